@@ -1,0 +1,280 @@
+"""Answers held against gradients: those worked out by hand, and PyTorch's own against a numerical gradient."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+
+from chainrule.errors import AnswerError
+from chainrule.text import number, numbers
+from chainrule.trace import Array, Snapshot, Term, Trace
+
+Answer: TypeAlias = Any
+"""A number, a nested list of numbers, a NumPy array or a tensor."""
+
+SLIPS = {
+    "sign": "It has the right size and the wrong sign.",
+    "sum": "It is {n} times the right gradient: a mean divides by the number of entries, and this sums.",
+    "mean": "It is the right gradient divided by {n}: this takes a mean where the code sums.",
+    "path": "A path is missing: `{name}` is used in more than one place, and each use adds its part.",
+    "upstream": "This is the local gradient alone. The upstream gradient that arrives is still to be multiplied in.",
+    "factor": "A factor is missing from the product: the local gradient {factor}.",
+    "doubled": "A factor stands in the product twice: the local gradient {factor}.",
+    "transposed": "The numbers are right, but rows and columns are exchanged.",
+    "shape": "It has shape {given}; a gradient has the shape of what it belongs to, which is {wanted}.",
+    "none": "It fits no common slip. Follow the edges once more, one local gradient at a time.",
+}
+"""What each slip looks like, in the words of the report."""
+
+CLOSE = 1e-4
+"""Answers worked out by hand count as right when they are this close, relative to the largest entry."""
+
+
+@dataclass(frozen=True)
+class Answered:
+    """Hold the verdict on one answer."""
+
+    name: str
+    answer: str
+    right: bool
+    says: str
+
+    def __str__(self) -> str:
+        """Write the verdict on one line."""
+        return f"{self.name} = {self.answer}: {'right.' if self.right else f'not right. {self.says}'}"
+
+
+@dataclass(frozen=True)
+class Report:
+    """Hold the verdicts on several answers; true when all of them are right."""
+
+    answers: tuple[Answered, ...]
+
+    def __bool__(self) -> bool:
+        """Tell whether every answer is right."""
+        return all(answer.right for answer in self.answers)
+
+    def __str__(self) -> str:
+        """Write one verdict a line."""
+        return "\n".join(map(str, self.answers))
+
+    __repr__ = __str__
+
+
+def check(trace: Trace, values: Mapping[str, int], answers: Mapping[str, Answer], backward: int) -> Report:
+    """Compare answers with the recorded gradients of one backward pass, and name the slip behind a wrong one."""
+    return Report(tuple(_answer(trace, name, values[name], answer, backward) for name, answer in answers.items()))
+
+
+def _answer(trace: Trace, name: str, value: int, answer: Answer, backward: int) -> Answered:
+    gradient = trace.gradient(value, backward)
+    if gradient is None or gradient.data is None:
+        raise AnswerError(f"The gradient of `{name}` was not kept, so there is nothing to compare `{name}` with.")
+    try:
+        held = answer.detach().cpu().numpy() if isinstance(answer, torch.Tensor) else answer
+        given = np.asarray(held, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise AnswerError(
+            f"`{name}={answer!r}` is no number and no list of numbers, so it cannot be a gradient. "
+            f"Give numbers in the shape of `{name}`, such as `{name}={_example(gradient)}`."
+        ) from error
+    written = numbers(Snapshot(given.shape, "float64", given))
+    if _same(given, gradient.data):
+        return Answered(name, written, True, "")
+    nothing: Mapping[str, object] = {}
+    kind, details = next(_slips(trace, name, value, given, gradient.data, backward), ("none", nothing))
+    return Answered(name, written, False, SLIPS[kind].format(**details))
+
+
+def _example(gradient: Snapshot) -> str:
+    return str(np.zeros(gradient.shape).tolist())
+
+
+def _same(given: Array, wanted: Array) -> bool:
+    if given.shape != wanted.shape:
+        return False
+    scale = max(float(np.max(np.abs(wanted), initial=0.0)), 1e-12)
+    return bool(np.all(np.abs(given - wanted) <= CLOSE * scale))
+
+
+def _slips(
+    trace: Trace, name: str, value: int, given: Array, wanted: Array, backward: int
+) -> Iterator[tuple[str, Mapping[str, object]]]:
+    """List the slips that lead to exactly this answer, the likeliest first."""
+    terms = trace.terms(backward)
+    if given.shape != wanted.shape:
+        if given.ndim == 2 and _same(given.T, wanted):
+            yield "transposed", {}
+        yield "shape", {"given": given.shape, "wanted": wanted.shape}
+        return
+    if given.ndim == 2 and given.shape[0] == given.shape[1] and _same(given.T, wanted):
+        yield "transposed", {}
+    if _same(-given, wanted):
+        yield "sign", {}
+    for op in {trace.ops[term.op].name: term for term in terms}.values():
+        n = trace.values[op.value].tensor.size
+        if n > 1 and trace.ops[op.op].name in ("mean", "mse_loss") and _same(given / n, wanted):
+            yield "sum", {"n": n}
+        if n > 1 and trace.ops[op.op].name == "sum" and _same(given * n, wanted):
+            yield "mean", {"n": n}
+    incoming = [term for term in terms if term.value == value and term.contribution is not None]
+    parts = [term.contribution.data for term in incoming if term.contribution and term.contribution.data is not None]
+    for size in range(1, len(parts)):
+        for chosen in itertools.combinations(parts, size):
+            if _same(given, np.sum(chosen, axis=0)):
+                yield "path", {"name": name}
+    for term in incoming:
+        if term.local is not None and term.local.data is not None and _same(given, term.local.data):
+            yield "upstream", {}
+    paths = list(itertools.islice(_paths(terms, value, trace.backward(backward).roots), 32))
+    for lost in paths if len(paths) > 1 else ():
+        if _same(given, wanted - _product(lost)):
+            used = next(t.value for t in lost if sum(other.value == t.value for other in terms) > 1)
+            yield "path", {"name": trace.values[used].name}
+    for path in paths:
+        rest = sum((_product(other) for other in paths if other is not path), np.zeros_like(wanted, dtype=np.float64))
+        for left_out in range(len(path)):
+            factor = _factor(path[left_out])
+            said = {"factor": f"d{trace.values[path[left_out].output].name}/d{trace.values[path[left_out].value].name}"}
+            if _same(given, rest + _product(path[:left_out] + path[left_out + 1 :])):
+                yield "factor", said
+            if _same(given, rest + _product(path) * factor):
+                yield "doubled", said
+
+
+def _factor(term: Term) -> Array:
+    known = term.local is not None and term.local.size == 1
+    return term.local.data if known and term.local and term.local.data is not None else np.asarray(np.nan)
+
+
+def _product(path: Sequence[Term]) -> Array:
+    product = np.asarray(1.0)
+    for term in path:
+        product = product * _factor(term)
+    return product
+
+
+def _paths(terms: Sequence[Term], value: int, roots: Sequence[int]) -> Iterator[list[Term]]:
+    """Walk every path from a value to what was differentiated."""
+    pending: list[tuple[int, list[Term]]] = [(value, [])]
+    while pending:
+        at, path = pending.pop()
+        if at in roots:
+            yield path
+            continue
+        pending.extend((term.output, [term, *path]) for term in terms if term.value == at)
+
+
+@dataclass(frozen=True)
+class GradientReport:
+    """Hold the comparison of autograd with central differences; true when they agree."""
+
+    autograd: tuple[Array, ...]
+    numerical: tuple[Array, ...]
+    step: float
+    """The relative step: entry `w` was moved by `step * max(1, abs(w))` to either side."""
+    error: float
+    """The largest difference, relative to the largest entry of the gradient."""
+    tolerance: float
+    dtype: str
+
+    def __bool__(self) -> bool:
+        """Tell whether the two agree to within the tolerance."""
+        return self.error <= self.tolerance
+
+    def __str__(self) -> str:
+        """Say it in a line."""
+        verdict = "agree" if self else "do not agree"
+        return (
+            f"autograd and central differences {verdict}: largest difference {number(self.error)} of the largest "
+            f"entry, with step {number(self.step)} in {self.dtype} (allowed: {number(self.tolerance)})"
+        )
+
+    __repr__ = __str__
+
+
+def check_gradient(loss_of: Callable[..., torch.Tensor], *inputs: torch.Tensor) -> GradientReport:
+    """Compare the gradient that autograd gives with central differences of the function itself.
+
+    `loss_of` takes the tensors and returns one number; it is run twice for each entry, from the same random state.
+    The step is the cube root of the dtype's rounding unit, which balances rounding against curvature. It runs in
+    float64 if the function allows it. Nothing is changed: not the tensors, not their `.grad`, not the random state.
+
+    Raises `AnswerError` if an input is no float tensor, or the result is not a single number that depends on it.
+
+    >>> w = torch.tensor([1.0, 2.0])
+    >>> report = check_gradient(lambda w: (w**3).sum(), w)
+    >>> bool(report), report.autograd[0]
+    (True, array([ 3., 12.]))
+    """
+    for position, tensor in enumerate(inputs):
+        if not isinstance(tensor, torch.Tensor) or not tensor.dtype.is_floating_point:
+            kind = tensor.dtype if isinstance(tensor, torch.Tensor) else type(tensor).__name__
+            raise AnswerError(
+                f"Argument {position + 1} is {kind}, and only floating-point tensors have gradients. "
+                "Give a tensor such as `torch.tensor(1.0)`."
+            )
+    if not inputs:
+        raise AnswerError("There is no tensor to differentiate by. Call `check_gradient(loss_of, w)`.")
+    wide = [tensor.detach().double() for tensor in inputs]
+    try:
+        ran_wide = _run(loss_of, wide).dtype == torch.float64
+    except RuntimeError:
+        ran_wide = False
+    points = wide if ran_wide else [tensor.detach().clone() for tensor in inputs]
+    dtype = torch.float64 if ran_wide else torch.promote_types(_run(loss_of, points).dtype, points[0].dtype)
+    rounding = torch.finfo(dtype).eps
+    step = rounding ** (1 / 3)
+    leaves = [point.clone().requires_grad_() for point in points]
+    with torch.enable_grad():
+        loss = _run(loss_of, leaves)
+        if not loss.requires_grad:
+            raise AnswerError(
+                "The result does not depend on the given tensor in a way that autograd can see. "
+                "Use the function's own argument inside it, without `.detach()`, `.item()` or NumPy."
+            )
+        found = torch.autograd.grad(loss, leaves, allow_unused=True)
+    exact = tuple(
+        np.zeros(tuple(p.shape)) if g is None else g.double().numpy() for g, p in zip(found, points, strict=True)
+    )
+    with torch.no_grad():
+        measured = tuple(_central(loss_of, points, position, step) for position in range(len(points)))
+    scale = max((float(np.abs(g).max(initial=0.0)) for g in (*exact, *measured)), default=0.0) or 1.0
+    error = max(float(np.abs(a - b).max(initial=0.0)) for a, b in zip(exact, measured, strict=True)) / scale
+    tolerance = 100 * rounding ** (2 / 3)
+    name = str(dtype).removeprefix("torch.")
+    return GradientReport(exact, measured, step, error if np.isfinite(error) else np.inf, tolerance, name)
+
+
+def _run(loss_of: Callable[..., torch.Tensor], inputs: Sequence[torch.Tensor]) -> torch.Tensor:
+    with torch.random.fork_rng(devices=[]):
+        loss = loss_of(*inputs)
+    if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
+        kind = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, torch.Tensor) else type(loss).__name__
+        raise AnswerError(
+            f"The function returned {kind}, and a gradient needs one number to start from. "
+            "Return a tensor with one element, for example `loss.mean()`."
+        )
+    return loss
+
+
+def _central(loss_of: Callable[..., torch.Tensor], points: Sequence[torch.Tensor], position: int, step: float) -> Array:
+    """Move each entry a little to either side, and see what the loss does."""
+    slopes = np.zeros(points[position].numel())
+    for entry in range(slopes.size):
+        size = step * max(1.0, abs(float(points[position].flatten()[entry])))
+        ends, places = [], []
+        for sign in (1, -1):
+            moved = [point.clone() for point in points]
+            flat = moved[position].view(-1) if moved[position].is_contiguous() else moved[position].reshape(-1)
+            flat[entry] += sign * size
+            moved[position] = flat.reshape(points[position].shape)
+            ends.append(float(_run(loss_of, moved)))
+            places.append(float(flat[entry]))
+        slopes[entry] = (ends[0] - ends[1]) / (places[0] - places[1])
+    return slopes.reshape(tuple(points[position].shape))

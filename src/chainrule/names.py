@@ -1,0 +1,199 @@
+"""Find out what the code that is running calls its values: from its frames, and from its source.
+
+Python knows, for each instruction, which characters of the source it came from. So a call seen from the inside can
+be read as it was written: its expression, the variable that it is assigned to, and the text of each argument. Where
+there is no source, there are no names; nothing here raises.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import linecache
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from types import CodeType, FrameType, ModuleType
+
+DEPTH = 32
+"""Frames that are searched for a name, from the innermost outwards."""
+
+_HERE = f"{Path(__file__).resolve().parent}{os.sep}"
+
+
+@dataclass(frozen=True)
+class Site:
+    """Describe the place in the user's code that a call came from."""
+
+    frame: FrameType | None = None
+    expression: str | None = None
+    target: str | None = None
+    arguments: tuple[str, ...] = ()
+    file: str | None = None
+    line: int | None = None
+
+    def argument(self, position: int) -> str | None:
+        """Give the source text of one argument, counted without plain numbers."""
+        return self.arguments[position] if position < len(self.arguments) else None
+
+
+def user_frame(
+    internal: tuple[str, ...], wrappers: tuple[str, ...], called: CodeType | None
+) -> tuple[FrameType | None, bool]:
+    """Find the innermost frame of the user's code, and whether the call stands there itself.
+
+    It does when between that frame and us there are only `wrappers` (files) and the `called` function's own frame;
+    otherwise the call was made inside a library, and the user's expression means more than this one call.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    direct = True
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if not file.startswith((_HERE, *internal)) and file != contextlib.__file__:
+            return frame, direct
+        direct = direct and (file.startswith((_HERE, *wrappers)) or frame.f_code is called)
+        frame = frame.f_back
+    return None, False
+
+
+def frames_from(frame: FrameType | None, internal: tuple[str, ...]) -> Iterator[FrameType]:
+    """Walk outwards over the user's frames."""
+    for _ in range(DEPTH):
+        if frame is None:
+            return
+        if not frame.f_code.co_filename.startswith((_HERE, *internal)):
+            yield frame
+        frame = frame.f_back
+
+
+def name_among(frames: Iterator[FrameType], thing: object) -> str | None:
+    """Find the variable that holds this very object, in the innermost frame that has one."""
+    for frame in frames:
+        for name, held in frame.f_locals.items():
+            if held is thing and name.isidentifier() and not name.startswith("_"):
+                return name
+        if frame.f_locals is not frame.f_globals and frame.f_code.co_names:
+            for name in frame.f_code.co_names:
+                if frame.f_globals.get(name) is thing:
+                    return name
+    return None
+
+
+def site_of(frame: FrameType | None, direct: bool) -> Site:
+    """Read the user's source at the instruction that a frame is executing."""
+    if frame is None:
+        return Site()
+    file, line = _short(frame.f_code.co_filename), frame.f_lineno
+    found = _read(frame.f_code, frame.f_lasti) if direct else None
+    if found is None:
+        return Site(frame, file=file, line=line)
+    expression, target, arguments, owner = found
+    if owner is not None and isinstance(frame.f_locals.get(owner, frame.f_globals.get(owner)), ModuleType):
+        arguments = arguments[1:]
+    return Site(frame, expression, target, arguments, file, line)
+
+
+def _short(file: str) -> str:
+    """Give a file's path relative to the working directory, or its last part; a notebook's is `cell`."""
+    if file.startswith("<"):
+        return "cell" if "ipython" in file else file.strip("<>")
+    if "ipykernel_" in file:
+        return "cell"
+    path = Path(file)
+    return path.relative_to(Path.cwd()).as_posix() if path.is_relative_to(Path.cwd()) else path.name
+
+
+_Found = tuple[str, str | None, tuple[str, ...], str | None]
+
+
+@lru_cache(maxsize=4096)
+def _read(code: CodeType, instruction: int) -> _Found | None:
+    """Read the expression at one instruction: its text, its target, its arguments, and whose method it calls."""
+    positions = next((p for i, p in enumerate(code.co_positions()) if i == instruction // 2), None)
+    if positions is None or None in positions:
+        return None
+    lines = linecache.getlines(code.co_filename)
+    tree = _parse("".join(lines))
+    found = tree.get((positions[0], positions[2], positions[1], positions[3])) if tree else None
+    if found is None:
+        return None
+    node, parents = found
+    source = "".join(lines)
+
+    def text(part: ast.AST) -> str:
+        return " ".join((ast.get_source_segment(source, part) or "").split())
+
+    owner = None
+    match node:
+        case ast.AugAssign(target=left, value=right) | ast.BinOp(left=left, right=right):
+            parts = [left, right]
+        case ast.Compare(left=left, comparators=[right]):
+            parts = [left, right]
+        case ast.Call(func=ast.Attribute(value=receiver), args=arguments):
+            parts = [receiver, *arguments]
+            owner = _root(receiver)
+        case ast.Call(args=arguments):
+            parts = list(arguments)
+        case ast.UnaryOp(operand=part) | ast.Attribute(value=part) | ast.Subscript(value=part):
+            parts = [part]
+        case _:
+            return None
+    expression = text(node)
+    if isinstance(node, ast.AugAssign):
+        expression = f"{text(node.target)} {_SYMBOL.get(type(node.op), '?')} {text(node.value)}"
+    return expression, _target(node, parents), tuple(text(p) for p in parts if not _is_number(p)), owner
+
+
+_SYMBOL = {
+    ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**", ast.MatMult: "@", ast.FloorDiv: "//",
+    ast.Mod: "%", ast.BitAnd: "&", ast.BitOr: "|", ast.BitXor: "^",
+}  # fmt: skip
+
+
+def _is_number(part: ast.expr) -> bool:
+    inner = part.operand if isinstance(part, ast.UnaryOp) else part
+    return isinstance(inner, ast.Constant)
+
+
+def _root(part: ast.expr) -> str | None:
+    while isinstance(part, ast.Attribute):
+        part = part.value
+    return part.id if isinstance(part, ast.Name) else None
+
+
+def _target(node: ast.AST, parents: tuple[ast.AST, ...]) -> str | None:
+    """Find the variable that an expression's value is bound to."""
+    if isinstance(node, ast.AugAssign):
+        return ast.unparse(node.target) if isinstance(node.target, (ast.Name, ast.Attribute)) else None
+    match parents:
+        case [*_, ast.Assign(targets=[ast.Name(id=name) | ast.Attribute(attr=name)])]:
+            return name
+        case [*_, ast.AnnAssign(target=ast.Name(id=name))] | [*_, ast.NamedExpr(target=ast.Name(id=name))]:
+            return name
+        case [*_, ast.Assign(targets=[ast.Tuple(elts=names)]), ast.Tuple(elts=values)] if len(names) == len(values):
+            bound = names[values.index(node)] if node in values else None
+            return bound.id if isinstance(bound, ast.Name) else None
+    return None
+
+
+_Position = tuple[int | None, ...]
+
+
+@lru_cache(maxsize=256)
+def _parse(source: str) -> dict[_Position, tuple[ast.AST, tuple[ast.AST, ...]]] | None:
+    """Index every expression of a source by where it stands, with the two nodes around it."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return None
+    index: dict[_Position, tuple[ast.AST, tuple[ast.AST, ...]]] = {}
+    pending: list[tuple[ast.AST, tuple[ast.AST, ...]]] = [(tree, ())]
+    while pending:
+        node, parents = pending.pop()
+        if isinstance(node, (ast.expr, ast.AugAssign)):
+            index[node.lineno, node.col_offset, node.end_lineno, node.end_col_offset] = (node, parents)
+        pending.extend((child, (*parents, node)[-2:]) for child in ast.iter_child_nodes(node))
+    return index

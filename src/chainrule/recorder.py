@@ -1,0 +1,595 @@
+"""Watch PyTorch run and write down a Trace; the one place that knows torch's internals.
+
+Three things are enough. A function mode sees each call with its arguments and its result. A walk along
+`next_functions` finds the autograd nodes that the call made. A hook on every node sees, while the real backward pass
+runs, what comes in (the upstream gradient) and what goes out on each edge (the contribution). Local gradients are
+asked of the same node: called with ones, it answers with them.
+
+Hooks never raise, and on leaving everything is taken down again: hooks, mode and references.
+"""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import CodeType
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import torch
+from torch.autograd.function import BackwardCFunction
+from torch.autograd.graph import Node as TorchNode
+from torch.overrides import TorchFunctionMode
+from torch.utils.hooks import RemovableHandle
+
+from chainrule.names import Site, frames_from, name_among, site_of, user_frame
+from chainrule.trace import (
+    BackwardPass,
+    Edge,
+    Flow,
+    Kind,
+    Node,
+    Number,
+    Op,
+    Snapshot,
+    Trace,
+    Value,
+    Visit,
+    held_dtype,
+)
+
+Keep: TypeAlias = Literal["auto", "all", "shapes"]
+
+WHOLE = 1_000
+"""Tensors of up to so many elements are kept whole with `keep="auto"`."""
+JACOBIAN = 256
+"""A local gradient that is no elementwise factor is kept as a matrix of up to so many entries."""
+
+_TORCH = (f"{Path(torch.__file__).resolve().parent}{os.sep}",)
+_WRAPPERS = tuple(_TORCH[0] + name for name in ("overrides.py", "_tensor.py", "_jit_internal.py"))
+"""Torch's files that a call passes through on its way to a function mode."""
+
+_SILENT = frozenset(
+    [
+        "__repr__",
+        "__format__",
+        "__float__",
+        "__int__",
+        "__bool__",
+        "__len__",
+        "__index__",
+        "__hash__",
+        "__set__",
+        "__delete__",
+        "item",
+        "tolist",
+        "numpy",
+        "size",
+        "dim",
+        "numel",
+        "stride",
+        "is_floating_point",
+        "is_complex",
+        "element_size",
+        "data_ptr",
+        "backward",
+        "retain_grad",
+        "requires_grad_",
+        "register_hook",
+        "is_contiguous",
+        "untyped_storage",
+    ]
+)
+"""Calls that make no value of the forward pass, so that their arguments need not become values."""
+_FRESH = frozenset(
+    ["tensor", "as_tensor", "zeros_like", "ones_like", "empty_like", "rand_like", "randn_like", "full_like"]
+)
+"""Calls that make a new leaf and not a result of their arguments."""
+_ATTRIBUTES = frozenset({"T", "mT", "H", "mH", "data", "real", "imag"})
+"""Attributes of a tensor that are ops in disguise."""
+_NOT_TWICE = frozenset({"CopySlices", "Error", "NotImplemented", "DelayedError", "UndefinedGrad"})
+"""Nodes that may not be called a second time to ask for their local gradients."""
+
+
+@dataclass
+class _Pass:
+    roots: tuple[int, ...]
+    visits: list[Visit] = field(default_factory=list)
+    gradients: dict[int, Snapshot] = field(default_factory=dict)
+
+
+@dataclass
+class _Seen:
+    """Follow one live tensor: which values it has been, so that it is known again."""
+
+    tensor: weakref.ref[torch.Tensor]
+    version: int
+    values: list[int]
+
+
+class Recorder(TorchFunctionMode):
+    """Record what PyTorch does between entering and leaving; `trace()` says what was seen so far."""
+
+    def __init__(self, keep: Keep = "auto", local_gradients: bool = True) -> None:
+        """Set out to keep tensors as `keep` says, and local gradients or not."""
+        super().__init__()
+        self._keep, self._local = keep, local_gradients
+        self._values: list[Value] = []
+        self._ops: list[Op] = []
+        self._nodes: list[Node] = []
+        self._passes: list[_Pass] = []
+        self._pass_of: dict[int, _Pass] = {}
+        self._roots: tuple[int, ...] = ()
+        self._seen: dict[int, _Seen] = {}
+        self._torch_nodes: list[TorchNode] = []
+        self._number_of: dict[TorchNode, int] = {}
+        self._value_at: dict[tuple[int, int], int] = {}
+        self._times_bound: dict[str, int] = {}
+        self._nameless: dict[int, str] = {}
+        self._handles: list[RemovableHandle] = []
+        self._trace: Trace | None = None
+        self.failure: Exception | None = None
+        """What went wrong inside a hook, where nothing may be raised."""
+
+    def __exit__(self, *error: Any) -> None:
+        """Stop watching, and take down every hook and every reference into PyTorch's graph."""
+        try:
+            super().__exit__(*error)  # type: ignore[no-untyped-call]
+        finally:
+            self._name_the_rest()
+            for handle in self._handles:
+                handle.remove()
+            self._handles.clear()
+            self._number_of.clear()
+            self._torch_nodes.clear()
+            self._pass_of.clear()
+
+    def trace(self) -> Trace:
+        """Give what was recorded so far, as plain data."""
+        if self._trace is None:
+            self._trace = Trace(
+                values=tuple(self._named_values()),
+                ops=tuple(self._ops),
+                nodes=tuple(self._nodes),
+                passes=tuple(BackwardPass(p.roots, tuple(p.visits), dict(p.gradients)) for p in self._passes),
+            )
+        return self._trace
+
+    def values_of(self, tensor: torch.Tensor) -> tuple[int, ...]:
+        """List the values that a live tensor has been, oldest first."""
+        seen = self._seen_as(tensor)
+        return tuple(seen.values) if seen else ()
+
+    # Calls ----------------------------------------------------------------------------------------------------
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Let PyTorch do what it was asked for, and note it down."""
+        kwargs = kwargs or {}
+        name = getattr(func, "__name__", "")
+        if name == "__get__":
+            name = getattr(getattr(func, "__self__", None), "__name__", "")
+            if name not in _ATTRIBUTES:
+                return func(*args, **kwargs)
+        code = getattr(func, "__code__", None)
+        if name in ("backward", "grad"):
+            return self._differentiate(name, code, func, args, kwargs)
+        given = list(_tensors((args, dict(kwargs))))
+        if name in _SILENT or not given or (name == "zero_" and not given[0].requires_grad):
+            return func(*args, **kwargs)
+        with torch._C.DisableTorchFunction():
+            site = _site(code)
+            inputs = [self._value_of(tensor, site, position) for position, tensor in enumerate(given)]
+        result = func(*args, **kwargs)
+        with torch._C.DisableTorchFunction():
+            if name == "matmul" and all(tensor.dim() == 1 for tensor in given):
+                name = "dot"
+            made = given[:1] if name == "__setitem__" else list(_tensors(result))
+            self._note(name, site, inputs, _constants(args), [t for t in made if not self._is_known(t)])
+        return result
+
+    def _note(
+        self, name: str, site: Site, inputs: list[int], constants: dict[str, Number], made: list[torch.Tensor]
+    ) -> None:
+        """Note one call down as an op with its inputs and outputs, and the nodes that autograd made for it."""
+        if not made or name in _FRESH:
+            return
+        known = {}
+        for value in inputs:
+            held = self._values[value]
+            if held.node is not None:
+                known[held.node, held.slot] = value
+        number = len(self._ops)
+        for tensor in made:
+            if tensor.grad_fn is not None:
+                self._walk(tensor.grad_fn, number, known)
+        outputs = []
+        for tensor in made:
+            earlier = self._seen_as(tensor)
+            target = site.target if len(made) == 1 else None
+            if target is None and earlier is not None:
+                target = self._name_of(earlier.values[-1]).partition("#")[0]
+            outputs.append(self._new_value(tensor, target, op=number))
+        expression = site.expression or f"{name}({', '.join(map(self._name_of, inputs))})"
+        for position, value in enumerate(outputs):
+            if value in self._nameless:
+                called = site.expression or name
+                self._nameless[value] = called if len(outputs) == 1 else f"{called}[{position}]"
+        self._ops.append(Op(name, tuple(inputs), tuple(outputs), expression, constants, site.file, site.line))
+
+    # Values ---------------------------------------------------------------------------------------------------
+
+    def _seen_as(self, tensor: torch.Tensor) -> _Seen | None:
+        seen = self._seen.get(id(tensor))
+        return seen if seen is not None and seen.tensor() is tensor else None
+
+    def _is_known(self, tensor: torch.Tensor) -> bool:
+        """Tell whether a tensor is a value already, and unchanged since."""
+        seen = self._seen_as(tensor)
+        return seen is not None and seen.version == _version(tensor)
+
+    def _value_of(self, tensor: torch.Tensor, site: Site, position: int = 0) -> int:
+        """Find the value that a tensor is now; one not seen before, or changed unseen, becomes a new value."""
+        seen = self._seen_as(tensor)
+        if seen is not None and self._is_known(tensor):
+            value = seen.values[-1]
+            if value in self._nameless:
+                self._name(value, name_among(frames_from(site.frame, _TORCH), tensor))
+            return value
+        written = site.argument(position)
+        if seen is not None:
+            name: str | None = self._name_of(seen.values[-1]).partition("#")[0]
+        elif isinstance(tensor, torch.nn.Parameter):
+            name = _parameter_name(site, tensor) or name_among(frames_from(site.frame, _TORCH), tensor)
+        else:
+            name = name_among(frames_from(site.frame, _TORCH), tensor)
+        if name is None and written and all(part.isidentifier() for part in written.split(".")):
+            name = written
+        if tensor.grad_fn is not None:
+            self._walk(tensor.grad_fn, None, {})
+        value = self._new_value(tensor, name)
+        if value in self._nameless:
+            self._nameless[value] = written or f"tensor {value}"
+        return value
+
+    def _new_value(self, tensor: torch.Tensor, name: str | None, op: int | None = None) -> int:
+        number = len(self._values)
+        node = None if tensor.grad_fn is None else self._number_of.get(tensor.grad_fn)
+        value = Value(
+            name="",
+            tensor=self._snapshot(tensor),
+            leaf=tensor.is_leaf and (op is None or tensor.requires_grad),
+            requires_grad=tensor.requires_grad,
+            parameter=isinstance(tensor, torch.nn.Parameter),
+            op=op,
+            node=node,
+            slot=tensor.output_nr if node is not None else 0,
+        )
+        self._values.append(value)
+        seen = self._seen_as(tensor)
+        if seen is None:
+            seen = self._seen[id(tensor)] = _Seen(weakref.ref(tensor), 0, [])
+        seen.version = _version(tensor)
+        seen.values.append(number)
+        if node is not None:
+            self._value_at[node, value.slot] = number
+        self._nameless[number] = ""
+        self._name(number, name)
+        self._trace = None
+        return number
+
+    def _snapshot(self, tensor: torch.Tensor, whole: bool = False) -> Snapshot:
+        """Copy what is to be kept of a tensor."""
+        shape, dtype = tuple(tensor.shape), str(tensor.dtype).removeprefix("torch.")
+        if self._keep == "shapes" or tensor.layout is not torch.strided or tensor.device.type == "meta":
+            return Snapshot(shape, dtype)
+        tensor = tensor.detach().cpu()
+        if whole or self._keep == "all" or tensor.numel() <= WHOLE:
+            return Snapshot(shape, dtype, _array(tensor, dtype))
+        return Snapshot(shape, dtype, statistics=_statistics(tensor))
+
+    # Names ----------------------------------------------------------------------------------------------------
+
+    def _name(self, value: int, name: str | None) -> None:
+        """Give a value its name, once; a name that was bound before gets a number."""
+        if not name:
+            return
+        self._nameless.pop(value, None)
+        again = self._times_bound[name] = self._times_bound.get(name, 0) + 1
+        self._values[value] = replace(self._values[value], name=name if again == 1 else f"{name}#{again}")
+        self._trace = None
+
+    def _name_of(self, value: int) -> str:
+        return self._values[value].name or self._nameless[value]
+
+    def _named_values(self) -> Iterator[Value]:
+        """Give each value with a name that is its alone; without a variable, that is its expression."""
+        times = dict(self._times_bound)
+        for number, value in enumerate(self._values):
+            expression = self._nameless.get(number)
+            if expression is None:
+                yield value
+                continue
+            again = times[expression] = times.get(expression, 0) + 1
+            yield replace(value, name=expression if again == 1 else f"{expression}#{again}")
+
+    def _name_the_rest(self) -> None:
+        """Look once more for variables that hold what has no name yet, such as what a function returned."""
+        frame, _ = user_frame(_TORCH, _WRAPPERS, None)
+        for seen in self._seen.values():
+            tensor = seen.tensor()
+            if tensor is not None and seen.values[-1] in self._nameless:
+                self._name(seen.values[-1], name_among(frames_from(frame, _TORCH), tensor))
+
+    # Autograd's nodes -----------------------------------------------------------------------------------------
+
+    def _walk(self, root: TorchNode, op: int | None, known: Mapping[tuple[int, int], int]) -> None:
+        """Write down the nodes behind `root` that are new, children first, and hang a hook on each."""
+        pending = [root]
+        while pending:
+            node = pending[-1]
+            if node in self._number_of:
+                pending.pop()
+                continue
+            new = [child for child, _ in node.next_functions if child is not None and child not in self._number_of]
+            if new:
+                pending.extend(new)
+                continue
+            pending.pop()
+            number = self._number_of[node] = len(self._nodes)
+            self._torch_nodes.append(node)
+            edges = tuple(self._edge(child, slot, known) for child, slot in node.next_functions)
+            self._nodes.append(Node(node.name(), None if _is_leaf(node) else op, edges))
+            self._handles.append(node.register_hook(self._hook(number)))
+
+    def _edge(self, child: TorchNode | None, slot: int, known: Mapping[tuple[int, int], int]) -> Edge:
+        if child is None:
+            return Edge(None)
+        number = self._number_of[child]
+        if not _is_leaf(child):
+            return Edge(number, slot, known.get((number, slot), self._value_at.get((number, slot))))
+        seen = self._seen_as(child.variable)  # type: ignore[attr-defined]
+        return Edge(number, slot, seen.values[-1] if seen else None)
+
+    # Backward passes ------------------------------------------------------------------------------------------
+
+    def _differentiate(
+        self,
+        name: str,
+        code: CodeType | None,
+        func: Callable[..., Any],
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+    ) -> Any:
+        """Let a backward pass run, knowing what it starts from and what it is asked for."""
+        with torch._C.DisableTorchFunction():
+            site = _site(code)
+            start = list(_tensors(args[0] if args else kwargs.get("tensors", kwargs.get("outputs"))))
+            roots = tuple(self._value_of(tensor, site) for tensor in start)
+        outer, self._roots = self._roots, roots
+        first = len(self._passes)
+        try:
+            result = func(*args, **kwargs)
+        except RuntimeError as error:
+            self._advise(error, start, roots)
+            raise
+        finally:
+            self._roots = outer
+        if name == "grad" and len(self._passes) > first:
+            asked = list(_tensors(args[1] if len(args) > 1 else kwargs.get("inputs")))
+            with torch._C.DisableTorchFunction():
+                for tensor, gradient in zip(asked, result, strict=False):
+                    if gradient is not None:
+                        value = self._value_of(tensor, site)
+                        self._passes[first].gradients[value] = self._snapshot(gradient, whole=tensor.is_leaf)
+                        self._trace = None
+        return result
+
+    def _advise(self, error: RuntimeError, start: list[torch.Tensor], roots: tuple[int, ...]) -> None:
+        """Add to PyTorch's own error what it means for the user's variables."""
+        for tensor, value in zip(start, roots, strict=True):
+            name = self._name_of(value)
+            if not tensor.requires_grad:
+                error.add_note(
+                    f"chainrule: `{name}` was not made from any tensor with requires_grad=True, so there is nothing "
+                    "to differentiate by. Create the weight with `requires_grad=True`, and outside of `no_grad`."
+                )
+            elif tensor.numel() != 1 and "scalar" in str(error):
+                error.add_note(
+                    f"chainrule: `{name}` has shape {tuple(tensor.shape)}, so there is no single number to start "
+                    f"the backward pass from. Reduce it first, for example `{name}.mean()`."
+                )
+
+    def _hook(self, number: int) -> Callable[[tuple[Any, ...], tuple[Any, ...]], None]:
+        """Make one node's hook; what goes wrong in it is kept for later, never raised into a backward pass."""
+        reference = weakref.ref(self)
+
+        def hook(outgoing: tuple[Any, ...], incoming: tuple[Any, ...]) -> None:
+            recorder = reference()
+            if recorder is None:
+                return
+            try:
+                with torch._C.DisableTorchFunction(), torch.no_grad():
+                    recorder._visit(number, outgoing, incoming)
+            except Exception as error:
+                recorder.failure = recorder.failure or error
+
+        return hook
+
+    def _visit(self, number: int, outgoing: tuple[Any, ...], incoming: tuple[Any, ...]) -> None:
+        """Note down one node's turn: what came in, what went out on each edge, and the local gradients."""
+        run = self._run(number)
+        self._trace = None
+        node = self._torch_nodes[number]
+        if _is_leaf(node):
+            got = self._snapshot(incoming[0], whole=True)
+            run.visits.append(Visit(number, (got,), ()))
+            taken = [e.value for v in run.visits for e in self._nodes[v.node].edges if e.node == number]
+            value = max((v for v in taken if v is not None), default=None)
+            if value is None and len(run.visits) == 1 and run.roots:
+                value = run.roots[0]
+            if value is not None:
+                run.gradients[value] = got
+            return
+        local = _local_gradients(node, incoming, outgoing) if self._local else {}
+        flows = tuple(
+            Flow(
+                contribution=None if gradient is None else self._snapshot(gradient),
+                local=self._snapshot(local[edge][0]) if edge in local else None,
+                kind=local[edge][1] if edge in local else None,
+            )
+            for edge, gradient in enumerate(outgoing)
+        )
+        run.visits.append(Visit(number, tuple(None if g is None else self._snapshot(g) for g in incoming), flows))
+
+    def _run(self, number: int) -> _Pass:
+        """Find the backward pass that is running now; autograd numbers them."""
+        task = torch._C._current_graph_task_id()
+        if task not in self._pass_of:
+            started_at = self._value_at.get((number, 0))
+            run = _Pass(self._roots or (() if started_at is None else (started_at,)))
+            self._passes.append(run)
+            self._pass_of[task] = run
+        return self._pass_of[task]
+
+
+def _site(code: CodeType | None) -> Site:
+    """Find the place in the user's code that the call being watched came from."""
+    return site_of(*user_frame(_TORCH, _WRAPPERS, code))
+
+
+def _parameter_name(site: Site, parameter: torch.Tensor) -> str | None:
+    """Find a parameter's path in a module that the user's code holds."""
+    for frame in frames_from(site.frame, _TORCH):
+        for held in frame.f_locals.values():
+            if isinstance(held, torch.nn.Module):
+                for path, candidate in held.named_parameters():
+                    if candidate is parameter:
+                        return path
+    return None
+
+
+def _is_leaf(node: TorchNode) -> bool:
+    return type(node).__name__ == "AccumulateGrad"
+
+
+def _version(tensor: torch.Tensor) -> int:
+    return 0 if tensor.is_inference() else tensor._version
+
+
+def _tensors(thing: Any) -> Iterator[torch.Tensor]:
+    """Find the tensors in nested arguments or results, in order."""
+    if isinstance(thing, torch.Tensor):
+        yield thing
+    elif isinstance(thing, (list, tuple)):
+        for item in thing:
+            yield from _tensors(item)
+    elif isinstance(thing, dict):
+        for item in thing.values():
+            yield from _tensors(item)
+
+
+def _constants(args: Sequence[Any]) -> dict[str, Number]:
+    """Find the plain numbers among the arguments, by letter; tensors take letters too."""
+    found: dict[str, Number] = {}
+    letter = ord("a")
+    for argument in args:
+        if isinstance(argument, (bool, int, float)):
+            found[chr(letter)] = argument
+            letter += 1
+        else:
+            letter += len(list(_tensors(argument)))
+    return found
+
+
+def _array(tensor: torch.Tensor, dtype: str) -> np.ndarray[Any, np.dtype[Any]]:
+    held = held_dtype(dtype)
+    tensor = tensor.resolve_conj().resolve_neg()
+    if str(held) != dtype:
+        tensor = tensor.to(getattr(torch, str(held)))
+    array = tensor.numpy().copy()
+    array.setflags(write=False)
+    return array
+
+
+def _statistics(tensor: torch.Tensor) -> dict[str, float]:
+    """Sum a large tensor up in a few numbers."""
+    if tensor.is_complex():
+        return {"norm": float(tensor.abs().norm())}
+    numbers = tensor.double() if tensor.dtype == torch.float64 else tensor.float()
+    smallest, largest = numbers.aminmax()
+    return {
+        "min": float(smallest),
+        "max": float(largest),
+        "mean": float(numbers.mean()),
+        "std": float(numbers.std(correction=0)),
+        "norm": float(numbers.norm()),
+        "zeros": float((numbers == 0).sum()),
+        "nans": float(numbers.isnan().sum()),
+        "infinite": float(numbers.isinf().sum()),
+    }
+
+
+def _local_gradients(
+    node: TorchNode, incoming: tuple[Any, ...], outgoing: tuple[Any, ...]
+) -> dict[int, tuple[torch.Tensor, Kind]]:
+    """Ask a node itself for its local gradients, by calling it with ones, where that is safe and small."""
+    if len(incoming) != 1 or incoming[0] is None or isinstance(node, BackwardCFunction):
+        return {}
+    upstream = incoming[0]
+    if type(node).__name__ in _NOT_TWICE or upstream.layout is not torch.strided or upstream.numel() > WHOLE:
+        return {}
+
+    def ask(gradient: torch.Tensor) -> tuple[Any, ...]:
+        answer = node(gradient)  # type: ignore[operator]  # a node is called like this in C++
+        return answer if isinstance(answer, tuple) else (answer,)
+
+    try:
+        ones = ask(torch.ones_like(upstream))
+        wanted = [edge for edge, gradient in enumerate(outgoing) if gradient is not None and ones[edge] is not None]
+        wanted = [edge for edge in wanted if ones[edge].numel() <= WHOLE]
+        if upstream.numel() == 1:
+            return {
+                edge: (ones[edge], "elementwise" if ones[edge].shape == upstream.shape else "gradient")
+                for edge in wanted
+            }
+        uneven = torch.arange(1, upstream.numel() + 1).sin().add(1.5).reshape(upstream.shape).to(upstream.dtype)
+        answers = ask(uneven)
+        found: dict[int, tuple[torch.Tensor, Kind]] = {}
+        rows: list[tuple[Any, ...]] | None = None
+        for edge in wanted:
+            if ones[edge].shape == upstream.shape and _close(answers[edge], ones[edge] * uneven):
+                found[edge] = (ones[edge], "elementwise")
+            elif upstream.numel() * ones[edge].numel() <= JACOBIAN:
+                if rows is None:
+                    units = torch.eye(upstream.numel(), dtype=upstream.dtype).reshape(-1, *upstream.shape)
+                    rows = [ask(unit) for unit in units]
+                found[edge] = _narrow(torch.stack([row[edge].flatten() for row in rows]), ones[edge], upstream)
+        return found
+    except RuntimeError:
+        return {}
+
+
+def _narrow(jacobian: torch.Tensor, like: torch.Tensor, upstream: torch.Tensor) -> tuple[torch.Tensor, Kind]:
+    """Write a Jacobian as one factor per entry, where each entry of the result comes from one broadcast input."""
+    try:
+        column = torch.arange(like.numel()).reshape(like.shape).broadcast_to(upstream.shape).flatten()
+    except RuntimeError:
+        return jacobian, "jacobian"
+    picked = jacobian.gather(1, column[:, None])
+    rest = jacobian.scatter(1, column[:, None], torch.zeros_like(picked))
+    return (picked.reshape(upstream.shape), "elementwise") if not rest.any() else (jacobian, "jacobian")
+
+
+def _close(found: torch.Tensor, expected: torch.Tensor) -> bool:
+    """Compare up to rounding, relative to each entry."""
+    rounding = 8 * torch.finfo(found.dtype).eps
+    return bool(torch.isclose(found, expected, rtol=rounding, atol=0, equal_nan=True).all())

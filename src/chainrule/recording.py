@@ -1,0 +1,287 @@
+"""What a user holds: one trace, and the ways to look at it."""
+
+from __future__ import annotations
+
+import difflib
+import html
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import torch
+
+from chainrule import check as _check
+from chainrule.errors import ChainruleError, FileError, TraceError
+from chainrule.recorder import Keep, Recorder
+from chainrule.trace import Snapshot, Trace
+from chainrule.views.derivation import Derivation, derivation
+from chainrule.views.graph import Graph, graph
+from chainrule.views.table import Table, table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class Recording:
+    """Look at what was recorded; `record` and `load` make one.
+
+    In a notebook or on a page it shows itself as the graph; printed, as the table. Each way to look at it takes
+    `backward`: which backward pass is meant, from 0, or -1 for the last.
+    """
+
+    def __init__(
+        self, trace: Callable[[], Trace], values_of: Callable[[torch.Tensor], tuple[int, ...]] = lambda _: ()
+    ) -> None:
+        """Hold where to get the trace from, and how to find a live tensor in it."""
+        self._trace, self._values_of = trace, values_of
+
+    @property
+    def trace(self) -> Trace:
+        """Give the plain data: `.values`, `.ops`, `.nodes`, `.passes` and `.to_dict()`."""
+        return self._trace()
+
+    def grad(self, value: str | torch.Tensor, backward: int = -1) -> torch.Tensor:
+        """Give the gradient of what was differentiated with respect to a value, by name or by tensor.
+
+        It is a detached copy in the value's dtype and shape, for intermediate values too. For a leaf it is what that
+        backward pass added to `.grad`. A bare name means the latest value of that name that took part; `loss#1` is
+        the first, `loss#2` the second.
+
+        Raises `TraceError` if there was no backward pass, no such value, or no gradient reached it or was kept.
+
+        >>> import chainrule
+        >>> x, w = torch.tensor(3.0), torch.tensor(1.0, requires_grad=True)
+        >>> with chainrule.record() as rec:
+        ...     y_hat = w * x
+        ...     loss = (y_hat - 1) ** 2
+        ...     loss.backward()
+        >>> rec.grad("y_hat"), rec.grad(w)
+        (tensor(4.), tensor(12.))
+        """
+        number = self._find(value, backward)
+        held, gradient = self.trace.values[number], self._gradient(number, backward)
+        if gradient.data is None:
+            raise TraceError(
+                f"The gradient of `{held.name}` has {gradient.size:,} entries, and this recording did not keep them. "
+                'Record with `chainrule.record(keep="all")`.'
+            )
+        return torch.from_numpy(gradient.data.copy()).to(getattr(torch, gradient.dtype))
+
+    def table(self, backward: int = -1) -> Table:
+        """Show each step as a row: op, expression, value, local gradient, upstream gradient.
+
+        >>> import chainrule
+        >>> w = torch.tensor(3.0, requires_grad=True)
+        >>> with chainrule.record() as rec:
+        ...     loss = w**2
+        ...     loss.backward()
+        >>> print(rec.table())
+        op   expression   value  local gradient      upstream gradient
+        ---  -----------  -----  ------------------  -----------------
+             w            3                          6
+        pow  loss = w**2  9      dloss/dw = 2 w = 6  1
+        """
+        return table(self.trace, self._shown(backward))
+
+    def derivation(self, value: str | torch.Tensor, backward: int = -1) -> Derivation:
+        """Write out the chain rule for one value's gradient, with the numbers in; `.latex` has it as maths.
+
+        >>> import chainrule
+        >>> a = torch.tensor(1.0, requires_grad=True)
+        >>> with chainrule.record() as rec:
+        ...     b = 2 * a
+        ...     c = b + 1
+        ...     d = b * c
+        ...     d.backward()
+        >>> print(rec.derivation("a"))
+        dd/da = (c + b * 1) * 2 = (3 + (2)(1))(2) = 10
+        """
+        number = self._find(value, backward)
+        self._gradient(number, backward)
+        return derivation(self.trace, number, backward)
+
+    def figure(self, backward: int = -1, direction: Literal["right", "down"] = "right") -> Figure:
+        """Draw the graph with matplotlib, running to the `right` or `down`; the figure is yours to save or change."""
+        from chainrule.views.figure import figure
+
+        return figure(self.trace, self._shown(backward), direction)
+
+    def graph(self, backward: int = -1) -> Graph:
+        """Show the graph in the page: a picture that follows light and dark, and a table with the same numbers."""
+        return graph(self.trace, self._shown(backward), self.table(backward)._repr_html_())
+
+    def check(self, backward: int = -1, **answers: object) -> _check.Report:
+        """Compare gradients that you worked out by hand with the recorded ones.
+
+        The report is true when all are right; for a wrong one it says which slip it looks like.
+
+        >>> import chainrule
+        >>> w = torch.tensor(3.0, requires_grad=True)
+        >>> with chainrule.record() as rec:
+        ...     loss = w**2
+        ...     loss.backward()
+        >>> rec.check(w=-6.0)
+        w = -6: not right. It has the right size and the wrong sign.
+        """
+        if not answers:
+            raise TraceError("There is no answer to check. Give one by the value's name, such as `rec.check(w=-2.0)`.")
+        found = {name: self._find(name, backward) for name in answers}
+        for number in found.values():
+            self._gradient(number, backward)
+        return _check.check(self.trace, found, answers, backward)
+
+    def save(self, file: str | os.PathLike[str]) -> None:
+        """Write the recording to a `.json` file that `load` reads, or to a `.html` page that needs nothing else.
+
+        The file appears whole or not at all. Raises `FileError` for any other ending.
+        """
+        path = Path(file)
+        if path.suffix == ".json":
+            text = json.dumps(self.trace.to_dict(), allow_nan=False)
+        elif path.suffix == ".html":
+            text = _page(self.graph())
+        else:
+            raise FileError(
+                f"`{path.name}` ends in {path.suffix or 'nothing'}, and a recording is saved as .json or .html. "
+                f"Name it `{path.stem}.json`, to load it again, or `{path.stem}.html`, to look at it."
+            )
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as written:
+            try:
+                written.write(text)
+                written.close()
+                Path(written.name).replace(path)
+            except BaseException:
+                written.close()
+                Path(written.name).unlink()
+                raise
+
+    def __str__(self) -> str:
+        """Write the table."""
+        return str(self.table())
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return self.graph()._repr_html_()
+
+    def _shown(self, backward: int) -> int | None:
+        """Choose what a view shows: without any backward pass, the forward pass alone."""
+        if not self.trace.passes and backward == -1:
+            return None
+        self.trace.backward(backward)
+        return backward
+
+    def _find(self, value: str | torch.Tensor, backward: int) -> int:
+        """Find the value that is meant: the latest with this name that took part in the backward pass."""
+        trace = self.trace
+        trace.backward(backward)
+        if isinstance(value, torch.Tensor):
+            found = list(self._values_of(value))
+            if not found:
+                raise TraceError(
+                    "This tensor is not in the recording. Give a tensor that was used inside the `with` block, "
+                    "or a value's name."
+                )
+        else:
+            first = value.removesuffix("#1")
+            found = [i for i, held in enumerate(trace.values) if held.name == value]
+            if value.endswith("#1"):
+                found = [i for i, held in enumerate(trace.values) if held.name == first]
+            elif "#" not in value:
+                found = [i for i, held in enumerate(trace.values) if held.name.partition("#")[0] == value] or found
+            if not found:
+                raise TraceError(f"No value is called `{value}` in this recording. {_nearest(value, trace)}")
+        return next((i for i in reversed(found) if trace.took_part(i, backward)), found[-1])
+
+    def _gradient(self, number: int, backward: int) -> Snapshot:
+        """Get a gradient, or say why there is none."""
+        trace = self.trace
+        gradient = trace.gradient(number, backward)
+        if gradient is not None:
+            return gradient
+        held = trace.values[number]
+        root = ", ".join(f"`{trace.values[i].name}`" for i in trace.backward(backward).roots)
+        if not held.requires_grad:
+            raise TraceError(
+                f"`{held.name}` has no gradient: neither it nor anything that it was made from requires one. "
+                "Create it, or the tensor it depends on, with `requires_grad=True`."
+            )
+        raise TraceError(
+            f"`{held.name}` has no gradient in this backward pass: {root} was not computed from it. "
+            "Use it on the way to the loss, or ask for another pass with `backward=`."
+        )
+
+
+def _nearest(name: str, trace: Trace) -> str:
+    names = list(dict.fromkeys(held.name for held in trace.values))
+    close = difflib.get_close_matches(name, names, n=1)
+    if close:
+        return f"Did you mean `{close[0]}`?"
+    some = ", ".join(f"`{other}`" for other in names[:8])
+    return f"There are {some}{' and more' if len(names) > 8 else ''}." if names else "It is empty."
+
+
+def _page(shown: Graph) -> str:
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<title>{html.escape(shown.title)}</title><style>body{{font:16px system-ui,sans-serif;max-width:60rem;"
+        "margin:2rem auto;padding:0 1rem}figure{margin:0}img{max-width:100%}table{border-collapse:collapse}"
+        "td,th{padding:.25rem .75rem;text-align:left;border-bottom:1px solid #8886}details{overflow-x:auto}"
+        f"</style></head><body>{shown._repr_html_()}</body></html>\n"
+    )
+
+
+@contextmanager
+def record(keep: Keep = "auto", local_gradients: bool = True) -> Iterator[Recording]:
+    """Record what PyTorch does inside the block: every op, and every backward pass.
+
+    `keep` says what is kept of tensors: `"auto"` keeps those of up to 1,000 elements whole, and of larger ones
+    statistics; `"all"` keeps everything; `"shapes"` no numbers at all. Gradients of leaves are kept whole, except
+    with `"shapes"`. With `local_gradients=False` they are not asked for, which is faster.
+
+    What runs inside gives the same numbers as without it. Afterwards PyTorch is as it was, even when the code raised.
+
+    >>> import chainrule
+    >>> x, y = torch.tensor(1.0), torch.tensor(2.0)
+    >>> w = torch.tensor(1.0, requires_grad=True)
+    >>> with chainrule.record() as rec:
+    ...     y_hat = w * x
+    ...     error = y_hat - y
+    ...     loss = error**2
+    ...     loss.backward()
+    >>> rec.grad("y_hat"), w.grad
+    (tensor(-2.), tensor(-2.))
+    """
+    if keep not in ("auto", "all", "shapes"):
+        raise ChainruleError(f'keep={keep!r} is none of "auto", "all" and "shapes". Use keep="auto".')
+    recorder = Recorder(keep, local_gradients)
+
+    def trace() -> Trace:
+        if recorder.failure is not None:
+            raise TraceError(
+                f"Recording the backward pass failed ({recorder.failure!r}), so what it holds is not complete. "
+                "PyTorch's own result is not affected."
+            ) from recorder.failure
+        return recorder.trace()
+
+    with recorder:
+        yield Recording(trace, recorder.values_of)
+
+
+def load(file: str | os.PathLike[str]) -> Recording:
+    """Read a recording back from a `.json` file that `Recording.save` wrote.
+
+    Raises `FileError` if it is no recording, damaged, or from a newer version.
+    """
+    path = Path(file)
+    try:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise FileError(f"`{path.name}` is not JSON ({error}). Give a file that `rec.save(...)` wrote.") from error
+    trace = Trace.from_dict(plain)
+    return Recording(lambda: trace)

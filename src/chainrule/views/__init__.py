@@ -1,0 +1,1 @@
+"""Ways to look at a Trace: each module turns one into something to read, and imports no other view."""

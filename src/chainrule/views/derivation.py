@@ -1,0 +1,247 @@
+"""A gradient written out: the chain rule with the numbers in.
+
+For single numbers the whole product stands in one line, sums nested where paths meet. For tensors, and where there
+are more than `PATHS` paths, it goes value by value, each line using the gradients of the lines before.
+"""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+
+from chainrule.rules import loose, written
+from chainrule.text import derivative, latex_name, latex_numbers, numbers
+from chainrule.trace import Term, Trace
+
+PATHS = 8
+"""Up to so many paths are written as one nested sum."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """Hold one equation: what is derived, then each way of writing it, from factors to the result."""
+
+    left: str
+    steps: tuple[str, ...]
+    latex_left: str
+    latex_steps: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Derivation:
+    r"""Hold the equations that lead to one gradient.
+
+    >>> import chainrule, torch
+    >>> x, w = torch.tensor(1.0), torch.tensor(1.0, requires_grad=True)
+    >>> with chainrule.record() as rec:
+    ...     error = w * x - 2
+    ...     loss = error**2
+    ...     loss.backward()
+    >>> print(rec.derivation("w"))
+    dloss/dw = 2 error * 1 * x = (-2)(1)(1) = -2
+    """
+
+    lines: tuple[Line, ...]
+
+    def __str__(self) -> str:
+        """Write one equation a line."""
+        return "\n".join(" = ".join(dict.fromkeys((line.left, *line.steps))) for line in self.lines)
+
+    @property
+    def latex(self) -> str:
+        """Write the equations in LaTeX, aligned at their equals signs."""
+        rows = [
+            r"\\ &= ".join([f"{line.latex_left} &= {line.latex_steps[0]}", *dict.fromkeys(line.latex_steps[1:])])
+            for line in self.lines
+        ]
+        return r"\begin{aligned} " + r" \\[1ex] ".join(rows) + r" \end{aligned}"
+
+    def _repr_html_(self) -> str:
+        """Write one equation a line, as text; where maths is rendered, `.latex` has it."""
+        lines = "<br>".join(html.escape(line) for line in str(self).splitlines())
+        return f'<p class="chainrule-derivation"><code>{lines}</code></p>'
+
+    def _repr_latex_(self) -> str:
+        return f"$$ {self.latex} $$"
+
+
+@dataclass(frozen=True)
+class _Written:
+    """Hold one gradient as it is written so far: in symbols and in numbers, as text and in LaTeX."""
+
+    words: str
+    figures: str
+    latex_words: str
+    latex_figures: str
+    terms: int = 1
+    factors: int = 1
+
+
+def derivation(trace: Trace, value: int, backward: int) -> Derivation:
+    """Derive the gradient of one value from what the recorded backward pass did."""
+    return Derivation(tuple(_Deriver(trace, value, backward).lines()))
+
+
+class _Deriver:
+    def __init__(self, trace: Trace, target: int, backward: int) -> None:
+        self.trace, self.target, self.backward = trace, target, backward
+        self.roots = trace.backward(backward).roots
+        into: dict[int, list[Term]] = {}
+        for term in trace.terms(backward):
+            into.setdefault(term.value, []).append(term)
+        order: dict[int, None] = {}
+        pending = [target]
+        while pending:
+            value = pending.pop()
+            if value in order:
+                continue
+            order[value] = None
+            pending.extend(term.output for term in into.get(value, ()))
+        self.into = {value: into.get(value, []) for value in order}
+        made = {value: self.trace.values[value].op for value in order}
+        self.order = sorted(order, key=lambda v: (-1 if made[v] is None else made[v] or 0, v), reverse=True)
+        self.named = self._named()
+
+    def _named(self) -> frozenset[int]:
+        """Choose the values whose gradients get a line of their own: none if one nested line is readable."""
+        inner = {term.output for terms in self.into.values() for term in terms} - set(self.roots)
+        terms = [term for terms in self.into.values() for term in terms]
+        if any(term.local is None or term.local.size != 1 or self._size(term.output) != 1 for term in terms):
+            return frozenset(inner)
+        paths: dict[int, int] = {}
+        for value in self.order:
+            paths[value] = (value in self.roots) + sum(paths[term.output] for term in self.into[value])
+        if paths[self.target] <= PATHS:
+            return frozenset()
+        return frozenset(value for value in inner if len(self.into[value]) > 1)
+
+    def lines(self) -> list[Line]:
+        """Write the equations, from what was differentiated towards the target."""
+        done: dict[int, _Written] = {}
+        lines = []
+        for value in self.order:
+            gradient = done[value] = self._gradient(value, done)
+            if value in self.named or value == self.target:
+                lines.append(self._line(value, gradient))
+        return lines
+
+    def _line(self, value: int, gradient: _Written) -> Line:
+        result = self.trace.gradient(value, self.backward)
+        factors = self._factors(value)
+        latex = [gradient.latex_words, gradient.latex_figures, latex_numbers(result)]
+        return Line(
+            left=self._d(value),
+            steps=(gradient.words, gradient.figures, numbers(result)),
+            latex_left=self._d(value, latex=True),
+            latex_steps=tuple(filter(None, [factors, *latex])),
+        )
+
+    def _gradient(self, value: int, done: dict[int, _Written]) -> _Written:
+        """Add up what comes along each edge into one value."""
+        parts = [self._start(value)] if value in self.roots else []
+        parts += [self._product(term, done) for term in self.into[value]]
+        if len(parts) == 1:
+            return parts[0]
+        return _Written(
+            words=" + ".join(part.words for part in parts),
+            figures=" + ".join(part.figures for part in parts),
+            latex_words=" + ".join(part.latex_words for part in parts),
+            latex_figures=" + ".join(part.latex_figures for part in parts),
+            terms=len(parts),
+        )
+
+    def _start(self, value: int) -> _Written:
+        """Begin with what the backward pass was started with: 1, unless `backward` was given something else."""
+        given = self.trace.gradient(value, self.backward)
+        return _Written(numbers(given), numbers(given), latex_numbers(given), latex_numbers(given), factors=0)
+
+    def _product(self, term: Term, done: dict[int, _Written]) -> _Written:
+        """Multiply the gradient of an op's result by the op's local gradient."""
+        before = self._reference(term.output) if term.output in self.named else done[term.output]
+        local = _Written(
+            self._words(term), numbers(term.local), self._words(term, latex=True), latex_numbers(term.local)
+        )
+        single = self._size(term.output) == 1 and term.local is not None and term.local.size == 1
+        if before.factors == 0 and before.figures == "1":
+            return local
+        if not single:
+            return self._tensor_product(term, before, local)
+        parts = (before, local)
+        return _Written(
+            words=" * ".join(_wrap(part.words, part.terms > 1 or loose(part.words)) for part in parts),
+            figures="".join(_figures(part) for part in parts),
+            latex_words=r" \cdot ".join(_wrap(part.latex_words, loose(part.latex_words)) for part in parts),
+            latex_figures="".join(_figures(part, latex=True) for part in parts),
+            factors=before.factors + 1,
+        )
+
+    def _tensor_product(self, term: Term, before: _Written, local: _Written) -> _Written:
+        """Write one step between tensors: entry by entry, by a matrix, or as the op's own vector-Jacobian product."""
+        if term.local is None or term.kind is None:
+            name = self.trace.ops[term.op].name.strip("_")
+            words = f"vjp_{name}({before.words})"
+            figures = numbers(term.contribution)
+            latex = rf"\mathrm{{vjp}}_{{\mathrm{{{name.replace('_', ' ')}}}}}\left({before.latex_words}\right)"
+            return _Written(words, figures, latex, latex_numbers(term.contribution))
+        sign, latex_sign = {
+            "elementwise": (" * ", r" \odot "),
+            "gradient": (" * ", r" \cdot "),
+            "jacobian": (" @ ", r"\,"),
+        }[term.kind]
+        summed = term.kind == "elementwise" and term.local.shape != self.trace.values[term.value].shape
+        open_, latex_open, close = ("sum(", r"\textstyle\sum\left(", ")") if summed else ("", "", "")
+        latex_close = r"\right)" if summed else ""
+        left, right = (_wrap(part.words, loose(part.words)) for part in (before, local))
+        return _Written(
+            words=f"{open_}{left}{sign}{right}{close}",
+            figures=f"{open_}{before.figures}{sign}{local.figures}{close}",
+            latex_words=latex_open
+            + _wrap(before.latex_words, loose(before.latex_words))
+            + latex_sign
+            + _wrap(local.latex_words, loose(local.latex_words))
+            + latex_close,
+            latex_figures=f"{latex_open}{before.latex_figures}{latex_sign}{local.latex_figures}{latex_close}",
+        )
+
+    def _reference(self, value: int) -> _Written:
+        """Use a gradient that has a line of its own."""
+        held = self.trace.gradient(value, self.backward)
+        return _Written(self._d(value), numbers(held), self._d(value, latex=True), latex_numbers(held))
+
+    def _words(self, term: Term, latex: bool = False) -> str:
+        """Write a local gradient in words, or by its name alone where no rule is known."""
+        return written(self.trace, term, latex) or self._d(term.value, of=(term.output,), latex=latex)
+
+    def _factors(self, target: int) -> str | None:
+        """Write the bare chain of derivatives, where there is one path and no line in between."""
+        factors: list[str] = []
+        value = target
+        while value not in self.roots:
+            if len(self.into[value]) != 1 or value in self.named:
+                return None
+            (term,) = self.into[value]
+            factors.append(self._d(value, of=(term.output,), latex=True))
+            value = term.output
+        return r" \cdot ".join(reversed(factors)) if len(factors) > 1 else None
+
+    def _d(self, value: int, of: tuple[int, ...] | None = None, latex: bool = False) -> str:
+        """Write the derivative of one value, or of what was differentiated, with respect to another."""
+        above = [self.trace.values[i].name for i in (self.roots if of is None else of)]
+        below = self.trace.values[value].name
+        if latex:
+            top = r" + \partial ".join(map(latex_name, above))
+            return rf"\frac{{\partial {top}}}{{\partial {latex_name(below)}}}"
+        return derivative(" + ".join(above), below)
+
+    def _size(self, value: int) -> int:
+        return self.trace.values[value].tensor.size
+
+
+def _wrap(written_: str, needed: bool) -> str:
+    return f"({written_})" if needed else written_
+
+
+def _figures(part: _Written, latex: bool = False) -> str:
+    """Put a number or a sum into parentheses; a product stands in its own."""
+    text = part.latex_figures if latex else part.figures
+    return text if part.factors > 1 and part.terms == 1 else f"({text})"

@@ -1,0 +1,72 @@
+"""A recording as a matplotlib figure: the same picture as in the page, to save, print or put on a slide."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, PathPatch
+from matplotlib.path import Path
+
+from chainrule.colors import LINES
+from chainrule.layout import CHARACTER, LINE, PADDING, Arrow, Box, Direction, layout
+from chainrule.trace import Trace
+
+INCH = 90.0
+"""Pixels of the layout in one inch of the figure."""
+TEXT: dict[str, Any] = {"size": 9, "family": "monospace", "parse_math": False}
+
+
+def figure(trace: Trace, backward: int | None, direction: Direction = "right") -> Figure:
+    """Draw the graph of one backward pass, or of the whole forward pass with `backward=None`."""
+    drawn = layout(trace, backward, direction)
+    made = Figure(figsize=(drawn.width / INCH, drawn.height / INCH), facecolor="none")
+    axes = made.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
+    axes.set_xlim(0, drawn.width)
+    axes.set_ylim(drawn.height, 0)
+    for arrow in drawn.arrows:
+        for patch in _arrow(arrow):
+            axes.add_patch(patch)
+        if arrow.local:
+            x, y = arrow.label
+            axes.text(x, y, f"× {arrow.local}", color=LINES.gradient, ha="center", va="center", **TEXT)
+    for box in drawn.boxes:
+        left, top = box.x - box.width / 2, box.y - box.height / 2
+        corner = (left + 3, top + 3)
+        shape = FancyBboxPatch(corner, box.width - 6, box.height - 6, boxstyle="round,pad=3", fc="none", ec=LINES.faint)
+        axes.add_patch(shape)
+        for row, column, text, colour, weight in _words(box):
+            x, y = left + PADDING + column * CHARACTER, top + PADDING + LINE * (row + 0.5)
+            axes.text(x, y, text, color=colour, weight=weight, va="center", **TEXT)
+    made.set_label(", ".join(f"{box.name} = {box.number}" for box in drawn.boxes))
+    return made
+
+
+def _words(box: Box) -> list[tuple[int, int, str, str, str]]:
+    """List what stands in a box: line, column, text, colour and weight."""
+    words = [(0, 0, box.name, LINES.text, "bold"), (1, 0, f"value {box.number}", LINES.value, "normal")]
+    if box.expression:
+        words.append((0, len(box.name) + 1, f"= {box.expression}", LINES.text, "normal"))
+    if box.gradient:
+        words.append((2, 0, f"grad  {box.gradient}", LINES.gradient, "normal"))
+    return words
+
+
+def _arrow(arrow: Arrow) -> list[PathPatch | FancyArrowPatch]:
+    ways = [(arrow.forward, LINES.value, "-"), (arrow.backward, LINES.gradient, "--")]
+    return [
+        FancyArrowPatch(
+            path=Path(points, [Path.MOVETO, *[Path.CURVE4] * (len(points) - 1)]),
+            arrowstyle="-|>",
+            mutation_scale=9,
+            color=colour,
+            linestyle=style,
+            linewidth=1.2,
+            shrinkA=0,
+            shrinkB=0,
+            fill=False,
+        )
+        for points, colour, style in ways
+        if points
+    ]

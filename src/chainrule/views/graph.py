@@ -1,0 +1,132 @@
+"""A recording as a graph in the page: a picture that follows light and dark, and a table with every number."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from chainrule.colors import DARK, LIGHT, Palette
+from chainrule.layout import LINE, PADDING, Arrow, Box, Layout, Point, layout
+from chainrule.trace import Trace
+
+NARROW = 700
+"""Below this width of the page, in pixels, the graph runs downwards."""
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Hold the picture, drawn for wide and for narrow pages, and the table that says the same."""
+
+    wide: str
+    narrow: str
+    title: str
+    table: str
+
+    def __str__(self) -> str:
+        """Say in a sentence what the picture shows."""
+        return self.title
+
+    def _repr_html_(self) -> str:
+        """Write the element with its picture and its table; it needs neither style nor script."""
+        return (
+            '<chainrule-graph><figure class="chainrule-figure"><picture>'
+            f'<source media="(max-width: {NARROW}px)" srcset="{_uri(self.narrow)}">'
+            f'<img src="{_uri(self.wide)}" alt="{html.escape(self.title)}"></picture></figure>'
+            f"<details><summary>The same as a table</summary>{self.table}</details></chainrule-graph>"
+        )
+
+
+def graph(trace: Trace, backward: int | None, table: str) -> Graph:
+    """Draw the graph of one backward pass, or of the whole forward pass with `backward=None`."""
+    wide, narrow = layout(trace, backward, "right"), layout(trace, backward, "down")
+    return Graph(_svg(wide), _svg(narrow), _title(trace, wide, backward), table)
+
+
+def _title(trace: Trace, drawn: Layout, backward: int | None) -> str:
+    if not drawn.boxes:
+        return "An empty graph: nothing was recorded."
+    made = {arrow.target for arrow in drawn.arrows}
+    leaves = ", ".join(f"{box.name} = {box.number}" for box in drawn.boxes if box.value not in made)
+    ops = len(trace.ops_of(backward))
+    steps = "one operation" if ops == 1 else f"{ops} operations"
+    last = (
+        drawn.boxes[-1]
+        if backward is None
+        else next(b for b in drawn.boxes if b.value in trace.backward(backward).roots)
+    )
+    said = f"Graph of {steps}, from {leaves} to {last.name} = {last.number}."
+    gradients = [f"{box.name} {box.gradient}" for box in drawn.boxes if box.gradient and box.value not in made]
+    return f"{said} Gradients: {', '.join(gradients)}." if gradients else said
+
+
+def _uri(svg: str) -> str:
+    return "data:image/svg+xml," + quote(svg, safe=" =:/;,.#!()'*+-_~@<>?").replace("#", "%23").replace(
+        "<", "%3C"
+    ).replace(">", "%3E")
+
+
+def _svg(drawn: Layout) -> str:
+    """Draw a layout as an SVG document that brings its own colours, for light and for dark."""
+    width, height = round(drawn.width), round(drawn.height)
+    parts = [*map(_arrow, drawn.arrows), *map(_box, drawn.boxes)]
+    return (
+        f"<svg xmlns='http://www.w3.org/2000/svg' width='{width}' height='{height}' viewBox='0 0 {width} {height}'>"
+        f"<style>text{{font:12px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}}.n{{font-weight:700}}"
+        f".f,.b{{fill:none;stroke-width:1.5}}.b{{stroke-dasharray:5 3}}"
+        f".h{{paint-order:stroke;stroke-width:4px}}{_colours(LIGHT)}@media(prefers-color-scheme:dark){{{_colours(DARK)}}}</style>{''.join(parts)}</svg>"
+    )
+
+
+def _colours(palette: Palette) -> str:
+    return (
+        f"text{{fill:{palette.text}}}rect{{fill:{palette.box};stroke:{palette.faint}}}.e{{fill:{palette.faint}}}"
+        f".v,.fh{{fill:{palette.value}}}.g,.bh{{fill:{palette.gradient}}}"
+        f".h{{stroke:{palette.page}}}.f{{stroke:{palette.value}}}.b{{stroke:{palette.gradient}}}"
+    )
+
+
+def _box(box: Box) -> str:
+    left, top = box.x - box.width / 2, box.y - box.height / 2
+    x, y = left + PADDING, top + PADDING + LINE * 0.75
+    expression = f" <tspan class='e'>= {_escape(box.expression)}</tspan>" if box.expression else ""
+    lines = [
+        f"<text x='{x:.0f}' y='{y:.0f}'><tspan class='n'>{_escape(box.name)}</tspan>{expression}</text>",
+        f"<text x='{x:.0f}' y='{y + LINE:.0f}' class='v'>value {_escape(box.number)}</text>",
+    ]
+    if box.gradient:
+        lines.append(f"<text x='{x:.0f}' y='{y + 2 * LINE:.0f}' class='g'>grad  {_escape(box.gradient)}</text>")
+    return f"<rect x='{left:.0f}' y='{top:.0f}' width='{box.width:.0f}' height='{box.height:.0f}' rx='6'/>" + " ".join(
+        lines
+    )
+
+
+def _arrow(arrow: Arrow) -> str:
+    drawn = f"<path class='f' d='{_path(arrow.forward)}'/>{_head(arrow.forward, 'fh')}"
+    if arrow.backward:
+        drawn += f"<path class='b' d='{_path(arrow.backward)}'/>{_head(arrow.backward, 'bh')}"
+    if arrow.local:
+        x, y = arrow.label
+        drawn += f"<text x='{x:.0f}' y='{y + 4:.0f}' text-anchor='middle' class='g h'>× {_escape(arrow.local)}</text>"
+    return drawn
+
+
+def _path(points: tuple[Point, ...]) -> str:
+    start, *rest = (f"{x:.0f} {y:.0f}" for x, y in points)
+    return f"M{start}C{' '.join(rest)}"
+
+
+def _head(points: tuple[Point, ...], kind: str) -> str:
+    """Draw an arrow's head, in the direction in which its curve arrives."""
+    (x0, y0), (x, y) = points[-2], points[-1]
+    size = max(abs(x - x0), abs(y - y0)) or 1
+    dx, dy = 7 * (x - x0) / size, 7 * (y - y0) / size
+    tail = (x - dx, y - dy)
+    return (
+        f"<path class='{kind}' d='M{x:.0f} {y:.0f}L{tail[0] - dy / 2:.1f} {tail[1] + dx / 2:.1f}"
+        f"L{tail[0] + dy / 2:.1f} {tail[1] - dx / 2:.1f}Z'/>"
+    )
+
+
+def _escape(text: str) -> str:
+    return html.escape(text, quote=True)
