@@ -347,7 +347,7 @@ class Recorder(TorchFunctionMode):
             number = self._number_of[node] = len(self._nodes)
             self._torch_nodes.append(node)
             edges = tuple(self._edge(child, slot, known) for child, slot in node.next_functions)
-            self._nodes.append(Node(node.name(), None if _is_leaf(node) else op, edges))
+            self._nodes.append(Node(type(node).__name__, None if _is_leaf(node) else op, edges))
             self._handles.append(node.register_hook(self._hook(number)))
 
     def _edge(self, child: TorchNode | None, slot: int, known: Mapping[tuple[int, int], int]) -> Edge:

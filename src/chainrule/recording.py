@@ -30,7 +30,8 @@ class Recording:
     """Look at what was recorded; `record` and `load` make one.
 
     In a notebook or on a page it shows itself as the graph; printed, as the table. Each way to look at it takes
-    `backward`: which backward pass is meant, from 0, or -1 for the last.
+    `backward`: which backward pass is meant, from 0, or -1 for the last. For `table`, `figure` and `graph`, `None`
+    means the forward pass alone.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class Recording:
             )
         return torch.from_numpy(gradient.data.copy()).to(getattr(torch, gradient.dtype))
 
-    def table(self, backward: int = -1) -> Table:
+    def table(self, backward: int | None = -1) -> Table:
         """Show each step as a row: op, expression, value, local gradient, upstream gradient.
 
         >>> import chainrule
@@ -104,13 +105,13 @@ class Recording:
         self._gradient(number, backward)
         return derivation(self.trace, number, backward)
 
-    def figure(self, backward: int = -1, direction: Literal["right", "down"] = "right") -> Figure:
+    def figure(self, backward: int | None = -1, direction: Literal["right", "down"] = "right") -> Figure:
         """Draw the graph with matplotlib, running to the `right` or `down`; the figure is yours to save or change."""
         from chainrule.views.figure import figure
 
         return figure(self.trace, self._shown(backward), direction)
 
-    def graph(self, backward: int = -1) -> Graph:
+    def graph(self, backward: int | None = -1) -> Graph:
         """Show the graph in the page: a picture that follows light and dark, and a table with the same numbers."""
         return graph(self.trace, self._shown(backward), self.table(backward)._repr_html_())
 
@@ -168,9 +169,9 @@ class Recording:
     def _repr_html_(self) -> str:
         return self.graph()._repr_html_()
 
-    def _shown(self, backward: int) -> int | None:
-        """Choose what a view shows: without any backward pass, the forward pass alone."""
-        if not self.trace.passes and backward == -1:
+    def _shown(self, backward: int | None) -> int | None:
+        """Choose what a view shows: the forward pass alone if that is wanted, or all that there is."""
+        if backward is None or (backward == -1 and not self.trace.passes):
             return None
         self.trace.backward(backward)
         return backward

@@ -1,0 +1,127 @@
+"""
+Nudge a weight
+==============
+
+**What you get:** you move a weight a little, watch how far the loss moves, and read off a slope. That slope is what
+this whole course is about.
+
+**What you need:** a little Python, and multiplication. No calculus. About 8 minutes.
+"""
+
+# %%
+# A model with one weight
+# -----------------------
+#
+# Our model has one input ``x`` and one weight ``w``. It predicts by multiplying them. The *target* ``y`` is the number
+# that it should have predicted. The *loss* says how wrong the prediction is: the difference, squared, so that being
+# too low costs as much as being too high.
+
+x, y = 1.0, 2.0
+
+
+def loss_at(w):
+    y_hat = w * x  # the prediction; the hat marks a guess at y
+    error = y_hat - y
+    return error**2
+
+
+loss_at(1.0)
+
+# %%
+# With the weight at one, the model predicts one. The target is two, so it is one too low, and the loss is
+# ``loss_at(1.0) == 1.0``. We could try other weights until the loss is small. But which way should we go?
+#
+# A small nudge
+# -------------
+#
+# **Predict.** We raise the weight by one hundredth. Does the loss rise or fall? And by how much: by one hundredth, by
+# less, or by more?
+
+before = loss_at(1.0)
+after = loss_at(1.01)
+print(f"before {before:.4f}\nafter  {after:.4f}\nchange {after - before:.4f}")
+
+# %%
+# The loss *falls*, and it falls almost twice as far as the weight moved: the change is ``after - before ≈ -0.0199``.
+# Divide one by the other, and you have a number that no longer depends much on how far we nudged:
+
+slope = (after - before) / 0.01
+print(f"{slope:.2f}")
+
+# %%
+# Read ``slope ≈ -1.99`` as a rate of exchange. For each bit that ``w`` goes up, the loss goes *down* by about twice
+# that bit. The minus says "the other way", the size says "how sensitive".
+#
+# Smaller and smaller
+# -------------------
+#
+# **Predict.** We nudge by a tenth, by a hundredth, by a thousandth, and so on, and divide each time. The numbers come
+# closer and closer to one number. Which?
+
+nudges = (0.1, 0.01, 0.001, 0.0001)
+slopes = [(loss_at(1.0 + nudge) - loss_at(1.0)) / nudge for nudge in nudges]
+for nudge, slope in zip(nudges, slopes, strict=True):
+    print(f"nudge {nudge:<6}  slope {slope:.4f}")
+
+# %%
+# They go to minus two: ``slopes ≈ [-1.9, -1.99, -1.999, -1.9999]``. No nudge gives minus two itself, since the loss
+# bends a little on the way. The number that they approach has a name: it is the **derivative** of the loss with
+# respect to ``w``, here at ``w`` equal to one.
+#
+# A nudge to both sides does better, because the bends cancel: ``(loss_at(1.01) - loss_at(0.99)) / 0.02 ≈ -2.000000``.
+#
+# The slope as a picture
+# ----------------------
+#
+# Here is the loss for every weight from minus one to five. At our weight it has a tangent: the straight line that
+# touches the curve there and goes the same way. Its slope is the number that we found.
+
+from chainrule.plots import tangent
+
+weights = [i / 20 for i in range(-20, 101)]
+losses = [loss_at(w) for w in weights]
+tangent(weights, losses, at=(1.0, loss_at(1.0)), slope=-2.0)
+
+# %%
+# Follow the dashed line to the right: it falls by two for each step of one, as the derivative says. The curve itself
+# soon bends away. A derivative speaks for small moves only.
+#
+# Elsewhere the slope is another
+# ------------------------------
+#
+# **Predict.** Look at the curve once more. What is the slope at a weight of two, at the bottom? Is it positive or
+# negative at three? And is it steeper at four than at three?
+
+
+def slope_at(w, nudge=0.0001):
+    return (loss_at(w + nudge) - loss_at(w - nudge)) / (2 * nudge)
+
+
+for w in (0.0, 1.0, 2.0, 3.0, 4.0):
+    print(f"w = {w:.0f}   loss {loss_at(w):.0f}   slope {slope_at(w):+.0f}")
+
+# %%
+# Left of the bottom the slope is negative, right of it positive: ``slope_at(1.0) ≈ -2.000`` and
+# ``slope_at(3.0) ≈ 2.000``, although the loss is the same in both places, ``loss_at(1.0) == loss_at(3.0)``. At the
+# bottom nothing is left to gain: ``abs(slope_at(2.0)) < 0.001``. Further out it is steeper: ``slope_at(4.0) ≈ 4.000``.
+#
+# So the slope answers both questions. Its sign says which way to go: *against* it, the loss falls. Its size says how
+# much a step will matter.
+#
+# Take away
+# ---------
+#
+# - A derivative is how much the loss moves when the weight moves a little, divided by how much the weight moved.
+# - Negative: raise the weight, and the loss falls. Positive: the other way. Zero: a small move changes nothing.
+# - It belongs to one place. Elsewhere on the curve it is another number.
+#
+# On your own
+# -----------
+#
+# - Set ``x`` to two and keep the target. First say what the slope at a weight of one will be, then run ``slope_at``.
+#   (Where is the bottom of the curve now?)
+# - Make the nudge very small, say ``1e-15``. Is a smaller nudge always better? What might be going wrong?
+#
+# **Next:** nudging asks for another run of the whole model for each weight, and real models have millions. There is a
+# way to get every slope from a single run, exactly. It begins with writing that run down, step by step:
+# :ref:`sphx_glr_lessons_1_one_weight_20_forward_pass.py`.

@@ -1,0 +1,105 @@
+"""
+Follow the numbers forward
+==========================
+
+**What you get:** the model's run written down step by step, as a table and as a graph. Every later lesson walks over
+this graph.
+
+**What you need:** :ref:`sphx_glr_lessons_1_one_weight_10_nudge.py`. About 6 minutes.
+"""
+
+# %%
+# The same model, in PyTorch
+# --------------------------
+#
+# The numbers stay: input one, target two, weight one. This time they are *tensors*, PyTorch's numbers. The weight is
+# the one thing that will be learned, and ``requires_grad=True`` tells PyTorch so.
+
+import torch
+
+import chainrule
+
+x = torch.tensor(1.0)
+y = torch.tensor(2.0)
+w = torch.tensor(1.0, requires_grad=True)
+
+# %%
+# **Predict.** Three steps follow: multiply, subtract, square. Which three numbers come out?
+
+with chainrule.record() as rec:
+    y_hat = w * x
+    error = y_hat - y
+    loss = error**2
+
+print(rec.table())
+
+# %%
+# Read the table from top to bottom. The prediction is ``y_hat == 1.0``. It is one below the target, so the error is
+# ``error == -1.0``. Squared, that is the loss: ``loss == 1.0``.
+#
+# Walking through a model in this direction, from inputs and weights to the loss, is the **forward pass**. Nothing
+# about it is special to learning: it is the program, run as it stands.
+#
+# The same run as a graph
+# -----------------------
+#
+# Each step takes some values and makes a new one. Draw an arrow from each value that was taken to the value that was
+# made, and you have the **graph** of the run. ``chainrule.record()`` watched PyTorch run these lines, and drew what it
+# saw:
+
+rec
+
+# %%
+# In each box: a name, how the value was made, and the number. Boxes without an expression are **leaves**. Nobody made
+# them: ``x`` and ``y`` are data, and ``w`` is the weight. The last box is the loss.
+#
+# Three small operations in a row are enough to write the model down. A network with millions of weights is written
+# down in the same way. It only takes more boxes.
+#
+# What PyTorch itself remembers
+# -----------------------------
+#
+# While it ran, PyTorch took notes too. Each value that depends on the weight knows which operation made it:
+
+print(y_hat.grad_fn)
+print(error.grad_fn)
+print(loss.grad_fn)
+print(x.grad_fn)
+
+# %%
+# You see a multiplication, a subtraction and a power, each with ``Backward`` in its name: they are notes for a way
+# back, which we take later. ``x`` has no note, ``x.grad_fn is None``, since nothing made it.
+#
+# Another weight, the same loss
+# -----------------------------
+#
+# **Predict.** We run the same three steps with the weight at three. What are the error and the loss now?
+
+w = torch.tensor(3.0, requires_grad=True)
+with chainrule.record() as rec:
+    y_hat = w * x
+    error = y_hat - y
+    loss = error**2
+
+print(rec.table())
+
+# %%
+# The error has turned around, ``error == 1.0``, and the loss is the same as before, ``loss == 1.0``. Looking at the
+# loss alone, nobody could tell the two weights apart. The slope could: you saw in the last lesson that it is negative
+# at one and positive at three. To find it without nudging, we need to know what each step does to a small change.
+#
+# Take away
+# ---------
+#
+# - The forward pass runs the model and keeps every value on the way.
+# - The graph says which value was made from which: boxes are values, arrows are inputs of operations.
+# - Leaves were not made by any operation. Among them are the weights.
+#
+# On your own
+# -----------
+#
+# - Write the three steps as one line, ``loss = (w * x - y) ** 2``, and record that. What changes in the graph, and
+#   what does not?
+# - Add a bias: ``y_hat = w * x + b``. How many boxes will there be? Draw the graph on paper first.
+#
+# **Next:** one number for each arrow, :ref:`sphx_glr_lessons_1_one_weight_30_local_gradients.py`.

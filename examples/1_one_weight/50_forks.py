@@ -1,0 +1,202 @@
+"""
+Add where paths meet
+====================
+
+**What you get:** the one other thing that backpropagation does besides multiplying. It settles what happens when a
+value is used twice, why the order of the walk matters, and why ``.grad`` adds up.
+
+**What you need:** :ref:`sphx_glr_lessons_1_one_weight_40_backward_pass.py`. About 10 minutes.
+"""
+
+# %%
+# A value that is used twice
+# --------------------------
+#
+# Until now each value was used once, and the graph was a chain. Here ``b`` is used twice: to make ``c``, and again to
+# make ``d``.
+
+import torch
+
+import chainrule
+
+a = torch.tensor(1.0, requires_grad=True)
+
+with chainrule.record() as rec:
+    b = 2 * a
+    c = b + 1
+    d = b * c
+    d.backward()
+
+rec.graph(backward=None)
+
+# %%
+# **Predict.** There are two ways from ``a`` to ``d``: through ``b`` directly, and through ``b`` and ``c``. The local
+# gradients are two for ``b = 2 * a``, one for ``c = b + 1``, and for the product the other factor each time. What is
+# the gradient of ``d`` with respect to ``a``?
+
+print(a.grad)
+
+# %%
+# ``a.grad == 10.0``. A nudge of ``a`` travels along both paths at once, and what arrives at ``d`` **adds up**.
+#
+# - The direct path, from ``d`` to ``b`` to ``a``: the local gradients are ``c == 3.0`` and two, so ``c * 2 == 6.0``.
+# - The path through ``c``: ``b == 2.0``, then one, then two, so ``b * 1 * 2 == 4.0``.
+#
+# Together ``c * 2 + b * 1 * 2 == 10.0``. So multiply *along* a path, and add *over* the paths.
+#
+# Add early
+# ---------
+#
+# Both paths end with the same arrow, from ``b`` to ``a``. It would be a waste to walk over it twice. It is better to
+# add up at ``b`` first, and go on from there with the sum:
+
+rec.derivation("a")
+
+# %%
+# The gradient of ``b`` is the sum of what comes back along its two arrows, ``rec.grad("b") == 5.0``, and the last arrow
+# is walked once: ``rec.grad("b") * 2 == 10.0``. Check it with a nudge, as in the first lesson:
+
+
+def d_at(a):
+    b = 2 * a
+    return b * (b + 1)
+
+
+print(f"{(d_at(1.0001) - d_at(0.9999)) / 0.0002:.4f}")
+
+# %%
+# The nudge says so too, ``(d_at(1.0001) - d_at(0.9999)) / 0.0002 ≈ 10.0000``.
+#
+# Order matters
+# -------------
+#
+# "Add up first, then go on" sounds harmless, and most first attempts at it go wrong. Here is one. It walks back from
+# ``d``, gives each input its part, and then does the same at each input:
+
+inputs = {  # value: its inputs, each with the local gradient of the arrow
+    "d": [("b", 3.0), ("c", 2.0)],
+    "c": [("b", 1.0)],
+    "b": [("a", 2.0)],
+    "a": [],
+}
+
+
+def naive(inputs):
+    grad = dict.fromkeys(inputs, 0.0)
+    grad["d"] = 1.0
+
+    def back(value):
+        for taken, local in inputs[value]:
+            grad[taken] += grad[value] * local
+        for taken, _ in inputs[value]:
+            back(taken)
+
+    back("d")
+    return grad["a"]
+
+
+# %%
+# **Predict.** Does ``naive(inputs)`` give ten? And would it matter if ``d`` listed its two inputs the other way round?
+
+swapped = {**inputs, "d": [("c", 2.0), ("b", 3.0)]}
+print(naive(inputs), naive(swapped))
+
+# %%
+# Neither is right: ``naive(inputs) == 16.0`` and ``naive(swapped) == 20.0``. The walk comes to ``b`` twice. The first
+# time it passes on what it has so far; the second time it passes on the sum, *with* the part that it has passed on
+# already. It helps a little to visit each value only once:
+
+
+def once(inputs):
+    grad = dict.fromkeys(inputs, 0.0)
+    grad["d"] = 1.0
+    seen = set()
+
+    def back(value):
+        if value in seen:
+            return
+        seen.add(value)
+        for taken, local in inputs[value]:
+            grad[taken] += grad[value] * local
+        for taken, _ in inputs[value]:
+            back(taken)
+
+    back("d")
+    return grad["a"]
+
+
+print(once(inputs), once(swapped))
+
+# %%
+# ``once(swapped) == 10.0`` is right, by accident. ``once(inputs) == 6.0`` is not: it left ``b`` before the part through
+# ``c`` had come in. What is missing is patience. **A value may pass its gradient on only after everything that uses it
+# has passed on its own.** An order that keeps to this is called *topological*. The order in which the values were made
+# is one, if you go through it backward:
+
+
+def patient(inputs):
+    grad = dict.fromkeys(inputs, 0.0)
+    grad["d"] = 1.0
+    for value in ("d", "c", "b", "a"):  # last made, first visited
+        for taken, local in inputs[value]:
+            grad[taken] += grad[value] * local
+    return grad["a"]
+
+
+print(patient(inputs), patient(swapped))
+
+# %%
+# Now the listing does not matter: ``patient(inputs) == 10.0`` and ``patient(swapped) == 10.0``. PyTorch's walk keeps to
+# the same rule. The recording has the order in which it visited its notes:
+
+for visit in rec.trace.passes[0].visits:
+    print(rec.trace.nodes[visit.node].name, [float(upstream.data) for upstream in visit.upstream])
+
+# %%
+# First the product ``d``, then the sum ``c``, and only then the product ``b``, whose upstream gradient is already the
+# sum of both parts, ``rec.grad("b") == 5.0``. ``AccumulateGrad`` is the leaf ``a``, where the walk ends.
+#
+# Why ``.grad`` adds up
+# ---------------------
+#
+# The leaf's visit is called *accumulate* for a reason. What arrives there is added to what is in ``.grad`` already.
+#
+# **Predict.** We run the same steps once more, with the same ``a``, and call ``backward()`` again. What is in
+# ``a.grad`` now?
+
+with chainrule.record() as again:
+    b = 2 * a
+    c = b + 1
+    d = b * c
+    d.backward()
+
+print(a.grad)
+
+# %%
+# Twice as much: ``a.grad == 20.0``, although this pass gave ten, like the first: ``again.grad("a") == 10.0``. For
+# PyTorch, a weight that is used in two runs is a value that is used twice, and uses add up. That is handy when you
+# *want* the sum over several runs. In training you mostly do not, and so every training loop empties the gradients
+# before the next pass:
+
+a.grad = None
+d = 2 * a * (2 * a + 1)
+d.backward()
+print(a.grad)
+
+# %%
+# Back to ``a.grad == 10.0``.
+#
+# Take away
+# ---------
+#
+# - Multiply along a path, add over the paths.
+# - A value first collects the parts from everything that uses it, and then passes the sum on, once.
+# - ``backward()`` adds to ``.grad``. To start afresh, empty it first.
+#
+# On your own
+# -----------
+#
+# - Use ``b`` a third time: ``d = b * c + b``. What is the gradient of ``a`` now? Work it out, then ask ``rec.check``.
+# - For ``d = b * b``, how many arrows lead from ``b`` to ``d``? What does that say about the local gradient of a square?
+#
+# **Next:** the same rule in symbols, for graphs of any shape: :doc:`/concepts/chain_rule`.
