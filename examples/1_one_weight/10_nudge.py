@@ -5,7 +5,7 @@ Nudge a weight
 **What you get:** you move a weight a little, watch how far the loss moves, and read off a slope. That slope is what
 this whole course is about.
 
-**What you need:** a little Python, and multiplication. No calculus. About 8 minutes.
+**What you need:** a little Python, and multiplication. No calculus. Reading time: 8 minutes.
 """
 
 # %%
@@ -43,7 +43,9 @@ print(f"before {before:.4f}\nafter  {after:.4f}\nchange {after - before:.4f}")
 
 # %%
 # The loss *falls*, and it falls almost twice as far as the weight moved: the change is ``after - before ≈ -0.0199``.
-# Divide one by the other, and you have a number that no longer depends much on how far we nudged:
+#
+# Divide the change of the loss by the change of the weight, and you have a number that no longer depends much on how
+# far we nudged:
 
 slope = (after - before) / 0.01
 print(f"{slope:.2f}")
@@ -65,8 +67,10 @@ for nudge, slope in zip(nudges, slopes, strict=True):
 
 # %%
 # They go to minus two: ``slopes ≈ [-1.9, -1.99, -1.999, -1.9999]``. No nudge gives minus two itself, since the loss
-# bends a little on the way. The number that they approach has a name: it is the **derivative** of the loss with
-# respect to ``w``, here at ``w`` equal to one.
+# bends a little on the way.
+#
+# The number that they approach has a name: it is the **derivative** of the loss with respect to ``w``, here at ``w``
+# equal to one.
 #
 # A nudge to both sides does better, because the bends cancel: ``(loss_at(1.01) - loss_at(0.99)) / 0.02 ≈ -2.000000``.
 #
@@ -120,7 +124,7 @@ for w in (0.0, 1.0, 2.0, 3.0, 4.0):
 #
 # - Set ``x`` to two and keep the target. First say what the slope at a weight of one will be, then run ``slope_at``.
 #   (Where is the bottom of the curve now?)
-# - Make the nudge very small, say ``1e-15``. Is a smaller nudge always better? What might be going wrong?
+# - Make the nudge tiny: fifteen zeros after the point, then a one. Is a smaller nudge always better? What goes wrong?
 #
 # **Next:** nudging asks for another run of the whole model for each weight, and real models have millions. There is a
 # way to get every slope from a single run, exactly. It begins with writing that run down, step by step:

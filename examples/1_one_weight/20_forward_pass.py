@@ -5,7 +5,7 @@ Follow the numbers forward
 **What you get:** the model's run written down step by step, as a table and as a graph. Every later lesson walks over
 this graph.
 
-**What you need:** :ref:`sphx_glr_lessons_1_one_weight_10_nudge.py`. About 6 minutes.
+**What you need:** :ref:`sphx_glr_lessons_1_one_weight_10_nudge.py`. Reading time: 6 minutes.
 """
 
 # %%
@@ -61,14 +61,12 @@ rec
 #
 # While it ran, PyTorch took notes too. Each value that depends on the weight knows which operation made it:
 
-print(y_hat.grad_fn)
-print(error.grad_fn)
-print(loss.grad_fn)
-print(x.grad_fn)
+for value in (y_hat, error, loss):
+    print(value.grad_fn.name())
 
 # %%
 # You see a multiplication, a subtraction and a power, each with ``Backward`` in its name: they are notes for a way
-# back, which we take later. ``x`` has no note, ``x.grad_fn is None``, since nothing made it.
+# back, which we take later. The input has no note, ``x.grad_fn == None``, since nothing made it.
 #
 # Another weight, the same loss
 # -----------------------------
@@ -84,9 +82,11 @@ with chainrule.record() as rec:
 print(rec.table())
 
 # %%
-# The error has turned around, ``error == 1.0``, and the loss is the same as before, ``loss == 1.0``. Looking at the
-# loss alone, nobody could tell the two weights apart. The slope could: you saw in the last lesson that it is negative
-# at one and positive at three. To find it without nudging, we need to know what each step does to a small change.
+# The error has turned around, ``error == 1.0``, and the loss is the same as before, ``loss == 1.0``.
+#
+# Looking at the loss alone, nobody could tell the two weights apart. The slope could: you saw in the last lesson that
+# it is negative at one and positive at three. To find it without nudging, we need to know what each step does to a
+# small change.
 #
 # Take away
 # ---------

@@ -5,7 +5,7 @@ Find one number for each arrow
 **What you get:** for each step of the forward pass, how strongly its result reacts to its input. These are the local
 gradients, the only calculus in backpropagation.
 
-**What you need:** :ref:`sphx_glr_lessons_1_one_weight_20_forward_pass.py`. About 8 minutes.
+**What you need:** :ref:`sphx_glr_lessons_1_one_weight_20_forward_pass.py`. Reading time: 8 minutes.
 """
 
 # %%
@@ -40,8 +40,9 @@ def nudged(step, value, nudge=0.0001):
 print(f"{nudged(lambda error: error**2, error):.4f}")
 
 # %%
-# It falls, twice as fast: ``nudged(lambda error: error**2, error) ≈ -2.0000``. Try a few other errors, and a rule
-# shows itself:
+# It falls, twice as fast: ``nudged(lambda error: error**2, error) ≈ -2.0000``.
+#
+# Try a few other errors, and a rule shows itself:
 
 for e in (-2.0, -1.0, 0.0, 1.0, 2.0, 3.0):
     print(f"error {e:+.0f}   local gradient {nudged(lambda error: error**2, e):+.4f}   2 * error = {2 * e:+.4f}")
@@ -72,9 +73,10 @@ print(f"x = 1: {nudged(lambda w: w * x, w):.4f}")
 print(f"x = 5: {nudged(lambda w: w * 5.0, w):.4f}")
 
 # %%
-# The weight's change is multiplied by the input, whatever the weight is. So the local gradient of a product with
-# respect to one factor is *the other factor*. Here that is ``x == 1.0``; with five it is
-# ``nudged(lambda w: w * 5.0, w) ≈ 5.0000``.
+# The weight's change is multiplied by the input, whatever the weight is. With an input of five the prediction rises
+# five times as far, ``nudged(lambda w: w * 5.0, w) ≈ 5.0000``.
+#
+# So the local gradient of a product with respect to one factor is *the other factor*. Here that is ``x == 1.0``.
 #
 # What PyTorch says
 # -----------------

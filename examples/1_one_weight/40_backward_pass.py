@@ -5,7 +5,7 @@ Multiply your way back
 **What you get:** the slope of the loss from a single walk back over the graph: first by hand, then by PyTorch, with
 the same number. This is backpropagation.
 
-**What you need:** :ref:`sphx_glr_lessons_1_one_weight_30_local_gradients.py`. About 10 minutes.
+**What you need:** :ref:`sphx_glr_lessons_1_one_weight_30_local_gradients.py`. Reading time: 10 minutes.
 """
 
 # %%
@@ -54,7 +54,9 @@ d_w = d_y_hat * x
 print(d_w)
 
 # %%
-# The same: ``d_w == -2.0``. At each arrow we did one and the same thing:
+# The same: ``d_w == -2.0``.
+#
+# At each arrow we did one and the same thing:
 #
 #     gradient of the input = gradient of the result × local gradient of the arrow
 #
@@ -87,7 +89,9 @@ with chainrule.record() as rec:
 print(w.grad)
 
 # %%
-# ``w.grad == -2.0``, the number that we worked out by hand. Here is the whole walk, with the numbers that PyTorch used:
+# ``w.grad == -2.0``, the number that we worked out by hand.
+#
+# Here is the whole walk, with the numbers that PyTorch used:
 
 rec.derivation("w")
 
@@ -137,8 +141,9 @@ print(w.grad)
 
 # %%
 # It has turned around: ``w.grad == 2.0``. Minus two was the number for an error of minus one. Now the prediction is
-# too high, ``error == 1.0``, and the loss falls when the weight goes *down*. Keep the error in the formula, and it
-# holds everywhere:
+# too high, ``error == 1.0``, and the loss falls when the weight goes *down*.
+#
+# Keep the error in the formula, and it holds everywhere:
 #
 # .. math::
 #
@@ -147,8 +152,11 @@ print(w.grad)
 # At our first weight that is ``2 * (1.0 * x - y) * x == -2.0``, and at this one ``2 * (3.0 * x - y) * x == 2.0``. A
 # gradient belongs to a place. When the weight moves, everything that the walk multiplies has to be looked up again,
 # which is why each backward pass follows a forward pass.
+#
+# Here is the second walk, as a figure to print or to put on a slide. Compare it with the graph above: the values and
+# the signs have changed, the arrows have not.
 
-rec.figure()
+rec.figure(direction="down")
 
 # %%
 # Take away

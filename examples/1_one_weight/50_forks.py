@@ -5,7 +5,7 @@ Add where paths meet
 **What you get:** the one other thing that backpropagation does besides multiplying. It settles what happens when a
 value is used twice, why the order of the walk matters, and why ``.grad`` adds up.
 
-**What you need:** :ref:`sphx_glr_lessons_1_one_weight_40_backward_pass.py`. About 10 minutes.
+**What you need:** :ref:`sphx_glr_lessons_1_one_weight_40_backward_pass.py`. Reading time: 10 minutes.
 """
 
 # %%
@@ -37,12 +37,13 @@ rec.graph(backward=None)
 print(a.grad)
 
 # %%
-# ``a.grad == 10.0``. A nudge of ``a`` travels along both paths at once, and what arrives at ``d`` **adds up**.
+# ``a.grad == 10.0``. A nudge of ``a`` travels along both paths at once, and what arrives at ``d`` adds up:
+# ``c * 2 + b * 1 * 2 == 10.0``.
 #
 # - The direct path, from ``d`` to ``b`` to ``a``: the local gradients are ``c == 3.0`` and two, so ``c * 2 == 6.0``.
 # - The path through ``c``: ``b == 2.0``, then one, then two, so ``b * 1 * 2 == 4.0``.
 #
-# Together ``c * 2 + b * 1 * 2 == 10.0``. So multiply *along* a path, and add *over* the paths.
+# So multiply *along* a path, and **add over the paths**.
 #
 # Add early
 # ---------
@@ -102,9 +103,10 @@ swapped = {**inputs, "d": [("c", 2.0), ("b", 3.0)]}
 print(naive(inputs), naive(swapped))
 
 # %%
-# Neither is right: ``naive(inputs) == 16.0`` and ``naive(swapped) == 20.0``. The walk comes to ``b`` twice. The first
-# time it passes on what it has so far; the second time it passes on the sum, *with* the part that it has passed on
-# already. It helps a little to visit each value only once:
+# Neither is right: ``naive(inputs) == 16.0`` and ``naive(swapped) == 20.0``. The walk comes to ``b`` twice, and the
+# second time it passes on the whole sum, *with* the part that it has passed on already.
+#
+# It helps a little to visit each value only once:
 
 
 def once(inputs):
@@ -173,8 +175,9 @@ with chainrule.record() as again:
 print(a.grad)
 
 # %%
-# Twice as much: ``a.grad == 20.0``, although this pass gave ten, like the first: ``again.grad("a") == 10.0``. For
-# PyTorch, a weight that is used in two runs is a value that is used twice, and uses add up. That is handy when you
+# Twice as much: ``a.grad == 20.0``, although this pass gave ten, like the first: ``again.grad("a") == 10.0``.
+#
+# For PyTorch, a weight that is used in two runs is a value that is used twice, and uses add up. That is handy when you
 # *want* the sum over several runs. In training you mostly do not, and so every training loop empties the gradients
 # before the next pass:
 

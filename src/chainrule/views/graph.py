@@ -61,9 +61,8 @@ def _title(trace: Trace, drawn: Layout, backward: int | None) -> str:
 
 
 def _uri(svg: str) -> str:
-    return "data:image/svg+xml," + quote(svg, safe=" =:/;,.#!()'*+-_~@<>?").replace("#", "%23").replace(
-        "<", "%3C"
-    ).replace(">", "%3E")
+    """Write an SVG as an address that holds it; a space would end it where a browser reads a list of pictures."""
+    return "data:image/svg+xml," + quote(svg, safe="=:/;,.!()'*+-_~@?")
 
 
 def _svg(drawn: Layout) -> str:
