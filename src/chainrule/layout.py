@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Literal, TypeAlias
 
 from chainrule.text import numbers
-from chainrule.trace import Trace
+from chainrule.trace import Term, Trace
 
 Direction: TypeAlias = Literal["right", "down"]
 
@@ -107,17 +107,19 @@ def _values(trace: Trace, backward: int | None) -> list[int]:
 
 def _edges(trace: Trace, backward: int | None) -> list[_Edge]:
     """List the edges, one for each time an op takes an input, with the local gradient if one was recorded."""
-    terms = list(trace.terms(backward)) if backward is not None else []
+    terms: dict[tuple[int, int], list[Term]] = {}
+    for term in () if backward is None else trace.terms(backward):
+        for output in term.outputs:
+            terms.setdefault((term.value, output), []).append(term)
     edges: list[_Edge] = []
     for number in trace.ops_of(backward):
         op = trace.ops[number]
-        mine = [term for term in terms if term.op == number]
         for position, value in enumerate(op.inputs):
-            term = next((t for t in mine if t.value == value), None)
-            if term is not None:
-                mine.remove(term)
-            local = "" if term is None or term.local is None else numbers(term.local)
-            edges.extend(_Edge(value, output, position, local, term is not None) for output in op.outputs)
+            for output in op.outputs:
+                along = terms.get((value, output), [])
+                local = numbers(along[0].local) if along and along[0].local else ""
+                edges.append(_Edge(value, output, position, local, bool(along)))
+                del along[:1]
     return edges
 
 
@@ -178,8 +180,9 @@ def _order(values: list[int], layer: dict[int, int], points: list[Spot], chains:
     for sweep in range(8):
         forward = sweep % 2 == 0
         neighbours = before if forward else behind
+        place: dict[Spot, int] = {}
         for row in rows if forward else rows[::-1]:
-            place = {spot: i for other in rows for i, spot in enumerate(other)}
+            place |= {spot: i for i, spot in enumerate(row)}
             means = {
                 spot: sum(place[n] for n in neighbours[spot]) / len(neighbours[spot])
                 if neighbours.get(spot)
@@ -187,6 +190,7 @@ def _order(values: list[int], layer: dict[int, int], points: list[Spot], chains:
                 for spot in row
             }
             row.sort(key=lambda spot: means[spot])
+            place |= {spot: i for i, spot in enumerate(row)}
         crossed = _crossings(rows, behind)
         if crossed < fewest:
             best, fewest = [list(row) for row in rows], crossed
@@ -229,10 +233,10 @@ def _place(
             beside += across(spot) + GAP_ACROSS
         at += thick + GAP_ALONG
     length = at - GAP_ALONG + PADDING if rows else 2 * PADDING
+    at_value = {spot[0]: point for spot, point in centre.items() if spot[1] < 0}
     placed = {}
     for value, box in boxes.items():
-        spot = next(s for row in rows for s in row if s[0] == value and s[1] < 0)
-        x, y = centre[spot]
+        x, y = at_value[value]
         placed[value] = replace(box, x=x, y=y)
     ports = _ports(chains, centre, placed, right)
     arrows = [

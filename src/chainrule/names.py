@@ -32,12 +32,9 @@ class Site:
     expression: str | None = None
     target: str | None = None
     arguments: tuple[str, ...] = ()
+    """The source text of the positional arguments, without modules and plain numbers."""
     file: str | None = None
     line: int | None = None
-
-    def argument(self, position: int) -> str | None:
-        """Give the source text of one argument, counted without plain numbers."""
-        return self.arguments[position] if position < len(self.arguments) else None
 
 
 def user_frame(
@@ -90,10 +87,23 @@ def site_of(frame: FrameType | None, direct: bool) -> Site:
     found = _read(frame.f_code, frame.f_lasti) if direct else None
     if found is None:
         return Site(frame, file=file, line=line)
-    expression, target, arguments, owner = found
-    if owner is not None and isinstance(frame.f_locals.get(owner, frame.f_globals.get(owner)), ModuleType):
-        arguments = arguments[1:]
-    return Site(frame, expression, target, arguments, file, line)
+    expression, target, arguments = found
+    kept = tuple(text for text in arguments if not isinstance(held_as(frame, text), _NO_OPERAND))
+    return Site(frame, expression, target, kept, file, line)
+
+
+def held_as(frame: FrameType | None, name: str) -> object:
+    """Find what a frame holds under a name such as `w` or `self.w`, without running any code of the user's."""
+    first, *rest = name.split(".")
+    if frame is None:
+        return None
+    thing = frame.f_locals.get(first, frame.f_globals.get(first))
+    for part in rest:
+        thing = getattr(thing, "__dict__", {}).get(part)
+    return thing
+
+
+_NO_OPERAND = (ModuleType, type, bool, int, float, complex, str)
 
 
 def _short(file: str) -> str:
@@ -106,12 +116,12 @@ def _short(file: str) -> str:
     return path.relative_to(Path.cwd()).as_posix() if path.is_relative_to(Path.cwd()) else path.name
 
 
-_Found = tuple[str, str | None, tuple[str, ...], str | None]
+_Found = tuple[str, str | None, tuple[str, ...]]
 
 
 @lru_cache(maxsize=4096)
 def _read(code: CodeType, instruction: int) -> _Found | None:
-    """Read the expression at one instruction: its text, its target, its arguments, and whose method it calls."""
+    """Read the expression at one instruction: its text, its target and its arguments."""
     positions = next((p for i, p in enumerate(code.co_positions()) if i == instruction // 2), None)
     if positions is None or None in positions:
         return None
@@ -126,7 +136,6 @@ def _read(code: CodeType, instruction: int) -> _Found | None:
     def text(part: ast.AST) -> str:
         return " ".join((ast.get_source_segment(source, part) or "").split())
 
-    owner = None
     match node:
         case ast.AugAssign(target=left, value=right) | ast.BinOp(left=left, right=right):
             parts = [left, right]
@@ -134,7 +143,6 @@ def _read(code: CodeType, instruction: int) -> _Found | None:
             parts = [left, right]
         case ast.Call(func=ast.Attribute(value=receiver), args=arguments):
             parts = [receiver, *arguments]
-            owner = _root(receiver)
         case ast.Call(args=arguments):
             parts = list(arguments)
         case ast.UnaryOp(operand=part) | ast.Attribute(value=part) | ast.Subscript(value=part):
@@ -144,7 +152,7 @@ def _read(code: CodeType, instruction: int) -> _Found | None:
     expression = text(node)
     if isinstance(node, ast.AugAssign):
         expression = f"{text(node.target)} {_SYMBOL.get(type(node.op), '?')} {text(node.value)}"
-    return expression, _target(node, parents), tuple(text(p) for p in parts if not _is_number(p)), owner
+    return expression, _target(node, parents), tuple(text(p) for p in parts if not _is_number(p))
 
 
 _SYMBOL = {
@@ -158,19 +166,13 @@ def _is_number(part: ast.expr) -> bool:
     return isinstance(inner, ast.Constant)
 
 
-def _root(part: ast.expr) -> str | None:
-    while isinstance(part, ast.Attribute):
-        part = part.value
-    return part.id if isinstance(part, ast.Name) else None
-
-
 def _target(node: ast.AST, parents: tuple[ast.AST, ...]) -> str | None:
     """Find the variable that an expression's value is bound to."""
     if isinstance(node, ast.AugAssign):
         return ast.unparse(node.target) if isinstance(node.target, (ast.Name, ast.Attribute)) else None
     match parents:
-        case [*_, ast.Assign(targets=[ast.Name(id=name) | ast.Attribute(attr=name)])]:
-            return name
+        case [*_, ast.Assign(targets=[ast.Name() | ast.Attribute() as bound])]:
+            return ast.unparse(bound)
         case [*_, ast.AnnAssign(target=ast.Name(id=name))] | [*_, ast.NamedExpr(target=ast.Name(id=name))]:
             return name
         case [*_, ast.Assign(targets=[ast.Tuple(elts=names)]), ast.Tuple(elts=values)] if len(names) == len(values):

@@ -25,7 +25,7 @@ from torch.autograd.graph import Node as TorchNode
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
-from chainrule.names import Site, frames_from, name_among, site_of, user_frame
+from chainrule.names import Site, frames_from, held_as, name_among, site_of, user_frame
 from chainrule.trace import (
     BackwardPass,
     Edge,
@@ -90,6 +90,9 @@ _FRESH = frozenset(
 """Calls that make a new leaf and not a result of their arguments."""
 _ATTRIBUTES = frozenset({"T", "mT", "H", "mH", "data", "real", "imag"})
 """Attributes of a tensor that are ops in disguise."""
+_IN_ORDER = frozenset({"dim", "axis", "keepdim", "dtype", "inplace", "memory_format"})
+"""Keywords that leave the meaning of the arguments before them as it is; with any other, no rule is applied."""
+_NONE: Mapping[tuple[int, int], int] = {}
 _NOT_TWICE = frozenset({"CopySlices", "Error", "NotImplemented", "DelayedError", "UndefinedGrad"})
 """Nodes that may not be called a second time to ask for their local gradients."""
 
@@ -130,6 +133,7 @@ class Recorder(TorchFunctionMode):
         self._times_bound: dict[str, int] = {}
         self._nameless: dict[int, str] = {}
         self._handles: list[RemovableHandle] = []
+        self._suspect: set[int] = set()
         self._trace: Trace | None = None
         self.failure: Exception | None = None
         """What went wrong inside a hook, where nothing may be raised."""
@@ -177,40 +181,45 @@ class Recorder(TorchFunctionMode):
         name = getattr(func, "__name__", "")
         if name == "__get__":
             name = getattr(getattr(func, "__self__", None), "__name__", "")
+            if name == "data":
+                self._suspect.add(id(args[0]))
             if name not in _ATTRIBUTES:
                 return func(*args, **kwargs)
         code = getattr(func, "__code__", None)
         if name in ("backward", "grad"):
             return self._differentiate(name, code, func, args, kwargs)
         given = list(_tensors((args, dict(kwargs))))
+        if name == "__set__":
+            self._suspect.add(id(args[0]))
         if name in _SILENT or not given or (name == "zero_" and not given[0].requires_grad):
             return func(*args, **kwargs)
         with torch._C.DisableTorchFunction():
             site = _site(code)
-            inputs = [self._value_of(tensor, site, position) for position, tensor in enumerate(given)]
+            arguments = site.arguments if len(site.arguments) == len(given) else (None,) * len(given)
+            inputs = [self._value_of(tensor, site, text) for tensor, text in zip(given, arguments, strict=True)]
         result = func(*args, **kwargs)
         with torch._C.DisableTorchFunction():
             if name == "matmul" and all(tensor.dim() == 1 for tensor in given):
                 name = "dot"
             made = given[:1] if name == "__setitem__" else list(_tensors(result))
-            self._note(name, site, inputs, _constants(args), [t for t in made if not self._is_known(t)])
+            letters, constants = _letters(args, kwargs)
+            op = Op(name, tuple(inputs), (), site.expression or "", letters, constants, site.file, site.line)
+            self._note(op, site, [t for t in made if not self._is_known(t)])
         return result
 
-    def _note(
-        self, name: str, site: Site, inputs: list[int], constants: dict[str, Number], made: list[torch.Tensor]
-    ) -> None:
+    def _note(self, op: Op, site: Site, made: list[torch.Tensor]) -> None:
         """Note one call down as an op with its inputs and outputs, and the nodes that autograd made for it."""
-        if not made or name in _FRESH:
+        if not made or op.name in _FRESH:
             return
         known = {}
-        for value in inputs:
+        for value in op.inputs:
             held = self._values[value]
             if held.node is not None:
                 known[held.node, held.slot] = value
         number = len(self._ops)
         for tensor in made:
             if tensor.grad_fn is not None:
-                self._walk(tensor.grad_fn, number, known)
+                self._walk(tensor.grad_fn, number, site, known)
         outputs = []
         for tensor in made:
             earlier = self._seen_as(tensor)
@@ -218,12 +227,12 @@ class Recorder(TorchFunctionMode):
             if target is None and earlier is not None:
                 target = self._name_of(earlier.values[-1]).partition("#")[0]
             outputs.append(self._new_value(tensor, target, op=number))
-        expression = site.expression or f"{name}({', '.join(map(self._name_of, inputs))})"
         for position, value in enumerate(outputs):
             if value in self._nameless:
-                called = site.expression or name
+                called = op.expression or op.name
                 self._nameless[value] = called if len(outputs) == 1 else f"{called}[{position}]"
-        self._ops.append(Op(name, tuple(inputs), tuple(outputs), expression, constants, site.file, site.line))
+        expression = op.expression or f"{op.name}({', '.join(map(self._name_of, op.inputs))})"
+        self._ops.append(replace(op, outputs=tuple(outputs), expression=expression))
 
     # Values ---------------------------------------------------------------------------------------------------
 
@@ -234,31 +243,70 @@ class Recorder(TorchFunctionMode):
     def _is_known(self, tensor: torch.Tensor) -> bool:
         """Tell whether a tensor is a value already, and unchanged since."""
         seen = self._seen_as(tensor)
-        return seen is not None and seen.version == _version(tensor)
+        if seen is None or seen.version != _version(tensor):
+            return False
+        if id(tensor) in self._suspect:  # `.data` changes numbers without a new version
+            self._suspect.discard(id(tensor))
+            held, now = self._values[seen.values[-1]].data, self._snapshot(tensor).data
+            return held is not None and now is not None and np.array_equal(held, now, equal_nan=held.dtype.kind in "fc")
+        return True
 
-    def _value_of(self, tensor: torch.Tensor, site: Site, position: int = 0) -> int:
+    def _value_of(self, tensor: torch.Tensor, site: Site, written: str | None = None) -> int:
         """Find the value that a tensor is now; one not seen before, or changed unseen, becomes a new value."""
         seen = self._seen_as(tensor)
+        name: str | None
         if seen is not None and self._is_known(tensor):
             value = seen.values[-1]
             if value in self._nameless:
                 self._name(value, name_among(frames_from(site.frame, _TORCH), tensor))
+            if tensor.grad_fn is not None and self._values[value].node is None:
+                self._adopt(value, tensor, site)
             return value
-        written = site.argument(position)
         if seen is not None:
-            name: str | None = self._name_of(seen.values[-1]).partition("#")[0]
-        elif isinstance(tensor, torch.nn.Parameter):
-            name = _parameter_name(site, tensor) or name_among(frames_from(site.frame, _TORCH), tensor)
+            name = self._name_of(seen.values[-1]).partition("#")[0]
         else:
-            name = name_among(frames_from(site.frame, _TORCH), tensor)
-        if name is None and written and all(part.isidentifier() for part in written.split(".")):
-            name = written
-        if tensor.grad_fn is not None:
-            self._walk(tensor.grad_fn, None, {})
+            name = isinstance(tensor, torch.nn.Parameter) and _parameter_name(site, tensor) or None
+            name = name or name_among(frames_from(site.frame, _TORCH), tensor)
+        if name is None:
+            name = next((text for text in site.arguments if held_as(site.frame, text) is tensor), None)
         value = self._new_value(tensor, name)
         if value in self._nameless:
             self._nameless[value] = written or f"tensor {value}"
+        if tensor.grad_fn is not None and self._values[value].node is None:
+            self._adopt(value, tensor, site)
         return value
+
+    def _adopt(self, value: int, tensor: torch.Tensor, site: Site) -> None:
+        """Note where a value came from whose making was not seen, such as the result of a custom Function.
+
+        What was made from recorded values counts as an op of its own; what was there before the recording does not.
+        """
+        node = tensor.grad_fn
+        assert node is not None
+        number, values, nodes = len(self._ops), len(self._values), len(self._nodes)
+        self._walk(node, number, site)
+        inputs = tuple(dict.fromkeys(e.value for n in self._nodes[nodes:] for e in n.edges if e.value is not None))
+        made_by: int | None = self._nodes[self._number_of[node]].op
+        if any(taken < values and taken != value for taken in inputs):
+            name = type(node).__name__.removesuffix("Backward").removesuffix("Backward0")
+            expression = f"{name}({', '.join(map(self._name_of, inputs))})"
+            self._ops.append(Op(name, inputs, (value,), expression))
+        elif made_by == number:
+            made_by = None
+            self._nodes[nodes:] = [replace(n, op=None) for n in self._nodes[nodes:]]
+        elif made_by is not None and value not in self._ops[made_by].outputs:
+            made = self._ops[made_by]
+            self._ops[made_by] = replace(made, outputs=(*made.outputs, value))
+        self._values[value] = replace(
+            self._values[value],
+            requires_grad=True,
+            leaf=False,
+            op=made_by,
+            node=self._number_of[node],
+            slot=tensor.output_nr,
+        )
+        self._value_at[self._number_of[node], tensor.output_nr] = value
+        self._trace = None
 
     def _new_value(self, tensor: torch.Tensor, name: str | None, op: int | None = None) -> int:
         number = len(self._values)
@@ -288,13 +336,16 @@ class Recorder(TorchFunctionMode):
 
     def _snapshot(self, tensor: torch.Tensor, whole: bool = False) -> Snapshot:
         """Copy what is to be kept of a tensor."""
-        shape, dtype = tuple(tensor.shape), str(tensor.dtype).removeprefix("torch.")
-        if self._keep == "shapes" or tensor.layout is not torch.strided or tensor.device.type == "meta":
+        shape, dtype = _shape(tensor), str(tensor.dtype).removeprefix("torch.")
+        if self._keep == "shapes" or tensor.device.type == "meta":
             return Snapshot(shape, dtype)
-        tensor = tensor.detach().cpu()
-        if whole or self._keep == "all" or tensor.numel() <= WHOLE:
-            return Snapshot(shape, dtype, _array(tensor, dtype))
-        return Snapshot(shape, dtype, statistics=_statistics(tensor))
+        try:
+            tensor = tensor.detach().to_dense().cpu()
+            if whole or self._keep == "all" or tensor.numel() <= WHOLE:
+                return Snapshot(shape, dtype, _array(tensor, dtype))
+            return Snapshot(shape, dtype, statistics=_statistics(tensor))
+        except RuntimeError:  # it has no numbers of its own, as inside of vmap
+            return Snapshot(shape, dtype)
 
     # Names ----------------------------------------------------------------------------------------------------
 
@@ -331,7 +382,7 @@ class Recorder(TorchFunctionMode):
 
     # Autograd's nodes -----------------------------------------------------------------------------------------
 
-    def _walk(self, root: TorchNode, op: int | None, known: Mapping[tuple[int, int], int]) -> None:
+    def _walk(self, root: TorchNode, op: int | None, site: Site, known: Mapping[tuple[int, int], int] = _NONE) -> None:
         """Write down the nodes behind `root` that are new, children first, and hang a hook on each."""
         pending = [root]
         while pending:
@@ -346,18 +397,19 @@ class Recorder(TorchFunctionMode):
             pending.pop()
             number = self._number_of[node] = len(self._nodes)
             self._torch_nodes.append(node)
-            edges = tuple(self._edge(child, slot, known) for child, slot in node.next_functions)
+            edges = tuple(self._edge(child, slot, site, known) for child, slot in node.next_functions)
             self._nodes.append(Node(type(node).__name__, None if _is_leaf(node) else op, edges))
             self._handles.append(node.register_hook(self._hook(number)))
 
-    def _edge(self, child: TorchNode | None, slot: int, known: Mapping[tuple[int, int], int]) -> Edge:
+    def _edge(self, child: TorchNode | None, slot: int, site: Site, known: Mapping[tuple[int, int], int]) -> Edge:
         if child is None:
             return Edge(None)
         number = self._number_of[child]
         if not _is_leaf(child):
             return Edge(number, slot, known.get((number, slot), self._value_at.get((number, slot))))
-        seen = self._seen_as(child.variable)  # type: ignore[attr-defined]
-        return Edge(number, slot, seen.values[-1] if seen else None)
+        leaf: torch.Tensor = child.variable  # type: ignore[attr-defined]
+        seen = self._seen_as(leaf)
+        return Edge(number, slot, seen.values[-1] if seen else self._value_of(leaf, site))
 
     # Backward passes ------------------------------------------------------------------------------------------
 
@@ -378,8 +430,10 @@ class Recorder(TorchFunctionMode):
         first = len(self._passes)
         try:
             result = func(*args, **kwargs)
-        except RuntimeError as error:
-            self._advise(error, start, roots)
+        except BaseException as error:
+            self._passes, self._trace = self._passes[:first], None
+            if isinstance(error, RuntimeError):
+                self._advise(error, start, roots)
             raise
         finally:
             self._roots = outer
@@ -468,13 +522,15 @@ def _site(code: CodeType | None) -> Site:
 
 def _parameter_name(site: Site, parameter: torch.Tensor) -> str | None:
     """Find a parameter's path in a module that the user's code holds."""
-    for frame in frames_from(site.frame, _TORCH):
-        for held in frame.f_locals.values():
-            if isinstance(held, torch.nn.Module):
-                for path, candidate in held.named_parameters():
-                    if candidate is parameter:
-                        return path
-    return None
+    paths = [
+        path
+        for frame in frames_from(site.frame, _TORCH)
+        for held in frame.f_locals.values()
+        if isinstance(held, torch.nn.Module)
+        for path, candidate in held.named_parameters()
+        if candidate is parameter
+    ]
+    return max(paths, key=lambda path: path.count("."), default=None)  # the path from the outermost module
 
 
 def _is_leaf(node: TorchNode) -> bool:
@@ -497,17 +553,23 @@ def _tensors(thing: Any) -> Iterator[torch.Tensor]:
             yield from _tensors(item)
 
 
-def _constants(args: Sequence[Any]) -> dict[str, Number]:
-    """Find the plain numbers among the arguments, by letter; tensors take letters too."""
-    found: dict[str, Number] = {}
-    letter = ord("a")
+def _letters(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[tuple[str, ...], dict[str, Number]]:
+    """Give the arguments letters in their order: one for each tensor, and for each plain number, which is constant."""
+    letters: list[str] = []
+    constants: dict[str, Number] = {}
+    if not _IN_ORDER.issuperset(kwargs):
+        return (), {}
     for argument in args:
-        if isinstance(argument, (bool, int, float)):
-            found[chr(letter)] = argument
-            letter += 1
+        if isinstance(argument, (bool, int, float, complex)):
+            constants[chr(ord("a") + len(letters) + len(constants))] = argument
         else:
-            letter += len(list(_tensors(argument)))
-    return found
+            for _ in _tensors(argument):
+                letters.append(chr(ord("a") + len(letters) + len(constants)))
+    return tuple(letters), constants
+
+
+def _shape(tensor: torch.Tensor) -> tuple[int, ...]:
+    return () if tensor.is_nested else tuple(tensor.shape)  # a nested tensor has no shape
 
 
 def _array(tensor: torch.Tensor, dtype: str) -> np.ndarray[Any, np.dtype[Any]]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from chainrule.text import latex_name, latex_number, number
-from chainrule.trace import Term, Trace
+from chainrule.trace import Number, Term, Trace
 
 Words = Mapping[str, str]
 
@@ -71,7 +71,7 @@ def canonical(name: str) -> str:
 
 
 def local_gradient(
-    op: str, letter: str, words: Words, constants: Mapping[str, float] | None = None, latex: bool = False
+    op: str, letter: str, words: Words, constants: Mapping[str, Number] | None = None, latex: bool = False
 ) -> str | None:
     r"""Write an op's local gradient for one argument, with names and plain numbers filled in.
 
@@ -93,16 +93,16 @@ def local_gradient(
 def written(trace: Trace, term: Term, latex: bool = False) -> str | None:
     """Write one recorded local gradient in the names of the code that ran; `None` if no rule is known."""
     op = trace.ops[term.op]
-    if term.letter is None:
+    if term.letter is None or trace.values[term.value].dtype.startswith("complex"):
         return None
-    words = {letter: trace.values[value].name for letter, value in op.operands.items() if value is not None}
+    words = {letter: trace.values[value].name for letter, value in op.operands.items()}
     words["out"] = trace.values[term.output].name
     result = trace.values[term.output].tensor
     constants = dict(op.constants) | {"n": trace.values[term.value].tensor.size // max(1, result.size)}
     return local_gradient(op.name, term.letter, words, constants, latex)
 
 
-def _fold(tree: ast.expr, constants: Mapping[str, float]) -> ast.expr:
+def _fold(tree: ast.expr, constants: Mapping[str, Number]) -> ast.expr:
     """Put plain numbers in, and work out what is made of them alone."""
     match tree:
         case ast.Name(id=name) if name in constants:

@@ -8,6 +8,7 @@ knows PyTorch: whoever holds a trace needs NumPy alone.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,7 +23,7 @@ FORMAT = 1
 """The version of the JSON layout; a file from a newer one is refused."""
 
 Array: TypeAlias = npt.NDArray[Any]
-Number: TypeAlias = bool | int | float
+Number: TypeAlias = bool | int | float | complex
 Kind: TypeAlias = Literal["elementwise", "gradient", "jacobian"]
 """How a local gradient acts: times the upstream gradient entry by entry; a scalar's gradient; a matrix."""
 
@@ -89,6 +90,8 @@ class Op:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     expression: str
+    letters: tuple[str, ...] = ()
+    """Each input's place among the arguments (`a`, `b`, ...), if all were given in order."""
     constants: Mapping[str, Number] = field(default_factory=dict)
     """Plain numbers among the arguments, by letter: in `a**2`, `b` is 2."""
     file: str | None = None
@@ -97,11 +100,9 @@ class Op:
     """The path of the module that made the call, where it is known."""
 
     @property
-    def operands(self) -> dict[str, int | None]:
-        """Give each argument's letter (`a`, `b`, ... in order) and its value, or `None` for a plain number."""
-        values = iter(self.inputs)
-        letters = [chr(ord("a") + i) for i in range(min(26, len(self.inputs) + len(self.constants)))]
-        return {a: None if a in self.constants else next(values, None) for a in letters}
+    def operands(self) -> dict[str, int]:
+        """Give the value that stands at each letter."""
+        return dict(zip(self.letters, self.inputs, strict=False))
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,12 +163,33 @@ class Term:
     op: int
     letter: str | None
     """The argument's letter in the rule's expression, if it is known."""
-    output: int
+    outputs: tuple[int, ...]
     value: int
     """The input that the gradient flows to."""
     contribution: Snapshot | None
     local: Snapshot | None
     kind: Kind | None
+
+    @property
+    def output(self) -> int:
+        """Give the op's result; the first, if it has several."""
+        return self.outputs[0]
+
+
+@dataclass(frozen=True)
+class _Inside:
+    """Follow the way from an op's outputs to one of the nodes inside it, as a number where it is one."""
+
+    outputs: tuple[int, ...]
+    factor: float | None
+    whole: bool = False
+    """Whether the node is the op's last, so that its local gradients are the op's own."""
+
+    def times(self, local: Snapshot | None) -> Snapshot | None:
+        """Multiply on, as far as everything is a single number."""
+        if self.factor is None or local is None or local.data is None or local.size != 1:
+            return None
+        return Snapshot(local.shape, local.dtype, np.asarray(self.factor * local.data))
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,56 +249,49 @@ class Trace:
         return tuple(self._terms(self.backward(backward)))
 
     def _terms(self, run: BackwardPass) -> Iterator[Term]:
-        nodes_of: dict[int, list[int]] = {}
-        for number, node in enumerate(self.nodes):
-            if node.op is not None:
-                nodes_of.setdefault(node.op, []).append(number)
+        """Join the nodes that autograd made for one op, from its outputs to its inputs."""
+        nodes_in = Counter(node.op for node in self.nodes)
+        value_at = {(value.node, value.slot): i for i, value in enumerate(self.values) if value.node is not None}
+        reached: dict[int, _Inside] = {}
+        letters: dict[tuple[int, int], list[str]] = {}
         for visit in run.visits:
             node = self.nodes[visit.node]
             if node.op is None:
                 continue
-            op = self.ops[node.op]
-            made_by = [v for v in op.outputs if self.values[v].node is not None]
-            if not made_by:
+            op, alone = self.ops[node.op], nodes_in[node.op] == 1
+            outputs = tuple(value_at[visit.node, i] for i in range(len(visit.upstream)) if (visit.node, i) in value_at)
+            here = _Inside(outputs, 1.0, whole=True) if outputs else reached.get(visit.node)
+            if here is None:
                 continue
-            simple = len(nodes_of[node.op]) == 1
-            letters = [(a, v) for a, v in op.operands.items() if v is not None]
             for edge, flow in zip(node.edges, visit.flows, strict=False):
-                if edge.value is None or edge.value in op.outputs:
-                    continue
-                letter = next((pair for pair in letters if pair[1] == edge.value), None)
-                if letter:
-                    letters.remove(letter)
-                yield Term(
-                    op=node.op,
-                    letter=letter[0] if letter and simple else None,
-                    output=made_by[0],
-                    value=edge.value,
-                    contribution=flow.contribution,
-                    local=flow.local if simple else self._through(run, visit.node, flow),
-                    kind=flow.kind if simple or flow.kind is None else "elementwise",
-                )
+                local = flow.local if here.whole else here.times(flow.local)
+                if edge.value is not None:
+                    if (node.op, edge.value) not in letters:
+                        letters[node.op, edge.value] = [
+                            a for a, value in op.operands.items() if value == edge.value and alone
+                        ]
+                    free = letters[node.op, edge.value]
+                    letter = free.pop(0) if free else None
+                    if flow.contribution is None:
+                        continue
+                    kind = flow.kind if here.whole or local is None else "elementwise"
+                    yield Term(node.op, letter, here.outputs, edge.value, flow.contribution, local, kind)
+                elif edge.node is not None:
+                    number = None if local is None or local.data is None or local.size != 1 else local.data.item()
+                    before = reached.get(edge.node)
+                    reached[edge.node] = _Inside(
+                        tuple(dict.fromkeys((*(before.outputs if before else ()), *here.outputs))),
+                        None if before else number,
+                    )
 
-    def _through(self, run: BackwardPass, start: int, flow: Flow) -> Snapshot | None:
-        """Multiply the local gradients inside an op that autograd split into several nodes (single numbers only)."""
-        op, product, node, local = self.nodes[start].op, 1.0, start, flow.local
-        while True:
-            if local is None or local.data is None or local.size != 1:
-                return None
-            product *= float(local.data.reshape(()))
-            above = [
-                (n, f.local)
-                for n, visit in run.visit_of.items()
-                if self.nodes[n].op == op
-                for e, f in zip(self.nodes[n].edges, visit.flows, strict=False)
-                if e.node == node and e.value is None
-            ]
-            if not above:
-                dtype = local.dtype
-                return Snapshot(local.shape, dtype, np.asarray(product).reshape(local.shape))
-            if len(above) > 1:
-                return None
-            node, local = above[0]
+    def start(self, root: int, backward: int = -1) -> Snapshot | None:
+        """Give what a backward pass began with at one of its roots: 1, unless `backward` was given something else."""
+        whole = self.gradient(root, backward)
+        arrived = [term.contribution for term in self.terms(backward) if term.value == root]
+        if whole is None or whole.data is None or not arrived:
+            return whole
+        parts = [part.data for part in arrived if part is not None and part.data is not None]
+        return Snapshot(whole.shape, whole.dtype, np.asarray(whole.data - sum(parts)))
 
     def gradient(self, value: int, backward: int = -1) -> Snapshot | None:
         """Give a value's gradient in one backward pass, or `None` if nothing reached it."""
@@ -382,9 +397,13 @@ def _trace(plain: Mapping[str, Any]) -> Trace:
     def flow(f: Mapping[str, Any]) -> Flow:
         return Flow(_snapshot(f["contribution"]), _snapshot(f["local"]), f["kind"])
 
+    def op(o: Mapping[str, Any]) -> Op:
+        lists = {name: tuple(o[name]) for name in ("inputs", "outputs", "letters")}
+        return Op(**{**o, **lists, "constants": {a: _numbers(number) for a, number in o["constants"].items()}})
+
     trace = Trace(
         values=tuple(Value(**{**v, "tensor": _known(v["tensor"])}) for v in plain["values"]),
-        ops=tuple(Op(**{**o, "inputs": tuple(o["inputs"]), "outputs": tuple(o["outputs"])}) for o in plain["ops"]),
+        ops=tuple(op(o) for o in plain["ops"]),
         nodes=tuple(Node(n["name"], n["op"], tuple(Edge(**e) for e in n["edges"])) for n in plain["nodes"]),
         passes=tuple(
             BackwardPass(

@@ -80,12 +80,12 @@ def table(trace: Trace, backward: int | None) -> Table:
         for value in op.inputs:
             if value not in shown:
                 leaf(value)
-        locals_ = tuple(_local(trace, term) for term in terms.get(number, ()))
-        for position, value in enumerate(op.outputs):
+        for value in op.outputs:
             shown.add(value)
             held = trace.values[value]
+            locals_ = tuple(_local(trace, term, value) for term in terms.get(number, ()) if value in term.outputs)
             expression = held.name if held.name == op.expression else f"{held.name} = {op.expression}"
-            rows.append(Row(_name(op), expression, numbers(held.tensor), () if position else locals_, gradient(value)))
+            rows.append(Row(_name(op), expression, numbers(held.tensor), locals_, gradient(value)))
     run = None if backward is None else trace.backward(backward)
     for value in run.roots if run else ():
         if value not in shown:
@@ -98,9 +98,9 @@ def _name(op: Op) -> str:
     return canonical(op.name) if canonical(op.name) in RULES else op.name.strip("_")
 
 
-def _local(trace: Trace, term: Term) -> str:
+def _local(trace: Trace, term: Term, output: int) -> str:
     """Write `derror/dy_hat = 1`, with the rule's own words between where they say more than the number."""
-    of = derivative(trace.values[term.output].name, trace.values[term.value].name)
+    of = derivative(trace.values[output].name, trace.values[term.value].name)
     words, number = written(trace, term), None if term.local is None else numbers(term.local)
     return " = ".join(dict.fromkeys(filter(None, (of, words, number))))
 

@@ -1,0 +1,53 @@
+# The only commands anyone needs. Each sets up .venv by itself; paths are relative, so any folder will do.
+
+# the Python that .venv is made with: the one it has, unless another is named
+PYTHON ?= $(if $(wildcard .venv/bin/python),.venv/bin/python,python3)
+VENV := .venv/bin/python
+# what was set for other Pythons stays out of this one and of those that it starts
+unexport PYTHONPATH PYTHONHOME
+
+.PHONY: help html test check serve lint lock clean set-up
+.NOTPARALLEL:
+
+help:  ## this list
+	@awk -F ':.*## ' '/^##@ /{print "\n" substr($$0, 5)} /^[a-z-]+:.*## /{printf "  make %-8s%s\n", $$1, $$2}' Makefile
+
+##@ Read
+html: set-up  ## build the site; it ends with the page to open
+	@$(VENV) -m tools.build
+
+##@ Write
+serve: set-up  ## show the site in a browser and build it again at every change
+	@$(VENV) -m sphinx_autobuild -nq -c . -d docs/_build/serve-doctrees --watch examples --watch src \
+		--re-ignore '/docs/(lessons|jupyter_execute|_build)/' --re-ignore __pycache__ \
+		--open-browser docs docs/_build/serve
+
+##@ Check
+test: set-up  ## build the site and test everything, in a real browser too
+	@$(VENV) -m tools.browser
+	@$(VENV) -m tools.build
+	@$(VENV) -m pytest \
+		&& echo "Everything holds. Before you send a change: make lint" \
+		|| { echo "Something failed: the summary above names it. One test alone: $(VENV) -m pytest FILE::TEST" >&2; exit 1; }
+
+check: set-up  ## the quick tests: no site, no browser
+	@$(VENV) -m pytest -m "not site and not browser"
+
+lint: set-up  ## style, types and spelling
+	@$(VENV) -m ruff check .
+	@$(VENV) -m ruff format --check .
+	@$(VENV) -m mypy
+	@$(VENV) -m codespell_lib
+
+##@ Keep
+lock:  ## resolve requirements.lock again; UPGRADE=1 takes newer versions
+	@$(PYTHON) -m tools.relock $(if $(UPGRADE),--upgrade)
+
+clean:  ## remove what was built; .venv stays
+	@rm -rf docs/_build docs/lessons docs/jupyter_execute jupyter_execute .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@find conf.py docs examples src tests tools -name __pycache__ -prune -exec rm -rf {} +
+
+set-up:
+	@command -v "$(PYTHON)" >/dev/null \
+		|| { echo "found no $(PYTHON); chainrule needs Python 3.11 or later. Name one: make html PYTHON=python3.12" >&2; exit 1; }
+	@"$(PYTHON)" -m tools.setup_env

@@ -1,0 +1,136 @@
+"""Set up the site: values only; the code they name lives in docs/_ext."""
+
+import sys
+from pathlib import Path
+
+root = Path(__file__).parent
+sys.path.insert(0, str(root / "docs"))
+
+project = "chainrule"
+author = "The chainrule authors"
+project_copyright = author
+language = "en"
+
+extensions = [
+    "_ext.unfinished",
+    "_ext.progress",
+    "_ext.fingerprint",
+    "_ext.inventories",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.intersphinx",
+    "sphinx_copybutton",
+    "sphinx_gallery.gen_gallery",
+    "myst_nb",
+    "_ext.maths",
+    "_ext.failure",
+    "_ext.kernel",
+    "_ext.course",
+    "_ext.downloads",
+    "_ext.predict",
+    "_ext.sidebar",
+    "_ext.accessible",
+]
+exclude_patterns = [
+    "_build",
+    "_ext",
+    "**/jupyter_execute",
+    "jupyter_execute",
+    "lessons/**/*.ipynb",  # the gallery's downloads, which myst-nb would take for pages
+]
+suppress_warnings = [
+    "mystnb.exec",  # docs/_ext/failure.py says it, with file and line
+    "sphinx_gallery.example_error",  # likewise
+    "sphinx_gallery.space_in_filename",  # it looks at the whole path, and a checkout's folder may have spaces
+]
+nitpicky = True
+default_role = "literal"  # in docstrings and lessons, `code` is code
+
+# Links to other projects, checked against docs/_inventories
+inventory_urls = {
+    "matplotlib": "https://matplotlib.org/stable/",
+    "numpy": "https://numpy.org/doc/stable/",
+    "python": "https://docs.python.org/3/",
+    "torch": "https://docs.pytorch.org/docs/stable/",
+}
+
+# The API, from docstrings
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+autodoc_type_aliases = {"Figure": "matplotlib.figure.Figure"}  # only type checkers import it
+autoclass_content = "class"
+python_use_unqualified_type_names = True
+add_module_names = False
+
+# The lessons: each part of the course is a gallery
+parts = sorted(path.name for path in (root / "examples").glob("[0-9]*") if path.is_dir())
+sphinx_gallery_conf = {
+    "examples_dirs": [f"../examples/{part}" for part in parts],
+    "gallery_dirs": [f"lessons/{part}" for part in parts],
+    "copyfile_regex": r"index\.rst",  # a part's page is written by hand; see docs/_ext/course.py
+    "filename_pattern": r"\d+_\w+\.py$",
+    "within_subsection_order": "FileNameSortKey",
+    "capture_repr": ("_repr_html_", "__repr__"),
+    "ignore_repr_types": r"matplotlib",
+    "image_scrapers": ("_ext.gallery.show_figures",),
+    "reset_modules": ("_ext.gallery.before_lesson",),
+    "remove_config_comments": True,
+    "download_all_examples": False,  # docs/_ext/downloads.py makes archives without dates
+    "write_computation_times": False,
+    "min_reported_time": 1_000_000,
+    "show_signature": False,
+    "css": ("sg_gallery",),
+}
+
+# The chapters
+nb_execution_mode = "cache"
+nb_execution_raise_on_error = True
+nb_execution_in_temp = True
+nb_execution_timeout = 120
+nb_merge_streams = True
+nb_output_stderr = "warn"
+myst_enable_extensions = ["attrs_block", "attrs_inline", "colon_fence", "deflist", "dollarmath"]
+
+# How it looks
+html_theme = "furo"
+html_title = "chainrule"
+html_favicon = "docs/_static/logo.svg"
+html_static_path = ["docs/_static"]
+templates_path = ["docs/_templates"]
+html_css_files = ["katex/katex.min.css", "chainrule.css"]
+html_copy_source = False
+html_show_sourcelink = False
+html_show_sphinx = False
+html_use_index = False
+html_domain_indices = False
+html_math_renderer = "katex"
+pygments_style = "a11y-high-contrast-light"
+pygments_dark_style = "a11y-high-contrast-dark"
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+copybutton_only_copy_prompt_lines = True
+copybutton_selector = ":not(.sphx-glr-script-out):not(.output) > div.highlight > pre"
+html_theme_options = {
+    "top_of_page_buttons": [],
+    "light_css_variables": {
+        "font-stack": "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif",
+        "font-stack--monospace": "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace",
+        "color-brand-primary": "#0b5cad",
+        "color-brand-content": "#0b5cad",
+        "color-brand-visited": "#0b5cad",
+        "color-code-background": "#f6f8fa",
+        "color-api-name": "var(--color-foreground-primary)",
+        "color-api-pre-name": "var(--color-foreground-secondary)",
+        "chainrule-value": "#0b5cad",
+        "chainrule-gradient": "#a84300",
+    },
+    "dark_css_variables": {
+        "color-brand-primary": "#79b8ff",
+        "color-brand-content": "#79b8ff",
+        "color-brand-visited": "#79b8ff",
+        "color-api-name": "var(--color-foreground-primary)",
+        "color-api-pre-name": "var(--color-foreground-secondary)",
+        "chainrule-value": "#79b8ff",
+        "chainrule-gradient": "#ffa657",
+    },
+}

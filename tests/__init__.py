@@ -1,0 +1,1 @@
+"""Test the library, the lessons, and the site."""

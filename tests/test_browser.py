@@ -1,0 +1,231 @@
+"""Tests of the built pages in a real browser: what a reader sees, in light and dark, wide and narrow."""
+
+from __future__ import annotations
+
+import http.server
+import re
+import threading
+from collections.abc import Iterator
+from functools import partial
+from importlib.resources import files
+from typing import Any, Literal
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests import built
+from tools.browser import find_browser
+
+pytestmark = [pytest.mark.site, pytest.mark.browser]
+
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+NAMES = built.names()
+LOOKS: list[tuple[Literal["light", "dark"], int]] = [("light", 1280), ("light", 390), ("dark", 1280), ("dark", 390)]
+AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
+RAW_LATEX = r"/\\frac|\\partial|\\cdot|\\\(|\\\[/"
+
+WITH_PREDICTION = built.with_class("chainrule-reveal")
+WITH_FIGURE = built.with_class("chainrule-plot")
+
+
+class Handler(http.server.SimpleHTTPRequestHandler):
+    """Serve the site under a sub-path, silently."""
+
+    def translate_path(self, path: str) -> str:
+        """Return the file for an address; there is nothing outside of the sub-path."""
+        return super().translate_path(path.removeprefix("/course") if path.startswith("/course/") else "/nowhere")
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def home() -> Iterator[str]:
+    """The address of the site, served under a sub-path by a plain static server."""
+    built.pages()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(built.SITE)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/course/"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser without a window."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_browser(), args=QUIET)
+        yield browser
+        browser.close()
+
+
+class Visit:
+    """One opened page, with what went wrong while it was opened."""
+
+    def __init__(self, context: BrowserContext, address: str) -> None:
+        self.page: Page = context.new_page()
+        self.wrong: list[str] = []
+        home = re.match(r"(http://[^/]+/course/|file:)", address)
+        assert home is not None
+        self.home = home[0]
+        self.page.on("console", lambda said: self.wrong.extend([f"console: {said.text}"] * (said.type == "error")))
+        self.page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
+        self.page.on("requestfailed", lambda request: self.wrong.append(f"failed: {request.url}"))
+        self.page.on("request", lambda request: self.asked(request.url))
+        self.page.goto(address, wait_until="load")
+
+    def asked(self, url: str) -> None:
+        """Note a request that leaves the site."""
+        if not url.startswith(("data:", self.home)):
+            self.wrong.append(f"another host: {url}")
+
+
+def context(browser: Browser, theme: str = "light", width: int = 1280, javascript: bool = True) -> BrowserContext:
+    """Return a fresh profile with a theme and a width."""
+    return browser.new_context(
+        viewport={"width": width, "height": 900},
+        color_scheme="dark" if theme == "dark" else "light",
+        java_script_enabled=javascript,
+        reduced_motion="reduce",
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_is_sound(name: str, browser: Browser, home: str) -> None:
+    """A page has no console error, asks no other host, scrolls never sideways, and has no axe violation, in any look."""
+    wrong = []
+    with context(browser) as profile:
+        visit = Visit(profile, home + name)
+        page = visit.page
+        page.evaluate(AXE)
+        # What is folded is part of the page too.
+        page.evaluate("document.querySelectorAll('details').forEach(fold => fold.open = true)")
+        assert not page.evaluate(f"document.querySelector('article').innerText.match({RAW_LATEX})")
+        for theme, width in LOOKS:
+            page.emulate_media(color_scheme=theme)
+            page.set_viewport_size({"width": width, "height": 900})
+            over = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            wrong += [f"{theme}, {width}: {over} px too wide"] * (over > 0)
+            result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+            for violation in result["violations"]:
+                targets = [node["target"] for node in violation["nodes"]][:3]
+                wrong.append(f"{theme}, {width}: axe {violation['id']}: {violation['help']}: {targets}")
+    assert not wrong + visit.wrong, "\n".join(wrong + visit.wrong)
+
+
+@pytest.mark.parametrize("name", ["index.html", *built.lessons()[:1], *built.chapters()[:1], "search.html"])
+def test_a_page_opens_from_disk(name: str, browser: Browser) -> None:
+    """A page opened as a file shows itself whole: styles, fonts and scripts are found."""
+    with context(browser) as profile:
+        visit = Visit(profile, (built.SITE / name).as_uri())
+        assert not visit.wrong
+        assert visit.page.evaluate("getComputedStyle(document.querySelector('.sidebar-drawer')).display") != "inline"
+        if visit.page.locator(".katex").count():
+            loaded = "[...document.fonts].filter(font => font.status == 'loaded').map(font => font.family).join()"
+            visit.page.evaluate("document.fonts.ready.then(() => 1)")
+            assert "KaTeX" in visit.page.evaluate(loaded)
+
+
+@pytest.mark.parametrize("name", WITH_FIGURE)
+def test_figures_follow_the_theme(name: str, browser: Browser, home: str) -> None:
+    """The ink of each figure is dark on the light page and light on the dark page, by system or by button."""
+    ink = """[...document.querySelectorAll('.chainrule-plot svg')].map(svg => {
+        const ink = getComputedStyle(svg).fill;
+        const used = [...svg.querySelectorAll('path, text, use')].map(e => getComputedStyle(e));
+        if (!used.some(style => style.fill == ink || style.stroke == ink)) throw `no ink in ${svg.ariaLabel}`;
+        return ink.match(/\\d+/g).slice(0, 3).reduce((sum, part) => sum + +part, 0);
+    })"""
+    with context(browser, "dark") as profile:
+        page = Visit(profile, home + name).page
+        by_system = page.evaluate(ink)
+        page.evaluate("document.body.dataset.theme = 'light'")
+        by_button = page.evaluate(ink)
+        scheme = page.evaluate("getComputedStyle(document.body).colorScheme")
+    assert by_system
+    assert min(by_system) > 3 * 128 > max(by_button)
+    assert scheme == "light"
+
+
+@pytest.mark.parametrize("how", ["click", "keyboard"])
+@pytest.mark.parametrize("name", WITH_PREDICTION)
+def test_a_prediction_is_revealed_without_javascript(how: str, name: str, browser: Browser, home: str) -> None:
+    """An answer is hidden until the reader opens it, by a click or by keyboard, with JavaScript turned off."""
+    with context(browser, javascript=False) as profile:
+        page = Visit(profile, home + name).page
+        fold = page.locator("details.chainrule-reveal").first
+        answer = fold.locator(".chainrule-revealed")
+        assert not answer.is_visible()
+        summary = fold.locator("summary")
+        if how == "click":
+            summary.click()
+        else:
+            summary.focus()
+            page.keyboard.press("Enter")
+        assert answer.is_visible()
+        assert answer.inner_text().strip() or answer.locator("svg, img, table").count()
+
+
+@pytest.mark.parametrize("name", WITH_PREDICTION[:1])
+def test_answers_are_printed(name: str, browser: Browser, home: str) -> None:
+    """On paper every answer is shown, since nobody can open it there."""
+    with context(browser) as profile:
+        page = Visit(profile, home + name).page
+        page.emulate_media(media="print")
+        answers = page.locator(".chainrule-revealed")
+        heights = answers.evaluate_all("all => all.map(answer => answer.getBoundingClientRect().height)")
+    assert heights
+    assert min(heights) > 10
+
+
+def test_one_click_leads_into_the_first_lesson(browser: Browser, home: str) -> None:
+    """A new reader sees the way into the first lesson without scrolling, and one click takes it."""
+    with context(browser, width=390) as profile:
+        page = Visit(profile, home).page
+        start = page.locator("a.chainrule-start")
+        box = start.bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] < 900
+        start.click()
+        page.wait_for_url(home + built.lessons()[0])
+
+
+def test_search_finds_a_lesson(browser: Browser, home: str) -> None:
+    """The search page, which asks no server, finds a lesson by a word of its title."""
+    lesson = built.lessons()[0]
+    title = built.pages()[lesson].path.read_text("utf-8")
+    match = re.search(r"<h1>(.*?)<", title)
+    assert match is not None
+    word = max(re.findall(r"[A-Za-z]+", match[1]), key=len)
+    with context(browser) as profile:
+        visit = Visit(profile, f"{home}search.html?q={word}")
+        found = visit.page.locator("#search-results a")
+        found.first.wait_for()
+        links = found.evaluate_all("links => links.map(link => link.href.split(/[?#]/)[0])")
+        assert home + lesson in links
+        assert not visit.wrong
+
+
+def test_copied_code_has_no_output(browser: Browser, home: str) -> None:
+    """Code offers to be copied, and what it printed does not."""
+    with context(browser) as profile:
+        page = Visit(profile, home + built.lessons()[0]).page
+        page.wait_for_selector("button.copybtn", state="attached")
+        assert page.locator(".highlight-Python button.copybtn").count()
+        assert not page.locator(".sphx-glr-script-out button.copybtn").count()
+
+
+@pytest.mark.parametrize("name", built.chapters()[:1])
+def test_copied_cells_have_no_output(name: str, browser: Browser, home: str) -> None:
+    """In a chapter too, code offers to be copied and its output does not."""
+    with context(browser) as profile:
+        page = Visit(profile, home + name).page
+        page.wait_for_selector("button.copybtn", state="attached")
+        assert page.locator(".cell_input button.copybtn").count()
+        assert not page.locator(".cell_output button.copybtn").count()
+
+
+def test_the_server_serves_a_sub_path_alone(browser: Browser, home: str) -> None:
+    """The pages above were looked at under a sub-path: at the root there is nothing."""
+    with context(browser) as profile:
+        response = profile.request.get(home.removesuffix("course/") + "index.html")
+        assert response.status == 404

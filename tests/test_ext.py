@@ -1,0 +1,267 @@
+"""Tests of the site's own Sphinx code, part by part; tests/test_site.py sees it at work."""
+
+import io
+import zipfile
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pytest
+from _ext import accessible, course, downloads, figures, fingerprint, inventories, kernel, maths, predict, progress
+from docutils import nodes
+from matplotlib.figure import Figure
+from sphinx.util.inventory import InventoryFile
+
+ROOT = Path(__file__).parent.parent
+
+
+def line_figure(points: int = 3, label: str = "a line that falls") -> Figure:
+    """Return a figure made without pyplot."""
+    figure = Figure(figsize=(4, 2))
+    axes = figure.subplots()
+    axes.plot(range(points), [index % 7 for index in range(points)])
+    axes.set_title("falls")
+    figure.set_label(label)
+    return figure
+
+
+# --- figures
+
+
+def test_a_figure_follows_the_theme() -> None:
+    """Black becomes the page's ink and white its paper, and text stays text."""
+    html = figures.inline(line_figure(), "f1")
+    assert "#000000" not in html
+    assert "#ffffff" not in html
+    assert "currentColor" in html
+    assert ">falls<" in html
+
+
+def test_a_figure_is_the_same_each_time() -> None:
+    """The same figure gives the same text: no date, no random id."""
+    assert figures.inline(line_figure(), "f1") == figures.inline(line_figure(), "f1")
+    assert "<metadata" not in figures.inline(line_figure(), "f1")
+
+
+def test_two_figures_share_no_id() -> None:
+    """With prefixes of their own, two figures on a page have no id in common, and every reference is followed."""
+    import re
+
+    html = [figures.inline(line_figure(), prefix) for prefix in ("f1", "f2")]
+    ids = [set(re.findall(r'\bid="([^"]+)"', text)) for text in html]
+    assert ids[0]
+    assert not ids[0] & ids[1]
+    for text, known in zip(html, ids, strict=True):
+        assert set(re.findall(r'(?:href="|url\()#([^")]+)', text)) <= known
+
+
+@pytest.mark.parametrize(
+    ("label", "suptitle", "title", "expected"),
+    [
+        ("by label", "by suptitle", "by title", "by label"),
+        ("", "by suptitle", "by title", "by suptitle"),
+        ("", "", "by title", "by title"),
+        ("", "", "", ""),
+    ],
+)
+def test_what_describes_a_figure(label: str, suptitle: str, title: str, expected: str) -> None:
+    """The label goes before the title, and the title before those of the axes."""
+    figure = Figure()
+    figure.subplots().set_title(title)
+    figure.set_label(label)
+    if suptitle:
+        figure.suptitle(suptitle)
+    assert figures.description(figure) == expected
+
+
+def test_a_description_is_escaped() -> None:
+    """A description with quotes and angle brackets cannot end its attribute."""
+    assert 'aria-label="a &lt; &quot;b&quot;"' in figures.inline(line_figure(label='a < "b"'), "f1")
+
+
+def test_a_heavy_figure_is_drawn_in_pixels_and_keeps_its_text() -> None:
+    """Above some 2,000 points the curve becomes a picture, while the title stays text that follows the theme."""
+    light, heavy = (figures.inline(line_figure(points), "f1") for points in (50, 20_000))
+    assert "data:image/png" not in light
+    assert "data:image/png" in heavy
+    assert ">falls<" in heavy
+
+
+def test_line_colours_are_seen_on_both_backgrounds() -> None:
+    """Each colour of a line does three to one on the page's white and on its black."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[i : i + 2], 16) / 255 for i in (0, 2, 4)]
+        red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    with plt.style.context(figures.STYLE):
+        colours = [entry["color"].lstrip("#") for entry in plt.rcParams["axes.prop_cycle"]]
+    for colour in colours:
+        for paper in ("ffffff", "131416"):
+            low, high = sorted((luminance(colour), luminance(paper)))
+            assert (high + 0.05) / (low + 0.05) >= 3, (colour, paper)
+
+
+def test_the_kernel_shows_a_pyplot_figure_once() -> None:
+    """A figure that a cell ends with is closed, so that the end of the cell does not show it again."""
+    figure, axes = plt.subplots()
+    axes.set_title("once")
+    assert 'aria-label="once"' in kernel.shown(figure)
+    assert not plt.get_fignums()
+
+
+def test_the_kernel_asks_for_a_description() -> None:
+    """A figure in a chapter without a description is a warning, which the build takes for a failure."""
+    with pytest.warns(UserWarning, match="set_label"):
+        kernel.shown(Figure())
+
+
+# --- predict, then reveal
+
+
+def lesson(*, answer: bool) -> nodes.document:
+    """Return a lesson as sphinx-gallery makes it, with a prediction, code, and perhaps an output."""
+    from docutils.utils import new_document
+
+    document = new_document("docs/lessons/1_one_weight/10_nudge.rst")
+    document += nodes.comment("", "GENERATED FROM PYTHON SOURCE LINES 24-29")
+    document += nodes.paragraph("", "", nodes.strong("", "Predict."), nodes.Text(" Up or down?"))
+    document += nodes.comment("", "GENERATED FROM PYTHON SOURCE LINES 30-31")
+    document += nodes.literal_block("", "print(1)", language="Python")
+    if answer:
+        document += nodes.raw("", "<svg></svg>", format="html")
+        document += nodes.literal_block("", "1", language="none", classes=["sphx-glr-script-out"])
+    document += nodes.comment("", "GENERATED FROM PYTHON SOURCE LINES 32-33")
+    document += nodes.raw("", "<hr>", format="html")
+    return document
+
+
+def test_all_outputs_of_the_next_block_are_folded() -> None:
+    """The figure and what was printed go into the fold, in order; what follows stays outside."""
+    document = lesson(answer=True)
+    predict.PredictTransform(document).apply()
+    (fold,) = document.findall(predict.Reveal)
+    assert [child.astext() for child in fold.children] == ["<svg></svg>", "1"]
+    assert "chainrule-predict" in next(iter(document.findall(nodes.paragraph)))["classes"]
+    assert document.children[-1].astext() == "<hr>"
+
+
+def test_a_prediction_without_an_answer_names_its_line(caplog: pytest.LogCaptureFixture) -> None:
+    """A prediction that no output answers is a warning, at the place in the script where its author finds it."""
+    import logging
+
+    logger = logging.getLogger("sphinx")
+    propagate, logger.propagate = logger.propagate, True
+    try:
+        predict.PredictTransform(lesson(answer=False)).apply()
+    finally:
+        logger.propagate = propagate
+    (record,) = caplog.records
+    assert "no output after it" in record.getMessage()
+    assert record.__dict__["location"] == "examples/1_one_weight/10_nudge.py:24"
+
+
+def test_bold_words_elsewhere_are_no_prediction() -> None:
+    """Only a paragraph that begins with the word, with its full stop and in bold, asks for a prediction."""
+    for first in (nodes.Text("Predict. Now."), nodes.strong("", "Predict"), nodes.emphasis("", "Predict.")):
+        assert not predict.is_prediction(nodes.paragraph("", "", first))
+    assert not predict.is_prediction(nodes.paragraph())
+
+
+# --- the rest
+
+
+def test_an_archive_depends_on_contents_alone(tmp_path: Path) -> None:
+    """The same files give the same bytes, whatever their dates and the order in which they are named."""
+    import os
+
+    files = [tmp_path / name for name in ("b.py", "a.ipynb")]
+    for file in files:
+        file.write_text(file.name)
+    first = downloads.archive(files)
+    os.utime(files[0], (0, 10**9))
+    assert downloads.archive(files[::-1]) == first
+    assert zipfile.ZipFile(io.BytesIO(first)).namelist() == ["a.ipynb", "b.py"]
+
+
+@pytest.mark.parametrize(
+    ("opening", "expected"),
+    [
+        ("Nudge\n=====\n\nSee it move. Then more.\n\nNeeds.", ("Nudge", "See it move.")),
+        ("\nNudge\n=====\n\nSee it\nmove\n", ("Nudge", "See it move")),
+        ("Nudge\n=====\n\n**What you get:** the slope. Then more.\n", ("Nudge", "The slope.")),
+        (".. _label:\n\n=====\nNudge\n=====\n", ("Nudge", "")),
+    ],
+)
+def test_a_lesson_is_listed_by_title_and_first_sentence(opening: str, expected: tuple[str, str]) -> None:
+    """The list of lessons shows the title, and the first sentence below it."""
+    assert course.title_and_promise(opening) == expected
+
+
+@pytest.mark.parametrize(
+    "changed", ["src/chainrule/rules.py", "src/chainrule/views/graph.js", "requirements.lock", "docs/_ext/predict.py"]
+)
+def test_the_fingerprint_sees_a_change(changed: str, tmp_path: Path) -> None:
+    """A change in the library, the lock or the site's own code changes the fingerprint; a page's does not."""
+    for name in ("src/chainrule/rules.py", "requirements.lock", "docs/_ext/predict.py", "docs/index.md"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("before")
+    before = fingerprint.fingerprint(tmp_path)
+    (tmp_path / "docs/index.md").write_text("after")
+    assert fingerprint.fingerprint(tmp_path) == before
+    (tmp_path / changed).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / changed).write_text("after")
+    assert fingerprint.fingerprint(tmp_path) != before
+
+
+def test_inventories_are_what_sphinx_reads() -> None:
+    """Each text inventory becomes one that Sphinx reads, with as many names as it has lines."""
+    texts = sorted((ROOT / "docs/_inventories").glob("*.txt"))
+    assert texts
+    for text in texts:
+        lines = text.read_text("utf-8")
+        found = InventoryFile.loads(inventories.compressed(text.stem, lines), uri="https://example.org/")
+        assert sum(len(names) for names in found.data.values()) == len(lines.splitlines())
+
+
+def test_a_formula_carries_mathml_and_an_error_is_said() -> None:
+    """A formula is rendered with MathML beside it; one that KaTeX does not understand gives a message, not red text."""
+    good, bad = maths.answer(r"\frac{1}{2}", False), maths.answer(r"\frac{1", False)
+    assert "<math" in good["html"]
+    assert "html" not in bad
+    assert "KaTeX parse error" in bad["error"]
+
+
+def test_stylesheet_and_program_are_of_one_version() -> None:
+    """KaTeX's stylesheet and fonts on the site are of the version that renders the formulas."""
+    import re
+
+    import sphinxcontrib.katex
+
+    sheet = (ROOT / "docs/_static/katex/katex.min.css").read_text("utf-8")
+    version = re.search(r'content:"(\d+\.\d+\.\d+)"', sheet)
+    assert version is not None
+    assert version[1] == sphinxcontrib.katex.katex_version
+    assert set(re.findall(r"fonts/[\w-]+\.\w+", sheet)) == {
+        f"fonts/{font.name}" for font in (ROOT / "docs/_static/katex/fonts").iterdir()
+    }
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("<pre><span>", '<pre tabindex="0"><span>'),
+        ('<div class="output_subarea output_html">', '<div class="output_subarea output_html" tabindex="0">'),
+        ('<summary aria-label="Toggle">Show</summary>', "<summary>Show</summary>"),
+        ("</div>\n<br />\n<br />\n<p>", "</div>\n<p>"),
+    ],
+)
+def test_mends(before: str, after: str) -> None:
+    """What scrolls takes the focus, a label does not contradict what is seen, and empty lines go."""
+    assert accessible.mend(before) == after
+
+
+@pytest.mark.parametrize(("number", "expected"), [(1, "1 page"), (4, "4 pages")])
+def test_counts_read_well(number: int, expected: str) -> None:
+    """One page is a page, and four are pages."""
+    assert progress.counted(number, "page") == expected

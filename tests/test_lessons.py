@@ -1,0 +1,62 @@
+"""Lessons: each runs on its own, and what its recordings show is what PyTorch did."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.course import CHAPTERS, LESSONS, name, walk
+
+
+@dataclass(frozen=True)
+class Run:
+    """Hold what a lesson did in a process and a folder of its own."""
+
+    status: int
+    printed: str
+    complaints: str
+    files: tuple[str, ...]
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Path, Future[Run]]]:
+    """Run each lesson as `python lesson.py`, two at a time, each from an empty folder."""
+
+    def run(path: Path, folder: Path) -> Run:
+        done = subprocess.run([sys.executable, path], cwd=folder, capture_output=True, text=True, encoding="utf-8")
+        return Run(done.returncode, done.stdout, done.stderr, tuple(file.name for file in folder.iterdir()))
+
+    with ThreadPoolExecutor(2) as pool:
+        yield {path: pool.submit(run, path, tmp_path_factory.mktemp(path.stem)) for path in LESSONS}
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=name)
+def test_a_lesson_runs_on_its_own(path: Path, alone: dict[Path, Future[Run]]) -> None:
+    """`python examples/...py` runs in a fresh process, from any folder, without complaint and without writing files."""
+    run = alone[path].result()
+    assert (run.status, run.complaints) == (0, "")
+    assert run.files == ()
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=name)
+def test_a_lesson_prints_the_same_each_time(path: Path, alone: dict[Path, Future[Run]]) -> None:
+    """A lesson prints the same on its own as after the others, so it depends on nothing that they leave behind."""
+    assert alone[path].result().printed == walk(path).report.printed
+
+
+@pytest.mark.parametrize("path", [*LESSONS, *CHAPTERS], ids=name)
+def test_recorded_gradients_are_bitwise_those_of_pytorch(path: Path) -> None:
+    """For every leaf in every recorded backward pass, `.grad` is what it was plus the recorded gradient, bit by bit."""
+    wrong = [gradient for gradient in walk(path).gradients if not gradient.agrees]
+    assert not wrong
+
+
+def test_some_gradients_are_recorded() -> None:
+    """The lessons do record backward passes, so that the test above compares something."""
+    assert sum(len(walk(path).gradients) for path in LESSONS) >= 3
