@@ -71,7 +71,7 @@ sphinx_gallery_conf = {
     "filename_pattern": r"\d+_\w+\.py$",
     "within_subsection_order": "FileNameSortKey",
     "capture_repr": ("_repr_html_", "__repr__"),
-    "ignore_repr_types": r"matplotlib",
+    "ignore_repr_types": r"matplotlib|Derivation",  # docs/_ext/gallery.py shows these
     "image_scrapers": ("_ext.gallery.show_figures",),
     "reset_modules": ("_ext.gallery.before_lesson",),
     "remove_config_comments": True,
@@ -89,6 +89,7 @@ nb_execution_in_temp = True
 nb_execution_timeout = 120
 nb_merge_streams = True
 nb_output_stderr = "warn"
+nb_mime_priority_overrides = [("html", "text/latex", 5)]  # a derivation as maths, not as text
 myst_enable_extensions = ["attrs_block", "attrs_inline", "colon_fence", "deflist", "dollarmath"]
 
 # How it looks

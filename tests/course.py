@@ -14,7 +14,7 @@ from tests.witness import Gradient, witnessed
 
 ROOT = Path(__file__).parents[1]
 LESSONS = sorted((ROOT / "examples").glob("*/[0-9]*.py"))
-CHAPTERS = sorted(page for page in (ROOT / "docs" / "concepts").glob("**/*.md") if is_chapter(page))
+CHAPTERS = sorted(page for page in (ROOT / "docs").glob("[!_]*/*.md") if is_chapter(page)) + [ROOT / "docs" / "index.md"]
 
 
 @dataclass(frozen=True)

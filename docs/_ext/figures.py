@@ -33,7 +33,6 @@ def inline(figure: Figure, prefix: str) -> str:
     if len(svg) > HEAVY:
         svg = _svg_with_drawn_parts_as_pixels(figure)
     svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"\s*<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r'\bid="', f'id="{prefix}-', svg)
     svg = re.sub(r'(href="|url\()#', rf"\1#{prefix}-", svg)
     svg = svg.replace("xlink:href", "href")

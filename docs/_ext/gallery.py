@@ -14,6 +14,8 @@ from typing import Any
 from sphinx.util import logging
 
 from . import figures
+from chainrule.views.derivation import Derivation
+
 from .failure import stop_at_lesson
 from .progress import say
 
@@ -44,21 +46,24 @@ def before_lesson(conf: dict[str, Any], name: str) -> None:
 
 
 def show_figures(block: tuple[str, str, int], variables: dict[str, Any], conf: dict[str, Any]) -> str:
-    """Return reST that shows each open figure, and the one that a block ends with, once each; stop if it failed."""
+    """Return reST for what a block drew: each open figure, and the figure or derivation that it ends with.
+
+    Stop if it failed.
+    """
     import matplotlib.pyplot as plt
     from matplotlib.figure import Figure
 
     source = Path(variables["src_file"])
     if "formatted_exception" in variables:
         stop_at_lesson(source, Path(conf["src_dir"]).parent, variables["formatted_exception"])
-    shown: list[Figure] = [plt.figure(number) for number in plt.get_fignums()]
     statements = ast.parse(block[1]).body
-    last = variables["example_globals"].get("___")
-    if statements and isinstance(statements[-1], ast.Expr) and isinstance(last, Figure) and last not in shown:
+    last = variables["example_globals"].get("___") if statements and isinstance(statements[-1], ast.Expr) else None
+    shown: list[Figure] = [plt.figure(number) for number in plt.get_fignums()]
+    if isinstance(last, Figure) and last not in shown:
         shown.append(last)
     plt.close("all")
 
-    parts = []
+    parts = [f".. math::\n\n{indent(last.latex, '    ')}"] if isinstance(last, Derivation) else []
     for figure in shown:
         variables["figures"] = variables.get("figures", 0) + 1
         if not figures.description(figure):

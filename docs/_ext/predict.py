@@ -1,7 +1,7 @@
 """Predict, then reveal: fold away what the next code prints, until the reader has made a guess.
 
 A paragraph that begins with **Predict.** becomes a box, and the outputs of the code block after it a <details>, which
-works without JavaScript. It is the same in lessons (sphinx-gallery) and chapters (myst-nb).
+works without JavaScript. The paragraph that follows them goes in too, since it reads the answer out. It is the same in lessons (sphinx-gallery) and chapters (myst-nb).
 """
 
 from __future__ import annotations
@@ -52,11 +52,24 @@ def outputs(code: nodes.Element) -> list[nodes.Node]:
     found = []
     for node in code.parent.children[code.parent.index(code) + 1 :]:
         printed = "sphx-glr-script-out" in node.get("classes", ()) if isinstance(node, nodes.Element) else False
-        # sphinx-gallery begins each block with a comment, so raw HTML before that is this block's.
-        if not printed and not isinstance(node, nodes.raw):
+        # sphinx-gallery begins each block with a comment, so raw HTML or maths before that is this block's.
+        if not printed and not isinstance(node, nodes.raw | nodes.math_block):
             break
         found.append(node)
     return found
+
+
+def reading(code: nodes.Element, answers: list[nodes.Node]) -> list[nodes.Node]:
+    """Return the paragraph that reads the outputs, if it comes right after them, with what marks its place."""
+    last = code if isinstance(code, nodes.container) else answers[-1]
+    found = []
+    for node in last.parent.children[last.parent.index(last) + 1 :]:
+        found.append(node)
+        if isinstance(node, nodes.paragraph):
+            return [] if is_prediction(node) else found
+        if not isinstance(node, nodes.comment):
+            break
+    return []
 
 
 def code_after(document: nodes.document, paragraph: nodes.paragraph) -> Iterator[nodes.Element]:
@@ -102,8 +115,8 @@ class PredictTransform(SphinxTransform):
             parent = answers[0].parent
             position = parent.index(answers[0])
             fold = Reveal()
-            for node in answers:
-                parent.remove(node)
+            for node in [*answers, *reading(code, answers)]:
+                node.parent.remove(node)
                 fold += node
             parent.insert(position, fold)
 
