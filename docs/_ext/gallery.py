@@ -13,9 +13,9 @@ from typing import Any
 
 from sphinx.util import logging
 
-from . import figures
 from chainrule.views.derivation import Derivation
 
+from . import figures
 from .failure import stop_at_lesson
 from .progress import say
 

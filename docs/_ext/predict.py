@@ -1,7 +1,8 @@
 """Predict, then reveal: fold away what the next code prints, until the reader has made a guess.
 
 A paragraph that begins with **Predict.** becomes a box, and the outputs of the code block after it a <details>, which
-works without JavaScript. The paragraph that follows them goes in too, since it reads the answer out. It is the same in lessons (sphinx-gallery) and chapters (myst-nb).
+works without JavaScript. The paragraph that follows them goes in too, since it reads the answer out. It is the same in
+lessons (sphinx-gallery) and chapters (myst-nb).
 """
 
 from __future__ import annotations
@@ -105,7 +106,7 @@ class PredictTransform(SphinxTransform):
             paragraph["classes"].append("chainrule-predict")
             code = next(code_after(self.document, paragraph), None)
             answers = outputs(code) if code is not None else []
-            if not answers:
+            if code is None or not answers:
                 logger.warning(
                     "a prediction has no output after it to be compared with; "
                     "let the next code block print or show the answer, or drop the bold `Predict.`",
