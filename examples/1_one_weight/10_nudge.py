@@ -5,22 +5,23 @@ Nudge a weight
 **What you get:** you move a weight a little, watch how far the loss moves, and read off a slope. That slope is what
 this whole course is about.
 
-**What you need:** a little Python, and multiplication. No calculus. Reading time: 8 minutes.
+**What you need:** Python's functions and loops, and multiplication. No calculus. Reading time: 8 minutes.
 """
 
 # %%
 # A model with one weight
 # -----------------------
 #
-# Our model has one input ``x`` and one weight ``w``. It predicts by multiplying them. The *target* ``y`` is the number
-# that it should have predicted. The *loss* says how wrong the prediction is: the difference, squared, so that being
-# too low costs as much as being too high.
+# Our model has one input ``x`` and one weight ``w``. It predicts by multiplying them. The input is given; the weight is
+# ours to choose. The *target* ``y`` is the number that the model should have predicted, and ``y_hat``, with a hat, is
+# what it did predict. The *loss* says how wrong that is: the difference, squared, so that being too low costs as much
+# as being too high.
 
 x, y = 1.0, 2.0
 
 
 def loss_at(w):
-    y_hat = w * x  # the prediction; the hat marks a guess at y
+    y_hat = w * x
     error = y_hat - y
     return error**2
 
@@ -28,7 +29,7 @@ def loss_at(w):
 loss_at(1.0)
 
 # %%
-# With the weight at one, the model predicts one. The target is two, so it is one too low, and the loss is
+# With the weight at one, the model predicts one. The target is two, so the prediction is one too low, and the loss is
 # ``loss_at(1.0) == 1.0``. We could try other weights until the loss is small. But which way should we go?
 #
 # A small nudge
@@ -44,21 +45,20 @@ print(f"before {before:.4f}\nafter  {after:.4f}\nchange {after - before:.4f}")
 # %%
 # The loss *falls*, and it falls almost twice as far as the weight moved: the change is ``after - before ≈ -0.0199``.
 #
-# Divide the change of the loss by the change of the weight, and you have a number that no longer depends much on how
-# far we nudged:
+# Divide the change of the loss by the change of the weight. That tells how far the loss moves in comparison:
 
 slope = (after - before) / 0.01
 print(f"{slope:.2f}")
 
 # %%
-# Read ``slope ≈ -1.99`` as a rate of exchange. For each bit that ``w`` goes up, the loss goes *down* by about twice
-# that bit. The minus says "the other way", the size says "how sensitive".
+# Read ``slope ≈ -1.99`` as a rate of exchange: the loss moves about twice as far as the weight, and the other way. The
+# minus says "the other way", the size says "how sensitive".
 #
 # Smaller and smaller
 # -------------------
 #
-# **Predict.** We nudge by a tenth, by a hundredth, by a thousandth, and so on, and divide each time. The numbers come
-# closer and closer to one number. Which?
+# **Predict.** We try a larger nudge, a tenth, and then smaller and smaller ones. Does the slope depend on the nudge? If
+# so, does it settle somewhere as the nudge shrinks, or does it run on?
 
 nudges = (0.1, 0.01, 0.001, 0.0001)
 slopes = [(loss_at(1.0 + nudge) - loss_at(1.0)) / nudge for nudge in nudges]
@@ -66,19 +66,21 @@ for nudge, slope in zip(nudges, slopes, strict=True):
     print(f"nudge {nudge:<6}  slope {slope:.4f}")
 
 # %%
-# They go to minus two: ``slopes ≈ [-1.9, -1.99, -1.999, -1.9999]``. No nudge gives minus two itself, since the loss
-# bends a little on the way.
+# It depends on the nudge, and it settles: ``slopes ≈ [-1.9, -1.99, -1.999, -1.9999]``, closer and closer to minus two.
 #
-# The number that they approach has a name: it is the **derivative** of the loss with respect to ``w``, here at ``w``
-# equal to one.
+# The number that the slopes settle at has a name. It is the **derivative** of the loss with respect to ``w``, here at
+# ``w`` equal to one.
 #
-# A nudge to both sides does better, because the bends cancel: ``(loss_at(1.01) - loss_at(0.99)) / 0.02 ≈ -2.000000``.
+# A nudge to one side misses it by a little: upward we found ``(loss_at(1.01) - loss_at(1.0)) / 0.01 ≈ -1.99``, and
+# downward it would be ``(loss_at(0.99) - loss_at(1.0)) / -0.01 ≈ -2.01``. One is too flat, the other too steep. A nudge
+# to both sides meets in the middle: ``(loss_at(1.01) - loss_at(0.99)) / 0.02 ≈ -2.000000``.
 #
 # The slope as a picture
 # ----------------------
 #
-# Here is the loss for every weight from minus one to five. At our weight it has a tangent: the straight line that
-# touches the curve there and goes the same way. Its slope is the number that we found.
+# Here is the loss for every weight from minus one to five: the weight runs from left to right, the loss upward. At our
+# weight the curve has a tangent, the straight line that touches it there and goes the same way. The slope of that line
+# is the number that we found.
 
 from chainrule.plots import tangent
 
@@ -90,11 +92,11 @@ tangent(weights, losses, at=(1.0, loss_at(1.0)), slope=-2.0)
 # Follow the dashed line to the right: it falls by two for each step of one, as the derivative says. The curve itself
 # soon bends away. A derivative speaks for small moves only.
 #
-# Elsewhere the slope is another
-# ------------------------------
+# Other places, other slopes
+# --------------------------
 #
-# **Predict.** Look at the curve once more. What is the slope at a weight of two, at the bottom? Is it positive or
-# negative at three? And is it steeper at four than at three?
+# **Predict.** Look at the curve once more. Which slope has it at a weight of two? Is the slope at three positive or
+# negative? And how does the one at four compare with the one at three?
 
 
 def slope_at(w, nudge=0.0001):

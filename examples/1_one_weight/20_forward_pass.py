@@ -2,7 +2,7 @@
 Follow the numbers forward
 ==========================
 
-**What you get:** the model's run written down step by step, as a table and as a graph. Every later lesson walks over
+**What you get:** the model's run written down step by step, as a table and as a graph. The next lessons walk over
 this graph.
 
 **What you need:** :ref:`sphx_glr_lessons_1_one_weight_10_nudge.py`. Reading time: 6 minutes.
@@ -24,7 +24,11 @@ y = torch.tensor(2.0)
 w = torch.tensor(1.0, requires_grad=True)
 
 # %%
-# **Predict.** Three steps follow: multiply, subtract, square. Which three numbers come out?
+# ``chainrule.record()`` watches what PyTorch does inside its block, and keeps it under the name ``rec``. It changes
+# nothing.
+#
+# **Predict.** Three steps follow: multiply, subtract, square. Which three numbers come out, and which of them is
+# negative?
 
 with chainrule.record() as rec:
     y_hat = w * x
@@ -34,7 +38,7 @@ with chainrule.record() as rec:
 print(rec.table())
 
 # %%
-# Read the table from top to bottom. The prediction is ``y_hat == 1.0``. It is one below the target, so the error is
+# Read the table from top to bottom; ``pow``, for *power*, is the square. The prediction is ``y_hat == 1.0``. It is one below the target, so the error is
 # ``error == -1.0``. Squared, that is the loss: ``loss == 1.0``.
 #
 # Walking through a model in this direction, from inputs and weights to the loss, is the **forward pass**. Nothing
@@ -44,8 +48,7 @@ print(rec.table())
 # -----------------------
 #
 # Each step takes some values and makes a new one. Draw an arrow from each value that was taken to the value that was
-# made, and you have the **graph** of the run. ``chainrule.record()`` watched PyTorch run these lines, and drew what it
-# saw:
+# made, and you have the **graph** of the run. The recording draws what it saw:
 
 rec
 
@@ -68,8 +71,8 @@ for value in (y_hat, error, loss):
 # You see a multiplication, a subtraction and a power, each with ``Backward`` in its name: they are notes for a way
 # back, which we take later. The input has no note, ``x.grad_fn == None``, since nothing made it.
 #
-# Another weight, the same loss
-# -----------------------------
+# Another weight
+# --------------
 #
 # **Predict.** We run the same three steps with the weight at three. What are the error and the loss now?
 
@@ -84,7 +87,7 @@ print(rec.table())
 # %%
 # The error has turned around, ``error == 1.0``, and the loss is the same as before, ``loss == 1.0``.
 #
-# Looking at the loss alone, nobody could tell the two weights apart. The slope could: you saw in the last lesson that
+# Looking at the loss alone, nobody could tell the two weights apart. The slope can: you saw in the last lesson that
 # it is negative at one and positive at three. To find it without nudging, we need to know what each step does to a
 # small change.
 #

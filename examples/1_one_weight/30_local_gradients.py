@@ -2,8 +2,8 @@
 Find one number for each arrow
 ==============================
 
-**What you get:** for each step of the forward pass, how strongly its result reacts to its input. These are the local
-gradients, the only calculus in backpropagation.
+**What you get:** for each step of the forward pass, how strongly its result reacts to its input. These numbers are the
+local gradients. With one rule for putting them together, they are all the calculus you need.
 
 **What you need:** :ref:`sphx_glr_lessons_1_one_weight_20_forward_pass.py`. Reading time: 8 minutes.
 """
@@ -25,8 +25,9 @@ loss = error**2
 
 
 def nudged(step, value, nudge=0.0001):
-    """Move one input of one step to both sides, and say how far the result moves in relation."""
-    return (step(value + nudge) - step(value - nudge)) / (2 * nudge)
+    """Divide how far a step's result moves by how far its input does."""
+    up, down = step(value + nudge), step(value - nudge)
+    return (up - down) / (2 * nudge)
 
 
 # %%
@@ -35,54 +36,76 @@ def nudged(step, value, nudge=0.0001):
 #
 # The last step makes the loss from the error, and the error is ``error == -1.0``.
 #
-# **Predict.** The error rises a little, from minus one towards zero. Does its square rise or fall? How fast?
+# **Predict.** The error rises a little, from minus one towards zero. Does its square rise or fall? And how far, for each
+# step that the error takes? (``square`` is a function of the error alone; nothing else can move.)
 
-print(f"{nudged(lambda error: error**2, error):.4f}")
+
+def square(error):
+    return error**2
+
+
+print(f"{nudged(square, error):.4f}")
 
 # %%
-# It falls, twice as fast: ``nudged(lambda error: error**2, error) ≈ -2.0000``.
+# It falls, and twice as far: ``nudged(square, error) ≈ -2.0000``.
 #
-# Try a few other errors, and a rule shows itself:
+# **Predict.** Which local gradients does the square have at other errors, say at minus two, at zero and at three? Is
+# there a rule?
 
 for e in (-2.0, -1.0, 0.0, 1.0, 2.0, 3.0):
-    print(f"error {e:+.0f}   local gradient {nudged(lambda error: error**2, e):+.4f}   2 * error = {2 * e:+.4f}")
+    print(f"at {e:+.0f}: {nudged(square, e):+.3f}")
 
 # %%
-# The local gradient of a square is two times its input. For our error that is ``2 * error == -2.0``. The rule says it
-# at once and exactly, for every error, without a nudge.
+# The local gradient of a square is *two times its input*. At three that is ``nudged(square, 3.0) ≈ 6.000``, and for our
+# own error it is ``2 * error == -2.0``. The rule says it at once and exactly, without a nudge.
 #
 # The subtraction
 # ---------------
 #
 # **Predict.** One step earlier, the error is made from the prediction: ``error = y_hat - y``. If ``y_hat`` rises by a
-# hundredth, by how much does the error rise?
+# hundredth, by how much does the error rise? And what is the second divided by the first?
 
-print(f"{nudged(lambda y_hat: y_hat - y, y_hat):.4f}")
+
+def subtract(y_hat):
+    return y_hat - y
+
+
+print(f"{nudged(subtract, y_hat):.4f}")
 
 # %%
-# By the same hundredth. A subtraction hands a change of its first input straight on, so its local gradient is
-# ``nudged(lambda y_hat: y_hat - y, y_hat) ≈ 1.0000``. The target does not matter for it.
+# By the same hundredth, so the local gradient is ``nudged(subtract, y_hat) ≈ 1.0000``. A subtraction hands a change of
+# its first input straight on. Which number is subtracted does not matter.
 #
 # The product
 # -----------
 #
-# **Predict.** The first step is ``y_hat = w * x``. If the weight rises by a hundredth, by how much does the
-# prediction rise? And what would it be if the input were five?
+# **Predict.** The first step is ``y_hat = w * x``. What is its local gradient with respect to the weight, with our input
+# of one? And what would it be if the input were five?
 
-print(f"x = 1: {nudged(lambda w: w * x, w):.4f}")
-print(f"x = 5: {nudged(lambda w: w * 5.0, w):.4f}")
+
+def multiply(w):
+    return w * x
+
+
+def multiply_by_five(w):
+    return w * 5.0
+
+
+print(f"{nudged(multiply, w):.4f}")
+print(f"{nudged(multiply_by_five, w):.4f}")
 
 # %%
-# The weight's change is multiplied by the input, whatever the weight is. With an input of five the prediction rises
-# five times as far, ``nudged(lambda w: w * 5.0, w) ≈ 5.0000``.
+# Whatever the weight is, a change of it is multiplied by the input: once by one, ``nudged(multiply, w) ≈ 1.0000``, and
+# once by five, ``nudged(multiply_by_five, w) ≈ 5.0000``.
 #
 # So the local gradient of a product with respect to one factor is *the other factor*. Here that is ``x == 1.0``.
 #
 # What PyTorch says
 # -----------------
 #
-# PyTorch knows such a rule for each of its operations. ``record`` asks it for the local gradients of exactly the run
-# that it made. (For that, the run has to go backward once. How it does that is the next lesson.)
+# PyTorch has such a rule for each operation that it can differentiate. ``record`` asks it for the local gradients of
+# exactly the run that it made. (For that, the run has to go backward once, which is what ``loss.backward()`` does. How
+# is the next lesson.)
 
 import torch
 
@@ -97,13 +120,13 @@ with chainrule.record() as rec:
     loss = error**2
     loss.backward()
 
-for term in rec.trace.terms():
-    result, taken = rec.trace.values[term.output].name, rec.trace.values[term.value].name
-    print(f"d{result}/d{taken} = {term.local.data}")
+for row in rec.table().rows:
+    for local in row.local_gradients:
+        print(local)
 
 # %%
-# Read ``dloss/derror`` as "how far the loss moves, for each bit that the error moves". It is one number for each arrow
-# on the way from the weight to the loss, and they are the three that we found by nudging.
+# Read ``dloss/derror`` as "how far the loss moves, divided by how far the error moves". There is one number for each
+# arrow on the way from the weight to the loss, and they are the three that we found by nudging.
 #
 # The arrows from ``x`` and ``y`` have local gradients as well. Nobody asks for them: data is not learned, so PyTorch
 # leaves them out.
@@ -120,8 +143,9 @@ for name in ("add", "sub", "mul", "div", "square", "exp", "sigmoid"):
     print(f"{name:8} {',  '.join(RULES[name].locals)}")
 
 # %%
-# There is no more calculus in backpropagation than this: one short line for each operation. You do not have to
-# believe them. Each can be checked by a nudge, as you did, and the tests of this site hold each against PyTorch.
+# One short line for each operation, whatever it is used for. You do not have to believe them: each can be checked by a
+# nudge, as you did, and the tests of this site hold each against PyTorch. You do not have to know them by heart either;
+# the lessons of this part need a sum, a difference, a product and a square.
 #
 # Take away
 # ---------
@@ -133,7 +157,8 @@ for name in ("add", "sub", "mul", "div", "square", "exp", "sigmoid"):
 # On your own
 # -----------
 #
-# - The error also has an arrow from the target ``y``. What is its local gradient? Check with ``nudged``.
+# - The error also has an arrow from the target ``y``. What is its local gradient? Write the function, and ask
+#   ``nudged``.
 # - What is the local gradient of ``a / b`` with respect to ``b`` at ``a`` equal to one and ``b`` equal to two? Find it
 #   by a nudge first, then in the table.
 #

@@ -5,7 +5,7 @@ Multiply your way back
 **What you get:** the slope of the loss from a single walk back over the graph: first by hand, then by PyTorch, with
 the same number. This is backpropagation.
 
-**What you need:** :ref:`sphx_glr_lessons_1_one_weight_30_local_gradients.py`. Reading time: 10 minutes.
+**What you need:** :ref:`sphx_glr_lessons_1_one_weight_30_local_gradients.py`. Reading time: 12 minutes.
 """
 
 # %%
@@ -24,50 +24,47 @@ loss = error**2
 # **the loss** move? That number is the value's **gradient**. We write ``d_error`` for the gradient of the loss with
 # respect to the error, and so on.
 #
-# The walk starts at the loss. If the loss moves, the loss moves just as far:
+# The walk starts at the loss itself. If the loss moves, the loss moves just as far:
 
 d_loss = 1.0
 
 # %%
-# **Predict.** One arrow back is the error. The local gradient of the square is two times the error. How far does the
-# loss move when the error moves?
+# One arrow back is the error. A small change of the error moves the loss by the arrow's local gradient, and that is two
+# times the error. So we multiply what we have by it:
 
 d_error = d_loss * (2 * error)
-print(d_error)
+d_error
 
 # %%
-# ``d_error == -2.0``. There was little to do: the gradient that we already had, times the local gradient of the arrow.
+# ``d_error == -2.0``. From here it goes on in the same way: at each arrow, multiply what you have by the arrow's local
+# gradient.
 #
-# **Predict.** The next arrow leads to the prediction, and its local gradient is one. What is the prediction's gradient?
+# **Predict.** Walk on with pencil and paper. The arrow to the prediction has a local gradient of one, and the arrow to
+# the weight one of ``x``. Which gradients do the prediction and the weight get? And what did nudging say about the
+# weight, in the first lesson?
 
 d_y_hat = d_error * 1.0
-print(d_y_hat)
-
-# %%
-# ``d_y_hat == -2.0``: the prediction moves the error by just as much, and the error moves the loss by minus two times
-# that. Two changes in a row multiply, as when you convert metres to feet and feet to inches.
-#
-# **Predict.** The last arrow leads to the weight. Its local gradient is the input ``x``. Before you open the answer:
-# what did nudging say, two lessons ago?
-
 d_w = d_y_hat * x
+print(d_y_hat)
 print(d_w)
 
 # %%
-# The same: ``d_w == -2.0``.
+# ``d_y_hat == -2.0``, and ``d_w == -2.0``, which is the slope that we found by nudging.
 #
-# At each arrow we did one and the same thing:
+# Why multiply? The prediction moves the error, and the error moves the loss: two changes, one driven by the other, like
+# three gear wheels in a row. Their ratios multiply. At each arrow we did one and the same thing:
 #
 #     gradient of the input = gradient of the result × local gradient of the arrow
 #
-# The gradient that arrives from behind is called the **upstream gradient**. The *local* gradient knows one operation.
-# The *upstream* gradient sums up everything after it. It is easy to mix them up: at the product, the local gradient is
-# ``x == 1.0`` and the upstream gradient is ``d_y_hat == -2.0``.
+# The gradient of the result, which comes from the side of the loss, is called the **upstream gradient**. The *local*
+# gradient knows one operation. The *upstream* gradient stands for everything between that operation and the loss. It is
+# easy to mix them up: at the product, the local gradient is ``x == 1.0`` and the upstream gradient is
+# ``d_y_hat == -2.0``.
 #
 # PyTorch agrees
 # --------------
 #
-# PyTorch takes the same walk when you call ``backward()``:
+# PyTorch takes the same walk when you call ``backward()``, and leaves the gradient of the weight in ``w.grad``:
 
 import torch
 
@@ -83,21 +80,18 @@ with chainrule.record() as rec:
     loss = error**2
     loss.backward()
 
-# %%
-# **Predict.** It leaves the result in ``w.grad``. What stands there?
-
 print(w.grad)
 
 # %%
-# ``w.grad == -2.0``, the number that we worked out by hand.
-#
-# Here is the whole walk, with the numbers that PyTorch used:
+# ``w.grad == -2.0``, as by hand. Here is the whole walk, with the numbers that PyTorch used:
 
 rec.derivation("w")
 
 # %%
-# Read it from left to right: the chain of derivatives, one for each arrow; then what each is for these operations;
-# then the numbers; then their product. This is the **chain rule**, and all that it says is *multiply along the way*.
+# The sign on the left is read "d loss by d w": how far the loss moves, divided by how far ``w`` moves. (The letter that
+# looks like a mirrored six is a ``d``, and the hat on the y makes it ``y_hat``.) Go down line by line: first a fraction
+# for each arrow, then the rule for it, then its number, and last their product. This is the **chain rule**, and it says
+# *multiply along the way*.
 #
 # In the graph, values run forward along the solid blue lines. Gradients run backward along the dashed orange ones, and
 # each arrow multiplies by its local gradient:
@@ -105,30 +99,49 @@ rec.derivation("w")
 rec
 
 # %%
-# Check your own
-# --------------
+# Numbers that tell the steps apart
+# ---------------------------------
+#
+# With ones and twos, it is hard to see what was multiplied by what. So take an input of three and a target of four, and
+# leave the weight at one.
+
+x = torch.tensor(3.0)
+y = torch.tensor(4.0)
+w = torch.tensor(1.0, requires_grad=True)
+
+with chainrule.record() as rec:
+    y_hat = w * x
+    error = y_hat - y
+    loss = error**2
+    loss.backward()
+
+# %%
+# **Predict.** On paper again: first the forward pass, then the three local gradients, then the gradients of the error,
+# the prediction and the weight.
+
+rec
+
+# %%
+# The error is ``error == -1.0``, so its gradient is ``rec.grad("error") == -2.0``. The prediction gets the same,
+# ``rec.grad("y_hat") == -2.0``, and the weight three times as much, ``w.grad == -6.0``: with a larger input, the same
+# weight has more to say.
 #
 # PyTorch keeps the gradients of leaves, such as ``w.grad``, and drops those in between once they have done their work.
-# The recording has them all: ``rec.grad("error") == -2.0`` and ``rec.grad("y_hat") == -2.0``. It can also check what
-# you worked out yourself:
+# The recording has them all, under their names. It can also check what *you* worked out. Here, somebody mixed up local
+# and upstream gradient at the prediction:
 
-rec.check(w=d_w, y_hat=d_y_hat, error=d_error)
-
-# %%
-# And it has an idea of what went wrong, if something did. Here, somebody mixed up local and upstream gradient:
-
-rec.check(y_hat=1.0)
+rec.check(error=-2.0, y_hat=1.0, w=-6.0)
 
 # %%
-# "The gradient is minus two x": is it?
-# -------------------------------------
+# "The gradient is minus two x"
+# -----------------------------
 #
-# Since the answer was minus two, with an input of one, you might write the gradient down as "minus two times x", and
-# you would find that formula in print. Try it at another weight.
+# In the first example the gradient was minus two with an input of one, in the second minus six with an input of three.
+# It is tempting to write down "minus two times x" and to keep that.
 #
-# **Predict.** We move the weight to three and change nothing else. By that formula the gradient would still be minus
-# two. What does PyTorch say?
+# **Predict.** Back to the first example, with the weight at three. The input is one. What is the gradient?
 
+x, y = torch.tensor(1.0), torch.tensor(2.0)
 w = torch.tensor(3.0, requires_grad=True)
 
 with chainrule.record() as rec:
@@ -140,8 +153,8 @@ with chainrule.record() as rec:
 print(w.grad)
 
 # %%
-# It has turned around: ``w.grad == 2.0``. Minus two was the number for an error of minus one. Now the prediction is
-# too high, ``error == 1.0``, and the loss falls when the weight goes *down*.
+# It has turned around: ``w.grad == 2.0``. Minus two was right for an error of minus one, which both examples had. Now
+# the prediction is too high, ``error == 1.0``, and the loss falls when the weight goes *down*.
 #
 # Keep the error in the formula, and it holds everywhere:
 #
@@ -149,29 +162,45 @@ print(w.grad)
 #
 #    \frac{\partial\,\mathrm{loss}}{\partial w} = 2\,(w x - y)\,x
 #
-# At our first weight that is ``2 * (1.0 * x - y) * x == -2.0``, and at this one ``2 * (3.0 * x - y) * x == 2.0``. A
+# With the weight at one that is ``2 * (1.0 * x - y) * x == -2.0``, and at three ``2 * (3.0 * x - y) * x == 2.0``. A
 # gradient belongs to a place. When the weight moves, everything that the walk multiplies has to be looked up again,
-# which is why each backward pass follows a forward pass.
+# which is why a new forward pass comes before each backward pass.
 #
-# Here is the second walk, as a figure to print or to put on a slide. Compare it with the graph above: the values and
-# the signs have changed, the arrows have not.
+# Here is this last walk as a figure, to print or to put on a slide:
 
 rec.figure(direction="down")
 
 # %%
+# What it is good for
+# -------------------
+#
+# The gradient says which way the loss rises. So go the other way: take a tenth of the gradient off the weight.
+#
+# **Predict.** The weight is three, its gradient two, the loss one. After the step, is the loss smaller? By a lot?
+
+new_w = w.item() - 0.1 * w.grad.item()
+new_loss = (new_w * x.item() - y.item()) ** 2
+print(f"w {new_w:.2f}   loss {new_loss:.2f}")
+
+# %%
+# The weight is now ``new_w ≈ 2.80``, and the loss has fallen from one to ``new_loss ≈ 0.64``.
+#
+# Forward, backward, step, and again: that is how networks learn. It is called *gradient descent*. Note who did what:
+# ``backward()`` computed the gradient, and it changed no weight. The step was ours.
+#
 # Take away
 # ---------
 #
 # - The backward pass starts with one at the loss and walks back over the graph.
-# - At each arrow: upstream gradient times local gradient. That is the whole chain rule.
+# - At each arrow: upstream gradient times local gradient. That is the chain rule.
 # - It gives the gradient of every value on the way, not only of the weight.
-# - ``backward()`` computes gradients. It changes no weight.
+# - A gradient belongs to a place. After each step it is computed anew.
 #
 # On your own
 # -----------
 #
 # - Take an input of two, a weight of three and a target of five. Work out the three gradients on paper, then ask
 #   ``rec.check``.
-# - Put one more step at the end, ``loss = error**2 / 2``. Which of the numbers change?
+# - Put one more step at the end, ``loss = error**2 / 2``. Which of the gradients change?
 #
 # **Next:** what if a value is used twice? :ref:`sphx_glr_lessons_1_one_weight_50_forks.py`.

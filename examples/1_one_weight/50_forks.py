@@ -71,8 +71,8 @@ print(f"{(d_at(1.0001) - d_at(0.9999)) / 0.0002:.4f}")
 # Order matters
 # -------------
 #
-# "Add up first, then go on" sounds harmless, and most first attempts at it go wrong. Here is one. It walks back from
-# ``d``, gives each input its part, and then does the same at each input:
+# Now let a program take the walk. ``inputs`` holds the graph: for each value, what it was made from, and the local
+# gradients. ``naive`` begins at ``d``, gives each input its part, and then does the same at each of those inputs:
 
 inputs = {  # value: its inputs, each with the local gradient of the arrow
     "d": [("b", 3.0), ("c", 2.0)],
@@ -97,16 +97,18 @@ def naive(inputs):
 
 
 # %%
-# **Predict.** Does ``naive(inputs)`` give ten? And would it matter if ``d`` listed its two inputs the other way round?
+# **Predict.** Does ``naive(inputs)`` find the gradient of ``a``? And does it matter in which order ``d`` lists its two
+# inputs?
 
 swapped = {**inputs, "d": [("c", 2.0), ("b", 3.0)]}
 print(naive(inputs), naive(swapped))
 
 # %%
-# Neither is right: ``naive(inputs) == 16.0`` and ``naive(swapped) == 20.0``. The walk comes to ``b`` twice, and the
-# second time it passes on the whole sum, *with* the part that it has passed on already.
+# It does not, and the order matters: ``naive(inputs) == 16.0`` and ``naive(swapped) == 20.0``. The walk comes to ``b``
+# twice, once from ``d`` and once from ``c``. Each time it passes on everything that ``b`` has so far, and so some of it
+# arrives at ``a`` twice.
 #
-# It helps a little to visit each value only once:
+# **Predict.** So let it visit each value only once. Is that enough?
 
 
 def once(inputs):
@@ -131,9 +133,12 @@ print(once(inputs), once(swapped))
 
 # %%
 # ``once(swapped) == 10.0`` is right, by accident. ``once(inputs) == 6.0`` is not: it left ``b`` before the part through
-# ``c`` had come in. What is missing is patience. **A value may pass its gradient on only after everything that uses it
-# has passed on its own.** An order that keeps to this is called *topological*. The order in which the values were made
-# is one, if you go through it backward:
+# ``c`` had come in.
+#
+# What is missing is patience. **A value may pass its gradient on only after everything that uses it has passed on its
+# own.** The order in which the values were made helps: each value was made *after* everything that it is made from.
+# (Such an order is called *topological*.) Go through it from the last to the first, and each value comes after
+# everything that uses it:
 
 
 def patient(inputs):
@@ -149,10 +154,11 @@ print(patient(inputs), patient(swapped))
 
 # %%
 # Now the listing does not matter: ``patient(inputs) == 10.0`` and ``patient(swapped) == 10.0``. PyTorch's walk keeps to
-# the same rule. The recording has the order in which it visited its notes:
+# the same rule. The recording has the order of its visits, each with the upstream gradient that had come in:
 
-for visit in rec.trace.passes[0].visits:
-    print(rec.trace.nodes[visit.node].name, [float(upstream.data) for upstream in visit.upstream])
+trace = rec.trace
+for visit in trace.passes[0].visits:
+    print(trace.nodes[visit.node].name, visit.upstream[0].data)
 
 # %%
 # First the product ``d``, then the sum ``c``, and only then the product ``b``, whose upstream gradient is already the
@@ -160,8 +166,6 @@ for visit in rec.trace.passes[0].visits:
 #
 # Why ``.grad`` adds up
 # ---------------------
-#
-# The leaf's visit is called *accumulate* for a reason. What arrives there is added to what is in ``.grad`` already.
 #
 # **Predict.** We run the same steps once more, with the same ``a``, and call ``backward()`` again. What is in
 # ``a.grad`` now?
@@ -175,7 +179,8 @@ with chainrule.record() as again:
 print(a.grad)
 
 # %%
-# Twice as much: ``a.grad == 20.0``, although this pass gave ten, like the first: ``again.grad("a") == 10.0``.
+# Twice as much: ``a.grad == 20.0``, although this pass gave ten, like the first: ``again.grad("a") == 10.0``. The
+# leaf's visit is called *accumulate* for a reason: what arrives is added to what is there.
 #
 # For PyTorch, a weight that is used in two runs is a value that is used twice, and uses add up. That is handy when you
 # *want* the sum over several runs. In training you mostly do not, and so every training loop empties the gradients
@@ -200,6 +205,8 @@ print(a.grad)
 # -----------
 #
 # - Use ``b`` a third time: ``d = b * c + b``. What is the gradient of ``a`` now? Work it out, then ask ``rec.check``.
+# - At each graph so far, say what a sum, a product and a fork do with the gradient that comes back: copy it, scale it,
+#   or add it up?
 # - For ``d = b * b``, how many arrows lead from ``b`` to ``d``? What does that say about the local gradient of a square?
 #
 # **Next:** the same rule in symbols, for graphs of any shape: :doc:`/concepts/chain_rule`.
