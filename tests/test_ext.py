@@ -146,6 +146,30 @@ def test_all_outputs_of_the_next_block_are_folded() -> None:
     assert document.children[-1].astext() == "<hr>"
 
 
+def test_the_paragraph_that_reads_the_answer_is_folded_too() -> None:
+    """What reads the answer out, a paragraph and a list right after it, goes into the fold; the next paragraph stays."""
+    document = lesson(answer=True)
+    document.pop()
+    document += nodes.paragraph("", "It is 1.")
+    document += nodes.bullet_list("", nodes.list_item("", nodes.paragraph("", "For it was printed.")))
+    document += nodes.paragraph("", "What follows.")
+    predict.PredictTransform(document).apply()
+    (fold,) = document.findall(predict.Reveal)
+    assert "It is 1." in fold.astext()
+    assert "For it was printed." in fold.astext()
+    assert document.children[-1].astext() == "What follows."
+
+
+def test_the_next_prediction_is_not_folded_with_an_answer() -> None:
+    """A prediction that comes right after an answer stays in sight, as a box of its own."""
+    document = lesson(answer=True)
+    document.pop()
+    document += lesson(answer=True).children[1:]
+    predict.PredictTransform(document).apply()
+    assert len(list(document.findall(predict.Reveal))) == 2
+    assert not any("Predict." in fold.astext() for fold in document.findall(predict.Reveal))
+
+
 def test_a_prediction_without_an_answer_names_its_line(caplog: pytest.LogCaptureFixture) -> None:
     """A prediction that no output answers is a warning, at the place in the script where its author finds it."""
     import logging

@@ -1,12 +1,13 @@
 """Predict, then reveal: fold away what the next code prints, until the reader has made a guess.
 
 A paragraph that begins with **Predict.** becomes a box, and the outputs of the code block after it a <details>, which
-works without JavaScript. The paragraph that follows them goes in too, since it reads the answer out. It is the same in
-lessons (sphinx-gallery) and chapters (myst-nb).
+works without JavaScript. The paragraph that follows them goes in too, since it reads the answer out, and so does a list
+right after that. It is the same in lessons (sphinx-gallery) and chapters (myst-nb).
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,16 +62,14 @@ def outputs(code: nodes.Element) -> list[nodes.Node]:
 
 
 def reading(code: nodes.Element, answers: list[nodes.Node]) -> list[nodes.Node]:
-    """Return the paragraph that reads the outputs, if it comes right after them, with what marks its place."""
+    """Return the paragraph that reads the outputs, and a list that belongs to it, if they come right after them."""
     last = code if isinstance(code, nodes.container) else answers[-1]
-    found = []
-    for node in last.parent.children[last.parent.index(last) + 1 :]:
-        found.append(node)
-        if isinstance(node, nodes.paragraph):
-            return [] if is_prediction(node) else found
-        if not isinstance(node, nodes.comment):
-            break
-    return []
+    after = last.parent.children[last.parent.index(last) + 1 :]
+    marks = list(itertools.takewhile(lambda node: isinstance(node, nodes.comment), after))
+    text = after[len(marks) : len(marks) + 2]
+    if not text or not isinstance(text[0], nodes.paragraph) or is_prediction(text[0]):
+        return []
+    return [*marks, text[0], *(node for node in text[1:] if isinstance(node, nodes.bullet_list))]
 
 
 def code_after(document: nodes.document, paragraph: nodes.paragraph) -> Iterator[nodes.Element]:
