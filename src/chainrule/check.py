@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from chainrule.errors import AnswerError
-from chainrule.text import number, numbers
+from chainrule.text import derivative, number, numbers
 from chainrule.trace import Array, Snapshot, Term, Trace
 
 Answer: TypeAlias = Any
@@ -33,6 +33,9 @@ SLIPS = {
 
 CLOSE = 1e-4
 """Answers worked out by hand count as right when they are this close, relative to the largest entry."""
+
+FEW, PATHS, LONG = 8, 32, 50
+"""Where a slip is looked for: any of so many parts of a sum, so many paths, and paths of so many factors."""
 
 
 @dataclass(frozen=True)
@@ -77,17 +80,19 @@ def _answer(trace: Trace, name: str, value: int, answer: Answer, backward: int) 
         raise AnswerError(f"The gradient of `{name}` was not kept, so there is nothing to compare `{name}` with.")
     try:
         held = answer.detach().cpu().numpy() if isinstance(answer, torch.Tensor) else answer
-        given = np.asarray(held, dtype=np.float64)
+        given = np.asarray(held).astype(np.float64, casting="same_kind")
     except (TypeError, ValueError) as error:
         raise AnswerError(
             f"`{name}={answer!r}` is no number and no list of numbers, so it cannot be a gradient. "
             f"Give numbers in the shape of `{name}`, such as `{name}={_example(gradient)}`."
         ) from error
     written = numbers(Snapshot(given.shape, "float64", given))
-    if _same(given, gradient.data):
+    rounding = torch.finfo(getattr(torch, gradient.dtype)).eps
+    if _same(given, gradient.data, max(CLOSE, 2 * rounding)):
         return Answered(name, written, True, "")
     nothing: Mapping[str, object] = {}
-    kind, details = next(_slips(trace, name, value, given, gradient.data, backward), ("none", nothing))
+    with np.errstate(all="ignore"):
+        kind, details = next(_slips(trace, name, value, given, gradient.data, backward), ("none", nothing))
     return Answered(name, written, False, SLIPS[kind].format(**details))
 
 
@@ -95,79 +100,100 @@ def _example(gradient: Snapshot) -> str:
     return str(np.zeros(gradient.shape).tolist())
 
 
-def _same(given: Array, wanted: Array) -> bool:
+def _same(given: Array, wanted: Array, close: float = CLOSE) -> bool:
+    """Compare relative to the largest entry; what is not finite has to be equal."""
     if given.shape != wanted.shape:
         return False
-    scale = max(float(np.max(np.abs(wanted), initial=0.0)), 1e-12)
-    return bool(np.all(np.abs(given - wanted) <= CLOSE * scale))
+    scale = float(np.max(np.abs(wanted), initial=0.0, where=np.isfinite(wanted))) or 1e-8
+    return np.allclose(given, wanted, rtol=0, atol=close * scale, equal_nan=True)
 
 
 def _slips(
     trace: Trace, name: str, value: int, given: Array, wanted: Array, backward: int
 ) -> Iterator[tuple[str, Mapping[str, object]]]:
     """List the slips that lead to exactly this answer, the likeliest first."""
-    terms = trace.terms(backward)
+    if given.ndim == 2 and _same(given.T, wanted):
+        yield "transposed", {}
     if given.shape != wanted.shape:
-        if given.ndim == 2 and _same(given.T, wanted):
-            yield "transposed", {}
         yield "shape", {"given": given.shape, "wanted": wanted.shape}
         return
-    if given.ndim == 2 and given.shape[0] == given.shape[1] and _same(given.T, wanted):
-        yield "transposed", {}
     if _same(-given, wanted):
         yield "sign", {}
-    for op in {trace.ops[term.op].name: term for term in terms}.values():
-        n = trace.values[op.value].tensor.size
-        if n > 1 and trace.ops[op.op].name in ("mean", "mse_loss") and _same(given / n, wanted):
+    terms = trace.terms(backward)
+    for term in terms:
+        n = trace.values[term.value].tensor.size // max(1, trace.values[term.output].tensor.size)
+        if n > 1 and trace.ops[term.op].name in ("mean", "mse_loss") and _same(given / n, wanted):
             yield "sum", {"n": n}
-        if n > 1 and trace.ops[op.op].name == "sum" and _same(given * n, wanted):
+        if n > 1 and trace.ops[term.op].name == "sum" and _same(given * n, wanted):
             yield "mean", {"n": n}
-    incoming = [term for term in terms if term.value == value and term.contribution is not None]
+    into: dict[int, list[Term]] = {}
+    for term in terms:
+        into.setdefault(term.value, []).append(term)
+    incoming = into.get(value, [])
     parts = [term.contribution.data for term in incoming if term.contribution and term.contribution.data is not None]
-    for size in range(1, len(parts)):
+    for size in range(1, len(parts)) if len(parts) <= FEW else (1, len(parts) - 1):
         for chosen in itertools.combinations(parts, size):
             if _same(given, np.sum(chosen, axis=0)):
                 yield "path", {"name": name}
-    for term in incoming:
-        if term.local is not None and term.local.data is not None and _same(given, term.local.data):
-            yield "upstream", {}
-    paths = list(itertools.islice(_paths(terms, value, trace.backward(backward).roots), 32))
-    for lost in paths if len(paths) > 1 else ():
-        if _same(given, wanted - _product(lost)):
-            used = next(t.value for t in lost if sum(other.value == t.value for other in terms) > 1)
+    alone = [_carry(trace, term, np.ones(trace.values[term.output].shape)) for term in incoming]
+    if any(_same(given, local) for local in (*alone, sum(alone, np.zeros(wanted.shape)))):
+        yield "upstream", {}
+    roots = trace.backward(backward).roots
+    for path in itertools.islice(_paths(into, value, roots), PATHS):
+        start = trace.start(path[0].output, backward) if path else None
+        if start is None or start.data is None or len(path) > LONG:
+            continue
+        arriving = [start.data]
+        for term in path:
+            arriving.append(_carry(trace, term, arriving[-1]))
+        rest = wanted - arriving[-1]
+        used = next((term.value for term in path if len(into[term.value]) > 1), None)
+        if used is not None and _same(given, rest):
             yield "path", {"name": trace.values[used].name}
-    for path in paths:
-        rest = sum((_product(other) for other in paths if other is not path), np.zeros_like(wanted, dtype=np.float64))
-        for left_out in range(len(path)):
-            factor = _factor(path[left_out])
-            said = {"factor": f"d{trace.values[path[left_out].output].name}/d{trace.values[path[left_out].value].name}"}
-            if _same(given, rest + _product(path[:left_out] + path[left_out + 1 :])):
-                yield "factor", said
-            if _same(given, rest + _product(path) * factor):
-                yield "doubled", said
+        for i, term in enumerate(path):
+            factor = {"factor": derivative(trace.values[term.output].name, trace.values[term.value].name)}
+            for slip, passed in (
+                ("factor", _fit(arriving[i], trace.values[term.value].shape)),
+                ("doubled", _carry(trace, term, arriving[i], times=2)),
+            ):
+                for later in path[i + 1 :]:
+                    passed = _carry(trace, later, passed)
+                if _same(given, rest + passed):
+                    yield slip, factor
 
 
-def _factor(term: Term) -> Array:
-    known = term.local is not None and term.local.size == 1
-    return term.local.data if known and term.local and term.local.data is not None else np.asarray(np.nan)
+def _carry(trace: Trace, term: Term, upstream: Array, times: int = 1) -> Array:
+    """Carry a gradient through one op; what cannot be known is NaN."""
+    shape = trace.values[term.value].shape
+    if term.local is None or term.local.data is None or (times > 1 and term.kind == "jacobian"):
+        return np.full(shape, np.nan)
+    local = term.local.data.astype(np.float64)
+    if term.kind == "jacobian":
+        return np.asarray(upstream.reshape(-1) @ local).reshape(shape)
+    return _fit(upstream * local**times, shape)
 
 
-def _product(path: Sequence[Term]) -> Array:
-    product = np.asarray(1.0)
-    for term in path:
-        product = product * _factor(term)
-    return product
+def _fit(gradient: Array, shape: tuple[int, ...]) -> Array:
+    """Sum over what was broadcast, or spread over what was summed."""
+    if gradient.shape == shape:
+        return gradient
+    if gradient.size == 1:
+        return np.broadcast_to(gradient.reshape(()), shape)
+    if gradient.ndim < len(shape):
+        return np.full(shape, np.nan)
+    summed = np.asarray(gradient.sum(axis=tuple(range(gradient.ndim - len(shape)))))
+    summed = np.asarray(summed.sum(axis=tuple(i for i, size in enumerate(shape) if size == 1), keepdims=True))
+    return summed if summed.shape == shape else np.full(shape, np.nan)
 
 
-def _paths(terms: Sequence[Term], value: int, roots: Sequence[int]) -> Iterator[list[Term]]:
-    """Walk every path from a value to what was differentiated."""
+def _paths(into: Mapping[int, Sequence[Term]], value: int, roots: Container[int]) -> Iterator[list[Term]]:
+    """Walk every path from what was differentiated to a value."""
     pending: list[tuple[int, list[Term]]] = [(value, [])]
     while pending:
         at, path = pending.pop()
         if at in roots:
             yield path
-            continue
-        pending.extend((term.output, [term, *path]) for term in terms if term.value == at)
+        pending.extend((output, [term, *path]) for term in into.get(at, ()) for output in term.outputs)
 
 
 @dataclass(frozen=True)
@@ -226,8 +252,9 @@ def check_gradient(loss_of: Callable[..., torch.Tensor], *inputs: torch.Tensor) 
         ran_wide = _run(loss_of, wide).dtype == torch.float64
     except RuntimeError:
         ran_wide = False
-    points = wide if ran_wide else [tensor.detach().clone() for tensor in inputs]
-    dtype = torch.float64 if ran_wide else torch.promote_types(_run(loss_of, points).dtype, points[0].dtype)
+    points = wide if ran_wide else [tensor.detach() for tensor in inputs]
+    used = (_run(loss_of, points).dtype, *(point.dtype for point in points))
+    dtype = max(used, key=lambda dtype: torch.finfo(dtype).eps)  # the coarsest
     rounding = torch.finfo(dtype).eps
     step = rounding ** (1 / 3)
     leaves = [point.clone().requires_grad_() for point in points]
@@ -244,8 +271,8 @@ def check_gradient(loss_of: Callable[..., torch.Tensor], *inputs: torch.Tensor) 
     )
     with torch.no_grad():
         measured = tuple(_central(loss_of, points, position, step) for position in range(len(points)))
-    scale = max((float(np.abs(g).max(initial=0.0)) for g in (*exact, *measured)), default=0.0) or 1.0
-    error = max(float(np.abs(a - b).max(initial=0.0)) for a, b in zip(exact, measured, strict=True)) / scale
+    scale = float(np.max([np.abs(g).max(initial=0.0) for g in (*exact, *measured)])) or 1.0
+    error = float(np.max([np.abs(a - b).max(initial=0.0) for a, b in zip(exact, measured, strict=True)])) / scale
     tolerance = 100 * rounding ** (2 / 3)
     name = str(dtype).removeprefix("torch.")
     return GradientReport(exact, measured, step, error if np.isfinite(error) else np.inf, tolerance, name)
@@ -253,7 +280,7 @@ def check_gradient(loss_of: Callable[..., torch.Tensor], *inputs: torch.Tensor) 
 
 def _run(loss_of: Callable[..., torch.Tensor], inputs: Sequence[torch.Tensor]) -> torch.Tensor:
     with torch.random.fork_rng(devices=[]):
-        loss = loss_of(*inputs)
+        loss = loss_of(*(tensor.clone() for tensor in inputs))
     if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
         kind = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, torch.Tensor) else type(loss).__name__
         raise AnswerError(
@@ -270,10 +297,9 @@ def _central(loss_of: Callable[..., torch.Tensor], points: Sequence[torch.Tensor
         size = step * max(1.0, abs(float(points[position].flatten()[entry])))
         ends, places = [], []
         for sign in (1, -1):
-            moved = [point.clone() for point in points]
-            flat = moved[position].view(-1) if moved[position].is_contiguous() else moved[position].reshape(-1)
+            flat = points[position].flatten().clone()
             flat[entry] += sign * size
-            moved[position] = flat.reshape(points[position].shape)
+            moved = [*points[:position], flat.reshape(points[position].shape), *points[position + 1 :]]
             ends.append(float(_run(loss_of, moved)))
             places.append(float(flat[entry]))
         slopes[entry] = (ends[0] - ends[1]) / (places[0] - places[1])

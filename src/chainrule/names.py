@@ -12,9 +12,10 @@ import contextlib
 import linecache
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from inspect import CO_OPTIMIZED
 from pathlib import Path
 from types import CodeType, FrameType, ModuleType
 
@@ -66,13 +67,36 @@ def frames_from(frame: FrameType | None, internal: tuple[str, ...]) -> Iterator[
         frame = frame.f_back
 
 
-def name_among(frames: Iterator[FrameType], thing: object) -> str | None:
-    """Find the variable that holds this very object, in the innermost frame that has one."""
+def locals_of(frame: FrameType) -> Mapping[str, object]:
+    """Read a frame's variables without keeping them alive.
+
+    Up to Python 3.12 a function's frame holds on to what was read from it; it is emptied, unless the user holds it too.
+    """
+    held = frame.f_locals
+    if sys.version_info >= (3, 13) or not frame.f_code.co_flags & CO_OPTIMIZED or sys.getrefcount(held) > 3:
+        return held
+    found = dict(held)
+    held.clear()
+    return found
+
+
+def around(frame: FrameType | None, block: CodeType | None, internal: tuple[str, ...]) -> list[FrameType]:
+    """Order the user's frames by whose names count first: those of the code with the block, then of what it calls.
+
+    So a weight keeps the name that it has in the block, whatever a function calls its parameter.
+    """
+    frames = list(frames_from(frame, internal))
+    inside = next((i + 1 for i, frame in enumerate(frames) if frame.f_code is block), 0)
+    return [*frames[:inside][::-1], *frames[inside:]]
+
+
+def name_among(frames: Iterable[FrameType], thing: object) -> str | None:
+    """Find the variable that holds this very object, in the first frame that has one."""
     for frame in frames:
-        for name, held in frame.f_locals.items():
+        for name, held in locals_of(frame).items():
             if held is thing and name.isidentifier() and not name.startswith("_"):
                 return name
-        if frame.f_locals is not frame.f_globals and frame.f_code.co_names:
+        if frame.f_code.co_flags & CO_OPTIMIZED:
             for name in frame.f_code.co_names:
                 if frame.f_globals.get(name) is thing:
                     return name
@@ -97,7 +121,7 @@ def held_as(frame: FrameType | None, name: str) -> object:
     first, *rest = name.split(".")
     if frame is None:
         return None
-    thing = frame.f_locals.get(first, frame.f_globals.get(first))
+    thing = locals_of(frame).get(first, frame.f_globals.get(first))
     for part in rest:
         thing = getattr(thing, "__dict__", {}).get(part)
     return thing
@@ -149,6 +173,7 @@ def _read(code: CodeType, instruction: int) -> _Found | None:
             parts = [part]
         case _:
             return None
+    parts = [e for part in parts for e in (part.elts if isinstance(part, (ast.List, ast.Tuple)) else [part])]
     expression = text(node)
     if isinstance(node, ast.AugAssign):
         expression = f"{text(node.target)} {_SYMBOL.get(type(node.op), '?')} {text(node.value)}"
@@ -171,8 +196,8 @@ def _target(node: ast.AST, parents: tuple[ast.AST, ...]) -> str | None:
     if isinstance(node, ast.AugAssign):
         return ast.unparse(node.target) if isinstance(node.target, (ast.Name, ast.Attribute)) else None
     match parents:
-        case [*_, ast.Assign(targets=[ast.Name() | ast.Attribute() as bound])]:
-            return ast.unparse(bound)
+        case [*_, ast.Assign(targets=[ast.Name() | ast.Attribute() as place])]:
+            return ast.unparse(place)
         case [*_, ast.AnnAssign(target=ast.Name(id=name))] | [*_, ast.NamedExpr(target=ast.Name(id=name))]:
             return name
         case [*_, ast.Assign(targets=[ast.Tuple(elts=names)]), ast.Tuple(elts=values)] if len(names) == len(values):

@@ -14,9 +14,10 @@ import os
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
-from types import CodeType
-from typing import Any, Literal, TypeAlias
+from types import CodeType, FrameType
+from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
 import torch
@@ -25,7 +26,7 @@ from torch.autograd.graph import Node as TorchNode
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
-from chainrule.names import Site, frames_from, held_as, name_among, site_of, user_frame
+from chainrule.names import Site, around, frames_from, held_as, locals_of, name_among, site_of, user_frame
 from chainrule.trace import (
     BackwardPass,
     Edge,
@@ -52,37 +53,12 @@ _TORCH = (f"{Path(torch.__file__).resolve().parent}{os.sep}",)
 _WRAPPERS = tuple(_TORCH[0] + name for name in ("overrides.py", "_tensor.py", "_jit_internal.py"))
 """Torch's files that a call passes through on its way to a function mode."""
 
-_SILENT = frozenset(
-    [
-        "__repr__",
-        "__format__",
-        "__float__",
-        "__int__",
-        "__bool__",
-        "__len__",
-        "__index__",
-        "__hash__",
-        "__set__",
-        "__delete__",
-        "item",
-        "tolist",
-        "numpy",
-        "size",
-        "dim",
-        "numel",
-        "stride",
-        "is_floating_point",
-        "is_complex",
-        "element_size",
-        "data_ptr",
-        "backward",
-        "retain_grad",
-        "requires_grad_",
-        "register_hook",
-        "is_contiguous",
-        "untyped_storage",
-    ]
-)
+_SILENT = frozenset({
+    "__repr__", "__format__", "__float__", "__int__", "__bool__", "__len__", "__index__", "__hash__", "__set__",
+    "__delete__", "item", "tolist", "numpy", "size", "dim", "numel", "stride", "is_floating_point", "is_complex",
+    "element_size", "data_ptr", "backward", "retain_grad", "requires_grad_", "register_hook", "is_contiguous",
+    "untyped_storage",
+})  # fmt: skip
 """Calls that make no value of the forward pass, so that their arguments need not become values."""
 _FRESH = frozenset(
     ["tensor", "as_tensor", "zeros_like", "ones_like", "empty_like", "rand_like", "randn_like", "full_like"]
@@ -102,6 +78,8 @@ class _Pass:
     roots: tuple[int, ...]
     visits: list[Visit] = field(default_factory=list)
     gradients: dict[int, Snapshot] = field(default_factory=dict)
+    reached: dict[int | None, int] = field(default_factory=dict)
+    """The value that each node's gradient belongs to, as far as edges led to it."""
 
 
 @dataclass
@@ -134,9 +112,17 @@ class Recorder(TorchFunctionMode):
         self._nameless: dict[int, str] = {}
         self._handles: list[RemovableHandle] = []
         self._suspect: set[int] = set()
+        self._block: CodeType | None = None
         self._trace: Trace | None = None
         self.failure: Exception | None = None
         """What went wrong inside a hook, where nothing may be raised."""
+
+    def __enter__(self) -> Self:
+        """Begin to watch."""
+        frame, _ = user_frame(_TORCH, _WRAPPERS, None)
+        self._block = frame.f_code if frame else None
+        super().__enter__()  # type: ignore[no-untyped-call]
+        return self
 
     def __exit__(self, *error: Any) -> None:
         """Stop watching, and take down every hook and every reference into PyTorch's graph."""
@@ -225,7 +211,7 @@ class Recorder(TorchFunctionMode):
             earlier = self._seen_as(tensor)
             target = site.target if len(made) == 1 else None
             if target is None and earlier is not None:
-                target = self._name_of(earlier.values[-1]).partition("#")[0]
+                target = self._variable_of(earlier)
             outputs.append(self._new_value(tensor, target, op=number))
         for position, value in enumerate(outputs):
             if value in self._nameless:
@@ -254,25 +240,20 @@ class Recorder(TorchFunctionMode):
     def _value_of(self, tensor: torch.Tensor, site: Site, written: str | None = None) -> int:
         """Find the value that a tensor is now; one not seen before, or changed unseen, becomes a new value."""
         seen = self._seen_as(tensor)
-        name: str | None
         if seen is not None and self._is_known(tensor):
             value = seen.values[-1]
             if value in self._nameless:
-                self._name(value, name_among(frames_from(site.frame, _TORCH), tensor))
+                self._name(value, self._variable_with(tensor, site.frame))
             if tensor.grad_fn is not None and self._values[value].node is None:
                 self._adopt(value, tensor, site)
             return value
-        if seen is not None:
-            name = self._name_of(seen.values[-1]).partition("#")[0]
-        else:
-            name = isinstance(tensor, torch.nn.Parameter) and _parameter_name(site, tensor) or None
-            name = name or name_among(frames_from(site.frame, _TORCH), tensor)
+        name = self._variable_of(seen) if seen else self._variable_with(tensor, site.frame)
         if name is None:
             name = next((text for text in site.arguments if held_as(site.frame, text) is tensor), None)
         value = self._new_value(tensor, name)
         if value in self._nameless:
             self._nameless[value] = written or f"tensor {value}"
-        if tensor.grad_fn is not None and self._values[value].node is None:
+        if tensor.grad_fn is not None:
             self._adopt(value, tensor, site)
         return value
 
@@ -340,11 +321,12 @@ class Recorder(TorchFunctionMode):
         if self._keep == "shapes" or tensor.device.type == "meta":
             return Snapshot(shape, dtype)
         try:
-            tensor = tensor.detach().to_dense().cpu()
+            tensor = tensor.detach().cpu()
+            tensor = tensor if tensor.layout is torch.strided else tensor.to_dense()
             if whole or self._keep == "all" or tensor.numel() <= WHOLE:
                 return Snapshot(shape, dtype, _array(tensor, dtype))
             return Snapshot(shape, dtype, statistics=_statistics(tensor))
-        except RuntimeError:  # it has no numbers of its own, as inside of vmap
+        except (RuntimeError, TypeError):  # it has no numbers of its own, as inside of vmap, or none for NumPy
             return Snapshot(shape, dtype)
 
     # Names ----------------------------------------------------------------------------------------------------
@@ -357,6 +339,15 @@ class Recorder(TorchFunctionMode):
         again = self._times_bound[name] = self._times_bound.get(name, 0) + 1
         self._values[value] = replace(self._values[value], name=name if again == 1 else f"{name}#{again}")
         self._trace = None
+
+    def _variable_with(self, tensor: torch.Tensor, frame: FrameType | None) -> str | None:
+        """Find what the user's code calls a tensor: a parameter by its path, anything else by its variable."""
+        path = _parameter_name(frame, tensor) if isinstance(tensor, torch.nn.Parameter) else None
+        return path or name_among(around(frame, self._block, _TORCH), tensor)
+
+    def _variable_of(self, seen: _Seen) -> str | None:
+        """Give the name that a tensor went by before it changed, without its number."""
+        return self._values[seen.values[-1]].name.partition("#")[0] or None
 
     def _name_of(self, value: int) -> str:
         return self._values[value].name or self._nameless[value]
@@ -378,7 +369,7 @@ class Recorder(TorchFunctionMode):
         for seen in self._seen.values():
             tensor = seen.tensor()
             if tensor is not None and seen.values[-1] in self._nameless:
-                self._name(seen.values[-1], name_among(frames_from(frame, _TORCH), tensor))
+                self._name(seen.values[-1], self._variable_with(tensor, frame))
 
     # Autograd's nodes -----------------------------------------------------------------------------------------
 
@@ -480,19 +471,22 @@ class Recorder(TorchFunctionMode):
 
     def _visit(self, number: int, outgoing: tuple[Any, ...], incoming: tuple[Any, ...]) -> None:
         """Note down one node's turn: what came in, what went out on each edge, and the local gradients."""
-        run = self._run(number)
-        self._trace = None
         node = self._torch_nodes[number]
+        run = self._run(number, _is_leaf(node))
+        if run is None:
+            return
+        self._trace = None
         if _is_leaf(node):
             got = self._snapshot(incoming[0], whole=True)
             run.visits.append(Visit(number, (got,), ()))
-            taken = [e.value for v in run.visits for e in self._nodes[v.node].edges if e.node == number]
-            value = max((v for v in taken if v is not None), default=None)
-            if value is None and len(run.visits) == 1 and run.roots:
-                value = run.roots[0]
+            seen = self._seen_as(node.variable)  # type: ignore[attr-defined]
+            value = run.reached.get(number, seen.values[-1] if seen else None)
             if value is not None:
                 run.gradients[value] = got
             return
+        for edge in self._nodes[number].edges:
+            if edge.value is not None:
+                run.reached[edge.node] = max(edge.value, run.reached.get(edge.node, 0))
         local = _local_gradients(node, incoming, outgoing) if self._local else {}
         flows = tuple(
             Flow(
@@ -504,14 +498,19 @@ class Recorder(TorchFunctionMode):
         )
         run.visits.append(Visit(number, tuple(None if g is None else self._snapshot(g) for g in incoming), flows))
 
-    def _run(self, number: int) -> _Pass:
-        """Find the backward pass that is running now; autograd numbers them."""
+    def _run(self, number: int, leaf: bool) -> _Pass | None:
+        """Find the backward pass that is running now; autograd numbers them.
+
+        `None` for one that did not begin at what was recorded, such as another thread's that shares a leaf.
+        """
         task = torch._C._current_graph_task_id()
         if task not in self._pass_of:
+            begins = {self._values[root].node for root in self._roots}
             started_at = self._value_at.get((number, 0))
-            run = _Pass(self._roots or (() if started_at is None else (started_at,)))
-            self._passes.append(run)
-            self._pass_of[task] = run
+            if number not in begins and not (leaf and None in begins) and (self._roots or leaf or started_at is None):
+                return None
+            self._pass_of[task] = _Pass(self._roots or (() if started_at is None else (started_at,)))
+            self._passes.append(self._pass_of[task])
         return self._pass_of[task]
 
 
@@ -520,12 +519,12 @@ def _site(code: CodeType | None) -> Site:
     return site_of(*user_frame(_TORCH, _WRAPPERS, code))
 
 
-def _parameter_name(site: Site, parameter: torch.Tensor) -> str | None:
+def _parameter_name(frame: FrameType | None, parameter: torch.Tensor) -> str | None:
     """Find a parameter's path in a module that the user's code holds."""
     paths = [
         path
-        for frame in frames_from(site.frame, _TORCH)
-        for held in frame.f_locals.values()
+        for outer in frames_from(frame, _TORCH)
+        for held in locals_of(outer).values()
         if isinstance(held, torch.nn.Module)
         for path, candidate in held.named_parameters()
         if candidate is parameter
@@ -572,12 +571,15 @@ def _shape(tensor: torch.Tensor) -> tuple[int, ...]:
     return () if tensor.is_nested else tuple(tensor.shape)  # a nested tensor has no shape
 
 
+@lru_cache
+def _held_as(dtype: str) -> torch.dtype:
+    held: torch.dtype = getattr(torch, str(held_dtype(dtype)))
+    return held
+
+
 def _array(tensor: torch.Tensor, dtype: str) -> np.ndarray[Any, np.dtype[Any]]:
-    held = held_dtype(dtype)
     tensor = tensor.resolve_conj().resolve_neg()
-    if str(held) != dtype:
-        tensor = tensor.to(getattr(torch, str(held)))
-    array = tensor.numpy().copy()
+    array = tensor.to(_held_as(dtype)).numpy().copy()
     array.setflags(write=False)
     return array
 

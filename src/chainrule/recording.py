@@ -6,7 +6,6 @@ import difflib
 import html
 import json
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,7 +41,14 @@ class Recording:
 
     @property
     def trace(self) -> Trace:
-        """Give the plain data: `.values`, `.ops`, `.nodes`, `.passes` and `.to_dict()`."""
+        """Give the plain data: `.values`, `.ops`, `.nodes`, `.passes` and `.to_dict()`.
+
+        >>> import chainrule
+        >>> with chainrule.record() as rec:
+        ...     h = torch.ones(2) * 3
+        >>> rec.trace.values[-1].data
+        array([3., 3.], dtype=float32)
+        """
         return self._trace()
 
     def grad(self, value: str | torch.Tensor, backward: int = -1) -> torch.Tensor:
@@ -106,13 +112,29 @@ class Recording:
         return derivation(self.trace, number, backward)
 
     def figure(self, backward: int | None = -1, direction: Literal["right", "down"] = "right") -> Figure:
-        """Draw the graph with matplotlib, running to the `right` or `down`; the figure is yours to save or change."""
+        """Draw the graph with matplotlib, running to the `right` or `down`; the figure is yours to save or change.
+
+        >>> import chainrule
+        >>> with chainrule.record() as rec:
+        ...     h = torch.ones(2) * 3
+        >>> rec.figure().get_label()
+        'torch.ones(2) = [1, 1], h = [3, 3]'
+        """
         from chainrule.views.figure import figure
 
         return figure(self.trace, self._shown(backward), direction)
 
     def graph(self, backward: int | None = -1) -> Graph:
-        """Show the graph in the page: a picture that follows light and dark, and a table with the same numbers."""
+        """Show the graph in the page: a picture that follows light and dark, and a table with the same numbers.
+
+        >>> import chainrule
+        >>> w = torch.tensor(3.0, requires_grad=True)
+        >>> with chainrule.record() as rec:
+        ...     loss = w**2
+        ...     loss.backward()
+        >>> print(rec.graph())
+        Graph of one operation, from w = 3 to loss = 9. Gradients: w 6.
+        """
         return graph(self.trace, self._shown(backward), self.table(backward)._repr_html_())
 
     def check(self, backward: int = -1, **answers: object) -> _check.Report:
@@ -138,7 +160,13 @@ class Recording:
     def save(self, file: str | os.PathLike[str]) -> None:
         """Write the recording to a `.json` file that `load` reads, or to a `.html` page that needs nothing else.
 
-        The file appears whole or not at all. Raises `FileError` for any other ending.
+        The file appears whole or not at all. Raises `FileError` for any other ending, or if it cannot be written.
+
+        >>> import chainrule, tempfile
+        >>> with chainrule.record() as rec:
+        ...     h = torch.ones(2).exp().log()
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     rec.save(f"{folder}/rec.html")
         """
         path = Path(file)
         if path.suffix == ".json":
@@ -150,15 +178,17 @@ class Recording:
                 f"`{path.name}` ends in {path.suffix or 'nothing'}, and a recording is saved as .json or .html. "
                 f"Name it `{path.stem}.json`, to load it again, or `{path.stem}.html`, to look at it."
             )
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as written:
-            try:
-                written.write(text)
-                written.close()
-                Path(written.name).replace(path)
-            except BaseException:
-                written.close()
-                Path(written.name).unlink()
-                raise
+        part = path.with_name(f"{path.name}.part")
+        try:
+            part.write_text(text, encoding="utf-8")
+            part.replace(path)
+        except OSError as error:
+            raise FileError(
+                f"`{path}` could not be written ({error.strerror}), and nothing was left behind. "
+                "Give a folder that exists, that you may write to, and that has room."
+            ) from error
+        finally:
+            part.unlink(missing_ok=True)
 
     def __str__(self) -> str:
         """Write the table."""
@@ -277,12 +307,24 @@ def record(keep: Keep = "auto", local_gradients: bool = True) -> Iterator[Record
 def load(file: str | os.PathLike[str]) -> Recording:
     """Read a recording back from a `.json` file that `Recording.save` wrote.
 
-    Raises `FileError` if it is no recording, damaged, or from a newer version.
+    Raises `FileError` if it cannot be read, is no recording, damaged, or from a newer version.
+
+    >>> import chainrule, tempfile
+    >>> with chainrule.record() as rec:
+    ...     h = torch.ones(2).exp().log()
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     rec.save(f"{folder}/rec.json")
+    ...     chainrule.load(f"{folder}/rec.json").trace.values[-1].name
+    'h'
     """
     path = Path(file)
     try:
         plain = json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except OSError as error:
+        raise FileError(
+            f"`{path}` could not be read ({error.strerror}). Give a file that `rec.save(...)` wrote."
+        ) from error
+    except (ValueError, RecursionError) as error:
         raise FileError(f"`{path.name}` is not JSON ({error}). Give a file that `rec.save(...)` wrote.") from error
     trace = Trace.from_dict(plain)
     return Recording(lambda: trace)

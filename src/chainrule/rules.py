@@ -53,9 +53,7 @@ RULES: dict[str, Rule] = {
 }
 
 ALIASES = {
-    "__radd__": "add", "__rmul__": "mul", "true_divide": "div", "divide": "div", "multiply": "mul",
-    "subtract": "sub", "negative": "neg", "absolute": "abs", "relu_": "relu", "iadd": "add", "isub": "sub",
-    "imul": "mul", "itruediv": "div", "truediv": "div", "inner": "dot",
+    "true_divide": "div", "divide": "div", "multiply": "mul", "subtract": "sub", "negative": "neg", "absolute": "abs",
 }  # fmt: skip
 
 
@@ -65,8 +63,7 @@ def canonical(name: str) -> str:
     >>> canonical("sub_"), canonical("__rsub__"), canonical("true_divide")
     ('sub', 'rsub', 'div')
     """
-    bare = ALIASES.get(name, name)
-    bare = bare.strip("_")
+    bare = name.strip("_")
     return ALIASES.get(bare, bare)
 
 
@@ -93,8 +90,9 @@ def local_gradient(
 def written(trace: Trace, term: Term, latex: bool = False) -> str | None:
     """Write one recorded local gradient in the names of the code that ran; `None` if no rule is known."""
     op = trace.ops[term.op]
-    if term.letter is None or trace.values[term.value].dtype.startswith("complex"):
-        return None
+    types = (trace.values[term.value].dtype, trace.values[term.output].dtype)
+    if term.letter is None or term.kind == "jacobian" or any("complex" in dtype for dtype in types):
+        return None  # rules are about real numbers, entry by entry
     words = {letter: trace.values[value].name for letter, value in op.operands.items()}
     words["out"] = trace.values[term.output].name
     result = trace.values[term.output].tensor
@@ -143,7 +141,7 @@ _RANK: dict[type[ast.operator], int] = {ast.Add: 1, ast.Sub: 1, ast.Mult: 2, ast
 def _rank(tree: ast.expr) -> int:
     if isinstance(tree, ast.BinOp):
         return _RANK[type(tree.op)]
-    return 3 if isinstance(tree, ast.UnaryOp) else 5
+    return 3 if isinstance(tree, ast.UnaryOp) or (isinstance(tree, ast.Constant) and "-" in repr(tree.value)) else 5
 
 
 def _word(name: str, words: Words, rank: int) -> str:

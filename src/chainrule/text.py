@@ -13,25 +13,10 @@ from chainrule.trace import Snapshot
 SHOWN = 9
 """So many numbers of a tensor are written out; larger tensors are described."""
 
-GREEK = frozenset(
-    [
-        "alpha",
-        "beta",
-        "gamma",
-        "delta",
-        "epsilon",
-        "eta",
-        "theta",
-        "lambda",
-        "mu",
-        "rho",
-        "sigma",
-        "tau",
-        "phi",
-        "psi",
-        "omega",
-    ]
-)
+GREEK = frozenset({
+    "alpha", "beta", "gamma", "delta", "epsilon", "eta", "theta", "lambda", "mu", "rho", "sigma", "tau", "phi", "psi",
+    "omega",
+})  # fmt: skip
 ACCENTS = {"hat": r"\hat", "bar": r"\bar", "tilde": r"\tilde"}
 
 
@@ -150,18 +135,23 @@ def latex_name(name: str) -> str:
     if not bare.isidentifier():
         return rf"\texttt{{{latex_text(bare)}}}"
     stem, _, rest = bare.partition("_")
-    if not stem or stem.startswith("_") or rest.endswith("_"):
-        return rf"\mathrm{{{latex_text(bare)}}}"
+    if not stem or bare.endswith("_"):
+        return _upright(bare)
     digits = re.fullmatch(r"([A-Za-z]+)(\d+)", stem)
     subscripts = [digits[2]] if digits else []
     base = digits[1] if digits else stem
-    written = base if len(base) == 1 else f"\\{base}" if base in GREEK else rf"\mathrm{{{latex_text(base)}}}"
+    letter = len(base) == 1 and (base.isascii() or "α" <= base <= "ω")
+    written = base if letter else f"\\{base}" if base in GREEK else _upright(base)
     for part in filter(None, rest.split("_")):
         if part in ACCENTS:
             written = f"{ACCENTS[part]}{{{written}}}"
         else:
-            subscripts.append(part if part.isdigit() or len(part) == 1 else rf"\mathrm{{{latex_text(part)}}}")
+            subscripts.append(part if part.isascii() and (part.isdigit() or len(part) == 1) else _upright(part))
     return f"{written}_{{{','.join(subscripts)}}}" if subscripts else written
+
+
+def _upright(word: str) -> str:
+    return rf"\mathrm{{{latex_text(word)}}}" if word.isascii() else rf"\text{{{latex_text(word)}}}"
 
 
 def latex_text(text: str) -> str:

@@ -383,7 +383,9 @@ def held_dtype(dtype: str) -> np.dtype[Any]:
     try:
         return np.dtype(dtype)
     except TypeError:
-        return np.dtype("complex64" if dtype.startswith("complex") else "float32")
+        if "float" not in dtype and "complex" not in dtype:
+            raise
+        return np.dtype("complex64" if "complex" in dtype else "float32")
 
 
 def _known(plain: Mapping[str, Any] | None) -> Snapshot:

@@ -7,11 +7,14 @@ are more than `PATHS` paths, it goes value by value, each line using the gradien
 from __future__ import annotations
 
 import html
+from collections import Counter
 from dataclasses import dataclass
+
+import numpy as np
 
 from chainrule.rules import loose, written
 from chainrule.text import derivative, latex_name, latex_numbers, numbers
-from chainrule.trace import Term, Trace
+from chainrule.trace import Snapshot, Term, Trace
 
 PATHS = 8
 """Up to so many paths are written as one nested sum."""
@@ -96,7 +99,7 @@ class _Deriver:
             if value in order:
                 continue
             order[value] = None
-            pending.extend(term.output for term in into.get(value, ()))
+            pending.extend(output for term in into.get(value, ()) for output in term.outputs)
         self.into = {value: into.get(value, []) for value in order}
         made = {value: self.trace.values[value].op for value in order}
         self.order = sorted(order, key=lambda v: (-1 if made[v] is None else made[v] or 0, v), reverse=True)
@@ -104,16 +107,17 @@ class _Deriver:
 
     def _named(self) -> frozenset[int]:
         """Choose the values whose gradients get a line of their own: none if one nested line is readable."""
-        inner = {term.output for terms in self.into.values() for term in terms} - set(self.roots)
         terms = [term for terms in self.into.values() for term in terms]
-        if any(term.local is None or term.local.size != 1 or self._size(term.output) != 1 for term in terms):
+        uses = Counter(output for term in terms for output in term.outputs)
+        inner = uses.keys() - set(self.roots)
+        if not all(self._single(term) for term in terms):
             return frozenset(inner)
         paths: dict[int, int] = {}
         for value in self.order:
             paths[value] = (value in self.roots) + sum(paths[term.output] for term in self.into[value])
         if paths[self.target] <= PATHS:
             return frozenset()
-        return frozenset(value for value in inner if len(self.into[value]) > 1)
+        return frozenset(value for value in inner if len(self.into[value]) > 1 or uses[value] > 1)
 
     def lines(self) -> list[Line]:
         """Write the equations, from what was differentiated towards the target."""
@@ -138,39 +142,55 @@ class _Deriver:
 
     def _gradient(self, value: int, done: dict[int, _Written]) -> _Written:
         """Add up what comes along each edge into one value."""
-        parts = [self._start(value)] if value in self.roots else []
+        parts = [self._held(self.trace.start(value, self.backward))] if value in self.roots else []
         parts += [self._product(term, done) for term in self.into[value]]
+        if not parts:  # it flowed through what was made before the recording
+            return self._held(self.trace.gradient(value, self.backward))
         if len(parts) == 1:
-            return parts[0]
-        return _Written(
+            return self._hooked(value, parts[0])
+        summed = _Written(
             words=" + ".join(part.words for part in parts),
             figures=" + ".join(part.figures for part in parts),
             latex_words=" + ".join(part.latex_words for part in parts),
             latex_figures=" + ".join(part.latex_figures for part in parts),
             terms=len(parts),
         )
+        return self._hooked(value, summed)
 
-    def _start(self, value: int) -> _Written:
-        """Begin with what the backward pass was started with: 1, unless `backward` was given something else."""
-        given = self.trace.gradient(value, self.backward)
-        return _Written(numbers(given), numbers(given), latex_numbers(given), latex_numbers(given), factors=0)
+    def _hooked(self, value: int, arrived: _Written) -> _Written:
+        """Say so where a hook of the user's changed what arrived at a value."""
+        result = self.trace.gradient(value, self.backward)
+        parts = [term.contribution for term in self.into[value]]
+        known = [part.data for part in parts if part is not None and part.data is not None]
+        if value in self.roots or result is None or result.data is None or len(known) < len(parts):
+            return arrived
+        slack = np.nan_to_num(sum(0.02 * np.abs(part) for part in known), posinf=0)  # for the rounding of bfloat16
+        if np.isclose(sum(known), result.data, rtol=0, atol=slack, equal_nan=True).all():
+            return arrived
+        latex = rf"\mathrm{{hook}}\left({arrived.latex_words}\right)"
+        return _Written(f"hook({arrived.words})", numbers(result), latex, latex_numbers(result))
+
+    def _held(self, gradient: Snapshot | None) -> _Written:
+        """Begin with a gradient that nothing recorded led to."""
+        return _Written(
+            numbers(gradient), numbers(gradient), latex_numbers(gradient), latex_numbers(gradient), factors=0
+        )
 
     def _product(self, term: Term, done: dict[int, _Written]) -> _Written:
         """Multiply the gradient of an op's result by the op's local gradient."""
-        before = self._reference(term.output) if term.output in self.named else done[term.output]
+        before = self._before(term, done)
         local = _Written(
             self._words(term), numbers(term.local), self._words(term, latex=True), latex_numbers(term.local)
         )
-        single = self._size(term.output) == 1 and term.local is not None and term.local.size == 1
-        if before.factors == 0 and before.figures == "1":
+        if before.factors == 0 and before.figures == "1" and term.local is not None:
             return local
-        if not single:
+        if not self._single(term):
             return self._tensor_product(term, before, local)
         parts = (before, local)
         return _Written(
-            words=" * ".join(_wrap(part.words, part.terms > 1 or loose(part.words)) for part in parts),
+            words=" * ".join(_factor(part) for part in parts),
             figures="".join(_figures(part) for part in parts),
-            latex_words=r" \cdot ".join(_wrap(part.latex_words, loose(part.latex_words)) for part in parts),
+            latex_words=r" \cdot ".join(_factor(part, latex=True) for part in parts),
             latex_figures="".join(_figures(part, latex=True) for part in parts),
             factors=before.factors + 1,
         )
@@ -191,17 +211,29 @@ class _Deriver:
         summed = term.kind == "elementwise" and term.local.shape != self.trace.values[term.value].shape
         open_, latex_open, close = ("sum(", r"\textstyle\sum\left(", ")") if summed else ("", "", "")
         latex_close = r"\right)" if summed else ""
-        left, right = (_wrap(part.words, loose(part.words)) for part in (before, local))
-        return _Written(
-            words=f"{open_}{left}{sign}{right}{close}",
-            figures=f"{open_}{before.figures}{sign}{local.figures}{close}",
-            latex_words=latex_open
-            + _wrap(before.latex_words, loose(before.latex_words))
-            + latex_sign
-            + _wrap(local.latex_words, loose(local.latex_words))
-            + latex_close,
-            latex_figures=f"{latex_open}{before.latex_figures}{latex_sign}{local.latex_figures}{latex_close}",
+        first, latex_first = (
+            (f"({before.figures})", f"({before.latex_figures})")
+            if before.terms > 1
+            else (before.figures, before.latex_figures)
         )
+        return _Written(
+            words=f"{open_}{_factor(before)}{sign}{_factor(local)}{close}",
+            figures=f"{open_}{first}{sign}{local.figures}{close}",
+            latex_words=latex_open
+            + latex_sign.join((_factor(before, latex=True), _factor(local, latex=True)))
+            + latex_close,
+            latex_figures=f"{latex_open}{latex_first}{latex_sign}{local.latex_figures}{latex_close}",
+        )
+
+    def _before(self, term: Term, done: dict[int, _Written]) -> _Written:
+        """Give the gradients of an op's results; all of them, where it has several."""
+        parts = [self._reference(value) if value in self.named else done[value] for value in term.outputs]
+        if len(parts) == 1:
+            return parts[0]
+        words, figures, latex_words, latex_figures = (
+            ", ".join(texts) for texts in zip(*map(_texts, parts), strict=True)
+        )
+        return _Written(words, figures, latex_words, latex_figures)
 
     def _reference(self, value: int) -> _Written:
         """Use a gradient that has a line of its own."""
@@ -233,12 +265,20 @@ class _Deriver:
             return rf"\frac{{\partial {top}}}{{\partial {latex_name(below)}}}"
         return derivative(" + ".join(above), below)
 
-    def _size(self, value: int) -> int:
-        return self.trace.values[value].tensor.size
+    def _single(self, term: Term) -> bool:
+        """Tell whether a term is a product of single numbers."""
+        sizes = [self.trace.values[value].tensor.size for value in (*term.outputs, term.value)]
+        return len(term.outputs) == 1 and max(sizes) == 1 and term.local is not None and term.local.data is not None
 
 
-def _wrap(written_: str, needed: bool) -> str:
-    return f"({written_})" if needed else written_
+def _texts(part: _Written) -> tuple[str, str, str, str]:
+    return part.words, part.figures, part.latex_words, part.latex_figures
+
+
+def _factor(part: _Written, latex: bool = False) -> str:
+    """Put words that are a sum, or begin with a minus, into parentheses; a product of several has its own."""
+    words = part.latex_words if latex else part.words
+    return f"({words})" if part.terms > 1 or (part.factors < 2 and loose(words)) else words
 
 
 def _figures(part: _Written, latex: bool = False) -> str:

@@ -1,0 +1,284 @@
+"""Recordings: asking by name or tensor, what is said when there is no answer, and files."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+import torch
+
+import chainrule
+
+HOSTILE = "</text><script>alert(1)</script>&\"'"
+
+
+@pytest.fixture
+def rec() -> chainrule.Recording:
+    """Record two steps of a descent on one weight."""
+    w = torch.tensor(1.0, requires_grad=True)
+    with chainrule.record() as rec:
+        for _ in range(2):
+            loss = (w * 3 - 5) ** 2
+            loss.backward()
+            with torch.no_grad():
+                w -= 0.125 * w.grad  # type: ignore[operator]
+            w.grad = None
+    return rec
+
+
+def awkward() -> chainrule.Recording:
+    """Record values that are hard to write: several dtypes, not finite, empty, constants, outputs, large."""
+    w = torch.tensor([1.0, 0.0, -1.0], requires_grad=True)
+    half = torch.tensor([0.1, 3e38], dtype=torch.bfloat16, requires_grad=True)
+    with chainrule.record() as rec:
+        mask = w > 0
+        count = mask.sum()
+        bad = (w / 0.0) * float("inf") + float("nan")
+        top, index = torch.max(w * 2, 0)
+        twice = half * 2j
+        empty = w[3:]
+        big = (w[0] + torch.arange(2000.0)).sum()
+        (bad.sum() + top + big + count + twice.real.sum() + empty.sum() + index).backward()
+    return rec
+
+
+def test_a_bare_name_means_the_latest_that_took_part(rec: chainrule.Recording) -> None:
+    """Bound again, a name means the latest value in the pass asked about; numbered, exactly one; a tensor likewise."""
+    assert rec.grad("w").item() == rec.grad("w#2").item() == pytest.approx(rec.grad("w", backward=-1).item())
+    assert rec.grad("w", backward=0).item() == rec.grad("w#1", backward=0).item() == -12.0
+    assert rec.grad("loss", backward=0).item() == 1.0
+    with pytest.raises(chainrule.TraceError, match="`w` has no gradient in this backward pass: `loss#2`"):
+        rec.grad("w#1")
+
+
+def test_a_gradient_is_the_users_own() -> None:
+    """A gradient is a detached copy with the value's dtype and shape: changing it changes no recording."""
+    w = torch.tensor([1.0, 2.0], dtype=torch.bfloat16, requires_grad=True)
+    with chainrule.record() as rec:
+        h = w * 3
+        h.sum().backward()
+    found = rec.grad(h)
+    assert (found.dtype, found.shape, found.requires_grad) == (torch.bfloat16, (2,), False)
+    found.zero_()
+    assert rec.grad("h").tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("los", "Did you mean `loss`?"),
+        ("zzz", "There are `w`, "),
+        ("loss#7", "No value is called `loss#7`"),
+        ("w.grad", "`w.grad#2` has no gradient: neither it nor anything that it was made from requires one"),
+    ],
+)
+def test_a_name_that_leads_nowhere_says_what_there_is(rec: chainrule.Recording, name: str, said: str) -> None:
+    """An unknown name is answered with the nearest one, a value without a gradient with the reason."""
+    with pytest.raises(chainrule.TraceError) as caught:
+        rec.grad(name)
+    assert said in str(caught.value)
+
+
+def test_passes_that_are_not_there_say_how_many_there_are(rec: chainrule.Recording) -> None:
+    """An unknown backward pass is an error in every view, with the numbers that there are."""
+    for view in (rec.table, rec.figure, rec.graph):
+        with pytest.raises(chainrule.TraceError, match="holds 2 backward passes, so there is no backward=2"):
+            view(backward=2)
+    with pytest.raises(chainrule.TraceError, match="a number from 0 to 1, or -1 for the last"):
+        rec.grad("w", backward=-3)
+
+
+def test_a_tensor_from_elsewhere_is_refused(rec: chainrule.Recording) -> None:
+    """A tensor that was not used in the block is an error, even if its numbers are the same."""
+    with pytest.raises(chainrule.TraceError, match="not in the recording"):
+        rec.grad(torch.tensor(1.0))
+
+
+def test_a_recording_shows_itself(rec: chainrule.Recording) -> None:
+    """Printed it is the table, in a notebook the graph with the table inside."""
+    assert str(rec) == repr(rec) == str(rec.table())
+    shown = rec._repr_html_()
+    assert shown.startswith("<chainrule-graph><figure")
+    assert rec.table()._repr_html_() in shown
+
+
+@pytest.mark.parametrize("make", ["rec", "awkward"])
+def test_what_was_saved_is_loaded_again(make: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """A recording comes back equal, whatever its dtypes and numbers, and every view of it reads the same."""
+    rec = awkward() if make == "awkward" else request.getfixturevalue(make)
+    rec.save(tmp_path / "rec.json")
+    back = chainrule.load(tmp_path / "rec.json")
+    assert back.trace.to_dict() == rec.trace.to_dict()
+    assert str(back) == str(rec)
+    assert back._repr_html_() == rec._repr_html_()
+    assert str(back.derivation("w")) == str(rec.derivation("w"))
+    assert back.grad("w").dtype == rec.grad("w").dtype
+    back.save(tmp_path / "again.json")
+    assert (tmp_path / "again.json").read_bytes() == (tmp_path / "rec.json").read_bytes()
+
+
+def test_json_is_plain(tmp_path: Path) -> None:
+    """The file is JSON that any reader accepts: numbers that are not finite are strings."""
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is no JSON")
+
+    awkward().save(tmp_path / "rec.json")
+    text = (tmp_path / "rec.json").read_text(encoding="utf-8")
+    json.loads(text, parse_constant=refuse)
+    assert '"NaN"' in text
+    assert '"-Infinity"' in text
+
+
+def damaged(plain: dict[str, object], path: list[str | int], new: object) -> dict[str, object]:
+    """Put something else at one place of a recording."""
+    copy = json.loads(json.dumps(plain))
+    *way, last = path
+    at = copy
+    for step in way:
+        at = at[step]
+    at[last] = new
+    return copy  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    ("path", "new"),
+    [
+        (["values"], None),
+        (["values", 0, "tensor"], None),
+        (["values", 0, "tensor", "shape"], [7]),
+        (["values", 0, "tensor", "data"], "many"),
+        (["values", 0, "tensor", "dtype"], 3),
+        (["values", 0, "more"], 1),
+        (["ops", 0, "inputs"], [99]),
+        (["ops", 0, "outputs"], [-1]),
+        (["ops", 0, "letters"], 5),
+        (["nodes", 1, "edges", 0, "value"], 1000),
+        (["nodes", 1, "edges", 0, "node"], "one"),
+        (["passes", 0, "visits", 0, "node"], 1000),
+        (["passes", 0, "roots"], ["loss"]),
+        (["passes", 0, "gradients"], {"w": None}),
+    ],
+)
+def test_a_damaged_file_is_refused(
+    rec: chainrule.Recording, path: list[str | int], new: object, tmp_path: Path
+) -> None:
+    """Whatever is missing or points nowhere, loading says that the recording is damaged."""
+    (tmp_path / "rec.json").write_text(json.dumps(damaged(rec.trace.to_dict(), path, new)), encoding="utf-8")
+    with pytest.raises(chainrule.FileError, match=r"damaged.*Save it again"):
+        chainrule.load(tmp_path / "rec.json")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "is not JSON"),
+        ("[" * 100_000, "is not JSON"),
+        ("\x00\xff", "is not JSON"),
+        ("[1, 2]", "This is no recording"),
+        ("{}", "This is no recording"),
+        ('{"format": 99}', "format 99.*reads up to 1.*pip install --upgrade"),
+        ('{"format": 1}', "damaged"),
+    ],
+)
+def test_other_files_are_refused(text: str, said: str, tmp_path: Path) -> None:
+    """What is not JSON, no recording, or from a newer version is refused, each with its own words."""
+    (tmp_path / "rec.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(chainrule.FileError, match=said):
+        chainrule.load(tmp_path / "rec.json")
+
+
+def test_files_that_are_not_there_and_folders_that_are_not(rec: chainrule.Recording, tmp_path: Path) -> None:
+    """A missing file and a missing folder are errors of ours that name them."""
+    with pytest.raises(chainrule.FileError, match=r"absent.json` could not be read \(No such file"):
+        chainrule.load(tmp_path / "absent.json")
+    with pytest.raises(chainrule.FileError, match=r"could not be written \(No such file.*a folder that exists"):
+        rec.save(tmp_path / "absent" / "rec.json")
+
+
+@pytest.mark.parametrize("name", ["rec.txt", "rec", "rec.JSON5"])
+def test_an_unknown_ending_is_refused(rec: chainrule.Recording, name: str, tmp_path: Path) -> None:
+    """A file that is neither .json nor .html is refused with both names that would do, and nothing is written."""
+    with pytest.raises(chainrule.FileError, match=r"`rec.json`, to load it again, or `rec.html`"):
+        rec.save(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("call", ["write_text", "replace"])
+def test_a_file_appears_whole_or_not_at_all(
+    rec: chainrule.Recording, call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the disk is full or the file cannot be put in place, the old file stays and nothing else is left."""
+    (tmp_path / "rec.json").write_text("old", encoding="utf-8")
+    write = Path.write_text
+
+    def fail(path: Path, text: object, *_: object, **__: object) -> None:
+        write(path, "half", encoding="utf-8")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, call, fail)
+    with pytest.raises(chainrule.FileError, match=r"No space left on device.*nothing was left behind"):
+        rec.save(tmp_path / "rec.json")
+    monkeypatch.undo()
+    assert [file.name for file in tmp_path.iterdir()] == ["rec.json"]
+    assert (tmp_path / "rec.json").read_text(encoding="utf-8") == "old"
+
+
+def test_a_saved_file_may_be_read_like_any_other(rec: chainrule.Recording, tmp_path: Path) -> None:
+    """A saved file has the permissions that the user's other new files have."""
+    (tmp_path / "plain").touch()
+    for name in ("rec.json", "rec.html"):
+        rec.save(tmp_path / name)
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == stat.S_IMODE((tmp_path / "plain").stat().st_mode)
+
+
+def test_names_are_text_in_every_view(tmp_path: Path) -> None:
+    """Markup in a name or an expression stands in every page and picture as text."""
+    table = {HOSTILE: torch.tensor(2.0, requires_grad=True)}
+    with chainrule.record() as rec:
+        loss = table["</text><script>alert(1)</script>&\"'"] * 3
+        loss.backward()
+    assert "<script>" in rec.trace.values[0].name
+    rec.save(tmp_path / "rec.html")
+    graph = rec.graph()
+    for shown in (
+        (tmp_path / "rec.html").read_text(encoding="utf-8"),
+        rec._repr_html_(),
+        rec.table()._repr_html_(),
+        rec.derivation("loss")._repr_html_(),
+        graph._repr_html_(),
+        graph.wide,
+        graph.narrow,
+    ):
+        assert "<script" not in shown
+        assert "%3Cscript" not in shown
+        assert "</text><" not in shown.replace("</text></svg>", "").replace("</text><text", "") or "<svg" in shown
+
+
+def test_a_page_needs_nothing_else(rec: chainrule.Recording, tmp_path: Path) -> None:
+    """A saved page holds its pictures and its style, and refers to no other file."""
+    rec.save(tmp_path / "rec.html")
+    page = (tmp_path / "rec.html").read_text(encoding="utf-8")
+    assert page.startswith("<!doctype html>")
+    assert 'src="data:image/svg+xml,' in page
+    for word in ("http://", "https://", "<link", "<script"):
+        assert word not in page.replace("http://www.w3.org/2000/svg", "").replace("http%3A//www.w3.org/2000/svg", "")
+
+
+def test_two_recordings_of_the_same_are_the_same() -> None:
+    """What is recorded and shown depends on the code alone: no clock, no random id, no address."""
+
+    def once() -> chainrule.Recording:
+        torch.manual_seed(0)
+        model = torch.nn.Linear(3, 2)
+        with chainrule.record() as rec:
+            model(torch.ones(4, 3)).relu().mean().backward()
+        return rec
+
+    first, second = once(), once()
+    assert first.trace.to_dict() == second.trace.to_dict()
+    assert first._repr_html_() == second._repr_html_()

@@ -1,0 +1,118 @@
+"""The trace: plain data that holds what happened, with every question answered from it alone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+
+import chainrule
+from chainrule.trace import Trace
+from tests.graphs import Plan, plans, record
+
+
+@settings(max_examples=40, deadline=None)
+@given(plans())
+def test_a_trace_survives_json(plan: Plan) -> None:
+    """Any trace is equal to what is read back from its dictionary."""
+    plain = record(plan)[0].trace.to_dict()
+    assert Trace.from_dict(plain).to_dict() == plain
+
+
+@settings(max_examples=40, deadline=None)
+@given(plans())
+def test_positions_point_backwards(plan: Plan) -> None:
+    """An op comes after what it takes and before what takes it, and each value knows the op that made it."""
+    trace = record(plan)[0].trace
+    for number, op in enumerate(trace.ops):
+        assert all(trace.values[value].op == number for value in op.outputs)
+        assert all((trace.values[value].op or -1) < number for value in op.inputs)
+        assert max(op.inputs) < min(op.outputs)
+    for number, node in enumerate(trace.nodes):
+        assert all(edge.node is None or edge.node < number for edge in node.edges)
+
+
+@settings(max_examples=40, deadline=None)
+@given(plans())
+def test_terms_hold_all_that_flows(plan: Plan) -> None:
+    """The contributions of all terms toward a value add up to its gradient."""
+    trace = record(plan)[0].trace
+    for value in {term.value for term in trace.terms()}:
+        parts = [term.contribution for term in trace.terms() if term.value == value]
+        whole = trace.gradient(value)
+        assert whole is not None
+        assert whole.data is not None
+        if value not in trace.passes[0].roots:
+            total = sum(part.data for part in parts if part is not None and part.data is not None)
+            np.testing.assert_allclose(total, whole.data, rtol=1e-4, atol=1e-4)
+
+
+def test_an_op_of_several_nodes_is_one_step() -> None:
+    """What autograd splits into several nodes has one term for each input, with the product of what is inside."""
+    w = torch.tensor(2.0, requires_grad=True)
+    with chainrule.record() as rec:
+        out = 1 / w
+        out.backward()
+    assert len(rec.trace.nodes) == 3
+    (term,) = rec.trace.terms()
+    assert term.local is not None
+    assert term.local.data == pytest.approx(-0.25)
+    assert term.outputs == (1,)
+
+
+def test_an_op_of_several_outputs_has_all_of_them_in_its_term() -> None:
+    """The step from both results of an op to its input is one term."""
+    w = torch.tensor([2.0, 3.0], requires_grad=True)
+    with chainrule.record() as rec:
+        a, b = w.unbind()
+        (a * b).backward()
+    (term,) = [term for term in rec.trace.terms() if term.value == 0]
+    assert [rec.trace.values[i].name for i in term.outputs] == ["a", "b"]
+    assert term.output == term.outputs[0]
+
+
+def test_a_trace_holds_what_cannot_be_changed() -> None:
+    """The arrays of a trace are read-only, also after loading, so that views cannot disagree."""
+    w = torch.tensor([2.0], requires_grad=True)
+    with chainrule.record() as rec:
+        (w * 2).sum().backward()
+    for trace in (rec.trace, Trace.from_dict(rec.trace.to_dict())):
+        for array in (trace.values[0].data, trace.passes[0].gradients[0].data):
+            assert array is not None
+            assert not array.flags.writeable
+
+
+@pytest.mark.parametrize(
+    ("dtype", "held"),
+    [
+        (torch.bfloat16, "float32"),
+        (torch.float16, "float16"),
+        (torch.float64, "float64"),
+        (torch.int32, "int32"),
+        (torch.bool, "bool"),
+        (torch.complex64, "complex64"),
+        (torch.float8_e4m3fn, "float32"),
+    ],
+)
+def test_dtypes_that_numpy_lacks_are_held_wider(dtype: torch.dtype, held: str) -> None:
+    """`dtype` keeps the tensor's own; the array has it too, or the next wider one that NumPy has."""
+    with chainrule.record() as rec:
+        torch.tensor([0.0, 1.0]).to(dtype).clone()
+    value = rec.trace.values[-1]
+    assert (f"torch.{value.dtype}", str(value.data.dtype)) == (str(dtype), held)  # type: ignore[union-attr]
+    assert Trace.from_dict(rec.trace.to_dict()).values[-1].data.dtype == held  # type: ignore[union-attr]
+
+
+def test_a_trace_needs_no_torch() -> None:
+    """Whoever holds a trace needs NumPy alone: its module, like text and errors, can be read without PyTorch."""
+    program = (
+        "import sys, types; package = types.ModuleType('chainrule'); package.__path__ = [sys.argv[1]];"
+        "sys.modules['chainrule'] = package; import chainrule.trace, chainrule.text, chainrule.rules, chainrule.layout;"
+        "import chainrule.views.table, chainrule.views.derivation, chainrule.views.graph;"
+        "assert not {'torch', 'matplotlib'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program, chainrule.__path__[0]], check=True)

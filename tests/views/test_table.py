@@ -1,0 +1,152 @@
+"""Tables: a row for each value, with the numbers that were recorded."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+import torch
+from hypothesis import given, settings
+
+import chainrule
+from chainrule.text import numbers
+from chainrule.views.table import Row
+from tests.graphs import Plan, plans, record
+
+
+def example() -> chainrule.Recording:
+    """Record (w * x - y)**2."""
+    x, y = torch.tensor(1.0), torch.tensor(2.0)
+    w = torch.tensor(1.0, requires_grad=True)
+    with chainrule.record() as rec:
+        y_hat = w * x
+        error = y_hat - y
+        loss = error**2
+        loss.backward()
+    return rec
+
+
+def test_the_table_is_the_one_in_the_course() -> None:
+    """Leaves stand before their first use, then each op with its expression, value, local and upstream gradient."""
+    assert str(example().table()).splitlines() == [
+        "op   expression         value  local gradient               upstream gradient",
+        "---  -----------------  -----  ---------------------------  -----------------",
+        "     w                  1                                   -2",
+        "     x                  1",
+        "mul  y_hat = w * x      1      dy_hat/dw = x = 1            -2",
+        "     y                  2",
+        "sub  error = y_hat - y  -1     derror/dy_hat = 1            -2",
+        "pow  loss = error**2    1      dloss/derror = 2 error = -2  1",
+    ]
+
+
+def test_the_forward_pass_alone_has_no_gradients() -> None:
+    """With `backward=None`, or without a backward pass, there are three columns."""
+    table = example().table(backward=None)
+    assert str(table).splitlines()[0] == "op   expression         value"
+    assert table._repr_html_().count("<th ") == 3
+    assert all(row.local_gradients == () and row.upstream_gradient == "" for row in table.rows)
+    assert table.differentiated is None
+
+
+@settings(max_examples=50, deadline=None)
+@given(plans())
+def test_rows_hold_the_recorded_numbers(plan: Plan) -> None:
+    """For any graph there is one row for each value, in the order of the forward pass, with its own numbers."""
+    rec, _ = record(plan)
+    trace, rows = rec.trace, rec.table().rows
+    shown = {row.expression.split(" = ")[0]: row for row in rows}
+    assert len(shown) == len(rows)
+    for number in {value for op in trace.ops_of(-1) for value in (*trace.ops[op].inputs, *trace.ops[op].outputs)}:
+        row, gradient = shown[trace.values[number].name], trace.gradient(number)
+        assert row.value == numbers(trace.values[number].tensor)
+        assert row.upstream_gradient == ("" if gradient is None else numbers(gradient))
+
+
+@settings(max_examples=30, deadline=None)
+@given(plans())
+def test_columns_are_aligned(plan: Plan) -> None:
+    """In print every cell begins where its column's rule begins."""
+    rec, _ = record(plan)
+    head, rule, *lines = str(rec.table()).splitlines()
+    starts = [match.start() for match in re.finditer("-+", rule)]
+    assert head[starts[0] :].startswith("op")
+    for line in lines:
+        assert all(line[start - 1 : start] in (" ", "") for start in starts[1:])
+        assert line == line.rstrip()
+
+
+class Cells(HTMLParser):
+    """Collect tags and the text of cells."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.rows: list[list[str]] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        """Open a row or a cell."""
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+        if tag != "br":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        """Close what was opened last."""
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        """Add to the cell that is open."""
+        if "td" in self.open or "th" in self.open:
+            self.rows[-1][-1] += data
+
+
+@settings(max_examples=30, deadline=None)
+@given(plans())
+def test_the_page_says_what_is_printed(plan: Plan) -> None:
+    """The HTML is well formed, and has the cells of the rows."""
+    table = record(plan)[0].table()
+    cells = Cells(table._repr_html_())
+    assert cells.open == []
+    for row, found in zip(table.rows, cells.rows[1:], strict=True):
+        assert found == [row.op, row.expression, row.value, "".join(row.local_gradients), row.upstream_gradient]
+
+
+def test_an_op_with_several_results_has_a_row_for_each() -> None:
+    """Each result has its own row, with the step from it to the input."""
+    w = torch.tensor([2.0, 3.0], requires_grad=True)
+    with chainrule.record() as rec:
+        a, b = w.unbind()
+        loss = a * b
+        loss.backward()
+    rows = rec.table().rows
+    assert rows[1] == Row("unbind", "a = w.unbind()", "2", ("da/dw",), "3")
+    assert rows[2] == Row("unbind", "b = w.unbind()", "3", ("db/dw",), "2")
+
+
+def test_what_was_differentiated_is_shown_even_alone() -> None:
+    """A backward pass from what was there before has a row all the same, and says what it belongs to."""
+    w = torch.tensor(2.0, requires_grad=True)
+    y = w * 3
+    with chainrule.record() as rec:
+        y.backward()
+    assert [(row.expression, row.upstream_gradient) for row in rec.table().rows] == [("y", "1")]
+    assert rec.table().differentiated == "y"
+    assert "Gradients are those of <code>y</code>" in rec.table()._repr_html_()
+
+
+@pytest.mark.parametrize("backward", [0, 1])
+def test_each_pass_has_its_table(backward: int) -> None:
+    """A table shows the ops that led to what its own pass started from."""
+    w = torch.tensor(2.0, requires_grad=True)
+    with chainrule.record() as rec:
+        first = w * 3
+        second = w**2
+        first.backward()
+        second.backward()
+    (row,) = [row for row in rec.table(backward=backward).rows if row.op]
+    assert row.expression.startswith(("first", "second")[backward])
