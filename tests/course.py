@@ -14,7 +14,7 @@ from tests.witness import Gradient, witnessed
 
 ROOT = Path(__file__).parents[1]
 LESSONS = sorted((ROOT / "examples").glob("*/[0-9]*.py"))
-CHAPTERS = sorted(page for page in (ROOT / "docs").glob("[!_]*/*.md") if is_chapter(page)) + [ROOT / "docs" / "index.md"]
+CHAPTERS = [page for page in sorted((ROOT / "docs").rglob("*.md")) if "_build" not in page.parts and is_chapter(page)]
 
 
 @dataclass(frozen=True)

@@ -147,7 +147,7 @@ def test_all_outputs_of_the_next_block_are_folded() -> None:
 
 
 def test_the_paragraph_that_reads_the_answer_is_folded_too() -> None:
-    """What reads the answer out, a paragraph and a list right after it, goes into the fold; the next paragraph stays."""
+    """What reads the answer out, a paragraph and a list right after it, is folded; the next paragraph stays."""
     document = lesson(answer=True)
     document.pop()
     document += nodes.paragraph("", "It is 1.")

@@ -38,8 +38,8 @@ with chainrule.record() as rec:
 print(rec.table())
 
 # %%
-# Read the table from top to bottom; ``pow``, for *power*, is the square. The prediction is ``y_hat == 1.0``. It is one below the target, so the error is
-# ``error == -1.0``. Squared, that is the loss: ``loss == 1.0``.
+# Read the table from top to bottom; ``pow``, for *power*, is the square. The prediction is ``y_hat == 1.0``. It is
+# one below the target, so the error is ``error == -1.0``. Squared, that is the loss: ``loss == 1.0``.
 #
 # Walking through a model in this direction, from inputs and weights to the loss, is the **forward pass**. Nothing
 # about it is special to learning: it is the program, run as it stands.

@@ -36,8 +36,8 @@ def nudged(step, value, nudge=0.0001):
 #
 # The last step makes the loss from the error, and the error is ``error == -1.0``.
 #
-# **Predict.** The error rises a little, from minus one towards zero. Does its square rise or fall? And how far, for each
-# step that the error takes? (``square`` is a function of the error alone; nothing else can move.)
+# **Predict.** The error rises a little, from minus one towards zero. Does its square rise or fall? And how far, for
+# each step that the error takes? (``square`` is a function of the error alone; nothing else can move.)
 
 
 def square(error):
@@ -79,8 +79,8 @@ print(f"{nudged(subtract, y_hat):.4f}")
 # The product
 # -----------
 #
-# **Predict.** The first step is ``y_hat = w * x``. What is its local gradient with respect to the weight, with our input
-# of one? And what would it be if the input were five?
+# **Predict.** The first step is ``y_hat = w * x``. What is its local gradient with respect to the weight, with our
+# input of one? And what would it be if the input were five?
 
 
 def multiply(w):

@@ -88,8 +88,8 @@ print(w.grad)
 rec.derivation("w")
 
 # %%
-# The sign on the left is read "d loss by d w": how far the loss moves, divided by how far ``w`` moves. (The letter that
-# looks like a mirrored six is a ``d``, and the hat on the y makes it ``y_hat``.) Go down line by line: first a fraction
+# The sign on the left is read "d loss by d w": how far the loss moves, divided by how far ``w`` moves. (The curly
+# letter is a ``d``, and the y with a hat is ``y_hat``.) Go down line by line: first a fraction
 # for each arrow, then the rule for it, then its number, and last their product. This is the **chain rule**, and it says
 # *multiply along the way*.
 #

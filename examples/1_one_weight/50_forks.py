@@ -207,6 +207,7 @@ print(a.grad)
 # - Use ``b`` a third time: ``d = b * c + b``. What is the gradient of ``a`` now? Work it out, then ask ``rec.check``.
 # - At each graph so far, say what a sum, a product and a fork do with the gradient that comes back: copy it, scale it,
 #   or add it up?
-# - For ``d = b * b``, how many arrows lead from ``b`` to ``d``? What does that say about the local gradient of a square?
+# - For ``d = b * b``, how many arrows lead from ``b`` to ``d``? What does that say about the local gradient of a
+#   square?
 #
 # **Next:** the same rule in symbols, for graphs of any shape: :doc:`/concepts/chain_rule`.
