@@ -287,11 +287,22 @@ def test_several_inputs_of_several_shapes() -> None:
     """Inputs may be several, without contiguous memory, scalars, and of no use to the result."""
     a = torch.arange(6.0).reshape(2, 3).t()
     b, c = torch.tensor(2.0), torch.tensor([1.0, 2.0])
-    report = chainrule.check_gradient(lambda a, b, c: (a.sin() * b).sum(), a, b, c)
+    report = chainrule.check_gradient(lambda a, b, c: (a[1:].sin() * b).sum(), a, b, c)
     assert report
     assert [found.shape for found in report.numerical] == [(3, 2), (), (2,)]
-    np.testing.assert_allclose(report.autograd[0], 2 * np.cos(a.numpy()))
+    np.testing.assert_allclose(report.autograd[0][1:], 2 * np.cos(a.numpy()[1:]))
     assert not report.autograd[2].any()
+
+
+def test_one_wrong_gradient_among_right_ones_is_found() -> None:
+    """It is enough that one of several inputs has a wrong gradient."""
+    good, bad = torch.tensor([3.0]), torch.tensor([2.0])
+    for inputs in ((good, bad), (bad, good)):
+        report = chainrule.check_gradient(
+            lambda a, b: Wrong.apply(a if a < 2.5 else b).sum() + a.sum() + b.sum(),  # type: ignore[no-untyped-call]
+            *inputs,
+        )
+        assert not report
 
 
 def test_inputs_that_have_no_gradient_are_refused() -> None:

@@ -57,8 +57,8 @@ def run() -> Iterator[object]:
 
 SNIPPETS: dict[str, tuple[str, list[str]]] = {
     "assignment": ("h = w * x", ["w", "x", "h"]),
-    "annotated": ("h: torch.Tensor = w * x", ["w", "x", "h"]),
-    "walrus": ("(h := w * x) + 1", ["w", "x", "h", "(h := w * x) + 1"]),
+    "annotated": ("h: torch.Tensor = w * x\nh = w + x", ["w", "x", "h", "h#2"]),
+    "walrus": ("(h := w * x)\nh = w + x", ["w", "x", "h", "h#2"]),
     "bound again": ("h = w * x\nh = h * x\nh = h * x", ["w", "x", "h", "h#2", "h#3"]),
     "augmented": ("h = w * x\nh += 1\nh **= 2", ["w", "x", "h", "h#2", "h#3"]),
     "without a name": ("(w * x).sum()", ["w", "x", "w * x", "(w * x).sum()"]),
@@ -67,6 +67,8 @@ SNIPPETS: dict[str, tuple[str, list[str]]] = {
     "attribute, deeper": ("h = holder.inner.b + holder.w", ["holder.inner.b", "holder.w", "h"]),
     "attribute, augmented": ("holder.h = w * x\nholder.h += 1", ["w", "x", "holder.h", "holder.h#2"]),
     "number in a variable": ("h = n * holder.w", ["holder.w", "h"]),
+    "attribute, in place": ("holder.h = w * x\nholder.h.add_(1)", ["w", "x", "holder.h", "holder.h#2"]),
+    "number in a variable, item": ('h = n * table["w"]', ['table["w"]', "h"]),
     "item of a dictionary": ('h = table["w"] * x', ['table["w"]', "x", "h"]),
     "two names at once": ("a = b = w * x\nc = b + 1", ["w", "x", "a", "c"]),
     "pair": ("a, b = w * x, w + x", ["w", "x", "a", "b"]),

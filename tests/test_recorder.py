@@ -390,8 +390,8 @@ def test_a_custom_function_is_one_step() -> None:
     assert [rec.trace.ops[i].name for i in rec.trace.ops_of(-1)] == ["Cube", "pow"]
 
 
-@pytest.mark.parametrize("assign", [False, True])
-def test_numbers_that_change_through_data_are_seen(assign: bool) -> None:
+@pytest.mark.parametrize("how", ["set", "changed and set", "changed"])
+def test_numbers_that_change_through_data_are_seen(how: str) -> None:
     """A weight that is updated through `.data`, which PyTorch does not count as a change, is a new value."""
     w = torch.tensor(2.0, requires_grad=True)
     with chainrule.record() as rec:
@@ -399,13 +399,61 @@ def test_numbers_that_change_through_data_are_seen(assign: bool) -> None:
             w.grad = None
             loss = w**2
             loss.backward()
-            if assign:
+            if how == "set":
                 w.data = w.data - 0.25 * rec.grad("w")
-            else:
+            elif how == "changed and set":
                 w.data -= 0.25 * rec.grad("w")
+            else:
+                w.data.sub_(0.25 * rec.grad("w"))
     values = {value.name: numbers(value.tensor) for value in rec.trace.values}
     assert (values["w"], values["w#2"], values["loss#2"]) == ("2", "1", "1")
     assert "2 w#2 = 2" in str(rec)
+
+
+def test_a_step_of_descent_ends_the_chain() -> None:
+    """A weight that was changed by a step of descent is a leaf: what led to its new numbers is no part of the pass."""
+    w = torch.tensor(2.0, requires_grad=True)
+    with chainrule.record() as rec:
+        for _ in range(2):
+            loss = w**2
+            loss.backward()
+            with torch.no_grad():
+                w -= 0.25 * w.grad  # type: ignore[operator]
+    assert [rec.trace.ops[i].expression for i in rec.trace.ops_of(-1)] == ["w**2"]
+    assert [row.expression for row in rec.table().rows] == ["w#2", "loss#2 = w**2"]
+
+
+def test_looking_at_a_tensor_makes_no_value() -> None:
+    """Printing a tensor, asking for its size or for its number leaves no trace."""
+    w = torch.tensor(2.0, requires_grad=True)
+    with chainrule.record() as rec:
+        print(w, w.size(), w.item(), w.dim(), float(w.detach()), bool(w > 1))
+    assert [op.name for op in rec.trace.ops] == ["detach", "gt"]
+    with chainrule.record() as rec:
+        print(w, w.size(), w.item(), w.dim(), w.numel())
+    assert rec.trace.values == ()
+
+
+def test_a_function_that_gives_no_gradient_has_no_step() -> None:
+    """An input for which a custom backward returns None gets no gradient, and is no step of the derivation."""
+
+    class First(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+            return a * b
+
+        @staticmethod
+        def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
+            return gradient * 5, None
+
+    a, b = leaf(), leaf()
+    with chainrule.record() as rec:
+        out = First.apply(a, b)  # type: ignore[no-untyped-call]
+        out.backward()
+    assert rec.grad(a).item() == 5.0
+    assert {term.value for term in rec.trace.terms()} == {0}
+    with pytest.raises(chainrule.TraceError, match="`b` has no gradient in this backward pass"):
+        rec.grad("b")
 
 
 def test_an_inplace_op_makes_a_new_value() -> None:
@@ -430,6 +478,7 @@ def test_a_change_through_a_view_makes_a_new_value() -> None:
     assert rec.grad(w).tolist() == [10.0, 2.0]
     assert str(rec.derivation("w")).splitlines()[-1].endswith("[5, 1] * [2, 2] = [10, 2]")
     assert v.item() == 20.0
+    assert "h#2 = v.mul_(5)" in str(rec)
 
 
 # What stays behind --------------------------------------------------------------------------------------------

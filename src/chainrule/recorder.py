@@ -473,7 +473,7 @@ class Recorder(TorchFunctionMode):
         """Note down one node's turn: what came in, what went out on each edge, and the local gradients."""
         node = self._torch_nodes[number]
         run = self._run(number, _is_leaf(node))
-        if run is None:
+        if run is None or all(gradient is None for gradient in incoming):
             return
         self._trace = None
         if _is_leaf(node):

@@ -203,7 +203,6 @@ class Recording:
         """Choose what a view shows: the forward pass alone if that is wanted, or all that there is."""
         if backward is None or (backward == -1 and not self.trace.passes):
             return None
-        self.trace.backward(backward)
         return backward
 
     def _find(self, value: str | torch.Tensor, backward: int) -> int:

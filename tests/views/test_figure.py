@@ -72,6 +72,7 @@ def test_two_figures_of_the_same_are_the_same(rec: chainrule.Recording) -> None:
         saved.append(out.getvalue())
     assert saved[0] == saved[1]
     assert b"$a_1$" in saved[0]
+    assert not any(text.get_parse_math() for text in rec.figure().axes[0].texts)
 
 
 def test_an_empty_recording_has_an_empty_figure() -> None:

@@ -90,7 +90,7 @@ def test_pictures_follow_light_and_dark() -> None:
     before, _, dark = fork().graph().wide.partition("@media(prefers-color-scheme:dark)")
     for part, palette in ((before, LIGHT), (dark, DARK)):
         for colour in (palette.value, palette.gradient, palette.text, palette.faint):
-            assert colour in part
+            assert f"fill:{colour}" in part
             assert contrast(colour, palette.box) >= 4.5
             assert contrast(colour, palette.page) >= 4.5
 
