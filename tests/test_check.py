@@ -12,7 +12,7 @@ import torch
 from hypothesis import given, settings
 
 import chainrule
-from chainrule.check import SLIPS
+from chainrule.check import SLIPS, Answered, Report
 from tests.graphs import Plan, plans, record
 
 X = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 7.0]])
@@ -112,7 +112,7 @@ def test_every_slip_is_tried() -> None:
 
 def test_the_factor_and_the_value_are_named() -> None:
     """A lost factor is named as the derivative that it is, a lost path by the value that is used twice."""
-    assert "the local gradient dy_hat/dw." in str(chain().check(w=-4.0))
+    assert chain().check(w=-4.0).answers[0].says.endswith("the local gradient dy_hat/dw.")
     assert "`b` is used in more than one place" in str(fork().check(a=14.0))
 
 
@@ -330,3 +330,20 @@ def test_a_check_in_no_grad_works_too() -> None:
     """Whether gradients are switched off around the call makes no difference."""
     with torch.no_grad():
         assert chainrule.check_gradient(lambda w: (w**2).sum(), torch.tensor([3.0]))
+
+
+def test_a_long_verdict_is_wrapped() -> None:
+    """A terminal shows a whole verdict: no line is longer than 79, and nothing of the sentence is lost."""
+    report = chain().check(y_hat=1.0)
+    assert all(len(line) < 80 for line in str(report).splitlines())
+    assert SLIPS["upstream"] in " ".join(str(report).split())
+
+
+def test_a_page_shows_each_verdict() -> None:
+    """In a page a report is a list with the same words, and a name's markup comes out as text."""
+    shown = chain().check(w=2.0, y_hat=1.0)._repr_html_()
+    assert shown.count("<li>") == 2
+    assert SLIPS["upstream"] in shown
+    answered = Answered("<script>", "1", False, "<b>")
+    assert "<script>" not in Report((answered,))._repr_html_()
+    assert "<b>" not in Report((answered,))._repr_html_()

@@ -29,11 +29,13 @@ MAY_KNOW: dict[str, set[str]] = {
     "text": {"trace"},
     "rules": {"text", "trace"},
     "layout": {"text", "trace"},
-    "recorder": {"names", "trace"},
+    "snapshots": {"trace"},
+    "local_gradients": {"snapshots", "trace"},
+    "recorder": {"local_gradients", "names", "snapshots", "trace"},
     "plots": {"colors"},
     "check": {"errors", "text", "trace"},
     **{view: {"colors", "layout", "rules", "text", "trace"} for view in VIEWS},
-    "recording": {"check", "errors", "recorder", "trace", *VIEWS},
+    "recording": {"check", "errors", "recorder", "snapshots", "trace", *VIEWS},
 }
 """The arrows of the house: PyTorch -> recorder -> trace -> rules, layout, text -> a view -> recording."""
 
@@ -71,10 +73,10 @@ def test_arrows_go_one_way(module: str) -> None:
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_torch_is_known_to_three_modules(module: str) -> None:
-    """Only the recorder, the recording and the checks know PyTorch."""
+def test_torch_is_known_to_few_modules(module: str) -> None:
+    """Only the recorder with its two helpers, the recording and the checks know PyTorch."""
     knows = any(name.partition(".")[0] == "torch" for name in imports(MODULES[module]))
-    assert knows == (module in {"recorder", "recording", "check"})
+    assert knows == (module in {"local_gradients", "snapshots", "recorder", "recording", "check"})
 
 
 def test_matplotlib_is_imported_only_to_draw() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import itertools
+import textwrap
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -48,8 +50,13 @@ class Answered:
     says: str
 
     def __str__(self) -> str:
-        """Write the verdict on one line."""
-        return f"{self.name} = {self.answer}: {'right.' if self.right else f'not right. {self.says}'}"
+        """Write the verdict, on more than one line if it is long."""
+        return textwrap.fill(f"{self.name} = {self.answer}: {self.verdict}", 79, subsequent_indent="    ")
+
+    @property
+    def verdict(self) -> str:
+        """Say whether it is right, and if not, which slip it looks like."""
+        return "right." if self.right else f"not right. {self.says}"
 
 
 @dataclass(frozen=True)
@@ -63,10 +70,17 @@ class Report:
         return all(answer.right for answer in self.answers)
 
     def __str__(self) -> str:
-        """Write one verdict a line."""
+        """Write one verdict after the other."""
         return "\n".join(map(str, self.answers))
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        verdicts = (
+            f"<li><code>{html.escape(f'{answer.name} = {answer.answer}')}</code>: {html.escape(answer.verdict)}</li>"
+            for answer in self.answers
+        )
+        return f'<ul class="chainrule-report">{"".join(verdicts)}</ul>'
 
 
 def check(trace: Trace, values: Mapping[str, int], answers: Mapping[str, Answer], backward: int) -> Report:

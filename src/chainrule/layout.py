@@ -19,7 +19,7 @@ Direction: TypeAlias = Literal["right", "down"]
 
 Point: TypeAlias = tuple[float, float]
 
-CHARACTER, LINE, PADDING = 7.0, 17.0, 10.0
+CHARACTER, LINE, PADDING = 7.25, 17.0, 10.0
 """Sizes in pixels: of one letter at 12 px, one line of text, and the space around it."""
 GAP_ALONG, GAP_ACROSS = 76.0, 30.0
 """Space between layers, and between the boxes of one layer."""

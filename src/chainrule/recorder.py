@@ -1,4 +1,4 @@
-"""Watch PyTorch run and write down a Trace; the one place that knows torch's internals.
+"""Watch PyTorch run and write down a Trace.
 
 Three things are enough. A function mode sees each call with its arguments and its result. A walk along
 `next_functions` finds the autograd nodes that the call made. A hook on every node sees, while the real backward pass
@@ -14,40 +14,20 @@ import os
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
 from types import CodeType, FrameType
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Self
 
 import numpy as np
 import torch
-from torch.autograd.function import BackwardCFunction
 from torch.autograd.graph import Node as TorchNode
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
+from chainrule.local_gradients import local_gradients
 from chainrule.names import Site, around, frames_from, held_as, locals_of, name_among, site_of, user_frame
-from chainrule.trace import (
-    BackwardPass,
-    Edge,
-    Flow,
-    Kind,
-    Node,
-    Number,
-    Op,
-    Snapshot,
-    Trace,
-    Value,
-    Visit,
-    held_dtype,
-)
-
-Keep: TypeAlias = Literal["auto", "all", "shapes"]
-
-WHOLE = 1_000
-"""Tensors of up to so many elements are kept whole with `keep="auto"`."""
-JACOBIAN = 256
-"""A local gradient that is no elementwise factor is kept as a matrix of up to so many entries."""
+from chainrule.snapshots import Keep, snapshot
+from chainrule.trace import BackwardPass, Edge, Flow, Node, Number, Op, Snapshot, Trace, Value, Visit
 
 _TORCH = (f"{Path(torch.__file__).resolve().parent}{os.sep}",)
 _WRAPPERS = tuple(_TORCH[0] + name for name in ("overrides.py", "_tensor.py", "_jit_internal.py"))
@@ -69,8 +49,6 @@ _ATTRIBUTES = frozenset({"T", "mT", "H", "mH", "data", "real", "imag"})
 _IN_ORDER = frozenset({"dim", "axis", "keepdim", "dtype", "inplace", "memory_format"})
 """Keywords that leave the meaning of the arguments before them as it is; with any other, no rule is applied."""
 _NONE: Mapping[tuple[int, int], int] = {}
-_NOT_TWICE = frozenset({"CopySlices", "Error", "NotImplemented", "DelayedError", "UndefinedGrad"})
-"""Nodes that may not be called a second time to ask for their local gradients."""
 
 
 @dataclass
@@ -316,18 +294,7 @@ class Recorder(TorchFunctionMode):
         return number
 
     def _snapshot(self, tensor: torch.Tensor, whole: bool = False) -> Snapshot:
-        """Copy what is to be kept of a tensor."""
-        shape, dtype = _shape(tensor), str(tensor.dtype).removeprefix("torch.")
-        if self._keep == "shapes" or tensor.device.type == "meta":
-            return Snapshot(shape, dtype)
-        try:
-            tensor = tensor.detach().cpu()
-            tensor = tensor if tensor.layout is torch.strided else tensor.to_dense()
-            if whole or self._keep == "all" or tensor.numel() <= WHOLE:
-                return Snapshot(shape, dtype, _array(tensor, dtype))
-            return Snapshot(shape, dtype, statistics=_statistics(tensor))
-        except (RuntimeError, TypeError):  # it has no numbers of its own, as inside of vmap, or none for NumPy
-            return Snapshot(shape, dtype)
+        return snapshot(tensor, "all" if whole and self._keep == "auto" else self._keep)
 
     # Names ----------------------------------------------------------------------------------------------------
 
@@ -487,7 +454,7 @@ class Recorder(TorchFunctionMode):
         for edge in self._nodes[number].edges:
             if edge.value is not None:
                 run.reached[edge.node] = max(edge.value, run.reached.get(edge.node, 0))
-        local = _local_gradients(node, incoming, outgoing) if self._local else {}
+        local = local_gradients(node, incoming, outgoing) if self._local else {}
         flows = tuple(
             Flow(
                 contribution=None if gradient is None else self._snapshot(gradient),
@@ -565,95 +532,3 @@ def _letters(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[tuple[str,
             for _ in _tensors(argument):
                 letters.append(chr(ord("a") + len(letters) + len(constants)))
     return tuple(letters), constants
-
-
-def _shape(tensor: torch.Tensor) -> tuple[int, ...]:
-    return () if tensor.is_nested else tuple(tensor.shape)  # a nested tensor has no shape
-
-
-@lru_cache
-def _held_as(dtype: str) -> torch.dtype:
-    held: torch.dtype = getattr(torch, str(held_dtype(dtype)))
-    return held
-
-
-def _array(tensor: torch.Tensor, dtype: str) -> np.ndarray[Any, np.dtype[Any]]:
-    tensor = tensor.resolve_conj().resolve_neg()
-    array = tensor.to(_held_as(dtype)).numpy().copy()
-    array.setflags(write=False)
-    return array
-
-
-def _statistics(tensor: torch.Tensor) -> dict[str, float]:
-    """Sum a large tensor up in a few numbers."""
-    if tensor.is_complex():
-        return {"norm": float(tensor.abs().norm())}
-    numbers = tensor.double() if tensor.dtype == torch.float64 else tensor.float()
-    smallest, largest = numbers.aminmax()
-    return {
-        "min": float(smallest),
-        "max": float(largest),
-        "mean": float(numbers.mean()),
-        "std": float(numbers.std(correction=0)),
-        "norm": float(numbers.norm()),
-        "zeros": float((numbers == 0).sum()),
-        "nans": float(numbers.isnan().sum()),
-        "infinite": float(numbers.isinf().sum()),
-    }
-
-
-def _local_gradients(
-    node: TorchNode, incoming: tuple[Any, ...], outgoing: tuple[Any, ...]
-) -> dict[int, tuple[torch.Tensor, Kind]]:
-    """Ask a node itself for its local gradients, by calling it with ones, where that is safe and small."""
-    if len(incoming) != 1 or incoming[0] is None or isinstance(node, BackwardCFunction):
-        return {}
-    upstream = incoming[0]
-    if type(node).__name__ in _NOT_TWICE or upstream.layout is not torch.strided or upstream.numel() > WHOLE:
-        return {}
-
-    def ask(gradient: torch.Tensor) -> tuple[Any, ...]:
-        answer = node(gradient)  # type: ignore[operator]  # a node is called like this in C++
-        return answer if isinstance(answer, tuple) else (answer,)
-
-    try:
-        ones = ask(torch.ones_like(upstream))
-        wanted = [edge for edge, gradient in enumerate(outgoing) if gradient is not None and ones[edge] is not None]
-        wanted = [edge for edge in wanted if ones[edge].numel() <= WHOLE]
-        if upstream.numel() == 1:
-            return {
-                edge: (ones[edge], "elementwise" if ones[edge].shape == upstream.shape else "gradient")
-                for edge in wanted
-            }
-        uneven = torch.arange(1, upstream.numel() + 1).sin().add(1.5).reshape(upstream.shape).to(upstream.dtype)
-        answers = ask(uneven)
-        found: dict[int, tuple[torch.Tensor, Kind]] = {}
-        rows: list[tuple[Any, ...]] | None = None
-        for edge in wanted:
-            if ones[edge].shape == upstream.shape and _close(answers[edge], ones[edge] * uneven):
-                found[edge] = (ones[edge], "elementwise")
-            elif upstream.numel() * ones[edge].numel() <= JACOBIAN:
-                if rows is None:
-                    units = torch.eye(upstream.numel(), dtype=upstream.dtype).reshape(-1, *upstream.shape)
-                    rows = [ask(unit) for unit in units]
-                found[edge] = _narrow(torch.stack([row[edge].flatten() for row in rows]), ones[edge], upstream)
-        return found
-    except RuntimeError:
-        return {}
-
-
-def _narrow(jacobian: torch.Tensor, like: torch.Tensor, upstream: torch.Tensor) -> tuple[torch.Tensor, Kind]:
-    """Write a Jacobian as one factor per entry, where each entry of the result comes from one broadcast input."""
-    try:
-        column = torch.arange(like.numel()).reshape(like.shape).broadcast_to(upstream.shape).flatten()
-    except RuntimeError:
-        return jacobian, "jacobian"
-    picked = jacobian.gather(1, column[:, None])
-    rest = jacobian.scatter(1, column[:, None], torch.zeros_like(picked))
-    return (picked.reshape(upstream.shape), "elementwise") if not rest.any() else (jacobian, "jacobian")
-
-
-def _close(found: torch.Tensor, expected: torch.Tensor) -> bool:
-    """Compare up to rounding, relative to each entry."""
-    rounding = 8 * torch.finfo(found.dtype).eps
-    return bool(torch.isclose(found, expected, rtol=rounding, atol=0, equal_nan=True).all())

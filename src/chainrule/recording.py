@@ -15,7 +15,8 @@ import torch
 
 from chainrule import check as _check
 from chainrule.errors import ChainruleError, FileError, TraceError
-from chainrule.recorder import Keep, Recorder
+from chainrule.recorder import Recorder
+from chainrule.snapshots import Keep
 from chainrule.trace import Snapshot, Trace
 from chainrule.views.derivation import Derivation, derivation
 from chainrule.views.graph import Graph, graph

@@ -1,7 +1,7 @@
 """What was recorded: frozen dataclasses over NumPy arrays, to and from plain JSON.
 
-A `Trace` is read from the bottom up. `Value`s are the tensors, `Op`s the calls that made them, `Node`s the steps
-that PyTorch's autograd noted down for each call, and a `BackwardPass` is one run over those nodes. Nothing here
+A `Trace` is read from the bottom up. A `Value` is a tensor, an `Op` the call that made it, a `Node` a step that
+PyTorch's autograd noted down for the call, and a `BackwardPass` is one run over those nodes. Nothing here
 knows PyTorch: whoever holds a trace needs NumPy alone.
 """
 

@@ -251,4 +251,4 @@ def test_derivations_show_themselves() -> None:
     derived = rec.derivation(target)
     assert derived._repr_latex_() == f"$$ {derived.latex} $$"
     assert derived._repr_html_() == f'<p class="chainrule-derivation"><code>{derived}</code></p>'
-    assert r"\frac{\partial \mathrm{loss}}{\partial \mathrm{error}} \cdot " in derived.latex
+    assert r"\frac{\partial\,\mathrm{loss}}{\partial\,\mathrm{error}} \cdot " in derived.latex

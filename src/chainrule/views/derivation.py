@@ -53,10 +53,7 @@ class Derivation:
     @property
     def latex(self) -> str:
         """Write the equations in LaTeX, aligned at their equals signs."""
-        rows = [
-            r"\\ &= ".join([f"{line.latex_left} &= {line.latex_steps[0]}", *dict.fromkeys(line.latex_steps[1:])])
-            for line in self.lines
-        ]
+        rows = [f"{line.latex_left} &= " + r"\\ &= ".join(dict.fromkeys(line.latex_steps)) for line in self.lines]
         return r"\begin{aligned} " + r" \\[1ex] ".join(rows) + r" \end{aligned}"
 
     def _repr_html_(self) -> str:
@@ -132,10 +129,13 @@ class _Deriver:
     def _line(self, value: int, gradient: _Written) -> Line:
         result = self.trace.gradient(value, self.backward)
         factors = self._factors(value)
+        steps = [gradient.words, gradient.figures, numbers(result)]
         latex = [gradient.latex_words, gradient.latex_figures, latex_numbers(result)]
+        if result is not None and result.size > 1 and not any(map(str.isalpha, gradient.words)):
+            steps[0], latex[0] = steps[1], latex[1]  # a rule such as 1 for a sum says less than its numbers
         return Line(
             left=self._d(value),
-            steps=(gradient.words, gradient.figures, numbers(result)),
+            steps=tuple(steps),
             latex_left=self._d(value, latex=True),
             latex_steps=tuple(filter(None, [factors, *latex])),
         )
@@ -261,14 +261,20 @@ class _Deriver:
         above = [self.trace.values[i].name for i in (self.roots if of is None else of)]
         below = self.trace.values[value].name
         if latex:
-            top = r" + \partial ".join(map(latex_name, above))
-            return rf"\frac{{\partial {top}}}{{\partial {latex_name(below)}}}"
+            top, bottom = " + ".join(map(_partial, above)), _partial(below)
+            return rf"\frac{{{top}}}{{{bottom}}}"
         return derivative(" + ".join(above), below)
 
     def _single(self, term: Term) -> bool:
         """Tell whether a term is a product of single numbers."""
         sizes = [self.trace.values[value].tensor.size for value in (*term.outputs, term.value)]
         return len(term.outputs) == 1 and max(sizes) == 1 and term.local is not None and term.local.data is not None
+
+
+def _partial(name: str) -> str:
+    r"""Write `\partial w`; a name of several letters stands a little apart from the sign."""
+    written_name = latex_name(name)
+    return (r"\partial\," if written_name.startswith((r"\mathrm", r"\texttt")) else r"\partial ") + written_name
 
 
 def _texts(part: _Written) -> tuple[str, str, str, str]:
