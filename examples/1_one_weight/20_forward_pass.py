@@ -105,4 +105,5 @@ print(rec.table())
 #   what does not?
 # - Add a bias: ``y_hat = w * x + b``. How many boxes will there be? Draw the graph on paper first.
 #
-# **Next:** one number for each arrow, :ref:`sphx_glr_lessons_1_one_weight_30_local_gradients.py`.
+# **Next:** how far does each result move, when its input moves a little?
+# :ref:`sphx_glr_lessons_1_one_weight_30_local_gradients.py`.

@@ -106,6 +106,8 @@ print(f"{nudged(multiply_by_five, w):.4f}")
 # PyTorch has such a rule for each operation that it can differentiate. ``record`` asks it for the local gradients of
 # exactly the run that it made. (For that, the run has to go backward once, which is what ``loss.backward()`` does. How
 # is the next lesson.)
+#
+# **Predict.** There are three arrows on the way from the weight to the loss. Which number will each of them get?
 
 import torch
 
@@ -125,8 +127,8 @@ for row in rec.table().rows:
         print(local)
 
 # %%
-# Read ``dloss/derror`` as "how far the loss moves, divided by how far the error moves". There is one number for each
-# arrow on the way from the weight to the loss, and they are the three that we found by nudging.
+# They are the three numbers that we found by nudging. Read ``dloss/derror`` as "how far the loss moves, divided by how
+# far the error moves".
 #
 # The arrows from ``x`` and ``y`` have local gradients as well. Nobody asks for them: data is not learned, so PyTorch
 # leaves them out.

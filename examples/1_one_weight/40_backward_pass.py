@@ -29,15 +29,18 @@ loss = error**2
 d_loss = 1.0
 
 # %%
-# One arrow back is the error. A small change of the error moves the loss by the arrow's local gradient, and that is two
-# times the error. So we multiply what we have by it:
+# One arrow back is the error. A small change of the error moves the loss by the arrow's local gradient, which is two
+# times the error. So we multiply what we have by it.
+#
+# **Predict.** The error is minus one. What is its gradient?
 
 d_error = d_loss * (2 * error)
-d_error
+print(d_error)
 
 # %%
-# ``d_error == -2.0``. From here it goes on in the same way: at each arrow, multiply what you have by the arrow's local
-# gradient.
+# ``d_error == -2.0``.
+#
+# From here it goes on in the same way: at each arrow, multiply what you have by the arrow's local gradient.
 #
 # **Predict.** Walk on with pencil and paper. The arrow to the prediction has a local gradient of one, and the arrow to
 # the weight one of ``x``. Which gradients do the prediction and the weight get? And what did nudging say about the
@@ -64,7 +67,10 @@ print(d_w)
 # PyTorch agrees
 # --------------
 #
-# PyTorch takes the same walk when you call ``backward()``, and leaves the gradient of the weight in ``w.grad``:
+# PyTorch takes the same walk when you call ``backward()``, and leaves the gradient of the weight in ``w.grad``.
+#
+# **Predict.** A nudge came close to the slope. What will stand in ``w.grad``: a number that is close, or the very
+# number that we found by hand?
 
 import torch
 
@@ -83,7 +89,9 @@ with chainrule.record() as rec:
 print(w.grad)
 
 # %%
-# ``w.grad == -2.0``, as by hand. Here is the whole walk, with the numbers that PyTorch used:
+# The very number, ``w.grad == -2.0``. Nothing was nudged: PyTorch multiplied, as we did.
+#
+# Here is the whole walk, with the numbers that it used:
 
 rec.derivation("w")
 

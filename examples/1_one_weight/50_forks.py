@@ -154,7 +154,9 @@ print(patient(inputs), patient(swapped))
 
 # %%
 # Now the listing does not matter: ``patient(inputs) == 10.0`` and ``patient(swapped) == 10.0``. PyTorch's walk keeps to
-# the same rule. The recording has the order of its visits, each with the upstream gradient that had come in:
+# the same rule. The recording has the order of its visits, each with the upstream gradient that had come in.
+#
+# **Predict.** It starts at ``d``. Which does it visit next, ``b`` or ``c``? And what has come in when it is at ``b``?
 
 trace = rec.trace
 for visit in trace.passes[0].visits:
