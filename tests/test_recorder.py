@@ -722,6 +722,17 @@ def test_statistics_are_those_of_the_numbers() -> None:
     assert (kept["zeros"], kept["nans"], kept["infinite"]) == (float((h == 0).sum()), 0.0, 0.0)
 
 
+def test_what_is_not_finite_is_counted() -> None:
+    """NaNs and infinities of a large tensor are counted, each for itself."""
+    w = torch.zeros(2001)
+    w[:5], w[5:7] = float("nan"), float("-inf")
+    with chainrule.record() as rec:
+        w.neg()
+    kept = rec.trace.values[1].statistics
+    assert kept is not None
+    assert (kept["nans"], kept["infinite"], kept["zeros"]) == (5.0, 2.0, 1994.0)
+
+
 def test_an_unknown_keep_is_refused() -> None:
     """A misspelt `keep` is an error that names the three that there are."""
     refused = chainrule.record(keep="everything")  # type: ignore[arg-type]

@@ -107,7 +107,7 @@ def site_of(frame: FrameType | None, direct: bool) -> Site:
     """Read the user's source at the instruction that a frame is executing."""
     if frame is None:
         return Site()
-    file, line = _short(frame.f_code.co_filename), frame.f_lineno
+    file, line = _short(frame.f_code.co_filename, os.getcwd()), frame.f_lineno  # noqa: PTH109  # a Path is slow
     found = _read(frame.f_code, frame.f_lasti) if direct else None
     if found is None:
         return Site(frame, file=file, line=line)
@@ -130,14 +130,15 @@ def held_as(frame: FrameType | None, name: str) -> object:
 _NO_OPERAND = (ModuleType, type, bool, int, float, complex, str)
 
 
-def _short(file: str) -> str:
+@lru_cache
+def _short(file: str, folder: str) -> str:
     """Give a file's path relative to the working directory, or its last part; a notebook's is `cell`."""
     if file.startswith("<"):
         return "cell" if "ipython" in file else file.strip("<>")
     if "ipykernel_" in file:
         return "cell"
     path = Path(file)
-    return path.relative_to(Path.cwd()).as_posix() if path.is_relative_to(Path.cwd()) else path.name
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
 
 
 _Found = tuple[str, str | None, tuple[str, ...]]

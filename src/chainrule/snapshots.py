@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
@@ -50,14 +51,16 @@ def _statistics(tensor: torch.Tensor) -> dict[str, float]:
     if tensor.is_complex():
         return {"norm": float(tensor.abs().norm())}
     numbers = tensor.double() if tensor.dtype == torch.float64 else tensor.float()
-    smallest, largest = numbers.aminmax()
+    smallest, largest = map(float, numbers.aminmax())
+    std, mean = torch.std_mean(numbers, correction=0)
+    finite = math.isfinite(smallest) and math.isfinite(largest)  # the rest is counted only where there is any
     return {
-        "min": float(smallest),
-        "max": float(largest),
-        "mean": float(numbers.mean()),
-        "std": float(numbers.std(correction=0)),
-        "norm": float(numbers.norm()),
-        "zeros": float((numbers == 0).sum()),
-        "nans": float(numbers.isnan().sum()),
-        "infinite": float(numbers.isinf().sum()),
+        "min": smallest,
+        "max": largest,
+        "mean": float(mean),
+        "std": float(std),
+        "norm": float(torch.linalg.vector_norm(numbers)),
+        "zeros": float(numbers.numel() - torch.count_nonzero(numbers)),
+        "nans": 0.0 if finite else float(numbers.isnan().sum()),
+        "infinite": 0.0 if finite else float(numbers.isinf().sum()),
     }
