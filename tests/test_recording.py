@@ -55,14 +55,15 @@ def test_a_bare_name_means_the_latest_that_took_part(rec: chainrule.Recording) -
         rec.grad("w#1")
 
 
-def test_a_gradient_is_the_users_own() -> None:
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_gradient_is_the_users_own(dtype: torch.dtype) -> None:
     """A gradient is a detached copy with the value's dtype and shape: changing it changes no recording."""
-    w = torch.tensor([1.0, 2.0], requires_grad=True)
+    w = torch.tensor([1.0, 2.0], dtype=dtype, requires_grad=True)
     with chainrule.record() as rec:
         h = w * 3
         h.sum().backward()
     found = rec.grad(h)
-    assert (found.dtype, found.shape, found.requires_grad) == (torch.float32, (2,), False)
+    assert (found.dtype, found.shape, found.requires_grad) == (dtype, (2,), False)
     found.zero_()
     assert rec.grad("h").tolist() == [1.0, 1.0]
 
