@@ -458,16 +458,20 @@ def test_a_function_that_gives_no_gradient_has_no_step() -> None:
 
 def test_numbers_that_change_through_data_alone_are_seen() -> None:
     """Changing `.data` in place, without setting it, is enough to make a new value; looking at it is not."""
-    w = torch.tensor(2.0, requires_grad=True)
+    w, large = torch.tensor(2.0, requires_grad=True), torch.ones(2000, requires_grad=True)
     with chainrule.record() as rec:
         a = w * 3
         assert w.data.item() == 2.0
         b = w * 3
         w.data.sub_(1)
         c = w * 3
+        for _ in range(3):
+            assert large.data.mean() == 1.0
+            large * 2
     found = {value.name: numbers(value.tensor) for value in rec.trace.values}
     assert (found["w"], found["w#2"], "w#3" in found) == ("2", "1", False)
     assert (a.item(), b.item(), c.item()) == (6.0, 6.0, 3.0)
+    assert "large#2" not in found
 
 
 def test_an_inplace_op_makes_a_new_value() -> None:

@@ -210,9 +210,11 @@ class Recorder(TorchFunctionMode):
         if seen is None or seen.version != _version(tensor):
             return False
         if id(tensor) in self._suspect:  # `.data` changes numbers without a new version
-            self._suspect.discard(id(tensor))
-            held, now = self._values[seen.values[-1]].data, self._snapshot(tensor).data
-            return held is not None and now is not None and np.array_equal(held, now, equal_nan=held.dtype.kind in "fc")
+            held, now = self._values[seen.values[-1]].tensor, self._snapshot(tensor)
+            if (held.shape, held.statistics) != (now.shape, now.statistics):
+                return False
+            if held.data is not None and now.data is not None:
+                return np.array_equal(held.data, now.data, equal_nan=held.data.dtype.kind in "fc")
         return True
 
     def _value_of(self, tensor: torch.Tensor, site: Site, written: str | None = None) -> int:
