@@ -124,6 +124,8 @@ def test_a_lesson_can_be_taken_away(name: str) -> None:
     compile(files[".py"], name, "exec")
     assert files[".py"] == (ROOT / "examples" / Path(name).relative_to("lessons").with_suffix(".py")).read_text("utf-8")
     nbformat.validate(nbformat.reads(files[".ipynb"], as_version=4))
+    assert "sphx_glr_" not in files[".ipynb"]
+    assert ":doc:" not in files[".ipynb"]
 
 
 def test_a_part_can_be_taken_away() -> None:

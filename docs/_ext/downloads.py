@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,37 @@ from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
+from sphinx_gallery.py_source_parser import split_code_and_text_blocks
+
+from .course import title_and_promise
 
 # The oldest date that an archive can hold: what is inside has no date of its own.
 NO_DATE = (1980, 1, 1, 0, 0, 0)
+
+
+def titles(app: Sphinx) -> dict[str, str]:
+    """Map what sphinx-gallery leaves of a link in a notebook, a bare target, to the title that a page would show."""
+    found = {}
+    for page in Path(app.srcdir).rglob("*.md"):
+        heading = next((line[2:] for line in page.read_text("utf-8").splitlines() if line.startswith("# ")), page.stem)
+        found[f":doc:`/{page.relative_to(app.srcdir).with_suffix('').as_posix()}`"] = f"*{heading}*"
+    for folder in app.config.sphinx_gallery_conf["gallery_dirs"]:
+        for script in (Path(app.srcdir) / folder).glob("*.py"):
+            title, _ = title_and_promise(split_code_and_text_blocks(str(script))[1][0].content)
+            found[f"`sphx_glr_{folder.replace('/', '_')}_{script.name}`"] = f"*{title}* (`{script.name}`)"
+    return found
+
+
+def name_links(app: Sphinx) -> None:
+    """Write titles into the notebooks, where a link to another lesson or chapter leads nowhere."""
+    names = titles(app)
+    for folder in app.config.sphinx_gallery_conf["gallery_dirs"]:
+        for notebook in (Path(app.srcdir) / folder).glob("*.ipynb"):
+            before = after = notebook.read_text("utf-8")
+            for target, title in names.items():
+                after = after.replace(target, json.dumps(title)[1:-1])
+            if after != before:
+                notebook.write_text(after, "utf-8")
 
 
 def archive(files: list[Path]) -> bytes:
@@ -59,6 +88,7 @@ class LessonDownloads(SphinxTransform):
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Write the archives once sphinx-gallery has run the lessons (500)."""
+    app.connect("builder-inited", name_links, priority=640)
     app.connect("builder-inited", write_archives, priority=650)
     app.add_transform(LessonDownloads)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
