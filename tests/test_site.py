@@ -14,6 +14,7 @@ from urllib.parse import unquote, urldefrag
 
 import nbformat
 import pytest
+from nbclient import NotebookClient
 
 from tests import built
 
@@ -126,6 +127,22 @@ def test_a_lesson_can_be_taken_away(name: str) -> None:
     nbformat.validate(nbformat.reads(files[".ipynb"], as_version=4))
     assert "sphx_glr_" not in files[".ipynb"]
     assert ":doc:" not in files[".ipynb"]
+
+
+@pytest.mark.parametrize("name", built.lessons())
+def test_a_notebook_runs_as_it_is(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lesson's notebook runs from top to bottom, prints what its script prints, and shows its figures."""
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    path = ROOT / "docs" / Path(name).with_suffix(".ipynb")
+    notebook = nbformat.reads(path.read_text("utf-8"), as_version=4)
+    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    printed = "".join(output.text for output in outputs if output.get("name") == "stdout")
+    script = ROOT / "examples" / path.relative_to(ROOT / "docs" / "lessons").with_suffix(".py")
+    ran = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert printed == ran.stdout
+    shown = [output.data for output in outputs if output.output_type == "execute_result"]
+    assert all("image/png" in data or "<Figure" not in data["text/plain"] for data in shown)
 
 
 def test_a_part_can_be_taken_away() -> None:

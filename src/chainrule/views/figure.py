@@ -20,7 +20,7 @@ TEXT: dict[str, Any] = {"size": 9, "family": "monospace", "parse_math": False}
 def figure(trace: Trace, backward: int | None, direction: Direction = "right") -> Figure:
     """Draw the graph of one backward pass, or of the whole forward pass with `backward=None`."""
     drawn = layout(trace, backward, direction)
-    made = Figure(figsize=(drawn.width / INCH, drawn.height / INCH), facecolor="none")
+    made = Figure(figsize=(drawn.width / INCH, drawn.height / INCH))
     axes = made.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
     axes.set_xlim(0, drawn.width)
