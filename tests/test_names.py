@@ -214,3 +214,13 @@ def test_reading_a_frame_leaves_the_users_locals_alone() -> None:
     held, frame = inner()
     assert locals_of(frame)["kept"] == 5
     assert held["kept"] == 5
+
+
+def test_without_source_an_op_still_shows_its_numbers() -> None:
+    """Where the source is not to be had, an op is written by its name, with values and plain numbers in order."""
+    rec = chainrule.record()
+    found: dict[str, object] = {"w": torch.tensor(3.0, requires_grad=True), "record": rec}
+    exec("with record as rec:\n    loss = w**2 + 1", found)
+    recording = found["rec"]
+    assert isinstance(recording, chainrule.Recording)
+    assert [op.expression for op in recording.trace.ops] == ["pow(w, 2)", "add(pow, 1)"]

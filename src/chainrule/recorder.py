@@ -195,8 +195,14 @@ class Recorder(TorchFunctionMode):
             if value in self._nameless:
                 called = op.expression or op.name
                 self._nameless[value] = called if len(outputs) == 1 else f"{called}[{position}]"
-        expression = op.expression or f"{op.name}({', '.join(map(self._name_of, op.inputs))})"
-        self._ops.append(replace(op, outputs=tuple(outputs), expression=expression))
+        by_letter = {
+            **{a: self._name_of(v) for a, v in op.operands.items()},
+            **{a: str(n) for a, n in op.constants.items()},
+        }
+        words = [by_letter[a] for a in sorted(by_letter)] if op.letters else list(map(self._name_of, op.inputs))
+        self._ops.append(
+            replace(op, outputs=tuple(outputs), expression=op.expression or f"{op.name}({', '.join(words)})")
+        )
 
     # Values ---------------------------------------------------------------------------------------------------
 
