@@ -95,7 +95,7 @@ tangent(weights, losses, at=(1.0, loss_at(1.0)), slope=-2.0)
 # Other places, other slopes
 # --------------------------
 #
-# **Predict.** Look at the curve once more. Which slope has it at a weight of two? Is the slope at three positive or
+# **Predict.** Look at the curve once more. What is its slope at a weight of two? Is the slope at three positive or
 # negative? And how does the one at four compare with the one at three?
 
 
@@ -118,7 +118,7 @@ for w in (0.0, 1.0, 2.0, 3.0, 4.0):
 # ---------
 #
 # - A derivative is how much the loss moves when the weight moves a little, divided by how much the weight moved.
-# - Negative: raise the weight, and the loss falls. Positive: the other way. Zero: a small move changes nothing.
+# - Negative: raise the weight, and the loss falls. Positive: the other way. Zero: a small move changes almost nothing.
 # - It belongs to one place. Elsewhere on the curve it is another number.
 #
 # On your own
