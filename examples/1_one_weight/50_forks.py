@@ -212,4 +212,5 @@ print(a.grad)
 # - For ``d = b * b``, how many arrows lead from ``b`` to ``d``? What does that say about the local gradient of a
 #   square?
 #
-# **Next:** the same rule in symbols, for graphs of any shape: :doc:`/concepts/chain_rule`.
+# **Next:** put the gradient to use, and walk downhill: :ref:`sphx_glr_lessons_2_descent_10_parabola.py`. (Would you
+# rather see the rule in symbols first, for graphs of any shape? :doc:`/concepts/chain_rule`.)

@@ -1,13 +1,22 @@
-"""Pictures of numbers: a loss with its tangent. Functions of arrays; each returns a figure of its own."""
+"""Pictures of numbers: curves, descents, decision regions. Functions of arrays; each returns a figure of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from chainrule.colors import LINES
+
+STROKES = (
+    (LINES.value, "-", "o"), (LINES.gradient, "--", "s"), ("#16877a", "-.", "^"), ("#a25bc4", ":", "D"),
+)  # fmt: skip
+"""A colour, a line style and a marker for each curve, so that no two differ in colour alone."""
 
 
 def tangent(
@@ -19,18 +28,115 @@ def tangent(
     >>> [line.get_label() for line in figure.axes[0].lines][:2]
     ['loss', 'slope 2']
     """
-    figure = Figure(figsize=(6, 3.6), layout="constrained")
-    axes = figure.subplots()
-    x, y = np.asarray(weights, dtype=float), np.asarray(losses, dtype=float)
-    axes.plot(x, y, color=LINES.value, label="loss")
+    figure, axes = _loss_over(weights, losses, name)
+    x = np.asarray(weights, dtype=float)
     reach = 0.22 * (x.max() - x.min())
     ends = np.array([at[0] - reach, at[0] + reach])
     line = at[1] + slope * (ends - at[0])
     axes.plot(ends, line, color=LINES.gradient, linestyle="--", label=f"slope {slope:.4g}")
     axes.plot(*at, "o", color=LINES.value)
     axes.annotate(f"{name} = {at[0]:.4g}, loss = {at[1]:.4g}", at, (10, 10), textcoords="offset points")
-    axes.set(xlabel=name, ylabel="loss")
-    axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
     figure.set_label(f"The loss over {name}, with its tangent at {name} = {at[0]:.4g}: slope {slope:.4g}.")
     return figure
+
+
+def descent(
+    weights: Sequence[float], losses: Sequence[float], path: Sequence[tuple[float, float]], name: str = "w"
+) -> Figure:
+    """Draw a loss over one weight, and on it the points (weight, loss) that a descent went through, in order.
+
+    >>> figure = descent([-1, 0, 1], [1, 0, 1], path=[(1.0, 1.0), (0.5, 0.25)])
+    >>> [line.get_label() for line in figure.axes[0].lines]
+    ['loss', 'one step']
+    """
+    figure, axes = _loss_over(weights, losses, name)
+    walked = np.asarray(path, dtype=float)
+    axes.plot(walked[:, 0], walked[:, 1], "--o", color=LINES.gradient, markersize=5, linewidth=1, label=_steps(path))
+    axes.annotate("start", walked[0], (8, -4), textcoords="offset points")
+    axes.legend(frameon=False)
+    (first, at), (last, end) = path[0], path[-1]
+    figure.set_label(
+        f"The loss over {name}, and a descent of {_steps(path)} on it: from {name} = {first:.4g} with loss {at:.4g} "
+        f"to {name} = {last:.4g} with loss {end:.4g}."
+    )
+    return figure
+
+
+def curves(
+    series: Mapping[str, Sequence[float]], xlabel: str = "step", ylabel: str = "loss", log: bool = False
+) -> Figure:
+    """Draw one curve for each named series over its steps 0, 1, 2, ...; with `log`, on a logarithmic scale.
+
+    >>> curves({"rate 0.1": [4.0, 1.0], "rate 0.2": [4.0, 0.0]}).get_label()
+    'loss by step. rate 0.1: from 4 to 1. rate 0.2: from 4 to 0.'
+    """
+    figure = Figure(figsize=(6, 3.6), layout="constrained")
+    axes = figure.subplots()
+    for (label, values), (color, line, marker) in zip(series.items(), cycle(STROKES), strict=False):
+        few = marker if len(values) <= 30 else ""
+        axes.plot(np.asarray(values, dtype=float), line, color=color, marker=few, markersize=4, label=label)
+    axes.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    said = [f"{label}: from {values[0]:.4g} to {values[-1]:.4g}." for label, values in series.items()]
+    figure.set_label(f"{ylabel} by {xlabel}{', on a logarithmic scale' if log else ''}. {' '.join(said)}")
+    return figure
+
+
+def regions(
+    across: ArrayLike,
+    up: ArrayLike,
+    outputs: ArrayLike,
+    points: Sequence[tuple[float, float]],
+    targets: Sequence[float],
+    names: tuple[str, str] = ("x1", "x2"),
+) -> Figure:
+    """Draw a model's output over a plane, the line where it is 0.5, and samples as open (0) or full (1) marks.
+
+    `outputs` has a row for each number in `up` and a column for each in `across`, and lies between 0 and 1. Samples
+    that stand in the same place are drawn once and counted.
+
+    >>> figure = regions([0, 1], [0, 1], [[0.0, 0.0], [1.0, 1.0]], points=[(0, 0), (0, 1)], targets=[0, 1])
+    >>> figure.get_label()
+    'Output over x1 and x2, and the line where it is 0.5. Samples: (0, 0) with target 0; (0, 1) with target 1.'
+    """
+    figure = Figure(figsize=(5.2, 4.2), layout="constrained")
+    axes = figure.subplots()
+    # more ink for more output; half transparent, so that it reads on white and on black
+    shade: QuadMesh = axes.pcolormesh(
+        across, up, outputs, cmap="Blues", vmin=0, vmax=1, alpha=0.6, shading="gouraud", rasterized=True
+    )
+    axes.contour(across, up, outputs, levels=[0.5], colors=[LINES.text], linestyles="--", linewidths=1.5)
+    same: dict[tuple[float, float, float], int] = {}
+    for (x, y), target in zip(points, targets, strict=True):
+        key = (round(x, 2), round(y, 2), target)
+        same[key] = same.get(key, 0) + 1
+    for (x, y, target), count in same.items():
+        face = LINES.text if target else "#ffffff"
+        axes.plot(x, y, "s" if target else "o", color=LINES.text, markerfacecolor=face, markersize=10, clip_on=False)
+        if count > 1:
+            axes.annotate(f"{count} samples", (x, y), (10, 6), textcoords="offset points")
+    axes.plot([], [], "o", color=LINES.text, markerfacecolor="#ffffff", label="target 0")
+    axes.plot([], [], "s", color=LINES.text, label="target 1")
+    axes.plot([], [], "--", color=LINES.text, linewidth=1.5, label="output 0.5")
+    axes.set(xlabel=names[0], ylabel=names[1])
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
+    figure.colorbar(shade, ax=axes, label="output", ticks=[0, 0.5, 1])
+    listed = "; ".join(f"({x:.4g}, {y:.4g}) with target {target:g}" for (x, y, target) in same)
+    figure.set_label(f"Output over {names[0]} and {names[1]}, and the line where it is 0.5. Samples: {listed}.")
+    return figure
+
+
+def _loss_over(weights: Sequence[float], losses: Sequence[float], name: str) -> tuple[Figure, Axes]:
+    """Draw a loss over one weight."""
+    figure = Figure(figsize=(6, 3.6), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(np.asarray(weights, dtype=float), np.asarray(losses, dtype=float), color=LINES.value, label="loss")
+    axes.set(xlabel=name, ylabel="loss")
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _steps(path: Sequence[tuple[float, float]]) -> str:
+    return "one step" if len(path) == 2 else f"{len(path) - 1} steps"

@@ -1,0 +1,195 @@
+"""
+Fit a line by hand
+==================
+
+**What you get:** a model that learns from four samples, with every line of it written out: prediction, loss, gradient,
+step. And you will find a mistake that stands in many tutorials, by a check that takes three lines.
+
+**What you need:** :ref:`sphx_glr_lessons_2_descent_10_parabola.py`, and a little NumPy. Reading time: 12 minutes.
+"""
+
+# %%
+# Four samples
+# ------------
+#
+# The targets are twice the inputs. The model does not know that. It multiplies by a weight which starts at zero, and it
+# should find the two. (``float32`` is the precision that PyTorch uses too, so that the next lesson can compare.)
+
+import numpy as np
+
+x = np.array([1, 2, 3, 4], dtype=np.float32)
+y = np.array([2, 4, 6, 8], dtype=np.float32)
+
+
+def predict(x, w):
+    return w * x
+
+
+print(f"prediction for 5: {predict(5, w=0.0)}")
+
+# %%
+# With four samples there are four errors. We want one number, so we square each and take the **mean**. That is the
+# *mean squared error*:
+
+
+def loss_at(w):
+    return ((predict(x, w) - y) ** 2).mean()
+
+
+# %%
+# **Predict.** At a weight of zero every prediction is zero. What is the loss?
+
+print(loss_at(0.0))
+
+# %%
+# The errors are minus two, minus four, minus six and minus eight. Squared, they are
+# ``(predict(x, 0.0) - y) ** 2 == (4, 16, 36, 64)``, and the mean of these is ``loss_at(0.0) == 30.0``.
+#
+# The gradient, by hand
+# ---------------------
+#
+# Each sample is a graph that you know: a product, a difference, a square. Its gradient is twice the error times the
+# input, ``2 * x * error``. The loss is the mean of four such branches, so the weight is used four times: a fork. Paths
+# add up, and the mean gives each a share of a quarter:
+#
+# .. math::
+#
+#    \frac{\partial\,\mathrm{loss}}{\partial w} = \frac{1}{N} \sum_{i=1}^{N} 2\,x_i\,(w\,x_i - y_i)
+#
+# The sign :math:`\sum` means: add up what follows, once for each sample :math:`i`. :math:`N` is the number of samples,
+# here ``len(x) == 4``.
+#
+# Here are two programs for it. Both have been published; the second more often.
+
+
+def gradient_one(w):
+    return (2 * x * (predict(x, w) - y)).mean()
+
+
+def gradient_two(w):
+    return np.dot(2 * x, predict(x, w) - y).mean()
+
+
+# %%
+# **Predict.** Do they give the same number at a weight of zero? If not, which of them is the slope of the loss? You have
+# a way to find out without any formula.
+
+nudge = 0.01
+nudged = (loss_at(nudge) - loss_at(-nudge)) / (2 * nudge)
+print(f"one:    {gradient_one(0.0):.2f}")
+print(f"two:    {gradient_two(0.0):.2f}")
+print(f"nudged: {nudged:.2f}")
+
+# %%
+# The nudge says ``nudged ≈ -30.00``, and so does the first, ``gradient_one(0.0) == -30.0``. The second is four times too
+# large: ``gradient_two(0.0) == -120.0``. A dot product has already added the four products up. What ``mean`` gets to see
+# is a single number, and the mean of one number is that number. **It is a sum that is called a mean.**
+#
+# The gradient that descent needs
+# -------------------------------
+#
+# We let both walk, with the same rate. Each line has a weight and the loss *at that weight*.
+#
+# **Predict.** The second takes steps that are four times as long. Will it get to two sooner, later, or not at all?
+
+
+def descend(gradient, rate, steps=20):
+    """Give the weights that a descent goes through, from zero."""
+    weights = [np.float32(0.0)]
+    for _ in range(steps):
+        w = weights[-1]
+        weights.append(w - rate * gradient(w))
+    return weights
+
+
+mean = descend(gradient_one, rate=0.01)
+total = descend(gradient_two, rate=0.01)
+print("step   mean: w      loss    sum: w      loss")
+for step in (0, 1, 2, 3, 5, 10, 20):
+    a, b = mean[step], total[step]
+    print(f"{step:4} {a:9.4f} {loss_at(a):9.5f} {b:9.4f} {loss_at(b):9.5f}")
+
+# %%
+# Sooner! After twenty steps it is at ``total[20] ≈ 2.0000``, where the right gradient has come to ``mean[20] ≈ 1.9225``.
+# That is why nobody notices.
+#
+# Look at how far each is from two. With the mean, a step leaves 85 % of the distance, ``(2 - mean[1]) / 2 ≈ 0.85``. With
+# the sum it leaves 40 %, ``(2 - total[1]) / 2 ≈ 0.40``.
+#
+# The sum is not a better gradient. It is the same gradient with a rate four times as high, and you can have that by its
+# name.
+#
+# **Predict.** Give the right gradient a rate of four hundredths. What happens to the table?
+
+renamed = descend(gradient_one, rate=0.04)
+for step in (0, 1, 2, 3, 5, 10, 20):
+    print(f"{step:4} {renamed[step]:9.4f} {loss_at(renamed[step]):9.5f}")
+
+# %%
+# It is the table of the sum, number by number: ``np.abs(np.subtract(renamed, total)).max() < 1e-6``.
+#
+# Why it matters then
+# -------------------
+#
+# The slope is the same up to a factor, so does it matter which one you take? It does as soon as the number of samples
+# changes. The rates that work are limited, as on the parabola: the error in the weight must not grow. Every step
+# multiplies it by one minus the rate times a number, which is twice the mean of the squared inputs, or twice their sum:
+
+print(f"mean: {2 * (x**2).mean()}, sum: {2 * (x**2).sum()}")
+
+# %%
+# The factor stays between minus one and one as long as the rate is below two divided by that number:
+#
+# - with the mean, ``2 / (2 * (x**2).mean()) ≈ 0.1333``, which is two fifteenths;
+# - with the sum, ``2 / (2 * (x**2).sum()) ≈ 0.0333``, which is two sixtieths.
+#
+# **Predict.** A rate of a twentieth lies between the two limits. What will each of the gradients do with it?
+
+mean = descend(gradient_one, rate=0.05)
+total = descend(gradient_two, rate=0.05)
+print(f"mean: {mean[20]:.6f}   sum: {total[20]:.0f}")
+
+# %%
+# The mean arrives, ``mean[20] ≈ 2.000000``. The sum flies off, to ``total[20] < -2_000_000``. With ten times as many
+# samples, the limit of the mean would stay about where it is, and that of the sum would be ten times lower. A program
+# that worked on four samples would fail on forty, and nobody would think of the gradient.
+
+from chainrule.plots import curves
+
+curves(
+    {
+        "mean": [loss_at(w) for w in descend(gradient_one, rate=0.05, steps=8)],
+        "sum": [loss_at(w) for w in descend(gradient_two, rate=0.05, steps=8)],
+    },
+    log=True,
+)
+
+# %%
+# Before and after
+# ----------------
+#
+# What we wanted was a prediction for an input that is not among the samples. Twenty steps with the right gradient and
+# the rate of a hundredth:
+
+w = descend(gradient_one, rate=0.01)[20]
+print(f"prediction for 5: {predict(5, w=0.0):.3f} before, {predict(5, w):.3f} after")
+
+# %%
+# From ``predict(5, w=0.0) == 0.0`` to ``predict(5, w) ≈ 9.612``. Ten would be right. Twenty steps were not enough with
+# this rate, and that is all there is to it.
+#
+# Take away
+# ---------
+#
+# - The mean of the losses has the mean of the gradients. A sum is larger by the number of samples.
+# - With a sum, the rates that work depend on how many samples there are.
+# - A gradient that is wrong by a factor still goes downhill, so training does not reveal it. A nudge does.
+#
+# On your own
+# -----------
+#
+# - Replace ``.mean()`` by ``.sum()`` in the *loss*. Which of the two gradients is the right one now? Let a nudge say so.
+# - Take the samples twice, so that there are eight. Which of the numbers in this lesson change, and which do not?
+# - Add a bias: predictions ``w * x + b``, and targets one higher. What is the gradient of ``b``?
+#
+# **Next:** the same line, with PyTorch for the gradient, :ref:`sphx_glr_lessons_2_descent_40_line_with_autograd.py`.

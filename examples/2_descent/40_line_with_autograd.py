@@ -1,0 +1,205 @@
+"""
+Fit the same line with autograd
+===============================
+
+**What you get:** the line once more, with PyTorch in charge of the gradient. You will see that it finds the same
+numbers, what each line of the loop is there for, and why it stops just before two.
+
+**What you need:** :ref:`sphx_glr_lessons_2_descent_30_line_by_hand.py`. Reading time: 12 minutes.
+"""
+
+# %%
+# One pass, recorded
+# ------------------
+#
+# The samples and the model are those of the last lesson. What goes is the gradient that we had derived by hand. In its
+# place stands ``loss.backward()``.
+
+import torch
+
+import chainrule
+
+x = torch.tensor([1.0, 2.0, 3.0, 4.0])
+y = torch.tensor([2.0, 4.0, 6.0, 8.0])
+w = torch.tensor(0.0, requires_grad=True)
+
+with chainrule.record() as rec:
+    y_hat = w * x
+    error = y_hat - y
+    loss = (error**2).mean()
+    loss.backward()
+
+# %%
+# **Predict.** By hand there were two candidates, minus thirty and minus one hundred and twenty. Which does PyTorch find?
+
+print(w.grad)
+
+# %%
+# ``w.grad == -30.0``, the mean. Here is the way back:
+
+rec.derivation("w")
+
+# %%
+# The mean hands each of the four squares a quarter. Each is then multiplied by twice its error and by its input, and
+# because one ``w`` was used for all four samples, the four parts add up. Nobody had to think of that sum. It follows
+# from the graph:
+
+rec
+
+# %%
+# The loop
+# --------
+#
+# Three details make the loop right. Each is easy to forget, and each goes wrong in a way of its own.
+
+
+def fit(steps, rate=0.01):
+    """Give the weights that the descent goes through, and the gradient at each."""
+    w = torch.tensor(0.0, requires_grad=True)
+    weights, gradients = [], []
+    for _ in range(steps):
+        loss = ((w * x - y) ** 2).mean()
+        loss.backward()
+        weights.append(w.item())
+        gradients.append(w.grad.item())
+        with torch.no_grad():
+            w -= rate * w.grad
+        w.grad = None
+    weights.append(w.item())
+    return weights, gradients
+
+
+def loss_at(w):
+    return ((w * x - y) ** 2).mean().item()
+
+
+# %%
+# **Predict.** The loss at the start is thirty, as before, and the rate is a hundredth. What are the first gradient and
+# the second weight?
+
+weights, gradients = fit(steps=20)
+print("step        w      loss   gradient")
+for step in (0, 1, 2, 3, 5, 10, 19):
+    print(f"{step:4} {weights[step]:8.4f} {loss_at(weights[step]):9.5f} {gradients[step]:10.4f}")
+print(f"prediction for 5: {5 * weights[20]:.3f}")
+
+# %%
+# The first gradient is ``gradients[0] == -30.0``, so the second weight is ``weights[1] ≈ 0.3000``. After twenty steps
+# the prediction for five is ``5 * weights[20] ≈ 9.612``, the same as by hand.
+#
+# - ``with torch.no_grad():`` The step is no part of the model. Without this line PyTorch refuses it, since it would
+#   change a leaf that a graph is being built on.
+# - ``w -= ...`` changes the weight *in place*. Write ``w = w - rate * w.grad`` instead, and ``w`` is a new tensor, made
+#   by an operation: no leaf any more, and the next ``w.grad`` is ``None``.
+# - ``w.grad = None`` empties the gradient, as you saw in the last lesson but one.
+#
+# Which loss belongs to which weight?
+# -----------------------------------
+#
+# Most loops print after the step. Let us see what such a line says.
+
+w = torch.tensor(0.0, requires_grad=True)
+loss = ((w * x - y) ** 2).mean()
+loss.backward()
+with torch.no_grad():
+    w -= 0.01 * w.grad
+
+# %%
+# **Predict.** Now we print ``w`` and ``loss``. Which loss do we see, that of the new weight? And what is in ``w.grad``?
+
+print(f"w = {w.item():.3f}, loss = {loss.item():.3f}, gradient = {w.grad.item():.3f}")
+
+# %%
+# It prints the *new* weight, ``w ≈ 0.300``, beside the *old* loss, ``loss == 30.0``, and the old gradient,
+# ``w.grad == -30.0``. The loss was computed once, before the step, and does not follow. At the new weight it is
+# ``loss_at(w) ≈ 21.675``. Nothing is wrong with the training, only with the report: one who reads it off takes a loss
+# and a weight for a pair that never was.
+#
+# Where it stops
+# --------------
+#
+# **Predict.** We let it run for a thousand steps. Each leaves 85 % of the distance to two (``1 - 0.01 * 15 ≈ 0.85``).
+# Does it get to two exactly?
+
+weights, gradients = fit(steps=1000)
+print(f"after 1000 steps: {weights[1000]:.8f}")
+print(f"loss there:       {loss_at(weights[1000]):.1e}")
+
+# %%
+# No: it stands at ``weights[1000] ≈ 1.99999964``, and it has stood there for long.
+
+still = weights.index(weights[1000])
+print(f"nothing has moved since step {still}")
+
+# %%
+# From step ``still == 94`` on, nothing moves. The gradient there is not zero, ``gradients[999] ≈ -0.0000052``, and a
+# hundredth of it is a step of about ``0.01 * gradients[999] ≈ -0.000000052``. But ``float32`` has gaps. Just below two,
+# the next larger number is
+
+nearby = torch.tensor(weights[1000])
+gap = torch.nextafter(nearby, torch.tensor(2.0)) - nearby
+print(f"{gap.item():.3e} away; the step is {abs(0.01 * gradients[999]):.3e}")
+
+# %%
+# further on: ``gap ≈ 0.000000119``. The step is less than half of that, so the sum is rounded back to where it was. It
+# is not a wrong gradient that stops the descent here. It is the end of the precision. In ``float64`` the gaps are much
+# smaller, and it would go on for a while.
+#
+# "Numerical gradients are more exact"
+# ------------------------------------
+#
+# After twenty steps autograd was at 9.612 (``5 * weights[20] ≈ 9.612``), where the program with the dot product had
+# already reached ten. One tutorial concludes that "backpropagation is not as exact as numerical gradient computation".
+#
+# You know better about the dot product: it was no numerical gradient, but one derived by hand, and four times too large.
+# Still, the question is a good one, and it can be measured. We take a weight of one. There the errors are minus one to
+# minus four, and the true gradient is minus fifteen, with every number on the way exact.
+
+true = -15.0
+
+w = torch.tensor(1.0, requires_grad=True)
+((w * x - y) ** 2).mean().backward()
+by_autograd = w.grad.item()
+
+
+def by_nudging(dtype, nudge=1e-6):
+    """Give a numerical gradient at a weight of one: nudge up, nudge down, divide."""
+    a, b = x.to(dtype), y.to(dtype)
+    up, down = (((torch.tensor(1 + sign * nudge, dtype=dtype) * a - b) ** 2).mean() for sign in (1, -1))
+    return ((up - down) / (2 * nudge)).item()
+
+
+# %%
+# **Predict.** Three numbers: autograd in ``float32``, and a nudge of a millionth in ``float32`` and in ``float64``. How
+# far is each from minus fifteen?
+
+print(f"autograd, float32: {by_autograd:.10f}, off by {abs(by_autograd - true):.1e}")
+print(f"nudge, float64:    {by_nudging(torch.float64):.10f}, off by {abs(by_nudging(torch.float64) - true):.1e}")
+print(f"nudge, float32:    {by_nudging(torch.float32):.10f}, off by {abs(by_nudging(torch.float32) - true):.1e}")
+
+# %%
+# Autograd is not off at all, ``by_autograd == -15.0``: it multiplied and added a few numbers, and each fitted. The nudge
+# in ``float64`` is off by less than a billionth, ``abs(by_nudging(torch.float64) + 15) < 1e-9``. In ``float32`` it is
+# off by nearly half, ``abs(by_nudging(torch.float32) + 15) > 0.4``, because it subtracts two numbers that are almost
+# equal, and little of them is left.
+#
+# So it is the other way round. We use nudges to *check* autograd, because they cannot share its mistakes. We do not use
+# them because they are more exact.
+#
+# Take away
+# ---------
+#
+# - ``loss.backward()`` takes the place of the gradient by hand, and gives the same numbers.
+# - Step inside ``no_grad``, in place, and empty ``.grad`` for the next round.
+# - A loss belongs to the weight that it was computed with. Print them together, before the step.
+# - A descent ends where the step gets lost in the gaps between numbers.
+#
+# On your own
+# -----------
+#
+# - Leave out ``with torch.no_grad():``. Read the message. Then write ``w = w - rate * w.grad`` and read the next one.
+# - Let ``fit`` work in ``float64``. Where does it stop, and after how many steps?
+# - Find the nudge with which ``by_nudging(torch.float32)`` comes closest. Is it larger or smaller than a millionth?
+#
+# **Next:** let PyTorch write the loss and the step as well,
+# :ref:`sphx_glr_lessons_2_descent_50_loss_and_optimizer.py`.

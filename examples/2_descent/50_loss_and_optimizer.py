@@ -1,0 +1,201 @@
+"""
+Hand over the loss and the step
+===============================
+
+**What you get:** PyTorch's own loss and its own descent in the loop of the last lesson, with numbers that stay the
+same. So you know what the two do, down to the line that they replace.
+
+**What you need:** :ref:`sphx_glr_lessons_2_descent_40_line_with_autograd.py`. Reading time: 8 minutes.
+"""
+
+# %%
+# What is still ours
+# ------------------
+#
+# In the last lesson PyTorch took over the gradient. The loss and the step were still written out. Here they are, with
+# the parts marked that will go:
+
+import torch
+
+x = torch.tensor([1.0, 2.0, 3.0, 4.0])
+y = torch.tensor([2.0, 4.0, 6.0, 8.0])
+
+
+def fit_by_hand(steps, rate=0.01):
+    """Give the weights of a descent with the loss and the step written out."""
+    w = torch.tensor(0.0, requires_grad=True)
+    weights = [w.item()]
+    for _ in range(steps):
+        loss = ((w * x - y) ** 2).mean()  # the loss
+        loss.backward()
+        with torch.no_grad():
+            w -= rate * w.grad  # the step
+        w.grad = None  # emptying
+        weights.append(w.item())
+    return weights
+
+
+# %%
+# The loss
+# --------
+#
+# ``nn.MSELoss`` is the mean squared error, as an object that can be called with predictions and targets.
+#
+# **Predict.** The name has an M in it. At a weight of zero, which gradient will it lead to: minus thirty, or minus one
+# hundred and twenty?
+
+from torch import nn
+
+import chainrule
+
+loss_of = nn.MSELoss()
+w = torch.tensor(0.0, requires_grad=True)
+
+with chainrule.record() as rec:
+    y_hat = w * x
+    loss = loss_of(y_hat, y)
+    loss.backward()
+
+print(loss.item(), w.grad.item())
+
+# %%
+# The mean: ``loss == 30.0`` and ``w.grad == -30.0``. In the graph the difference, the square and the mean have become
+# one operation:
+
+rec
+
+# %%
+# Its local gradient stands on the arrow, one number for each prediction, and you can work it out: twice the error,
+# divided by four.
+#
+# **Predict.** There is a switch, ``nn.MSELoss(reduction="sum")``. What does it do to the loss and the gradient?
+
+w = torch.tensor(0.0, requires_grad=True)
+total = nn.MSELoss(reduction="sum")(w * x, y)
+total.backward()
+print(total.item(), w.grad.item())
+
+# %%
+# It adds up and does not divide: ``total == 120.0``, and ``w.grad == -120.0``. There is the number from the lesson by
+# hand again. With its right name there is nothing wrong with it; only the rate has to know.
+#
+# The step
+# --------
+#
+# ``torch.optim.SGD`` is gradient descent. (The S stands for *stochastic*: in large models each step looks at a few
+# samples, drawn at random. Ours looks at all of them.) It is given what it may change, and a rate.
+
+w = torch.tensor(0.0, requires_grad=True)
+optimizer = torch.optim.SGD([w], lr=0.01)
+
+loss_of(w * x, y).backward()
+
+# %%
+# **Predict.** Two calls follow. ``step()`` and ``zero_grad()``. Which of them changes ``w``? Which changes ``w.grad``,
+# and to what?
+
+optimizer.step()
+print(f"after step():      w = {w.item():.2f}, w.grad = {w.grad}")
+optimizer.zero_grad()
+print(f"after zero_grad(): w = {w.item():.2f}, w.grad = {w.grad}")
+
+# %%
+# ``step()`` did what ``w -= rate * w.grad`` does, and left the gradient alone: ``w ≈ 0.30``. ``zero_grad()`` emptied it,
+# and despite its name it left no zero but nothing at all, ``w.grad == None``. (Older versions filled it with zeros. So
+# does ``zero_grad(set_to_none=False)`` today.)
+#
+# Neither of them computes a gradient. That is ``backward()`` alone.
+#
+# The whole loop
+# --------------
+
+
+def fit(steps, rate=0.01, momentum=0.0):
+    """Give the weights of a descent with PyTorch's own loss and step."""
+    w = torch.tensor(0.0, requires_grad=True)
+    optimizer = torch.optim.SGD([w], lr=rate, momentum=momentum)
+    weights = [w.item()]
+    for _ in range(steps):
+        loss = loss_of(w * x, y)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        weights.append(w.item())
+    return weights
+
+
+# %%
+# **Predict.** We run both loops for twenty steps, the one by hand and this one. How many of the weights will differ?
+
+by_hand, by_optimizer = fit_by_hand(20), fit(20)
+for step in (0, 1, 2, 10, 20):
+    print(f"{step:4} {by_hand[step]:10.6f} {by_optimizer[step]:10.6f}")
+largest = max(abs(a - b) for a, b in zip(by_hand, by_optimizer, strict=True))
+print("equal to six digits:", largest < 1e-6)
+
+# %%
+# None: ``largest < 1e-6``, and both end at ``by_optimizer[20] ≈ 1.9225``, with a prediction for five of
+# ``5 * by_optimizer[20] ≈ 9.612``.
+#
+# The order of the three calls
+# ----------------------------
+#
+# ``backward``, ``step``, ``zero_grad``: or ``zero_grad`` first, as many programs have it. Both are right, since both
+# empty the gradient somewhere between two backward passes, and not between a backward pass and its step.
+#
+# **Predict.** One order is wrong: ``backward``, ``zero_grad``, ``step``. What will the weight do?
+
+w = torch.tensor(0.0, requires_grad=True)
+optimizer = torch.optim.SGD([w], lr=0.01)
+for _ in range(20):
+    loss_of(w * x, y).backward()
+    optimizer.zero_grad()
+    optimizer.step()
+print(w.item())
+
+# %%
+# It stays where it is, ``w == 0.0``, without a warning: ``step`` finds no gradient and takes no step.
+#
+# And momentum
+# ------------
+#
+# The two lines of momentum from the parabola are a switch, too.
+#
+# **Predict.** Here are our two lines, with a share of one half. After the first step the weight is at three tenths, as
+# before. Is the second step longer or shorter than the first? And does the switch give the same weights?
+
+w = torch.tensor(0.0, requires_grad=True)
+velocity = 0.0
+rolled = [w.item()]
+for _ in range(3):
+    loss_of(w * x, y).backward()
+    with torch.no_grad():
+        velocity = 0.5 * velocity + w.grad
+        w -= 0.01 * velocity
+    w.grad = None
+    rolled.append(w.item())
+switched = fit(3, momentum=0.5)
+print("two lines: ", [round(weight, 4) for weight in rolled])
+print("the switch:", [round(weight, 4) for weight in switched])
+
+# %%
+# Longer: the slope is flatter at the new weight, but half of the first velocity comes on top. The two agree,
+# ``rolled ≈ [0.0000, 0.3000, 0.7050, 1.1018]`` and ``switched ≈ [0.0000, 0.3000, 0.7050, 1.1018]``.
+#
+# Take away
+# ---------
+#
+# - ``nn.MSELoss`` is the mean of the squared errors; ``reduction="sum"`` is their sum.
+# - ``optimizer.step()`` is ``w -= rate * w.grad`` for everything that it was given. It computes no gradient.
+# - ``optimizer.zero_grad()`` empties the gradients. It belongs anywhere, but not between ``backward`` and ``step``.
+#
+# On your own
+# -----------
+#
+# - Give the optimizer a second weight that the loss does not depend on. What is its ``.grad`` after ``backward()``, and
+#   what does ``step()`` do with it?
+# - Swap the arguments, ``loss_of(y, w * x)``. Does the loss change? Does the gradient?
+# - Take ``torch.optim.Adam`` in place of ``SGD``, with a rate of a tenth. How large is its first step, whatever the
+#   gradient is?
+#
+# **Next:** the prediction is the last part that is ours, :ref:`sphx_glr_lessons_2_descent_60_module.py`.

@@ -1,0 +1,240 @@
+"""
+Step through a network
+======================
+
+**What you get:** a network with two layers, small enough to hold every number in your hands. You follow one sample
+forward and backward, then see what each of the four has to say, and why one of them says next to nothing.
+
+**What you need:** :ref:`sphx_glr_lessons_2_descent_20_weight_vector.py`. Reading time: 15 minutes.
+"""
+
+# %%
+# A problem that no line can solve
+# --------------------------------
+#
+# XOR, "exclusive or", has two inputs that are zero or one. The answer is one if *exactly one* of them is one.
+
+import torch
+
+import chainrule
+
+samples = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+targets = torch.tensor([0.0, 1.0, 1.0, 0.0])
+
+# %%
+# The models so far multiply each input by a weight and add up. Give such a model a bias as well. Can it learn this?
+#
+# It cannot, and there is no need to try. Add up its predictions for the first and the last sample: both inputs occur
+# once there, and the bias twice. Add up those for the two in the middle: the same. So the two sums are equal, whatever
+# the weights are. The targets want zero for one, and two for the other.
+#
+# Two layers
+# ----------
+#
+# Something has to bend. Our network has a layer of two *hidden units*. Each is a small model of its own, followed by
+# a **ReLU**: a gate that lets a positive number through and turns a negative one into zero. Then a second layer makes
+# one number of the two, and a **sigmoid** presses that into the range from zero to one.
+#
+# The weights to begin with have been chosen by hand; why the choice matters is a story for a later lesson.
+
+w1 = torch.tensor([[0.1, 0.3], [0.2, 0.1]], requires_grad=True)  # a row for each input, a column for each unit
+b1 = torch.tensor([0.2, -0.2], requires_grad=True)
+w2 = torch.tensor([[0.1], [-0.4]], requires_grad=True)
+b2 = torch.tensor([0.0], requires_grad=True)
+
+# %%
+# Forward
+# -------
+#
+# We begin with the last sample, where both inputs are one and the target is zero.
+#
+# **Predict.** Work out ``x @ w1 + b1`` on paper: for each unit, add its column of ``w1`` and its bias. Which of the two
+# gates is open?
+
+x, y = samples[3], targets[3]
+
+with chainrule.record() as rec:
+    z = x @ w1 + b1
+    hidden = torch.relu(z)
+    score = hidden @ w2 + b2
+    y_hat = torch.sigmoid(score)
+    loss = ((y_hat - y) ** 2).sum()
+    loss.backward()
+
+print("z     ", z.detach())
+print("hidden", hidden.detach())
+
+# %%
+# ``z ≈ (0.5, 0.2)``. Both are positive, so both gates are open, and the ReLU changes nothing:
+# ``hidden ≈ (0.5, 0.2)``.
+#
+# The second layer gives ``score ≈ -0.03``. The sigmoid of zero is one half, and of a bit less a bit less:
+# ``y_hat ≈ 0.4925``. So the network is undecided, and the loss is ``loss ≈ 0.2426``. (One number in a list of one is no
+# single number for PyTorch. ``sum()`` takes it out.)
+
+rec.graph(backward=None)
+
+# %%
+# Backward
+# --------
+#
+# Nothing new is needed: upstream times local at each arrow. We go as far as ``score`` first.
+#
+# **Predict.** The local gradient of the square is twice the error. That of the sigmoid is ``y_hat * (1 - y_hat)``, which
+# is close to a quarter here. About how large is the gradient of ``score``?
+
+print(rec.grad("score"))
+
+# %%
+# Twice the error is ``2 * (y_hat - y) ≈ 0.985``, a quarter of that is about a quarter: ``rec.grad("score") ≈ 0.2462``.
+# It is positive, so a higher score means a higher loss, as it must be for a target of zero.
+#
+# **Predict.** From here it is a dot product, as in the lesson on three weights. Each weight of the second layer gets the
+# gradient of ``score`` times the number that it multiplied. Which of the two gets more? And what does ``b2`` get?
+
+print(w2.grad, b2.grad)
+
+# %%
+# ``w2.grad ≈ [[0.1231], [0.0492]]``: half of it and a fifth of it, since the hidden units held a half and a fifth. The
+# bias was only added, so it gets the gradient of ``score`` as it is, ``b2.grad ≈ 0.2462``.
+#
+# On to the first layer. Going back through the dot product, each *hidden unit* gets the gradient of ``score`` times its
+# weight in ``w2``.
+#
+# **Predict.** Those weights are a tenth and minus four tenths. Which sign have the gradients of the two units? And what
+# becomes of them at the gates?
+
+print("hidden", rec.grad("hidden"))
+print("z     ", rec.grad("z"))
+print(w1.grad)
+
+# %%
+# ``rec.grad("hidden") ≈ (0.0246, -0.0985)``: a larger first unit would raise the loss, a larger second one would lower
+# it. The gates are open, and an open gate has a local gradient of one: ``rec.grad("z") == rec.grad("hidden")``.
+#
+# In the first layer every weight gets the gradient of its unit times its input. Both inputs are one, so both rows are
+# alike: ``w1.grad ≈ [[0.0246, -0.0985], [0.0246, -0.0985]]``. Here is the whole way back to it:
+
+rec.derivation("w1")
+
+# %%
+# The sign :math:`\odot` multiplies entry by entry. And the graph, with all of it:
+
+rec
+
+# %%
+# All four samples
+# ----------------
+#
+# **Predict.** Two gates for each of four samples make eight. Both were open at the last sample. How many of the other
+# six are? (Only the first input, only the second, or none is one then.)
+
+
+def passes(x, y):
+    """Give one sample's recording, with gradients of that sample alone."""
+    for weight in (w1, b1, w2, b2):
+        weight.grad = None
+    with chainrule.record() as rec:
+        z = x @ w1 + b1
+        hidden = torch.relu(z)
+        score = hidden @ w2 + b2
+        y_hat = torch.sigmoid(score)
+        loss = ((y_hat - y) ** 2).sum()
+        loss.backward()
+    return rec, z.tolist(), y_hat.item(), loss.item()
+
+
+gates = {}
+print("sample   target      z          gates        y_hat   loss")
+for x, y in zip(samples, targets, strict=True):
+    rec, z, y_hat, loss = passes(x, y)
+    one, two = (int(v) for v in x)
+    gates[one, two] = ["open" if unit > 0 else "shut" for unit in z]
+    signs = "  ".join(gates[one, two])
+    print(f"({one}, {two})      {y:.0f}     {z[0]:4.1f} {z[1]:4.1f}   {signs}   {y_hat:.4f}  {loss:.4f}")
+
+# %%
+# Four of the six are open. The first unit is open at every sample; the second is shut at ``gates[0, 0] == ["open",
+# "shut"]`` and ``gates[0, 1] == ["open", "shut"]``. All four answers are close to one half: the network knows nothing
+# yet.
+#
+# And this is what each sample says about the weights of the first layer. A row is an input, a column a unit.
+#
+# **Predict.** Some of the sixteen numbers are exactly zero. There are two reasons for a zero: a shut gate, and something
+# else. Which samples have zeros, and how many?
+
+teaches = {}
+for x, y in zip(samples, targets, strict=True):
+    passes(x, y)
+    one, two = (int(v) for v in x)
+    teaches[one, two] = w1.grad.clone()
+    print(f"({one}, {two})", [[round(entry, 4) + 0.0 for entry in row] for row in w1.grad.tolist()])
+
+# %%
+# - At the last sample there are none: ``(teaches[1, 1] == 0).sum() == 0``.
+# - A shut gate has a local gradient of zero. The second unit is shut at the second sample, so its whole column is zero,
+#   and so is the row of the input that is zero: ``(teaches[0, 1] == 0).sum() == 3``.
+# - At the third sample both gates are open, but the second input is zero: ``(teaches[1, 0] == 0).sum() == 2``.
+# - **At the first sample all four are zero**: ``(teaches[0, 0] == 0).all() == True``.
+#
+# Why the first sample teaches the first layer nothing
+# ----------------------------------------------------
+#
+# At a product, the local gradient is the other factor. For a weight of the first layer, that is the input. If the input
+# is zero, a nudge of the weight changes nothing whatsoever, and the gradient says so. It is not small. It is zero.
+#
+# **Predict.** Is there *anything* that the network learns from this sample? Of the other parameters, ``b1``, ``w2`` and
+# ``b2``, which get a gradient?
+
+rec, z, y_hat, loss = passes(samples[0], targets[0])
+for name, weight in (("w1", w1), ("b1", b1), ("w2", w2), ("b2", b2)):
+    print(name, [round(entry, 4) for entry in weight.grad.flatten().tolist()])
+
+# %%
+# The bias of the open unit, the weight behind it, and the last bias: ``b1.grad ≈ (0.0252, 0.0000)``,
+# ``w2.grad ≈ [[0.0505], [0.0000]]``, ``b2.grad ≈ 0.2525``. The second unit is shut, so neither its bias nor the weight
+# behind it gets anything.
+#
+# If you want to show how backpropagation works, this sample is the worst of the four to begin with. The notebook from
+# which this network comes began with it, and printed a table of zeros without a word.
+#
+# One step
+# --------
+#
+# Take a step for the last sample alone, with a large rate, one half, so that something can be seen.
+#
+# **Predict.** Its loss will fall. What will happen to the losses of the other three?
+
+before = [passes(x, y)[3] for x, y in zip(samples, targets, strict=True)]
+passes(samples[3], targets[3])
+with torch.no_grad():
+    for weight in (w1, b1, w2, b2):
+        weight -= 0.5 * weight.grad
+after = [passes(x, y)[3] for x, y in zip(samples, targets, strict=True)]
+for x, old, new in zip(samples, before, after, strict=True):
+    print(f"({int(x[0])}, {int(x[1])})  {old:.4f} -> {new:.4f}  {'better' if new < old else 'worse'}")
+
+# %%
+# The loss of the last sample falls, from ``before[3] ≈ 0.2426`` to ``after[3] ≈ 0.1911``, and that of the first falls
+# along with it, since both want zero. The two in the middle get *worse*, to ``after[1] ≈ 0.2779`` and
+# ``after[2] ≈ 0.3014``. All four share the weights. Learning means to find steps on which they agree, and that takes
+# many, small ones.
+#
+# Take away
+# ---------
+#
+# - A layer is a dot product for each unit; ReLU is a gate, with a local gradient of one or zero.
+# - Backward through a layer: to a weight, times the number that it multiplied; to a unit, times its weight.
+# - A gradient is exactly zero behind a shut gate, and at a weight whose input is zero.
+# - Samples share the weights. A step for one can be a step against another.
+#
+# On your own
+# -----------
+#
+# - Work out the gradient of ``score`` for the second sample, ``(0, 1)``, with its target of one. Which sign must it have?
+#   Then ask ``rec.check`` (``passes`` gives you the recording).
+# - Set ``b1`` to minus one for both units. How many gates are open now, at all four samples? What can such a network
+#   still learn?
+# - Nudge ``w1[0, 0]`` at the sample ``(0, 0)``. Does the loss change? And at ``(1, 0)``?
+#
+# **Next:** twenty thousand such steps, :ref:`sphx_glr_lessons_3_xor_20_trained.py`.
