@@ -15,6 +15,7 @@ extensions = [
     "_ext.unfinished",
     "_ext.progress",
     "_ext.fingerprint",
+    "_ext.leftovers",
     "_ext.inventories",
     "sphinx.ext.autodoc",
     "sphinx.ext.intersphinx",
