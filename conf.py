@@ -29,6 +29,7 @@ extensions = [
     "_ext.downloads",
     "_ext.predict",
     "_ext.sidebar",
+    "_ext.hosting",
     "_ext.accessible",
 ]
 exclude_patterns = [
