@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -244,20 +243,23 @@ def test_a_change_that_is_interrupted_is_not_forgotten(small: Project) -> None:
 
 
 def test_a_renamed_lesson_leaves_nothing_behind(small: Project) -> None:
-    """A lesson that gets another name is listed under that alone, and a part that is gone is no page any more."""
+    """A lesson that gets another name is listed and kept under that alone, and a part that is gone is gone."""
     script = small.folder / "examples/1_part/20_two.py"
     script.rename(script.with_name("30_two.py"))
-    gone = small.folder / "docs/lessons/2_part"
-    gone.mkdir()
-    (gone / "index.rst").write_text("Gone\n====\n", "utf-8")
+    part = small.folder / "docs/lessons/2_part"
+    part.mkdir()
+    (part / "index.rst").write_text("Gone\n====\n", "utf-8")
     small.build()
     assert small.status == 0, small.complained
     assert "30_two.html" in small.page("lessons/1_part/index.html")
     assert "20_two.html" not in small.page("lessons/1_part/index.html")
+    assert set(small.times()) == {
+        f"{name}.html"
+        for name in ("chapter", "index", *(f"lessons/1_part/{page}" for page in ("10_one", "30_two", "index")))
+    }
     assert not list((small.folder / "docs/lessons").rglob("20_two.*"))
-    assert not gone.exists()
+    assert not part.exists()
     script.with_name("30_two.py").rename(script)
-    shutil.rmtree(small.folder / "docs/_build/html")  # Sphinx itself leaves the page of what is gone
     small.build()
     assert small.executed() == ["20_two.py"]
 

@@ -1,4 +1,4 @@
-"""Remove what came of a lesson that is gone or renamed: sphinx-gallery leaves it, and it would stay in the course."""
+"""Remove what is left of a lesson, part or page that is gone or renamed: it would stay in the course or the site."""
 
 from __future__ import annotations
 
@@ -6,26 +6,36 @@ import shutil
 from pathlib import Path
 
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 
 
-def remove_leftovers(app: Sphinx) -> None:
-    """Remove the files of lessons that have no script, and the folders of parts that have none."""
+def remove_results(app: Sphinx) -> None:
+    """Remove what came of lessons that have no script, and of parts that have no folder; sphinx-gallery keeps it."""
     conf = app.config.sphinx_gallery_conf
-    sources = {
-        Path(app.srcdir, to): Path(app.srcdir, of)
-        for of, to in zip(conf["examples_dirs"], conf["gallery_dirs"], strict=True)
-    }
-    for folder in Path(app.srcdir, "lessons").glob("[0-9]*"):
-        if folder not in sources:
-            shutil.rmtree(folder)
+    source, folder = Path(app.srcdir), Path(app.srcdir, "lessons")
+    parts = dict(zip(conf["gallery_dirs"], conf["examples_dirs"], strict=True))
+    for part in folder.glob("[0-9]*"):
+        scripts = parts.get(part.relative_to(source).as_posix())
+        if scripts is None:
+            shutil.rmtree(part)
             continue
-        for copy in folder.glob("*.py"):
-            if not (sources[folder] / copy.name).is_file():
-                for file in folder.glob(f"{copy.stem}.*"):
+        for copy in part.glob("*.py"):
+            if not (source / scripts / copy.name).is_file():
+                for file in part.glob(f"{copy.stem}.*"):
                     file.unlink()
 
 
+def remove_pages(
+    app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
+) -> list[str]:
+    """Remove the pages of documents that are gone, which Sphinx keeps; none has to be read again for it."""
+    for name in removed:
+        Path(app.outdir, f"{name}.html").unlink(missing_ok=True)
+    return []
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Look before sphinx-gallery runs the lessons (500)."""
-    app.connect("builder-inited", remove_leftovers, priority=100)
+    """Look before sphinx-gallery runs the lessons (500), and once Sphinx knows what is gone."""
+    app.connect("builder-inited", remove_results, priority=100)
+    app.connect("env-get-outdated", remove_pages)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
