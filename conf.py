@@ -15,6 +15,7 @@ extensions = [
     "_ext.unfinished",
     "_ext.progress",
     "_ext.fingerprint",
+    "_ext.leftovers",
     "_ext.inventories",
     "sphinx.ext.autodoc",
     "sphinx.ext.intersphinx",
@@ -28,6 +29,7 @@ extensions = [
     "_ext.downloads",
     "_ext.predict",
     "_ext.sidebar",
+    "_ext.hosting",
     "_ext.accessible",
 ]
 exclude_patterns = [

@@ -40,7 +40,7 @@ class Page(HTMLParser):
         if "id" in given:
             self.ids.append(given["id"])
         target = given.get(LINKS.get(tag, ""), "")
-        if target:
+        if target and given.get("rel") != "canonical":  # it says where this page is, and leads nowhere
             self.links.append((tag, target))
         if tag == "link" and given.get("rel") == "next":
             self.following = target

@@ -6,14 +6,17 @@ import http.server
 import re
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests import built
+from tests.project import Project
 from tools.browser import find_browser
 
 pytestmark = [pytest.mark.site, pytest.mark.browser]
@@ -39,15 +42,22 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         """Say nothing."""
 
 
-@pytest.fixture(scope="module")
-def home() -> Iterator[str]:
-    """The address of the site, served under a sub-path by a plain static server."""
-    built.pages()
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(built.SITE)))
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """Serve a folder under a sub-path by a plain static server, and give its address."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/course/"
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture(scope="module")
+def home() -> Iterator[str]:
+    """The address of the site."""
+    built.pages()
+    with served(built.SITE) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -90,27 +100,53 @@ def context(browser: Browser, theme: str = "light", width: int = 1280, javascrip
     )
 
 
+def faults(profile: BrowserContext, address: str) -> list[str]:
+    """Return what is wrong with a page in any look."""
+    visit = Visit(profile, address)
+    page, wrong = visit.page, []
+    page.evaluate(AXE)
+    # What is folded is part of the page too.
+    page.evaluate("document.querySelectorAll('details').forEach(fold => fold.open = true)")
+    assert not page.evaluate(f"document.querySelector('article').innerText.match({RAW_LATEX})")
+    for theme, width in LOOKS:
+        page.emulate_media(color_scheme=theme)
+        page.set_viewport_size({"width": width, "height": 900})
+        over = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        wrong += [f"{theme}, {width}: {over} px too wide"] * (over > 0)
+        result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        for violation in result["violations"]:
+            targets = [node["target"] for node in violation["nodes"]][:3]
+            wrong.append(f"{theme}, {width}: axe {violation['id']}: {violation['help']}: {targets}")
+    return wrong + visit.wrong
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_page_is_sound(name: str, browser: Browser, home: str) -> None:
     """A page has no console error, asks no other host, never scrolls sideways, and has no axe violation in any look."""
-    wrong = []
     with context(browser) as profile:
-        visit = Visit(profile, home + name)
-        page = visit.page
-        page.evaluate(AXE)
-        # What is folded is part of the page too.
-        page.evaluate("document.querySelectorAll('details').forEach(fold => fold.open = true)")
-        assert not page.evaluate(f"document.querySelector('article').innerText.match({RAW_LATEX})")
-        for theme, width in LOOKS:
-            page.emulate_media(color_scheme=theme)
-            page.set_viewport_size({"width": width, "height": 900})
-            over = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-            wrong += [f"{theme}, {width}: {over} px too wide"] * (over > 0)
-            result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-            for violation in result["violations"]:
-                targets = [node["target"] for node in violation["nodes"]][:3]
-                wrong.append(f"{theme}, {width}: axe {violation['id']}: {violation['help']}: {targets}")
-    assert not wrong + visit.wrong, "\n".join(wrong + visit.wrong)
+        wrong = faults(profile, home + name)
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("button", ["Edit this page", "View this page"])
+def test_a_hosted_page_is_sound(button: str, browser: Browser, tmp_path: Path) -> None:
+    """A page that leads to its source and names its own address is as sound, and asks neither of the two hosts."""
+    project = Project(tmp_path / "site")
+    project.write_small_site()
+    project.build(
+        CHAINRULE_SITE_URL="https://course.example/",
+        GITHUB_SERVER_URL="https://github.com",
+        GITHUB_REPOSITORY="someone/course",
+        GITHUB_REF="refs/heads/main" if button == "Edit this page" else "refs/tags/v1",
+        GITHUB_SHA="0123abc",
+    )
+    assert project.status == 0, project.complained
+    with served(project.folder / "docs/_build/html") as address, context(browser) as profile:
+        for name in ("lessons/1_part/10_one.html", "chapter.html", "search.html"):
+            wrong = faults(profile, address + name)
+            assert not wrong, "\n".join(wrong)
+            shown = profile.pages[-1].get_by_role("link", name=button, exact=True)
+            assert shown.count() == (name != "search.html")
 
 
 @pytest.mark.parametrize("name", ["index.html", *built.lessons()[:1], *built.chapters()[:1], "search.html"])

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -17,19 +15,12 @@ import pytest
 from nbclient import NotebookClient
 
 from tests import built
+from tests.project import Project
 
 pytestmark = pytest.mark.site
 
 ROOT = built.ROOT
 EVERY_PAGE = built.names()
-OURS = [
-    "conf.py",
-    "docs/_ext",
-    "docs/_static",
-    "docs/_templates",
-    "docs/_inventories",
-    "requirements.lock",
-]
 
 
 # --- what is on the pages
@@ -163,127 +154,11 @@ def test_no_path_of_the_machine_is_left() -> None:
 # --- how it is built
 
 
-class Project:
-    """A site in a folder of its own, and what the last build of it did."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.status = 0
-        self.said = ""
-        self.complained = ""
-        self.written: set[str] = set()
-        self.good: dict[str, str] = {}
-
-    def copy(self, *names: str) -> None:
-        """Take files and folders over from this tree."""
-        for name in names:
-            source, target = ROOT / name, self.folder / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if source.is_dir():
-                ignored = shutil.ignore_patterns("_build", "lessons", "__pycache__", "jupyter_execute")
-                shutil.copytree(source, target, ignore=ignored)
-            elif source.exists():
-                shutil.copy(source, target)
-
-    def write(self, name: str, text: str) -> None:
-        """Write a file."""
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists():
-            self.good.setdefault(name, path.read_text("utf-8"))
-        path.write_text(text, "utf-8")
-
-    def make_good(self) -> None:
-        """Put the files back that were edited since the last good build, and build."""
-        for name, text in self.good.items():
-            (self.folder / name).write_text(text, "utf-8")
-        self.build()
-
-    def edit(self, name: str, old: str, new: str) -> None:
-        """Replace a text in a file."""
-        text = (self.folder / name).read_text("utf-8")
-        assert old in text
-        self.write(name, text.replace(old, new))
-
-    def times(self) -> dict[str, int]:
-        """Return when each page was written."""
-        html = self.folder / "docs/_build/html"
-        found = [page for page in html.rglob("*.html") if page.name != "search.html"]
-        return {page.relative_to(html).as_posix(): page.stat().st_mtime_ns for page in found}
-
-    def build(self) -> None:
-        """Build with the line that the project itself uses."""
-        before = self.times()
-        options = ["-b", "html", "-nqW", "--keep-going", "-c", ".", "-d", "docs/_build/doctrees"]
-        environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-        run = subprocess.run(
-            [sys.executable, "-m", "sphinx", *options, "docs", "docs/_build/html"],
-            cwd=self.folder,
-            env=environment,
-            capture_output=True,
-            encoding="utf-8",
-            check=False,
-        )
-        self.status, self.said, self.complained = run.returncode, run.stdout, run.stderr
-        if self.status == 0:
-            self.good.clear()
-        self.written = {name for name, time in self.times().items() if before.get(name) != time}
-
-    def executed(self) -> list[str]:
-        """Return the lessons and chapters that the last build ran."""
-        return re.findall(r"^executing (?:lesson \d+ of \d+:|chapter) (\S+)$", self.said, re.MULTILINE)
-
-    def page(self, name: str) -> str:
-        """Return the text of a built page."""
-        return (self.folder / "docs/_build/html" / name).read_text("utf-8")
-
-
-LESSON = '''"""
-{title}
-=======
-
-See a number. Then stop.
-"""
-
-# %%
-# Some words, and :math:`x = 1`.
-
-x = {number}
-print(x)
-'''
-CHAPTER = """---
-file_format: mystnb
-kernelspec: {name: python3, display_name: Python 3}
----
-# A chapter
-
-Some words.
-
-```{code-cell} python3
-:tags: [answer]
-print(6 * 7)
-```
-"""
-FRONT = """# Front
-
-```{toctree}
-lessons/1_part/index
-chapter
-```
-"""
-
-
 @pytest.fixture(scope="module")
 def cold(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A small site of two lessons and a chapter, built once, in a folder with a space in its name."""
     project = Project(tmp_path_factory.mktemp("small") / "a site")
-    project.copy(*OURS)
-    project.write("src/chainrule/__init__.py", '"""Nothing."""\n')
-    project.write("examples/1_part/index.rst", "A part\n======\n\n.. lessons::\n")
-    project.write("examples/1_part/10_one.py", LESSON.format(title="First", number=1))
-    project.write("examples/1_part/20_two.py", LESSON.format(title="Other", number=2))
-    project.write("docs/index.md", FRONT)
-    project.write("docs/chapter.md", CHAPTER)
+    project.write_small_site()
     project.build()
     assert project.status == 0, project.complained
     assert project.executed() == ["10_one.py", "20_two.py", "chapter"]
@@ -365,6 +240,28 @@ def test_a_change_that_is_interrupted_is_not_forgotten(small: Project) -> None:
     small.build()
     assert small.status == 0, small.complained
     assert small.executed() == ["10_one.py", "20_two.py"]
+
+
+def test_a_renamed_lesson_leaves_nothing_behind(small: Project) -> None:
+    """A lesson that gets another name is listed and kept under that alone, and a part that is gone is gone."""
+    script = small.folder / "examples/1_part/20_two.py"
+    script.rename(script.with_name("30_two.py"))
+    part = small.folder / "docs/lessons/2_part"
+    part.mkdir()
+    (part / "index.rst").write_text("Gone\n====\n", "utf-8")
+    small.build()
+    assert small.status == 0, small.complained
+    assert "30_two.html" in small.page("lessons/1_part/index.html")
+    assert "20_two.html" not in small.page("lessons/1_part/index.html")
+    assert set(small.times()) == {
+        f"{name}.html"
+        for name in ("chapter", "index", *(f"lessons/1_part/{page}" for page in ("10_one", "30_two", "index")))
+    }
+    assert not list((small.folder / "docs/lessons").rglob("20_two.*"))
+    assert not part.exists()
+    script.with_name("30_two.py").rename(script)
+    small.build()
+    assert small.executed() == ["20_two.py"]
 
 
 def test_a_failing_lesson_stops_the_build(small: Project) -> None:
