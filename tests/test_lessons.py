@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.course import CHAPTERS, LESSONS, name, walk
+from tests.pages import read
 
 
 @dataclass(frozen=True)
@@ -60,3 +61,10 @@ def test_recorded_gradients_are_bitwise_those_of_pytorch(path: Path) -> None:
 def test_some_gradients_are_recorded() -> None:
     """The lessons do record backward passes, so that the test above compares something."""
     assert sum(len(walk(path).gradients) for path in LESSONS) >= 3
+
+
+@pytest.mark.parametrize("path", [*LESSONS, *CHAPTERS], ids=name)
+def test_code_fits_its_box(path: Path) -> None:
+    """No line of code is longer than its box on a page is wide: 84 characters."""
+    code = [line for block in read(path).code for line in block.text.splitlines()]
+    assert [line for line in code if len(line) > 84] == []

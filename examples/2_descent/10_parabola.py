@@ -119,8 +119,10 @@ for trial in (0.01, 0.1, 0.9, 1.1):
     print(f"rate {trial:<4}  {first}  ...  {walked[-1]:9.4f}")
 
 # %%
-# - With a hundredth it crawls: the factor is 0.98 (``1 - 2 * 0.01 ≈ 0.98``), and after fifteen steps the weight is still
-#   ``descend(0.01)[-1] ≈ 7.39``.
+# One crawls, one arrives from both sides in turn, and one runs away.
+#
+# - With a hundredth it crawls: the factor is 0.98 (``1 - 2 * 0.01 ≈ 0.98``), and after fifteen steps the weight is
+#   still ``descend(0.01)[-1] ≈ 7.39``.
 # - With nine tenths it jumps over the bottom to the other side, and back, with the factor ``1 - 2 * 0.9 ≈ -0.8``. It
 #   does arrive, as fast as with a tenth: ``descend(0.9)[-1] ≈ -0.3518``.
 # - With one and a tenth each jump lands further out than the last, since the factor is ``1 - 2 * 1.1 ≈ -1.2``. After
@@ -128,7 +130,8 @@ for trial in (0.01, 0.1, 0.9, 1.1):
 
 from chainrule.plots import curves
 
-curves({f"rate {rate}": [w**2 for w in descend(rate)] for rate in (0.01, 0.1, 1.1)}, log=True)
+losses = {f"rate {r}": [w**2 for w in descend(r)] for r in (0.01, 0.1, 1.1)}
+curves(losses, log=True)
 
 # %%
 # So here a rate must stay below one. That limit belongs to this loss: where the curve bends more, it is lower. Two
@@ -159,7 +162,7 @@ def descend_with_momentum(rate, momentum, steps=15, w=10.0):
 rolled = descend_with_momentum(0.01, momentum=0.9, steps=60)
 plain = descend(0.01, steps=60)
 for step in (15, 30, 45, 60):
-    print(f"after {step}: plain {plain[step]:.3f}, with momentum {rolled[step]:6.3f}")
+    print(f"after {step}: plain {plain[step]:.3f}, momentum {rolled[step]:6.3f}")
 
 # %%
 # It has reached the bottom, and rolled a little past it: ``rolled[15] ≈ -0.746``. From there it swings back and forth,

@@ -90,8 +90,8 @@ print([round(loss, 3) for loss in right])
 # ``right[1] / right[0] ≈ 0.5184`` of it.
 #
 # That number can be worked out. A step of the weights changes the prediction by the rate, times twice the error, times
-# the squared inputs added up, ``(x @ x) == 14.0``. So the error is multiplied by ``1 - 0.01 * 2 * 14 ≈ 0.72`` each time,
-# and the loss by the square of that: ``0.72**2 ≈ 0.5184``.
+# the squared inputs added up, ``(x @ x) == 14.0``. So the error is multiplied by ``1 - 0.01 * 2 * 14 ≈ 0.72`` each
+# time, and the loss by the square of that: ``0.72**2 ≈ 0.5184``.
 #
 # One line less
 # -------------
@@ -114,8 +114,8 @@ print("not emptied", [round(loss, 3) for loss in wrong])
 # - Then the loss rises, and it goes on rising.
 #
 # What was in ``w.grad`` at the second step? Its first entry should have been ``2 * 2 * (5.88 - 3) ≈ 11.52``, with the
-# prediction of that moment. The sixteen of the first step was still there, so it held ``16 + 11.52 ≈ 27.52``: the weight
-# went more than twice as far as the slope asked for.
+# prediction of that moment. The sixteen of the first step was still there, so it held ``16 + 11.52 ≈ 27.52``: the
+# weight went more than twice as far as the slope asked for.
 #
 # It has a name
 # -------------

@@ -71,8 +71,8 @@ def gradient_two(w):
 
 
 # %%
-# **Predict.** Do they give the same number at a weight of zero? If not, which of them is the slope of the loss? You have
-# a way to find out without any formula.
+# **Predict.** Do they give the same number at a weight of zero? If not, which of them is the slope of the loss? You
+# have a way to find out without any formula.
 
 nudge = 0.01
 nudged = (loss_at(nudge) - loss_at(-nudge)) / (2 * nudge)
@@ -81,9 +81,9 @@ print(f"two:    {gradient_two(0.0):.2f}")
 print(f"nudged: {nudged:.2f}")
 
 # %%
-# The nudge says ``nudged ≈ -30.00``, and so does the first, ``gradient_one(0.0) == -30.0``. The second is four times too
-# large: ``gradient_two(0.0) == -120.0``. A dot product has already added the four products up. What ``mean`` gets to see
-# is a single number, and the mean of one number is that number. **It is a sum that is called a mean.**
+# The nudge says ``nudged ≈ -30.00``, and so does the first, ``gradient_one(0.0) == -30.0``. The second is four times
+# too large: ``gradient_two(0.0) == -120.0``. A dot product has already added the four products up. What ``mean`` gets
+# to see is a single number, and the mean of one number is that number. **It is a sum that is called a mean.**
 #
 # The gradient that descent needs
 # -------------------------------
@@ -110,11 +110,11 @@ for step in (0, 1, 2, 3, 5, 10, 20):
     print(f"{step:4} {a:9.4f} {loss_at(a):9.5f} {b:9.4f} {loss_at(b):9.5f}")
 
 # %%
-# Sooner! After twenty steps it is at ``total[20] ≈ 2.0000``, where the right gradient has come to ``mean[20] ≈ 1.9225``.
-# That is why nobody notices.
+# Sooner! After twenty steps it is at ``total[20] ≈ 2.0000``, where the right gradient has come to ``mean[20] ≈
+# 1.9225``. That is why nobody notices.
 #
-# Look at how far each is from two. With the mean, a step leaves 85 % of the distance, ``(2 - mean[1]) / 2 ≈ 0.85``. With
-# the sum it leaves 40 %, ``(2 - total[1]) / 2 ≈ 0.40``.
+# Look at how far each is from two. With the mean, a step leaves 85 % of the distance, ``(2 - mean[1]) / 2 ≈ 0.85``.
+# With the sum it leaves 40 %, ``(2 - total[1]) / 2 ≈ 0.40``.
 #
 # The sum is not a better gradient. It is the same gradient with a rate four times as high, and you can have that by its
 # name.
@@ -172,10 +172,10 @@ curves(
 # the rate of a hundredth:
 
 w = descend(gradient_one, rate=0.01)[20]
-print(f"prediction for 5: {predict(5, w=0.0):.3f} before, {predict(5, w):.3f} after")
+print(f"prediction for 5: before {predict(5, 0.0):.3f}, after {predict(5, w):.3f}")
 
 # %%
-# From ``predict(5, w=0.0) == 0.0`` to ``predict(5, w) ≈ 9.612``. Ten would be right. Twenty steps were not enough with
+# From ``predict(5, 0.0) == 0.0`` to ``predict(5, w) ≈ 9.612``. Ten would be right. Twenty steps were not enough with
 # this rate, and that is all there is to it.
 #
 # Take away
@@ -188,7 +188,8 @@ print(f"prediction for 5: {predict(5, w=0.0):.3f} before, {predict(5, w):.3f} af
 # On your own
 # -----------
 #
-# - Replace ``.mean()`` by ``.sum()`` in the *loss*. Which of the two gradients is the right one now? Let a nudge say so.
+# - Replace ``.mean()`` by ``.sum()`` in the *loss*. Which of the two gradients is the right one now? Let a nudge say
+#   so.
 # - Take the samples twice, so that there are eight. Which of the numbers in this lesson change, and which do not?
 # - Add a bias: predictions ``w * x + b``, and targets one higher. What is the gradient of ``b``?
 #

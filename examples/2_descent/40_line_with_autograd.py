@@ -30,7 +30,8 @@ with chainrule.record() as rec:
     loss.backward()
 
 # %%
-# **Predict.** By hand there were two candidates, minus thirty and minus one hundred and twenty. Which does PyTorch find?
+# **Predict.** By hand there were two candidates, minus thirty and minus one hundred and twenty. Which does PyTorch
+# find?
 
 print(w.grad)
 
@@ -80,7 +81,8 @@ def loss_at(w):
 weights, gradients = fit(steps=20)
 print("step        w      loss   gradient")
 for step in (0, 1, 2, 3, 5, 10, 19):
-    print(f"{step:4} {weights[step]:8.4f} {loss_at(weights[step]):9.5f} {gradients[step]:10.4f}")
+    w, gradient = weights[step], gradients[step]
+    print(f"{step:4} {w:8.4f} {loss_at(w):9.5f} {gradient:10.4f}")
 print(f"prediction for 5: {5 * weights[20]:.3f}")
 
 # %%
@@ -107,7 +109,7 @@ with torch.no_grad():
 # %%
 # **Predict.** Now we print ``w`` and ``loss``. Which loss do we see, that of the new weight? And what is in ``w.grad``?
 
-print(f"w = {w.item():.3f}, loss = {loss.item():.3f}, gradient = {w.grad.item():.3f}")
+print(f"w = {w:.3f}, loss = {loss:.3f}, gradient = {w.grad:.3f}")
 
 # %%
 # It prints the *new* weight, ``w ≈ 0.300``, beside the *old* loss, ``loss == 30.0``, and the old gradient,
@@ -151,9 +153,9 @@ print(f"{gap.item():.3e} away; the step is {abs(0.01 * gradients[999]):.3e}")
 # After twenty steps autograd was at 9.612 (``5 * weights[20] ≈ 9.612``), where the program with the dot product had
 # already reached ten. One tutorial concludes that "backpropagation is not as exact as numerical gradient computation".
 #
-# You know better about the dot product: it was no numerical gradient, but one derived by hand, and four times too large.
-# Still, the question is a good one, and it can be measured. We take a weight of one. There the errors are minus one to
-# minus four, and the true gradient is minus fifteen, with every number on the way exact.
+# You know better about the dot product: it was no numerical gradient, but one derived by hand, and four times too
+# large. Still, the question is a good one, and it can be measured. We take a weight of one. There the errors are minus
+# one to minus four, and the true gradient is minus fifteen, with every number on the way exact.
 
 true = -15.0
 
@@ -163,9 +165,12 @@ by_autograd = w.grad.item()
 
 
 def by_nudging(dtype, nudge=1e-6):
-    """Give a numerical gradient at a weight of one: nudge up, nudge down, divide."""
+    """Give a numerical gradient at a weight of one: up, down, divide."""
     a, b = x.to(dtype), y.to(dtype)
-    up, down = (((torch.tensor(1 + sign * nudge, dtype=dtype) * a - b) ** 2).mean() for sign in (1, -1))
+    up, down = (
+        ((torch.tensor(1 + sign * nudge, dtype=dtype) * a - b) ** 2).mean()
+        for sign in (1, -1)
+    )
     return ((up - down) / (2 * nudge)).item()
 
 
@@ -173,15 +178,19 @@ def by_nudging(dtype, nudge=1e-6):
 # **Predict.** Three numbers: autograd in ``float32``, and a nudge of a millionth in ``float32`` and in ``float64``. How
 # far is each from minus fifteen?
 
-print(f"autograd, float32: {by_autograd:.10f}, off by {abs(by_autograd - true):.1e}")
-print(f"nudge, float64:    {by_nudging(torch.float64):.10f}, off by {abs(by_nudging(torch.float64) - true):.1e}")
-print(f"nudge, float32:    {by_nudging(torch.float32):.10f}, off by {abs(by_nudging(torch.float32) - true):.1e}")
+found = {
+    "autograd, float32": by_autograd,
+    "nudge, float64": by_nudging(torch.float64),
+    "nudge, float32": by_nudging(torch.float32),
+}
+for how, gradient in found.items():
+    print(f"{how:18} {gradient:.10f}, off by {abs(gradient - true):.1e}")
 
 # %%
-# Autograd is not off at all, ``by_autograd == -15.0``: it multiplied and added a few numbers, and each fitted. The nudge
-# in ``float64`` is off by less than a billionth, ``abs(by_nudging(torch.float64) + 15) < 1e-9``. In ``float32`` it is
-# off by nearly half, ``abs(by_nudging(torch.float32) + 15) > 0.4``, because it subtracts two numbers that are almost
-# equal, and little of them is left.
+# Autograd is not off at all, ``by_autograd == -15.0``: it multiplied and added a few numbers, and each fitted. The
+# nudge in ``float64`` is off by less than a billionth, ``abs(by_nudging(torch.float64) + 15) < 1e-9``. In ``float32``
+# it is off by nearly half, ``abs(by_nudging(torch.float32) + 15) > 0.4``, because it subtracts two numbers that are
+# almost equal, and little of them is left.
 #
 # So it is the other way round. We use nudges to *check* autograd, because they cannot share its mistakes. We do not use
 # them because they are more exact.

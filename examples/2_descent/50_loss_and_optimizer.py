@@ -100,9 +100,9 @@ optimizer.zero_grad()
 print(f"after zero_grad(): w = {w.item():.2f}, w.grad = {w.grad}")
 
 # %%
-# ``step()`` did what ``w -= rate * w.grad`` does, and left the gradient alone: ``w ≈ 0.30``. ``zero_grad()`` emptied it,
-# and despite its name it left no zero but nothing at all, ``w.grad == None``. (Older versions filled it with zeros. So
-# does ``zero_grad(set_to_none=False)`` today.)
+# ``step()`` did what ``w -= rate * w.grad`` does, and left the gradient alone: ``w ≈ 0.30``. ``zero_grad()`` emptied
+# it, and despite its name it left no zero but nothing at all, ``w.grad == None``. (Older versions filled it with zeros.
+# So does ``zero_grad(set_to_none=False)`` today.)
 #
 # Neither of them computes a gradient. That is ``backward()`` alone.
 #

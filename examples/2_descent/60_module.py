@@ -152,7 +152,8 @@ def as_module(steps, model):
 # **Predict.** We let all of them walk for a hundred steps. What is the first weight? Where do they end? And how far
 # apart are they on the way?
 
-ladder = list(zip(by_hand(100), with_autograd(100), with_optimizer(100), as_module(100, linear), strict=True))
+four = by_hand(100), with_autograd(100), with_optimizer(100), as_module(100, linear)
+ladder = list(zip(*four, strict=True))
 print("step   by hand  autograd  optimizer   module")
 for step in (1, 2, 3, 5, 10, 20, 50, 100):
     a, b, c, d = ladder[step - 1]

@@ -37,7 +37,8 @@ targets = torch.tensor([0.0, 1.0, 1.0, 0.0])
 #
 # The weights to begin with have been chosen by hand; why the choice matters is a story for a later lesson.
 
-w1 = torch.tensor([[0.1, 0.3], [0.2, 0.1]], requires_grad=True)  # a row for each input, a column for each unit
+# a row for each input, a column for each unit
+w1 = torch.tensor([[0.1, 0.3], [0.2, 0.1]], requires_grad=True)
 b1 = torch.tensor([0.2, -0.2], requires_grad=True)
 w2 = torch.tensor([[0.1], [-0.4]], requires_grad=True)
 b2 = torch.tensor([0.0], requires_grad=True)
@@ -58,7 +59,8 @@ with chainrule.record() as rec:
     hidden = torch.relu(z)
     score = hidden @ w2 + b2
     y_hat = torch.sigmoid(score)
-    loss = ((y_hat - y) ** 2).sum()
+    error = y_hat - y
+    loss = error**2
     loss.backward()
 
 print("z     ", z.detach())
@@ -69,8 +71,7 @@ print("hidden", hidden.detach())
 # ``hidden ≈ (0.5, 0.2)``.
 #
 # The second layer gives ``score ≈ -0.03``. The sigmoid of zero is one half, and of a bit less a bit less:
-# ``y_hat ≈ 0.4925``. So the network is undecided, and the loss is ``loss ≈ 0.2426``. (One number in a list of one is no
-# single number for PyTorch. ``sum()`` takes it out.)
+# ``y_hat ≈ 0.4925``. So the network is undecided, and the loss is ``loss ≈ 0.2426``.
 
 rec.graph(backward=None)
 
@@ -80,17 +81,17 @@ rec.graph(backward=None)
 #
 # Nothing new is needed: upstream times local at each arrow. We go as far as ``score`` first.
 #
-# **Predict.** The local gradient of the square is twice the error. That of the sigmoid is ``y_hat * (1 - y_hat)``, which
-# is close to a quarter here. About how large is the gradient of ``score``?
+# **Predict.** The local gradient of the square is twice the error. That of the sigmoid is ``y_hat * (1 - y_hat)``,
+# which is close to a quarter here. About how large is the gradient of ``score``?
 
 print(rec.grad("score"))
 
 # %%
-# Twice the error is ``2 * (y_hat - y) ≈ 0.985``, a quarter of that is about a quarter: ``rec.grad("score") ≈ 0.2462``.
+# Twice the error is ``2 * error ≈ 0.985``, a quarter of that is about a quarter: ``rec.grad("score") ≈ 0.2462``.
 # It is positive, so a higher score means a higher loss, as it must be for a target of zero.
 #
-# **Predict.** From here it is a dot product, as in the lesson on three weights. Each weight of the second layer gets the
-# gradient of ``score`` times the number that it multiplied. Which of the two gets more? And what does ``b2`` get?
+# **Predict.** From here it is a dot product, as in the lesson on three weights. Each weight of the second layer gets
+# the gradient of ``score`` times the number that it multiplied. Which of the two gets more? And what does ``b2`` get?
 
 print(w2.grad, b2.grad)
 
@@ -139,7 +140,8 @@ def passes(x, y):
         hidden = torch.relu(z)
         score = hidden @ w2 + b2
         y_hat = torch.sigmoid(score)
-        loss = ((y_hat - y) ** 2).sum()
+        error = y_hat - y
+        loss = error**2
         loss.backward()
     return rec, z.tolist(), y_hat.item(), loss.item()
 
@@ -151,7 +153,8 @@ for x, y in zip(samples, targets, strict=True):
     one, two = (int(v) for v in x)
     gates[one, two] = ["open" if unit > 0 else "shut" for unit in z]
     signs = "  ".join(gates[one, two])
-    print(f"({one}, {two})      {y:.0f}     {z[0]:4.1f} {z[1]:4.1f}   {signs}   {y_hat:.4f}  {loss:.4f}")
+    row = f"({one}, {two})      {y:.0f}     {z[0]:4.1f} {z[1]:4.1f}   {signs}"
+    print(f"{row}   {y_hat:.4f}  {loss:.4f}")
 
 # %%
 # Four of the six are open. The first unit is open at every sample; the second is shut at ``gates[0, 0] == ["open",
@@ -160,17 +163,20 @@ for x, y in zip(samples, targets, strict=True):
 #
 # And this is what each sample says about the weights of the first layer. A row is an input, a column a unit.
 #
-# **Predict.** Some of the sixteen numbers are exactly zero. There are two reasons for a zero: a shut gate, and something
-# else. Which samples have zeros, and how many?
+# **Predict.** Some of the sixteen numbers are exactly zero. There are two reasons for a zero: a shut gate, and
+# something else. Which samples have zeros, and how many?
 
 teaches = {}
 for x, y in zip(samples, targets, strict=True):
     passes(x, y)
     one, two = (int(v) for v in x)
     teaches[one, two] = w1.grad.clone()
-    print(f"({one}, {two})", [[round(entry, 4) + 0.0 for entry in row] for row in w1.grad.tolist()])
+    rows = [[round(entry, 4) + 0.0 for entry in row] for row in w1.grad.tolist()]
+    print(f"({one}, {two})", rows)
 
 # %%
+# Nine of the sixteen are zero: ``sum(int((each == 0).sum()) for each in teaches.values()) == 9``.
+#
 # - At the last sample there are none: ``(teaches[1, 1] == 0).sum() == 0``.
 # - A shut gate has a local gradient of zero. The second unit is shut at the second sample, so its whole column is zero,
 #   and so is the row of the input that is zero: ``(teaches[0, 1] == 0).sum() == 3``.
@@ -212,7 +218,8 @@ with torch.no_grad():
         weight -= 0.5 * weight.grad
 after = [passes(x, y)[3] for x, y in zip(samples, targets, strict=True)]
 for x, old, new in zip(samples, before, after, strict=True):
-    print(f"({int(x[0])}, {int(x[1])})  {old:.4f} -> {new:.4f}  {'better' if new < old else 'worse'}")
+    verdict = "better" if new < old else "worse"
+    print(f"({x[0]:.0f}, {x[1]:.0f})  {old:.4f} -> {new:.4f}  {verdict}")
 
 # %%
 # The loss of the last sample falls, from ``before[3] ≈ 0.2426`` to ``after[3] ≈ 0.1911``, and that of the first falls
@@ -231,8 +238,8 @@ for x, old, new in zip(samples, before, after, strict=True):
 # On your own
 # -----------
 #
-# - Work out the gradient of ``score`` for the second sample, ``(0, 1)``, with its target of one. Which sign must it have?
-#   Then ask ``rec.check`` (``passes`` gives you the recording).
+# - Work out the gradient of ``score`` for the second sample, ``(0, 1)``, with its target of one. Which sign must it
+#   have? Then ask ``rec.check`` (``passes`` gives you the recording).
 # - Set ``b1`` to minus one for both units. How many gates are open now, at all four samples? What can such a network
 #   still learn?
 # - Nudge ``w1[0, 0]`` at the sample ``(0, 0)``. Does the loss change? And at ``(1, 0)``?

@@ -56,7 +56,7 @@ def report():
 # answers are near one half, so the mean loss is about a quarter. Does it fall at once? And where does it end?
 
 losses = {0: report()}
-step(samples[0], targets[0])  # one step to begin with, as the notebook does that this follows
+step(samples[0], targets[0])  # as the notebook does that this follows
 for epoch in range(1, 5001):
     for x, y in zip(samples, targets, strict=True):
         step(x, y)
@@ -76,7 +76,8 @@ for epoch in (0, 1, 1001, 2001, 3001, 4001, 5000):
 
 from chainrule.plots import curves
 
-curves({"mean loss": [losses[epoch] for epoch in range(0, 5001, 100)]}, xlabel="epochs, in hundreds")
+hundredth = [losses[epoch] for epoch in range(0, 5001, 100)]
+curves({"mean loss": hundredth}, xlabel="epochs, in hundreds")
 
 # %%
 # The answers
@@ -91,13 +92,13 @@ for x, y, answer in zip(samples, targets, answers, strict=True):
 # ``answers ≈ (0.177, 0.903, 0.902, 0.079)``. Rounded, all four are right. The first is the least sure of itself, and we
 # will see why.
 #
-# Between the samples the network has answers, too. Here they are for the whole square: the darker, the closer to one.
+# Between the samples the network has answers, too. Here they are for the whole square: the bluer, the closer to one.
 
 import numpy as np
 
 from chainrule.plots import regions
 
-across = np.linspace(-0.25, 1.25, 61)
+across = np.linspace(-0.25, 1.25, 101)
 grid = torch.tensor([[[a, b] for a in across] for b in across], dtype=torch.float32)
 with torch.no_grad():
     outputs = predict(grid).squeeze(-1).numpy()
@@ -105,7 +106,7 @@ with torch.no_grad():
 regions(across, across, outputs, samples.tolist(), targets.tolist())
 
 # %%
-# A dark band runs from corner to corner, with a border on either side. One line could not have done that.
+# A blue band runs from corner to corner, with a border on either side. One line could not have done that.
 #
 # The bend
 # --------
@@ -113,17 +114,14 @@ regions(across, across, outputs, samples.tolist(), targets.tolist())
 # The second layer is only a dot product and a sigmoid, so *it* draws a single line. But it does not see the inputs. It
 # sees the two hidden units.
 #
-# **Predict.** Here are the trained weights of the first layer. In each column, the two numbers are nearly equal. So what
-# does each unit look at? And at which of the four samples is it above zero? Work out the four places that the samples
-# have in the plane of the two hidden units.
+# Here are the trained weights of the first layer: a row for each input, a column for each unit.
 
 print("w1", [[round(entry, 2) for entry in row] for row in w1.tolist()])
 print("b1", [round(entry, 2) + 0.0 for entry in b1.tolist()])
 
 # %%
-# Both units look at the *sum* of the inputs, which is zero, one, one and two at the four samples. The first unit grows
-# with the sum right away. The second has a bias of ``b1[1] ≈ -2.21``, just as much as one input brings, so it wakes up
-# only when the sum goes past one.
+# **Predict.** In each column the two numbers are equal. So what does a unit look at? Work out what the two units say to
+# each of the four samples: four places in the plane of the hidden units. (Do two of the places coincide?)
 
 with torch.no_grad():
     hidden = torch.relu(samples @ w1 + b1)
@@ -131,21 +129,27 @@ for x, place in zip(samples, hidden.tolist(), strict=True):
     print(f"({int(x[0])}, {int(x[1])})  hidden ({place[0]:.2f}, {place[1]:.2f})")
 
 # %%
-# ``hidden ≈ [[0.00, 0.00], [1.64, 0.00], [1.64, 0.00], [3.28, 2.21]]``. The two samples in the middle have come to lie
-# on one another, and the last one has been bent upward, away from the line through the other three.
+# ``hidden ≈ [[0.00, 0.00], [1.64, 0.00], [1.64, 0.00], [3.28, 2.21]]``. Both units look at the *sum* of the inputs,
+# which is zero, one, one and two. The first unit grows with the sum right away. The second has a bias of ``b1[1] ≈
+# -2.21``, just as much as one input brings, so it wakes up only when the sum goes past one.
+#
+# So the two samples in the middle have come to lie on one another, and the last one has been bent upward, away from the
+# line through the others.
 #
 # **Predict.** Can you separate them with one straight line now?
 
-reach = np.linspace(-0.4, 4.0, 61)
+reach = np.linspace(-0.4, 4.0, 101)
 plane = torch.tensor([[[a, b] for a in reach] for b in reach], dtype=torch.float32)
 with torch.no_grad():
     outputs = torch.sigmoid(plane @ w2 + b2).squeeze(-1).numpy()
 
-regions(reach, reach, outputs, hidden.tolist(), targets.tolist(), names=("hidden unit 1", "hidden unit 2"))
+units = ("hidden unit 1", "hidden unit 2")
+regions(reach, reach, outputs, hidden.tolist(), targets.tolist(), names=units)
 
 # %%
-# One line is enough, with the ones below it on the right. **The hidden layer has changed the problem into one that a
-# line can solve.** Nobody told it how. It is what twenty thousand small steps against the gradient came to.
+# One line is enough: the two with a target of one are below it, the others above. **The hidden layer has changed the
+# problem into one that a line can solve.** Nobody told it how. It is what twenty thousand small steps against the
+# gradient came to.
 #
 # Why the first answer lags behind
 # --------------------------------
@@ -162,7 +166,8 @@ with chainrule.record() as rec:
     hidden = torch.relu(z)
     score = hidden @ w2 + b2
     y_hat = torch.sigmoid(score)
-    loss = ((y_hat - targets[0]) ** 2).sum()
+    error = y_hat - targets[0]
+    loss = error**2
     loss.backward()
 
 print("z ", [round(entry, 2) + 0.0 for entry in z.tolist()])
@@ -170,9 +175,9 @@ for name, weight in (("w1", w1), ("b1", b1), ("w2", w2), ("b2", b2)):
     print(name, [round(entry, 4) + 0.0 for entry in weight.grad.flatten().tolist()])
 
 # %%
-# Only ``b2.grad ≈ 0.0517``. Both hidden units are shut here, so the score is nothing but the last bias, ``score == b2``,
-# and the sample can move nothing else. The answer is the sigmoid of ``b2 ≈ -1.535``. The other three samples move that
-# bias as well:
+# Only ``b2.grad ≈ 0.0517``. Both hidden units are shut here, so the score is nothing but the last bias, ``score ==
+# b2``, and the sample can move nothing else. The answer is the sigmoid of ``b2 ≈ -1.535``. The other three samples move
+# that bias as well:
 
 pulls = []
 for x, y in zip(samples, targets, strict=True):
@@ -196,7 +201,7 @@ for _ in range(100):
     for x, y in zip(samples, targets, strict=True):
         step(x, y)
     swings.append(bool((samples[0] @ w1 + b1)[0] > 0))
-print("open at the end of some epochs, shut at the end of others:", len(set(swings)) == 2)
+print("open after some epochs, shut after others:", len(set(swings)) == 2)
 
 # %%
 # A gate on its bend has two slopes, one for each side, and no step is small enough to land between. It does no harm
@@ -214,7 +219,7 @@ print("open at the end of some epochs, shut at the end of others:", len(set(swin
 with torch.no_grad():
     differences = targets - predict(samples)
     wrong = torch.mean(differences**2).item()
-print(tuple(differences.shape), f"report: {wrong:.4f}, and it should be {report():.4f}")
+print(f"{tuple(differences.shape)}: {wrong:.4f}, and it should be {report():.4f}")
 
 # %%
 # Sixteen differences, ``differences.shape == (4, 4)``. Half of them compare a prediction with the target of a sample of

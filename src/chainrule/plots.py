@@ -7,7 +7,7 @@ from itertools import cycle
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import QuadMesh
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
@@ -94,8 +94,8 @@ def regions(
 ) -> Figure:
     """Draw a model's output over a plane, the line where it is 0.5, and samples as open (0) or full (1) marks.
 
-    `outputs` has a row for each number in `up` and a column for each in `across`, and lies between 0 and 1. Samples
-    that stand in the same place are drawn once and counted.
+    `across` and `up` are evenly spaced; `outputs` has a row for each number in `up` and a column for each in `across`,
+    and lies between 0 and 1. Samples that stand in the same place are drawn once and counted.
 
     >>> figure = regions([0, 1], [0, 1], [[0.0, 0.0], [1.0, 1.0]], points=[(0, 0), (0, 1)], targets=[0, 1])
     >>> figure.get_label()
@@ -103,27 +103,31 @@ def regions(
     """
     figure = Figure(figsize=(5.2, 4.2), layout="constrained")
     axes = figure.subplots()
-    # more ink for more output; half transparent, so that it reads on white and on black
-    shade: QuadMesh = axes.pcolormesh(
-        across, up, outputs, cmap="Blues", vmin=0, vmax=1, alpha=0.6, shading="gouraud", rasterized=True
+    x, y = np.asarray(across, dtype=float), np.asarray(up, dtype=float)
+    half = ((x[1] - x[0]) / 2, (y[1] - y[0]) / 2)
+    extent = (x[0] - half[0], x[-1] + half[0], y[0] - half[1], y[-1] + half[1])
+    # the blue of values, from nothing to full, so that it reads on white and on black
+    blue = LinearSegmentedColormap.from_list("output", [f"{LINES.value}00", f"{LINES.value}cc"])
+    shade = axes.imshow(
+        outputs, cmap=blue, vmin=0, vmax=1, origin="lower", extent=extent, aspect="auto", interpolation="none"
     )
-    axes.contour(across, up, outputs, levels=[0.5], colors=[LINES.text], linestyles="--", linewidths=1.5)
+    axes.contour(x, y, outputs, levels=[0.5], colors=[LINES.text], linestyles="--", linewidths=1.5)
     same: dict[tuple[float, float, float], int] = {}
-    for (x, y), target in zip(points, targets, strict=True):
-        key = (round(x, 2), round(y, 2), target)
+    for point, target in zip(points, targets, strict=True):
+        key = (round(point[0], 2), round(point[1], 2), target)
         same[key] = same.get(key, 0) + 1
-    for (x, y, target), count in same.items():
+    for (*at, target), count in same.items():
         face = LINES.text if target else "#ffffff"
-        axes.plot(x, y, "s" if target else "o", color=LINES.text, markerfacecolor=face, markersize=10, clip_on=False)
+        axes.plot(*at, "s" if target else "o", color=LINES.text, markerfacecolor=face, markersize=10, clip_on=False)
         if count > 1:
-            axes.annotate(f"{count} samples", (x, y), (10, 6), textcoords="offset points")
+            axes.annotate(f"{count} samples", at, (10, 6), textcoords="offset points")
     axes.plot([], [], "o", color=LINES.text, markerfacecolor="#ffffff", label="target 0")
     axes.plot([], [], "s", color=LINES.text, label="target 1")
     axes.plot([], [], "--", color=LINES.text, linewidth=1.5, label="output 0.5")
     axes.set(xlabel=names[0], ylabel=names[1])
     figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
     figure.colorbar(shade, ax=axes, label="output", ticks=[0, 0.5, 1])
-    listed = "; ".join(f"({x:.4g}, {y:.4g}) with target {target:g}" for (x, y, target) in same)
+    listed = "; ".join(f"({a:.4g}, {b:.4g}) with target {target:g}" for a, b, target in same)
     figure.set_label(f"Output over {names[0]} and {names[1]}, and the line where it is 0.5. Samples: {listed}.")
     return figure
 
