@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import chainrule
-from chainrule.rules import ALIASES, RULES, canonical, local_gradient, loose, written
+from chainrule.rules import ALIASES, MAPS, RULES, canonical, local_gradient, loose, written
 from chainrule.trace import Array, Term, Trace
 from tests.katex import refused
 
@@ -131,10 +131,20 @@ def test_no_rule_is_better_than_a_wrong_one(call: Callable[[torch.Tensor, torch.
     assert written(trace, first) is None
 
 
+PRODUCTS: list[Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = [
+    lambda a, b: torch.mm(a[None], b[:, None]),
+    lambda a, b: torch.mv(torch.outer(b, b), a),
+    lambda a, b: a @ torch.outer(b, b),
+    lambda a, b: torch.nn.functional.linear(a, torch.outer(b, b)),
+]
+
+
 def test_every_alias_is_the_name_of_a_real_call() -> None:
     """Each alias is a name that PyTorch gives an op, and leads to a rule."""
-    assert set(ALIASES.values()) <= RULES.keys()
-    called = {trace.ops[-1].name for calls in OPS.values() for trace in map(run, calls)}
+    assert set(ALIASES.values()) <= RULES.keys() | MAPS.keys()
+    calls = [*PRODUCTS, *(call for calls in OPS.values() for call in calls)]
+    called = {op.name for trace in map(run, calls) for op in trace.ops}
+    assert MAPS.keys() <= called
     assert ALIASES.keys() <= called
     assert not ALIASES.keys() & RULES.keys()
 

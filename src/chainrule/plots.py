@@ -116,11 +116,11 @@ def regions(
     for point, target in zip(points, targets, strict=True):
         key = (round(point[0], 2), round(point[1], 2), target)
         same[key] = same.get(key, 0) + 1
-    for (*at, target), count in same.items():
+    for (a, b, target), count in same.items():
         face = LINES.text if target else "#ffffff"
-        axes.plot(*at, "s" if target else "o", color=LINES.text, markerfacecolor=face, markersize=10, clip_on=False)
+        axes.plot(a, b, "s" if target else "o", color=LINES.text, markerfacecolor=face, markersize=10, clip_on=False)
         if count > 1:
-            axes.annotate(f"{count} samples", at, (10, 6), textcoords="offset points")
+            axes.annotate(f"{count} samples", (a, b), (10, 6), textcoords="offset points")
     axes.plot([], [], "o", color=LINES.text, markerfacecolor="#ffffff", label="target 0")
     axes.plot([], [], "s", color=LINES.text, label="target 1")
     axes.plot([], [], "--", color=LINES.text, linewidth=1.5, label="output 0.5")

@@ -52,7 +52,13 @@ RULES: dict[str, Rule] = {
     "clone": Rule("copy", ("1",), "A copy hands the gradient on unchanged."),
 }
 
+MAPS = {"matmul": ("G @ b.T", "a.T @ G"), "linear": ("G @ b", "G.T @ a")}
+"""Products of matrices, whose local gradients would be huge tables: for each argument, what carries the upstream
+gradient `G` to it. A vector counts as a row or as a column, whichever fits.
+"""
+
 ALIASES = {
+    "mm": "matmul", "mv": "matmul",
     "true_divide": "div", "divide": "div", "multiply": "mul", "subtract": "sub", "negative": "neg", "absolute": "abs",
 }  # fmt: skip
 
@@ -65,6 +71,22 @@ def canonical(name: str) -> str:
     """
     bare = name.strip("_")
     return ALIASES.get(bare, bare)
+
+
+def carriers(trace: Trace, term: Term) -> tuple[tuple[int | None, bool], ...]:
+    """Give the two factors that carry an upstream gradient through a product of matrices to one of its arguments.
+
+    Each is a value, or `None` for the upstream gradient, and whether it is transposed. Empty if the op is no such
+    product, multiplies stacks of matrices, or takes the same value twice.
+    """
+    op = trace.ops[term.op]
+    products = MAPS.get(canonical(op.name), ())
+    letters = [letter for letter, value in op.operands.items() if value == term.value]
+    stacked = any(len(trace.values[value].shape) > 2 for value in (*op.inputs, *op.outputs))
+    if stacked or len(letters) != 1 or (position := ord(letters[0]) - ord("a")) >= len(products):
+        return ()
+    factors = products[position].split(" @ ")
+    return tuple((op.operands.get(factor[0]), factor.endswith(".T")) for factor in factors)
 
 
 def local_gradient(
@@ -147,7 +169,12 @@ def _rank(tree: ast.expr) -> int:
 def _word(name: str, words: Words, rank: int) -> str:
     """Fill in a name; what is not a plain name or number goes into parentheses where it would be misread."""
     word = words.get(name, name)
-    return f"({word})" if rank > 1 and not re.fullmatch(r"[\w.#\[\]]+", word) else word
+    return f"({word})" if rank > 1 and not _is_plain(word) else word
+
+
+def _is_plain(word: str) -> bool:
+    """Tell a plain name or number from an expression."""
+    return bool(re.fullmatch(r"[\w.#\[\]]+", word))
 
 
 def _plain(tree: ast.expr, words: Words, rank: int = 0) -> str:
@@ -192,7 +219,7 @@ def _latex(tree: ast.expr, words: Words, rank: int = 0) -> str:
         case ast.Constant(value=int() | float() as value):
             return latex_number(value)
         case ast.Name(id=name):
-            return _latex_word(words.get(name, name))
+            return _latex_word(words.get(name, name), rank)
         case ast.UnaryOp(operand=operand):
             return f"-{inside(operand, 2)}"
         case ast.BinOp(left=left, op=ast.Pow(), right=right):
@@ -208,8 +235,8 @@ def _latex(tree: ast.expr, words: Words, rank: int = 0) -> str:
     raise ValueError(f"{ast.unparse(tree)} cannot be written: a rule is made of names, numbers, + - * / ** and calls")
 
 
-def _latex_word(word: str) -> str:
+def _latex_word(word: str, rank: int = 0) -> str:
     try:
         return latex_number(float(word) if not word.lstrip("-").isdigit() else int(word))
     except ValueError:
-        return latex_name(word)
+        return rf"\left({latex_name(word)}\right)" if rank > 1 and not _is_plain(word) else latex_name(word)

@@ -252,3 +252,80 @@ def test_derivations_show_themselves() -> None:
     assert derived._repr_latex_() == f"$$ {derived.latex} $$"
     assert derived._repr_html_() == f'<p class="chainrule-derivation"><code>{derived}</code></p>'
     assert r"\frac{\partial\,\mathrm{loss}}{\partial\,\mathrm{error}} \cdot " in derived.latex
+
+
+def made(*shape: int) -> torch.Tensor:
+    """Give a leaf with a number of its own at each entry."""
+    return (torch.arange(1.0, 1 + torch.Size(shape).numel()).reshape(shape) / 2).requires_grad_()
+
+
+@pytest.mark.parametrize(
+    ("call", "first", "second"),
+    [
+        (lambda a, b: a @ b, made(2, 3), made(3, 2)),
+        (lambda a, b: a @ b, made(2), made(2, 3)),
+        (lambda a, b: a @ b, made(3, 2), made(2)),
+        (lambda a, b: a @ b, made(2), made(2, 1)),
+        (torch.mm, made(1, 3), made(3, 1)),
+        (torch.nn.functional.linear, made(2, 3), made(2, 3)),
+        (torch.nn.functional.linear, made(3), made(2, 3)),
+    ],
+)
+def test_a_product_of_matrices_is_carried_back_by_products(
+    call: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], first: torch.Tensor, second: torch.Tensor
+) -> None:
+    """Back through a product of matrices or a linear layer leads a product again, whose numbers give the result."""
+    a, b = first.detach().clone().requires_grad_(), second.detach().clone().requires_grad_()
+    with chainrule.record() as rec:
+        out = call(a, b)
+        loss = (out**2).sum()
+        loss.backward()
+    for leaf in (a, b):
+        derived = rec.derivation(leaf)
+        line = derived.lines[-1]
+        assert " @ " in line.steps[0]
+        assert " @ " in line.steps[1]
+        assert [found for line in derived.lines if (found := wrong(line))] == []
+        assert not refused([derived.latex])
+
+
+def test_a_large_product_of_matrices_shows_its_result() -> None:
+    """Where the factors have too many numbers to be shown, the words stay and the result stands for them."""
+    a, b = made(4, 5), made(5, 4)
+    with chainrule.record() as rec:
+        out = a @ b
+        loss = out.sum()
+        loss.backward()
+    line = rec.derivation(a).lines[-1]
+    assert line.steps[0] == "(dloss/dout) @ b.T"
+    assert line.steps[1] == line.steps[2]
+
+
+def test_a_value_times_itself_is_no_single_product() -> None:
+    """Where both factors are one matrix, two parts add up, and none is shown for the whole."""
+    a = made(2, 2)
+    with chainrule.record() as rec:
+        loss = (a @ a).sum()
+        loss.backward()
+    assert "a.T" not in rec.derivation(a).lines[-1].steps[0]
+
+
+def test_an_expression_without_a_name_stands_in_parentheses() -> None:
+    """In maths, too, what has no name is not torn apart by what stands beside it."""
+    w = torch.tensor(3.0, requires_grad=True)
+    with chainrule.record() as rec:
+        loss = (w - 1) ** 2
+        loss.backward()
+    latex = rec.derivation("w").latex
+    assert r"2\,\left(\texttt{w - 1}\right)" in latex
+    assert r"\partial\left(\texttt{w - 1}\right)" in latex
+
+
+def test_a_list_of_one_number_is_multiplied_as_a_number() -> None:
+    """Numbers in tensors of one element stand without brackets inside a product."""
+    w = torch.tensor([3.0], requires_grad=True)
+    with chainrule.record() as rec:
+        error = w - 1
+        loss = error**2
+        loss.backward()
+    assert str(rec.derivation("w")).splitlines()[-1] == "dloss/dw = 2 error * 1 = (4)(1) = [4]"

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 
 import chainrule
 from chainrule.colors import DARK, LIGHT
+from chainrule.views.graph import Graph
 from tests.graphs import Plan, plans, record
 
 
@@ -108,3 +109,19 @@ def test_the_forward_pass_alone_has_no_way_back() -> None:
     assert "class='b'" not in graph.wide
     assert "Gradients" not in graph.title
     assert graph.table.count("<th ") == 3
+
+
+def test_a_graph_that_is_too_wide_for_a_page_runs_downwards() -> None:
+    """A short chain runs to the right on a wide page; a long one, which would be shrunk until unreadable, does not."""
+
+    def chain(steps: int) -> Graph:
+        h = torch.tensor(1.0, requires_grad=True)
+        with chainrule.record() as rec:
+            for _ in range(steps):
+                h = h * 2
+            h.backward()
+        return rec.graph()
+
+    short, long = chain(3), chain(12)
+    assert short.wide != short.narrow
+    assert long.wide == long.narrow

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import html
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from chainrule.rules import loose, written
-from chainrule.text import derivative, latex_name, latex_numbers, numbers
+from chainrule.rules import carriers, loose, written
+from chainrule.text import SHOWN, derivative, latex_name, latex_number, latex_numbers, number, numbers
 from chainrule.trace import Snapshot, Term, Trace
 
 PATHS = 8
@@ -129,8 +129,9 @@ class _Deriver:
     def _line(self, value: int, gradient: _Written) -> Line:
         result = self.trace.gradient(value, self.backward)
         factors = self._factors(value)
-        steps = [gradient.words, gradient.figures, numbers(result)]
-        latex = [gradient.latex_words, gradient.latex_figures, latex_numbers(result)]
+        figures = numbers(result) if gradient.figures == _bare(result) else gradient.figures
+        steps = [gradient.words, figures, numbers(result)]
+        latex = [gradient.latex_words, gradient.latex_figures, _bare(result, latex=True)]
         if result is not None and result.size > 1 and not any(map(str.isalpha, gradient.words)):
             steps[0], latex[0] = steps[1], latex[1]  # a rule such as 1 for a sum says less than its numbers
         return Line(
@@ -172,16 +173,14 @@ class _Deriver:
 
     def _held(self, gradient: Snapshot | None) -> _Written:
         """Begin with a gradient that nothing recorded led to."""
-        return _Written(
-            numbers(gradient), numbers(gradient), latex_numbers(gradient), latex_numbers(gradient), factors=0
-        )
+        figures, latex = _bare(gradient), _bare(gradient, latex=True)
+        return _Written(figures, figures, latex, latex, factors=0)
 
     def _product(self, term: Term, done: dict[int, _Written]) -> _Written:
         """Multiply the gradient of an op's result by the op's local gradient."""
         before = self._before(term, done)
-        local = _Written(
-            self._words(term), numbers(term.local), self._words(term, latex=True), latex_numbers(term.local)
-        )
+        figures, latex = _bare(term.local), _bare(term.local, latex=True)
+        local = _Written(self._words(term), figures, self._words(term, latex=True), latex)
         if before.factors == 0 and before.figures == "1" and term.local is not None:
             return local
         if not self._single(term):
@@ -197,6 +196,8 @@ class _Deriver:
 
     def _tensor_product(self, term: Term, before: _Written, local: _Written) -> _Written:
         """Write one step between tensors: entry by entry, by a matrix, or as the op's own vector-Jacobian product."""
+        if factors := carriers(self.trace, term):
+            return self._carried(term, before, factors)
         if term.local is None or term.kind is None:
             name = self.trace.ops[term.op].name.strip("_")
             words = f"vjp_{name}({before.words})"
@@ -216,6 +217,9 @@ class _Deriver:
             if before.terms > 1
             else (before.figures, before.latex_figures)
         )
+        if term.kind == "jacobian":  # in front of a matrix, a list of one number stays a list
+            first = numbers(self.trace.gradient(term.output, self.backward))
+            local = replace(local, figures=numbers(term.local))
         return _Written(
             words=f"{open_}{_factor(before)}{sign}{_factor(local)}{close}",
             figures=f"{open_}{first}{sign}{local.figures}{close}",
@@ -224,6 +228,36 @@ class _Deriver:
             + latex_close,
             latex_figures=f"{latex_open}{latex_first}{latex_sign}{local.latex_figures}{latex_close}",
         )
+
+    def _carried(self, term: Term, before: _Written, factors: tuple[tuple[int | None, bool], ...]) -> _Written:
+        """Write one step through a product of matrices as the product that it is again, such as `G @ w.T`."""
+        words, latex_words = [], []
+        for value, turned in factors:
+            name = None if value is None else self.trace.values[value].name
+            plain, latex = (before.words, before.latex_words) if name is None else (name, latex_name(name))
+            words.append((plain if plain.isidentifier() else f"({plain})") + ".T" * turned)
+            composed = turned if name is None else not name.isidentifier()
+            latex_words.append((rf"\left({latex}\right)" if composed else latex) + r"^{\top}" * turned)
+        shown: list[Snapshot | None] = [*self._matrices(term, factors)] or [term.contribution]
+        return _Written(
+            words=" @ ".join(words),
+            figures=" @ ".join(map(numbers, shown)),
+            latex_words=r"\,".join(latex_words),
+            latex_figures=r"\,".join(map(latex_numbers, shown)),
+        )
+
+    def _matrices(self, term: Term, factors: tuple[tuple[int | None, bool], ...]) -> list[Snapshot]:
+        """Give the two factors with their numbers; nothing if there are too many of them to be shown."""
+        upstream = self.trace.gradient(term.output, self.backward)
+        held = [upstream if value is None else self.trace.values[value].tensor for value, _ in factors]
+        data = [one.data for one in held if one is not None and one.data is not None and one.size <= SHOWN]
+        if len(data) < 2:
+            return []
+        if data[0].ndim == data[1].ndim == 1:  # a column and a row make a matrix
+            shaped = [data[0][:, None], data[1][None, :]]
+        else:
+            shaped = [one.T if turned else one for one, (_, turned) in zip(data, factors, strict=True)]
+        return [Snapshot(one.shape, "float64", one) for one in shaped]
 
     def _before(self, term: Term, done: dict[int, _Written]) -> _Written:
         """Give the gradients of an op's results; all of them, where it has several."""
@@ -238,7 +272,7 @@ class _Deriver:
     def _reference(self, value: int) -> _Written:
         """Use a gradient that has a line of its own."""
         held = self.trace.gradient(value, self.backward)
-        return _Written(self._d(value), numbers(held), self._d(value, latex=True), latex_numbers(held))
+        return _Written(self._d(value), _bare(held), self._d(value, latex=True), _bare(held, latex=True))
 
     def _words(self, term: Term, latex: bool = False) -> str:
         """Write a local gradient in words, or by its name alone where no rule is known."""
@@ -271,10 +305,19 @@ class _Deriver:
         return len(term.outputs) == 1 and max(sizes) == 1 and term.local is not None and term.local.data is not None
 
 
+def _bare(tensor: Snapshot | None, latex: bool = False) -> str:
+    """Write a tensor's numbers; a single one stands without the brackets of its shape."""
+    if tensor is not None and tensor.data is not None and tensor.size == 1:
+        return (latex_number if latex else number)(tensor.data.item())
+    return (latex_numbers if latex else numbers)(tensor)
+
+
 def _partial(name: str) -> str:
     r"""Write `\partial w`; a name of several letters stands a little apart from the sign."""
     written_name = latex_name(name)
-    return (r"\partial\," if written_name.startswith((r"\mathrm", r"\texttt")) else r"\partial ") + written_name
+    if written_name.startswith(r"\texttt"):
+        return rf"\partial\left({written_name}\right)"
+    return (r"\partial\," if written_name.startswith(r"\mathrm") else r"\partial ") + written_name
 
 
 def _texts(part: _Written) -> tuple[str, str, str, str]:

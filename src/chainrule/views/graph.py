@@ -13,6 +13,9 @@ from chainrule.trace import Trace
 NARROW = 700
 """Below this width of the page, in pixels, the graph runs downwards."""
 
+WIDEST = 1000
+"""A graph that is wider than this, in pixels, runs downwards on any page: shrunk to fit, it could not be read."""
+
 
 @dataclass(frozen=True)
 class Graph:
@@ -40,6 +43,8 @@ class Graph:
 def graph(trace: Trace, backward: int | None, table: str) -> Graph:
     """Draw the graph of one backward pass, or of the whole forward pass with `backward=None`."""
     wide, narrow = layout(trace, backward, "right"), layout(trace, backward, "down")
+    if wide.width > WIDEST:
+        wide = narrow
     return Graph(_svg(wide), _svg(narrow), _title(trace, wide, backward), table)
 
 
