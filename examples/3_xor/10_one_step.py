@@ -119,7 +119,9 @@ print(w1.grad)
 rec.derivation("w1")
 
 # %%
-# The sign :math:`\odot` multiplies entry by entry. And the graph, with all of it:
+# The sign :math:`\odot` multiplies entry by entry. The sign :math:`\top` turns a row into a column and a column into a
+# row: in the last line, a column of inputs times a row of gradients fills a table, with a row for each input and a
+# column for each unit, as in ``w1``. And the graph, with all of it:
 
 rec
 
