@@ -2,10 +2,10 @@
 Walk down a parabola
 ====================
 
-**What you get:** gradient descent, which is three lines in a loop; what its rate does when it is too small or too
-large; and who does what: one part finds the slope, another takes the step.
+**What you get:** gradient descent, a handful of lines in a loop; what its rate does when it is too small or too large;
+who does what, since one part finds the slope and another takes the step; and momentum, which is one line more.
 
-**What you need:** :ref:`sphx_glr_lessons_1_one_weight_40_backward_pass.py`. Reading time: 10 minutes.
+**What you need:** :ref:`sphx_glr_lessons_1_one_weight_50_forks.py`. Reading time: 10 minutes.
 """
 
 # %%
@@ -62,8 +62,9 @@ print(f"weight {w.item()}, loss {w.item() ** 2}")
 # And again
 # ---------
 #
-# At the new weight the slope is a new one, so each step begins with a backward pass. In this list, each line holds what
-# belongs together: a weight, the loss *at that weight*, and the gradient *at that weight*.
+# At the new weight the slope is a new one, so each step begins with a backward pass. (``w.grad = None`` empties the
+# last gradient, as in the lesson on forks: the next would be added to it.) In this list, each line holds what belongs
+# together: a weight, the loss *at that weight*, and the gradient *at that weight*.
 #
 # **Predict.** From ten to eight, the weight lost a fifth. How much will it lose in the second step: two again, or a
 # fifth again? Roughly where is it after fifteen?
@@ -89,7 +90,7 @@ for step in range(16):
 #
 # It comes closer with each step, and it never arrives. That is how descent ends: not at the bottom, but close enough.
 
-from chainrule.plots import descent
+from chainrule.plots import curves, descent
 
 weights = [i / 10 for i in range(-110, 111)]
 descent(weights, [v**2 for v in weights], path)
@@ -118,6 +119,9 @@ for trial in (0.01, 0.1, 0.9, 1.1):
     first = "  ".join(f"{w:7.3f}" for w in walked[:4])
     print(f"rate {trial:<4}  {first}  ...  {walked[-1]:9.4f}")
 
+losses = {f"rate {r}": [w**2 for w in descend(r)] for r in (0.01, 0.1, 1.1)}
+curves(losses, log=True)
+
 # %%
 # One crawls, one arrives from both sides in turn, and one runs away.
 #
@@ -127,18 +131,15 @@ for trial in (0.01, 0.1, 0.9, 1.1):
 #   does arrive, as fast as with a tenth: ``descend(0.9)[-1] ≈ -0.3518``.
 # - With one and a tenth each jump lands further out than the last, since the factor is ``1 - 2 * 1.1 ≈ -1.2``. After
 #   fifteen steps the weight is ``descend(1.1)[-1] ≈ -154.07``. The loss *rises*, although each gradient was right.
-
-from chainrule.plots import curves
-
-losses = {f"rate {r}": [w**2 for w in descend(r)] for r in (0.01, 0.1, 1.1)}
-curves(losses, log=True)
-
-# %%
-# So here a rate must stay below one. That limit belongs to this loss: where the curve bends more, it is lower. Two
-# lessons from here we will find it for a model with data.
 #
-# Momentum, in two lines
-# ----------------------
+# The picture has three of them. It is drawn on a *logarithmic* scale: each line on its left stands for ten times the
+# one below, so what shrinks by the same share in each step is straight.
+#
+# So there is a limit to the rate, and it belongs to this loss: where the curve bends more, it is lower. Two lessons
+# from here we will find it for a model with data.
+#
+# Momentum, in one line more
+# --------------------------
 #
 # With a small rate there is a way to get on faster. Think of a ball that rolls down the curve: it keeps some of the
 # speed that it has. In code, the step is taken along a *velocity*, which remembers a share of what it was and adds the
@@ -157,23 +158,21 @@ def descend_with_momentum(rate, momentum, steps=15, w=10.0):
 
 # %%
 # **Predict.** We take the rate that crawled, a hundredth, and keep nine tenths of the velocity. After fifteen steps the
-# plain descent was at a bit more than seven. Where is this one? And where is it after sixty?
+# plain descent was at a bit more than seven. Is this one ahead of it? And does a ball stop at the bottom?
 
 rolled = descend_with_momentum(0.01, momentum=0.9, steps=60)
 plain = descend(0.01, steps=60)
 for step in (15, 30, 45, 60):
     print(f"after {step}: plain {plain[step]:.3f}, momentum {rolled[step]:6.3f}")
 
-# %%
-# It has reached the bottom, and rolled a little past it: ``rolled[15] ≈ -0.746``. From there it swings back and forth,
-# less and less, and after sixty steps it is at ``rolled[60] ≈ 0.014``. The plain descent is still at
-# ``plain[60] ≈ 2.976``.
-
 curves({"plain": plain, "momentum 0.9": rolled}, ylabel="w")
 
 # %%
-# Keep *less* of the velocity, and it swings less. Keep *all* of it, and it swings for ever. The next lesson has a
-# program that does just that, and its author did not mean to.
+# After fifteen steps it has reached the bottom, and rolled a little past it: ``rolled[15] ≈ -0.746``. From there it
+# swings back and forth, less and less, and after sixty steps it is at ``rolled[60] ≈ 0.014``. The plain descent is
+# still at ``plain[60] ≈ 2.976``.
+#
+# The next lesson has a program whose author used momentum without meaning to.
 #
 # Take away
 # ---------

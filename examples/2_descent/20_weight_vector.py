@@ -2,8 +2,8 @@
 Move three weights at once
 ==========================
 
-**What you get:** a model with three weights and one gradient for all of them, and a training loop that goes wrong
-because one line is missing. You will see why it looks *better* at first.
+**What you get:** a model with three weights and one gradient for all of them. And a training loop with one line
+missing: what it does, and what it is called.
 
 **What you need:** :ref:`sphx_glr_lessons_2_descent_10_parabola.py`. Reading time: 9 minutes.
 """
@@ -21,6 +21,7 @@ because one line is missing. You will see why it looks *better* at first.
 import torch
 
 import chainrule
+from chainrule.plots import curves
 
 x = torch.tensor([2.0, 3.0, 1.0])
 y = torch.tensor(3.0)
@@ -42,21 +43,16 @@ print(f"prediction {y_hat.item()}, loss {loss.item()}")
 # which is the other factor. Each weight has its own. Which of the three weights gets the largest gradient?
 
 print(w.grad)
+rec
 
 # %%
 # ``w.grad == (16.0, 24.0, 8.0)``. The upstream gradient at the dot product is the same for all three,
 # ``rec.grad("y_hat") == 8.0``. Each weight multiplies it by its own input: ``8 * x == (16.0, 24.0, 8.0)``. The second
 # weight has the largest input, so it has the most to say.
 
-rec.derivation("w")
-
-# %%
 # A **gradient** of several weights is that: one slope for each, in the shape of the weights. One walk back found all
 # three.
-
-rec
-
-# %%
+#
 # Steps, done right
 # -----------------
 #
@@ -111,20 +107,19 @@ print("not emptied", [round(loss, 3) for loss in wrong])
 #
 # - The first two losses are the same: at the first step there was nothing to add to.
 # - The third is *better* than it should be. Somebody who looks at three steps will be pleased.
-# - Then the loss rises, and it goes on rising.
+# - Then the loss rises, and not for the last time.
 #
-# What was in ``w.grad`` at the second step? Its first entry should have been ``2 * 2 * (5.88 - 3) ≈ 11.52``, with the
-# prediction of that moment. The sixteen of the first step was still there, so it held ``16 + 11.52 ≈ 27.52``: the
-# weight went more than twice as far as the slope asked for.
+# What was in ``w.grad`` at the second step? The prediction had come down to 5.88 (``y_hat - 0.01 * 8 * 14 ≈ 5.88``), so
+# the error was 2.88 (``5.88 - 3 ≈ 2.88``), and the first entry should have been ``2 * 2.88 * 2 ≈ 11.52``. The sixteen
+# of the first step was still there, so it held ``16 + 11.52 ≈ 27.52``: the weight went more than twice as far as the
+# slope asked for.
 #
-# It has a name
+# A second loop
 # -------------
 #
-# To take each step along the sum of *all* gradients so far: you have met that. It is a velocity that forgets nothing,
-# momentum with a share of one.
-#
-# **Predict.** Here is the loop from the last lesson with momentum, which empties ``w.grad`` as it should. We set the
-# share to one. What will be the difference to the loop that forgot to empty?
+# **Predict.** Here is the loop with momentum from the last lesson. It empties ``w.grad`` as it should, and we set the
+# share of the velocity that it keeps to one. Compare what stands in ``velocity`` with what stands in ``w.grad`` in the
+# loop that forgot to empty it. How will the losses differ?
 
 
 def descend_with_momentum(momentum, steps=5, rate=0.01):
@@ -146,12 +141,6 @@ def descend_with_momentum(momentum, steps=5, rate=0.01):
 forgets_nothing = descend_with_momentum(1.0)
 print([round(loss, 3) for loss in forgets_nothing])
 
-# %%
-# None: ``forgets_nothing == wrong``. The missing line is momentum one, a ball on a track without friction. It swings
-# through the bottom and up the other side, and so on for ever.
-
-from chainrule.plots import curves
-
 curves(
     {
         "emptied": descend(empty=True, steps=30),
@@ -161,6 +150,11 @@ curves(
 )
 
 # %%
+# They do not differ: ``forgets_nothing == wrong``. In both loops a step goes along the sum of *all* gradients so far.
+# So the missing line has a name: it is momentum with a share of one, a velocity that forgets nothing, a ball on a track
+# without friction. It swings through the bottom and up the other side, again and again. With a share of one half it
+# would have settled.
+#
 # Nothing warns you. PyTorch does what it was told, and each gradient that it computed was right. The sign to look for
 # is a loss that falls quickly, rises again, and never settles.
 #

@@ -5,7 +5,7 @@ Fit a line by hand
 **What you get:** a model that learns from four samples, with every line of it written out: prediction, loss, gradient,
 step. And you will find a mistake that stands in many tutorials, by a check that takes three lines.
 
-**What you need:** :ref:`sphx_glr_lessons_2_descent_10_parabola.py`, and a little NumPy. Reading time: 12 minutes.
+**What you need:** :ref:`sphx_glr_lessons_2_descent_20_weight_vector.py`. Reading time: 13 minutes.
 """
 
 # %%
@@ -13,9 +13,15 @@ step. And you will find a mistake that stands in many tutorials, by a check that
 # ------------
 #
 # The targets are twice the inputs. The model does not know that. It multiplies by a weight which starts at zero, and it
-# should find the two. (``float32`` is the precision that PyTorch uses too, so that the next lesson can compare.)
+# should find the two.
+#
+# The numbers stand in NumPy's arrays. An array works on all entries at once: ``w * x`` multiplies each of the four,
+# ``- y`` subtracts entry from entry, and ``.mean()`` adds up and divides by four. (``float32`` is the precision that
+# PyTorch uses too, so that the next lesson can compare.)
 
 import numpy as np
+
+from chainrule.plots import curves
 
 x = np.array([1, 2, 3, 4], dtype=np.float32)
 y = np.array([2, 4, 6, 8], dtype=np.float32)
@@ -59,7 +65,7 @@ print(loss_at(0.0))
 # The sign :math:`\sum` means: add up what follows, once for each sample :math:`i`. :math:`N` is the number of samples,
 # here ``len(x) == 4``.
 #
-# Here are two programs for it. Both have been published; the second more often.
+# Here are two programs for it. Both have been published.
 
 
 def gradient_one(w):
@@ -111,29 +117,28 @@ for step in (0, 1, 2, 3, 5, 10, 20):
 
 # %%
 # Sooner! After twenty steps it is at ``total[20] ≈ 2.0000``, where the right gradient has come to ``mean[20] ≈
-# 1.9225``. That is why nobody notices.
+# 1.9225``. That is why it is easily missed.
 #
 # Look at how far each is from two. With the mean, a step leaves 85 % of the distance, ``(2 - mean[1]) / 2 ≈ 0.85``.
 # With the sum it leaves 40 %, ``(2 - total[1]) / 2 ≈ 0.40``.
 #
-# The sum is not a better gradient. It is the same gradient with a rate four times as high, and you can have that by its
-# name.
-#
-# **Predict.** Give the right gradient a rate of four hundredths. What happens to the table?
+# **Predict.** Now give the *mean* a rate of four hundredths in place of one. What will its table look like?
 
 renamed = descend(gradient_one, rate=0.04)
 for step in (0, 1, 2, 3, 5, 10, 20):
     print(f"{step:4} {renamed[step]:9.4f} {loss_at(renamed[step]):9.5f}")
 
 # %%
-# It is the table of the sum, number by number: ``np.abs(np.subtract(renamed, total)).max() < 1e-6``.
+# It is the table of the sum, number by number: ``np.abs(np.subtract(renamed, total)).max() < 1e-6``. So the sum is not
+# a better gradient. It is the same gradient with a rate four times as high, and you can have that by its name.
 #
 # Why it matters then
 # -------------------
 #
 # The slope is the same up to a factor, so does it matter which one you take? It does as soon as the number of samples
-# changes. The rates that work are limited, as on the parabola: the error in the weight must not grow. Every step
-# multiplies it by one minus the rate times a number, which is twice the mean of the squared inputs, or twice their sum:
+# changes. The rates that work are limited, as on the parabola: the distance to two must not grow. The targets are twice
+# the inputs, so the gradient is the mean of ``2 * x * (w * x - 2 * x)``. That is the distance ``w - 2``, times the mean
+# of ``2 * x**2``. So every step multiplies the distance by one minus the rate times that mean, or that sum:
 
 print(f"mean: {2 * (x**2).mean()}, sum: {2 * (x**2).sum()}")
 
@@ -149,22 +154,19 @@ mean = descend(gradient_one, rate=0.05)
 total = descend(gradient_two, rate=0.05)
 print(f"mean: {mean[20]:.6f}   sum: {total[20]:.0f}")
 
-# %%
-# The mean arrives, ``mean[20] ≈ 2.000000``. The sum flies off, to ``total[20] < -2_000_000``. With ten times as many
-# samples, the limit of the mean would stay about where it is, and that of the sum would be ten times lower. A program
-# that worked on four samples would fail on forty, and nobody would think of the gradient.
-
-from chainrule.plots import curves
-
 curves(
     {
-        "mean": [loss_at(w) for w in descend(gradient_one, rate=0.05, steps=8)],
-        "sum": [loss_at(w) for w in descend(gradient_two, rate=0.05, steps=8)],
+        "mean": [loss_at(w) for w in mean[:9]],
+        "sum": [loss_at(w) for w in total[:9]],
     },
     log=True,
 )
 
 # %%
+# The mean arrives, ``mean[20] ≈ 2.000000``. The sum flies off, to ``total[20] < -2_000_000``. With ten times as many
+# samples, the limit of the mean would stay about where it is, and that of the sum would be ten times lower. A program
+# that worked on four samples would fail on forty, and nobody would think of the gradient.
+#
 # Before and after
 # ----------------
 #
@@ -181,7 +183,7 @@ print(f"prediction for 5: before {predict(5, 0.0):.3f}, after {predict(5, w):.3f
 # Take away
 # ---------
 #
-# - The mean of the losses has the mean of the gradients. A sum is larger by the number of samples.
+# - The mean of the losses has the mean of the gradients. The sum is as many times larger as there are samples.
 # - With a sum, the rates that work depend on how many samples there are.
 # - A gradient that is wrong by a factor still goes downhill, so training does not reveal it. A nudge does.
 #

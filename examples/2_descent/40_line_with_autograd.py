@@ -2,8 +2,8 @@
 Fit the same line with autograd
 ===============================
 
-**What you get:** the line once more, with PyTorch in charge of the gradient. You will see that it finds the same
-numbers, what each line of the loop is there for, and why it stops just before two.
+**What you get:** the line once more, with PyTorch in charge of the gradient: what each line of the loop is there for,
+which loss belongs to which weight, and what becomes of the descent after a thousand steps.
 
 **What you need:** :ref:`sphx_glr_lessons_2_descent_30_line_by_hand.py`. Reading time: 12 minutes.
 """
@@ -29,25 +29,20 @@ with chainrule.record() as rec:
     loss = (error**2).mean()
     loss.backward()
 
+rec.graph(backward=None)
+
 # %%
-# **Predict.** By hand there were two candidates, minus thirty and minus one hundred and twenty. Which does PyTorch
-# find?
+# **Predict.** Walk back with four numbers at a time. What does the mean hand to each of the four squares? What becomes
+# of it at the square, and at the product? One ``w`` was used for all four samples: so what is its gradient?
 
 print(w.grad)
-
-# %%
-# ``w.grad == -30.0``, the mean. Here is the way back:
-
 rec.derivation("w")
 
 # %%
-# The mean hands each of the four squares a quarter. Each is then multiplied by twice its error and by its input, and
-# because one ``w`` was used for all four samples, the four parts add up. Nobody had to think of that sum. It follows
-# from the graph:
-
-rec
-
-# %%
+# The mean hands each square a quarter. (The sign :math:`\odot` multiplies entry by entry: first with first, second with
+# second.) Each part is multiplied by twice its error and by its input, and because one ``w`` was used for all four, the
+# four parts add up: ``w.grad == -30.0``. Nobody had to think of that sum. It follows from the graph.
+#
 # The loop
 # --------
 #
@@ -89,10 +84,11 @@ print(f"prediction for 5: {5 * weights[20]:.3f}")
 # The first gradient is ``gradients[0] == -30.0``, so the second weight is ``weights[1] ≈ 0.3000``. After twenty steps
 # the prediction for five is ``5 * weights[20] ≈ 9.612``, the same as by hand.
 #
-# - ``with torch.no_grad():`` The step is no part of the model. Without this line PyTorch refuses it, since it would
-#   change a leaf that a graph is being built on.
-# - ``w -= ...`` changes the weight *in place*. Write ``w = w - rate * w.grad`` instead, and ``w`` is a new tensor, made
-#   by an operation: no leaf any more, and the next ``w.grad`` is ``None``.
+# - ``with torch.no_grad():`` The step is no part of the model. Without this line PyTorch refuses it: a leaf that
+#   requires a gradient must not be changed in place while PyTorch takes notes.
+# - ``w -= ...`` changes the weight *in place*. Write ``w = w - rate * w.grad`` instead, and ``w`` is a new tensor that
+#   no longer asks for a gradient: the next ``backward()`` fails. (Outside ``no_grad`` it would be the result of an
+#   operation, no leaf, and the next ``w.grad`` would be ``None``.)
 # - ``w.grad = None`` empties the gradient, as you saw in the last lesson but one.
 #
 # Which loss belongs to which weight?
@@ -117,8 +113,8 @@ print(f"w = {w:.3f}, loss = {loss:.3f}, gradient = {w.grad:.3f}")
 # ``loss_at(w) ≈ 21.675``. Nothing is wrong with the training, only with the report: one who reads it off takes a loss
 # and a weight for a pair that never was.
 #
-# Where it stops
-# --------------
+# A thousand steps
+# ----------------
 #
 # **Predict.** We let it run for a thousand steps. Each leaves 85 % of the distance to two (``1 - 0.01 * 15 ≈ 0.85``).
 # Does it get to two exactly?
@@ -127,28 +123,27 @@ weights, gradients = fit(steps=1000)
 print(f"after 1000 steps: {weights[1000]:.8f}")
 print(f"loss there:       {loss_at(weights[1000]):.1e}")
 
-# %%
-# No: it stands at ``weights[1000] ≈ 1.99999964``, and it has stood there for long.
-
 still = weights.index(weights[1000])
 print(f"nothing has moved since step {still}")
 
 # %%
-# From step ``still == 94`` on, nothing moves. The gradient there is not zero, ``gradients[999] ≈ -0.0000052``, and a
-# hundredth of it is a step of about ``0.01 * gradients[999] ≈ -0.000000052``. But ``float32`` has gaps. Just below two,
-# the next larger number is
+# No. It stands at ``weights[1000] ≈ 1.99999964``, and from step ``still == 94`` on, nothing has moved. The gradient
+# there is not zero, ``gradients[999] ≈ -0.0000052``, and a hundredth of it is a step of ``0.01 * gradients[999] ≈
+# -0.000000052``.
+#
+# But ``float32`` has gaps. How far is it from here to the next larger number?
 
 nearby = torch.tensor(weights[1000])
 gap = torch.nextafter(nearby, torch.tensor(2.0)) - nearby
 print(f"{gap.item():.3e} away; the step is {abs(0.01 * gradients[999]):.3e}")
 
 # %%
-# further on: ``gap ≈ 0.000000119``. The step is less than half of that, so the sum is rounded back to where it was. It
+# ``gap ≈ 0.000000119``. The step is less than half of that, so the sum is rounded back to where it was. It
 # is not a wrong gradient that stops the descent here. It is the end of the precision. In ``float64`` the gaps are much
 # smaller, and it would go on for a while.
 #
-# "Numerical gradients are more exact"
-# ------------------------------------
+# Which is more exact?
+# --------------------
 #
 # After twenty steps autograd was at 9.612 (``5 * weights[20] ≈ 9.612``), where the program with the dot product had
 # already reached ten. One tutorial concludes that "backpropagation is not as exact as numerical gradient computation".
@@ -175,8 +170,8 @@ def by_nudging(dtype, nudge=1e-6):
 
 
 # %%
-# **Predict.** Three numbers: autograd in ``float32``, and a nudge of a millionth in ``float32`` and in ``float64``. How
-# far is each from minus fifteen?
+# **Predict.** Three numbers: autograd in ``float32``, and a nudge of a millionth in ``float32`` and in ``float64``.
+# Which is furthest from minus fifteen, and which is closest?
 
 found = {
     "autograd, float32": by_autograd,
@@ -187,13 +182,14 @@ for how, gradient in found.items():
     print(f"{how:18} {gradient:.10f}, off by {abs(gradient - true):.1e}")
 
 # %%
-# Autograd is not off at all, ``by_autograd == -15.0``: it multiplied and added a few numbers, and each fitted. The
+# Autograd is not off at all, ``by_autograd == -15.0``: it multiplied and added a few numbers, and each
+# fits into a ``float32`` exactly. The
 # nudge in ``float64`` is off by less than a billionth, ``abs(by_nudging(torch.float64) + 15) < 1e-9``. In ``float32``
 # it is off by nearly half, ``abs(by_nudging(torch.float32) + 15) > 0.4``, because it subtracts two numbers that are
 # almost equal, and little of them is left.
 #
-# So it is the other way round. We use nudges to *check* autograd, because they cannot share its mistakes. We do not use
-# them because they are more exact.
+# So it is the other way round. We use nudges to *check* autograd, because they cannot share its mistakes. Being exact
+# is not what they are for.
 #
 # Take away
 # ---------
@@ -207,8 +203,9 @@ for how, gradient in found.items():
 # -----------
 #
 # - Leave out ``with torch.no_grad():``. Read the message. Then write ``w = w - rate * w.grad`` and read the next one.
-# - Let ``fit`` work in ``float64``. Where does it stop, and after how many steps?
-# - Find the nudge with which ``by_nudging(torch.float32)`` comes closest. Is it larger or smaller than a millionth?
+# - Let ``fit`` work in ``float64``: ``x``, ``y`` *and* ``w``. Where does it stop, and after how many steps?
+# - Find the nudge with which ``by_nudging(torch.float32)`` comes closest. Why may it be as large as one here? (What
+#   kind of curve is this loss?)
 #
 # **Next:** let PyTorch write the loss and the step as well,
 # :ref:`sphx_glr_lessons_2_descent_50_loss_and_optimizer.py`.

@@ -2,8 +2,8 @@
 Hand over the loss and the step
 ===============================
 
-**What you get:** PyTorch's own loss and its own descent in the loop of the last lesson, with numbers that stay the
-same. So you know what the two do, down to the line that they replace.
+**What you get:** PyTorch's own loss and its own descent in the loop of the last lesson. You will know what the two do,
+down to the line that they replace, and which order of the calls goes wrong in silence.
 
 **What you need:** :ref:`sphx_glr_lessons_2_descent_40_line_with_autograd.py`. Reading time: 8 minutes.
 """
@@ -41,8 +41,8 @@ def fit_by_hand(steps, rate=0.01):
 #
 # ``nn.MSELoss`` is the mean squared error, as an object that can be called with predictions and targets.
 #
-# **Predict.** The name has an M in it. At a weight of zero, which gradient will it lead to: minus thirty, or minus one
-# hundred and twenty?
+# **Predict.** Written out, the loss was a difference, a square and a mean, three operations. How many boxes will stand
+# between ``y_hat`` and ``loss`` in the graph now? And what will the local gradient on the last arrow be?
 
 from torch import nn
 
@@ -57,16 +57,12 @@ with chainrule.record() as rec:
     loss.backward()
 
 print(loss.item(), w.grad.item())
-
-# %%
-# The mean: ``loss == 30.0`` and ``w.grad == -30.0``. In the graph the difference, the square and the mean have become
-# one operation:
-
 rec
 
 # %%
-# Its local gradient stands on the arrow, one number for each prediction, and you can work it out: twice the error,
-# divided by four.
+# None: the difference, the square and the mean have become one operation. Its local gradient has one number for each
+# prediction, twice the error, divided by four. The loss and the gradient are those of before, ``loss == 30.0`` and
+# ``w.grad == -30.0``.
 #
 # **Predict.** There is a switch, ``nn.MSELoss(reduction="sum")``. What does it do to the loss and the gradient?
 
@@ -77,7 +73,7 @@ print(total.item(), w.grad.item())
 
 # %%
 # It adds up and does not divide: ``total == 120.0``, and ``w.grad == -120.0``. There is the number from the lesson by
-# hand again. With its right name there is nothing wrong with it; only the rate has to know.
+# hand again. With its right name there is nothing wrong with it; only the rate has to be chosen for it.
 #
 # The step
 # --------
@@ -91,7 +87,7 @@ optimizer = torch.optim.SGD([w], lr=0.01)
 loss_of(w * x, y).backward()
 
 # %%
-# **Predict.** Two calls follow. ``step()`` and ``zero_grad()``. Which of them changes ``w``? Which changes ``w.grad``,
+# **Predict.** Two calls follow, ``step()`` and ``zero_grad()``. Which of them changes ``w``? Which changes ``w.grad``,
 # and to what?
 
 optimizer.step()
@@ -187,7 +183,7 @@ print("the switch:", [round(weight, 4) for weight in switched])
 #
 # - ``nn.MSELoss`` is the mean of the squared errors; ``reduction="sum"`` is their sum.
 # - ``optimizer.step()`` is ``w -= rate * w.grad`` for everything that it was given. It computes no gradient.
-# - ``optimizer.zero_grad()`` empties the gradients. It belongs anywhere, but not between ``backward`` and ``step``.
+# - ``optimizer.zero_grad()`` empties the gradients. It may stand anywhere except between ``backward`` and ``step``.
 #
 # On your own
 # -----------

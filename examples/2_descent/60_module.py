@@ -2,10 +2,11 @@
 Put it into a module
 ====================
 
-**What you get:** the same model as PyTorch users write it, and four programs side by side that find the same weights:
-by hand, with autograd, with an optimizer, as a module. What each one hides, you have written yourself.
+**What you get:** the same model as PyTorch users write it, and four programs side by side: by hand, with autograd,
+with an optimizer, as a module. What each one hides, you have written yourself.
 
-**What you need:** :ref:`sphx_glr_lessons_2_descent_50_loss_and_optimizer.py`. Reading time: 9 minutes.
+**What you need:** :ref:`sphx_glr_lessons_2_descent_50_loss_and_optimizer.py`, and Python's classes. Reading time: 10
+minutes.
 """
 
 # %%
@@ -66,7 +67,7 @@ print(list(model.named_parameters()))
 # - Its weight starts at random. We set it to zero, to compare.
 # - It wants a *table*, with a row for each sample and a column for each input. So the four numbers become four rows.
 #
-# **Predict.** Which shape has the weight, and which shape have the predictions?
+# **Predict.** What shape does the weight have, and what shape do the predictions have?
 
 linear = nn.Linear(1, 1, bias=False)
 nn.init.zeros_(linear.weight)
@@ -79,7 +80,8 @@ print(tuple(linear.weight.shape), tuple(linear(rows).shape))
 # ``linear(rows).shape == (4, 1)``.
 #
 # The targets must have that shape, too. Four numbers beside four rows are no mistake to PyTorch: it would pair *each*
-# number with *each* row, and compute sixteen errors. The next part has a program that falls into this.
+# number with *each* row, and compute sixteen errors. A subtraction does so in silence; ``nn.MSELoss`` at least prints a
+# warning. The next part has a program that could fall into this.
 #
 # In the graph the weight has the name by which the module knows it:
 
@@ -98,7 +100,7 @@ rec
 #
 # Here are the four programs of this part, each in as few lines as it takes. All start at zero, with a rate of a
 # hundredth. (One thing has to be cleared away: the pass that we recorded has left its gradient in the module. Forgotten
-# there, it would be added to that of the first step.)
+# there, it would be added to that of the first step. And ``yield`` hands out one weight after each step, then goes on.)
 
 import numpy as np
 
@@ -164,8 +166,9 @@ print("never further apart than a millionth:", apart < 1e-6)
 
 # %%
 # The first step goes to ``ladder[0] ≈ (0.750, 0.750, 0.750, 0.750)``, since a hundredth of seventy-five is three
-# quarters. They end at ``ladder[99] ≈ (5.0000, 5.0000, 5.0000, 5.0000)``, and at every step the four agree to a
-# millionth, ``apart < 1e-6``. Four ways to write one and the same thing.
+# quarters. (Where a row shows another last digit, the weights lie on either side of an edge of rounding: they are far
+# closer than they look.) They end at ``ladder[99] ≈ (5.0000, 5.0000, 5.0000, 5.0000)``, and at every step the four
+# agree to a millionth, ``apart < 1e-6``. Four ways to write one and the same thing.
 #
 # And the last digit?
 # -------------------

@@ -26,7 +26,8 @@ targets = torch.tensor([0.0, 1.0, 1.0, 0.0])
 #
 # It cannot, and there is no need to try. Add up its predictions for the first and the last sample: both inputs occur
 # once there, and the bias twice. Add up those for the two in the middle: the same. So the two sums are equal, whatever
-# the weights are. The targets want zero for one, and two for the other.
+# the weights are. The targets want zero for one, and two for the other. Nor can all four be on the right side of one
+# half: one sum would be below one, and the other above.
 #
 # Two layers
 # ----------
@@ -35,7 +36,7 @@ targets = torch.tensor([0.0, 1.0, 1.0, 0.0])
 # a **ReLU**: a gate that lets a positive number through and turns a negative one into zero. Then a second layer makes
 # one number of the two, and a **sigmoid** presses that into the range from zero to one.
 #
-# The weights to begin with have been chosen by hand; why the choice matters is a story for a later lesson.
+# The weights to begin with have been chosen by hand. What happens with a bad choice is an exercise of the next lesson.
 
 # a row for each input, a column for each unit
 w1 = torch.tensor([[0.1, 0.3], [0.2, 0.1]], requires_grad=True)
@@ -49,8 +50,8 @@ b2 = torch.tensor([0.0], requires_grad=True)
 #
 # We begin with the last sample, where both inputs are one and the target is zero.
 #
-# **Predict.** Work out ``x @ w1 + b1`` on paper: for each unit, add its column of ``w1`` and its bias. Which of the two
-# gates is open?
+# **Predict.** ``x @ w1`` takes the dot product of ``x`` with each column of ``w1``. Both inputs are one, so for each
+# unit add up its column and its bias. Which gates are open: none, one, or both?
 
 x, y = samples[3], targets[3]
 
@@ -70,8 +71,8 @@ print("hidden", hidden.detach())
 # ``z ≈ (0.5, 0.2)``. Both are positive, so both gates are open, and the ReLU changes nothing:
 # ``hidden ≈ (0.5, 0.2)``.
 #
-# The second layer gives ``score ≈ -0.03``. The sigmoid of zero is one half, and of a bit less a bit less:
-# ``y_hat ≈ 0.4925``. So the network is undecided, and the loss is ``loss ≈ 0.2426``.
+# The second layer gives ``score ≈ -0.03``. The sigmoid of ``s`` is ``1 / (1 + exp(-s))``, which is one half at zero,
+# and a bit less at a bit less: ``y_hat ≈ 0.4925``. So the network is undecided, and the loss is ``loss ≈ 0.2426``.
 
 rec.graph(backward=None)
 
@@ -102,8 +103,8 @@ print(w2.grad, b2.grad)
 # On to the first layer. Going back through the dot product, each *hidden unit* gets the gradient of ``score`` times its
 # weight in ``w2``.
 #
-# **Predict.** Those weights are a tenth and minus four tenths. Which sign have the gradients of the two units? And what
-# becomes of them at the gates?
+# **Predict.** Those weights are a tenth and minus four tenths. Which signs do the gradients of the two units have? And
+# what becomes of them at the gates?
 
 print("hidden", rec.grad("hidden"))
 print("z     ", rec.grad("z"))
@@ -185,8 +186,8 @@ for x, y in zip(samples, targets, strict=True):
 # - At the third sample both gates are open, but the second input is zero: ``(teaches[1, 0] == 0).sum() == 2``.
 # - **At the first sample all four are zero**: ``(teaches[0, 0] == 0).all() == True``.
 #
-# Why the first sample teaches the first layer nothing
-# ----------------------------------------------------
+# What a zero input teaches
+# -------------------------
 #
 # At a product, the local gradient is the other factor. For a weight of the first layer, that is the input. If the input
 # is zero, a nudge of the weight changes nothing whatsoever, and the gradient says so. It is not small. It is zero.
@@ -240,8 +241,9 @@ for x, old, new in zip(samples, before, after, strict=True):
 # On your own
 # -----------
 #
-# - Work out the gradient of ``score`` for the second sample, ``(0, 1)``, with its target of one. Which sign must it
-#   have? Then ask ``rec.check`` (``passes`` gives you the recording).
+# - Set the four weights once more, since the step has moved them. Work out the gradient of ``score`` for the second
+#   sample, ``(0, 1)``, with its target of one. Which sign must it have? Then ask ``rec.check(score=[...])``, with four
+#   digits, in brackets because ``score`` has one entry (``passes`` gives you the recording).
 # - Set ``b1`` to minus one for both units. How many gates are open now, at all four samples? What can such a network
 #   still learn?
 # - Nudge ``w1[0, 0]`` at the sample ``(0, 0)``. Does the loss change? And at ``(1, 0)``?

@@ -2,9 +2,8 @@
 Train it, and look inside
 =========================
 
-**What you get:** the network after twenty thousand steps: what it answers, how its hidden layer bends the problem until
-a line is enough, and why one of the four answers lags behind. At the end, a report that is wrong because of one
-missing word.
+**What you get:** the network after twenty thousand steps: what it answers, what its hidden layer does to the problem,
+and why one of the four answers lags behind. At the end, a report that is wrong because of one missing word.
 
 **What you need:** :ref:`sphx_glr_lessons_3_xor_10_one_step.py`. Reading time: 12 minutes.
 """
@@ -56,7 +55,7 @@ def report():
 # answers are near one half, so the mean loss is about a quarter. Does it fall at once? And where does it end?
 
 losses = {0: report()}
-step(samples[0], targets[0])  # as the notebook does that this follows
+step(samples[0], targets[0])  # one extra step, as in the notebook
 for epoch in range(1, 5001):
     for x, y in zip(samples, targets, strict=True):
         step(x, y)
@@ -67,7 +66,7 @@ for epoch in (0, 1, 1001, 2001, 3001, 4001, 5000):
     print(f"after epoch {epoch:4}: {losses[epoch]:.4f}")
 
 # %%
-# It starts at ``losses[0] ≈ 0.2475`` and hardly moves: after the first thousand epochs it is still at
+# It starts at ``losses[0] ≈ 0.2475`` and is slow to get going: a thousand epochs take it only to
 # ``losses[1001] ≈ 0.2041``. Then it goes faster, ``losses[2001] ≈ 0.1395`` and ``losses[3001] ≈ 0.0583``, and slower
 # again, ``losses[4001] ≈ 0.0255``. At the end it is ``losses[5000] ≈ 0.0142``.
 #
@@ -120,8 +119,9 @@ print("w1", [[round(entry, 2) for entry in row] for row in w1.tolist()])
 print("b1", [round(entry, 2) + 0.0 for entry in b1.tolist()])
 
 # %%
-# **Predict.** In each column the two numbers are equal. So what does a unit look at? Work out what the two units say to
-# each of the four samples: four places in the plane of the hidden units. (Do two of the places coincide?)
+# **Predict.** In each column the two numbers are equal, to two digits. So what does a unit look at? Work out what the
+# two units say to each of the four samples: four places in the plane of the hidden units. (Do two of the places
+# coincide?)
 
 with torch.no_grad():
     hidden = torch.relu(samples @ w1 + b1)
@@ -170,7 +170,7 @@ with chainrule.record() as rec:
     loss = error**2
     loss.backward()
 
-print("z ", [round(entry, 2) + 0.0 for entry in z.tolist()])
+print("z ", [round(entry, 4) for entry in z.tolist()])
 for name, weight in (("w1", w1), ("b1", b1), ("w2", w2), ("b2", b2)):
     print(name, [round(entry, 4) + 0.0 for entry in weight.grad.flatten().tolist()])
 
@@ -205,7 +205,7 @@ print("open after some epochs, shut after others:", len(set(swings)) == 2)
 
 # %%
 # A gate on its bend has two slopes, one for each side, and no step is small enough to land between. It does no harm
-# here. You only should know that a trained network can look like that.
+# here, but you should know that a trained network can look like that.
 #
 # A report that is wrong
 # ----------------------
@@ -223,7 +223,8 @@ print(f"{tuple(differences.shape)}: {wrong:.4f}, and it should be {report():.4f}
 
 # %%
 # Sixteen differences, ``differences.shape == (4, 4)``. Half of them compare a prediction with the target of a sample of
-# the other kind, so the report says ``wrong > 0.39`` of a network whose loss is ``report() < 0.015``. It is worse than
+# the other kind, so the report says ``wrong > 0.39`` of a network whose loss is ``report() < 0.015`` (the
+# hundred epochs more have lowered it a little). It is worse than
 # guessing one half each time. At the start it would have said a quarter, and nobody would have noticed.
 #
 # The training was not touched by this, since the loop takes one sample at a time. Had it taken all four at once, with
@@ -234,7 +235,7 @@ print(f"{tuple(differences.shape)}: {wrong:.4f}, and it should be {report():.4f}
 # ---------
 #
 # - A hidden layer with a bend can change a problem until a line is enough.
-# - The loss need not fall at once. This one barely moved for a thousand epochs.
+# - The loss need not fall at once. This one took a thousand epochs for its first fifth.
 # - When all gates are shut at a sample, only the last bias learns from it.
 # - Before two shapes meet in a difference, look at both.
 #
