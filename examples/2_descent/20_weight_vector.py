@@ -49,7 +49,7 @@ rec
 # ``w.grad == (16.0, 24.0, 8.0)``. The upstream gradient at the dot product is the same for all three,
 # ``rec.grad("y_hat") == 8.0``. Each weight multiplies it by its own input: ``8 * x == (16.0, 24.0, 8.0)``. The second
 # weight has the largest input, so it has the most to say.
-
+#
 # A **gradient** of several weights is that: one slope for each, in the shape of the weights. One walk back found all
 # three.
 #
