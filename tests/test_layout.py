@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import chainrule
-from chainrule.layout import Box, Layout, Spot, _crossings, _order, layout
+from chainrule.layout import CHARACTER, Box, Layout, Spot, _crossings, _order, layout
 from tests.graphs import Plan, plans, record
 
 DIRECTIONS = st.sampled_from(["right", "down"])
@@ -143,3 +143,17 @@ def test_long_text_is_cut_in_the_picture() -> None:
     assert last.name.endswith("…")
     assert len(last.name) == 34
     assert "a_result_with_a_name_of_some_length" in str(rec)
+
+
+def test_a_long_label_has_room_between_the_boxes() -> None:
+    """A local gradient with several numbers stands beside its edge and on no box."""
+    x, w = torch.tensor([2.25, 3.25, 1.25]), torch.ones(3, requires_grad=True)
+    with chainrule.record() as rec:
+        loss = (w @ x - 3) ** 2
+        loss.backward()
+    drawn = layout(rec.trace, -1, "right")
+    (arrow,) = (arrow for arrow in drawn.arrows if "2.25" in arrow.local)
+    half = CHARACTER * (len(arrow.local) + 2) / 2
+    for box in drawn.boxes:
+        apart = abs(box.x - arrow.label[0]) >= box.width / 2 + half
+        assert apart or abs(box.y - arrow.label[1]) >= box.height / 2, box.name

@@ -22,7 +22,7 @@ Point: TypeAlias = tuple[float, float]
 CHARACTER, LINE, PADDING = 7.25, 17.0, 10.0
 """Sizes in pixels: of one letter at 12 px, one line of text, and the space around it."""
 GAP_ALONG, GAP_ACROSS = 76.0, 30.0
-"""Space between layers, and between the boxes of one layer."""
+"""Space between layers, at least, and between the boxes of one layer."""
 LANE = 4.0
 """How far the way forward and the way back stand from the middle of an edge."""
 PORT = 26.0
@@ -220,19 +220,25 @@ def _place(
         box = boxes[spot[0]]
         return 12.0 if spot[1] >= 0 else box.height if right else box.width
 
+    # room between one layer and the next: in a row, for the longest label of the edges that arrive there
+    gaps = [GAP_ALONG] * len(rows)
+    for edge, chain in chains.items():
+        if right and edge.local:
+            before = chain[-1][2] - 1
+            gaps[before] = max(gaps[before], (len(edge.local) + 4) * CHARACTER)
     sizes = [sum(map(across, row)) + GAP_ACROSS * (len(row) - 1) for row in rows]
     breadth = max(sizes, default=0.0)
     centre: dict[Spot, tuple[float, float]] = {}
     at = PADDING
-    for row, size in zip(rows, sizes, strict=True):
+    for row, size, gap in zip(rows, sizes, gaps, strict=True):
         thick = max(map(along, row), default=0.0)
         beside = PADDING + (breadth - size) / 2
         for spot in row:
             middle = (at + thick / 2, beside + across(spot) / 2)
             centre[spot] = middle if right else middle[::-1]
             beside += across(spot) + GAP_ACROSS
-        at += thick + GAP_ALONG
-    length = at - GAP_ALONG + PADDING if rows else 2 * PADDING
+        at += thick + gap
+    length = at - gaps[-1] + PADDING if rows else 2 * PADDING
     at_value = {spot[0]: point for spot, point in centre.items() if spot[1] < 0}
     placed = {}
     for value, box in boxes.items():
