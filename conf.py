@@ -25,6 +25,7 @@ extensions = [
     "_ext.maths",
     "_ext.failure",
     "_ext.kernel",
+    "_ext.live",
     "_ext.course",
     "_ext.downloads",
     "_ext.predict",

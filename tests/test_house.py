@@ -34,7 +34,12 @@ MAY_KNOW: dict[str, set[str]] = {
     "recorder": {"local_gradients", "names", "snapshots", "trace"},
     "plots": {"colors"},
     "check": {"errors", "text", "trace"},
+    "mathml": {"text"},
+    "listing": {"rules", "trace"},
+    "program": {"layout", "listing", "mathml", "rules", "text", "trace"},
+    "script": {"colors"},
     **{view: {"colors", "layout", "rules", "text", "trace"} for view in VIEWS},
+    "views.graph": {"colors", "layout", "program", "script", "text", "trace"},
     "recording": {"check", "errors", "recorder", "snapshots", "trace", *VIEWS},
 }
 """The arrows of the house: PyTorch -> recorder -> trace -> rules, layout, text -> a view -> recording."""

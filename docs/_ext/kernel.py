@@ -9,7 +9,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import figures
+from . import figures, live
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -58,6 +58,7 @@ def load_ipython_extension(shell: Any) -> None:
     """Register how a figure is displayed, and the site's figure style."""
     import matplotlib
 
+    live.leave_script_out()
     matplotlib.rc_file(figures.STYLE)
     warnings.filterwarnings("ignore", message="FigureCanvasAgg is non-interactive")  # plt.show() is welcome
     shell.events.register("post_execute", show_open_figures)

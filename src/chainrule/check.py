@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import html
 import itertools
+import json
 import textwrap
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,19 +21,8 @@ from chainrule.trace import Array, Snapshot, Term, Trace
 Answer: TypeAlias = Any
 """A number, a nested list of numbers, a NumPy array or a tensor."""
 
-SLIPS = {
-    "sign": "It has the right size and the wrong sign.",
-    "sum": "It is {n} times the right gradient: a mean divides by the number of entries, and this sums.",
-    "mean": "It is the right gradient divided by {n}: this takes a mean where the code sums.",
-    "path": "A path is missing: `{name}` is used in more than one place, and each use adds its part.",
-    "upstream": "This is the local gradient alone. The upstream gradient that arrives is still to be multiplied in.",
-    "factor": "A factor is missing from the product: the local gradient {factor}.",
-    "doubled": "A factor stands in the product twice: the local gradient {factor}.",
-    "transposed": "The numbers are right, but rows and columns are exchanged.",
-    "shape": "It has shape {given}; a gradient has the shape of what it belongs to, which is {wanted}.",
-    "none": "It fits no common slip. Follow the edges once more, one local gradient at a time.",
-}
-"""What each slip looks like, in the words of the report."""
+SLIPS: Mapping[str, str] = json.loads(Path(__file__).with_name("slips.json").read_text("utf-8"))
+"""What each slip looks like, in the words of the report; the live graph has the same."""
 
 CLOSE = 1e-4
 """Answers worked out by hand count as right when they are this close, relative to the largest entry."""

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal, TypeAlias
 
-from chainrule.text import numbers
-from chainrule.trace import Term, Trace
+from chainrule.text import SHOWN, numbers, shape
+from chainrule.trace import Snapshot, Term, Trace
 
 Direction: TypeAlias = Literal["right", "down"]
 
@@ -27,6 +27,10 @@ LANE = 4.0
 """How far the way forward and the way back stand from the middle of an edge."""
 PORT = 26.0
 """How far apart edges meet a box, at most."""
+CHANGED = 7
+"""Letters of a number that has been changed on the page: there is room for so many from the beginning."""
+LABEL = 16
+"""Letters of a local gradient beside an edge; what is longer is named by its shape."""
 WIDEST = 34
 """Letters on one line of a box; longer text is cut in the picture and stands in full in the table."""
 
@@ -117,10 +121,16 @@ def _edges(trace: Trace, backward: int | None) -> list[_Edge]:
         for position, value in enumerate(op.inputs):
             for output in op.outputs:
                 along = terms.get((value, output), [])
-                local = numbers(along[0].local) if along and along[0].local else ""
+                local = local_text(along[0].local) if along and along[0].local else ""
                 edges.append(_Edge(value, output, position, local, bool(along)))
                 del along[:1]
     return edges
+
+
+def local_text(local: Snapshot) -> str:
+    """Write a local gradient for the side of an edge: its numbers if there is room for them, else its shape."""
+    text = numbers(local)
+    return text if len(text) <= LABEL else shape(local.shape)
 
 
 def _layers(values: list[int], edges: list[_Edge]) -> dict[int, int]:
@@ -149,7 +159,11 @@ def _box(trace: Trace, value: int, backward: int | None) -> Box:
         _cut(numbers(held.tensor)),
         "" if gradient is None else _cut(numbers(gradient)),
     ]
-    longest = max(len(f"{lines[0]} = {lines[1]}" if lines[1] else lines[0]), *(len(line) + 9 for line in lines[2:]))
+    many = 1 < held.tensor.size <= SHOWN
+    room = min(WIDEST, held.tensor.size * CHANGED + 2) if many else CHANGED
+    longest = max(
+        len(f"{lines[0]} = {lines[1]}" if lines[1] else lines[0]), 6 + room, *(len(line) + 7 for line in lines[2:])
+    )
     height = LINE * (3 if lines[3] else 2) + 2 * PADDING
     return Box(value, lines[0], lines[1], lines[2], lines[3], 0, 0, longest * CHARACTER + 2 * PADDING, height)
 

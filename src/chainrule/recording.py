@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import html
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -173,7 +172,7 @@ class Recording:
         if path.suffix == ".json":
             text = json.dumps(self.trace.to_dict(), allow_nan=False)
         elif path.suffix == ".html":
-            text = _page(self.graph())
+            text = self.graph().page
         else:
             raise FileError(
                 f"`{path.name}` ends in {path.suffix or 'nothing'}, and a recording is saved as .json or .html. "
@@ -254,17 +253,6 @@ def _nearest(name: str, trace: Trace) -> str:
         return f"Did you mean `{close[0]}`?"
     some = ", ".join(f"`{other}`" for other in names[:8])
     return f"There are {some}{' and more' if len(names) > 8 else ''}." if names else "It is empty."
-
-
-def _page(shown: Graph) -> str:
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{html.escape(shown.title)}</title><style>body{{font:16px system-ui,sans-serif;max-width:60rem;"
-        "margin:2rem auto;padding:0 1rem}figure{margin:0}img{max-width:100%}table{border-collapse:collapse}"
-        "td,th{padding:.25rem .75rem;text-align:left;border-bottom:1px solid #8886}details{overflow-x:auto}"
-        f"</style></head><body>{shown._repr_html_()}</body></html>\n"
-    )
 
 
 @contextmanager

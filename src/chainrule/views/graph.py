@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import html
+import json
 from dataclasses import dataclass
 from urllib.parse import quote
 
 from chainrule.colors import DARK, LIGHT, Palette
 from chainrule.layout import LINE, PADDING, Arrow, Box, Layout, Point, layout
+from chainrule.program import path, program
+from chainrule.script import script, version
 from chainrule.trace import Trace
 
 NARROW = 700
@@ -17,26 +20,49 @@ WIDEST = 1000
 """A graph that is wider than this, in pixels, runs downwards on any page: shrunk to fit, it could not be read."""
 
 
+BRINGS_SCRIPT = True
+"""Whether a graph brings along the script that makes it live; a site that loads it once for all sets it to `False`."""
+
+
 @dataclass(frozen=True)
 class Graph:
-    """Hold the picture, drawn for wide and for narrow pages, and the table that says the same."""
+    """Hold the picture, drawn for wide and for narrow pages, the table that says the same, and the data to replay."""
 
     wide: str
     narrow: str
     title: str
     table: str
+    data: str
 
     def __str__(self) -> str:
         """Say in a sentence what the picture shows."""
         return self.title
 
     def _repr_html_(self) -> str:
-        """Write the element with its picture and its table; it needs neither style nor script."""
+        """Write the element with its picture and its table; without the script, these are what one sees."""
+        return self.element + (f"<script>{script()}</script>" if BRINGS_SCRIPT else "")
+
+    @property
+    def element(self) -> str:
+        """Write the element alone, for a page that has the script."""
         return (
             '<chainrule-graph><figure class="chainrule-figure"><picture>'
             f'<source media="(max-width: {NARROW}px)" srcset="{_uri(self.narrow)}">'
             f'<img src="{_uri(self.wide)}" alt="{html.escape(self.title)}"></picture></figure>'
-            f"<details><summary>The same as a table</summary>{self.table}</details></chainrule-graph>"
+            f"<details><summary>The same as a table</summary>{self.table}</details>"
+            f'<script type="application/json">{self.data}</script></chainrule-graph>'
+        )
+
+    @property
+    def page(self) -> str:
+        """Write a whole page that needs nothing else."""
+        return (
+            '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">'
+            '<meta name="viewport" content="width=device-width,initial-scale=1">'
+            f"<title>{html.escape(self.title)}</title><style>body{{font:16px system-ui,sans-serif;max-width:60rem;"
+            "margin:2rem auto;padding:0 1rem}figure{margin:0}img{max-width:100%}table{border-collapse:collapse}"
+            "td,th{padding:.25rem .75rem;text-align:left;border-bottom:1px solid #8886}details{overflow-x:auto}"
+            f"</style></head><body>{self.element}<script>{script()}</script></body></html>\n"
         )
 
 
@@ -45,7 +71,9 @@ def graph(trace: Trace, backward: int | None, table: str) -> Graph:
     wide, narrow = layout(trace, backward, "right"), layout(trace, backward, "down")
     if wide.width > WIDEST:
         wide = narrow
-    return Graph(_svg(wide), _svg(narrow), _title(trace, wide, backward), table)
+    plain = {"version": version(), **program(trace, backward, wide, narrow)}
+    data = json.dumps(plain, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+    return Graph(_svg(wide), _svg(narrow), _title(trace, wide, backward), table, data)
 
 
 def _title(trace: Trace, drawn: Layout, backward: int | None) -> str:
@@ -106,18 +134,13 @@ def _box(box: Box) -> str:
 
 
 def _arrow(arrow: Arrow) -> str:
-    drawn = f"<path class='f' d='{_path(arrow.forward)}'/>{_head(arrow.forward, 'fh')}"
+    drawn = f"<path class='f' d='{path(arrow.forward)}'/>{_head(arrow.forward, 'fh')}"
     if arrow.backward:
-        drawn += f"<path class='b' d='{_path(arrow.backward)}'/>{_head(arrow.backward, 'bh')}"
+        drawn += f"<path class='b' d='{path(arrow.backward)}'/>{_head(arrow.backward, 'bh')}"
     if arrow.local:
         x, y = arrow.label
         drawn += f"<text x='{x:.0f}' y='{y + 4:.0f}' text-anchor='middle' class='g h'>× {_escape(arrow.local)}</text>"
     return drawn
-
-
-def _path(points: tuple[Point, ...]) -> str:
-    start, *rest = (f"{x:.0f} {y:.0f}" for x, y in points)
-    return f"M{start}C{' '.join(rest)}"
 
 
 def _head(points: tuple[Point, ...], kind: str) -> str:

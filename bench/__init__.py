@@ -1,0 +1,1 @@
+"""Speed and weight, measured in a real browser."""

@@ -1,0 +1,136 @@
+// The graph as SVG, in the places that Python worked out, and with the numbers of the step that is shown.
+
+import { attribute, s, write } from './dom.js';
+import { makeEditable } from './numbers.js';
+import { entryName, isShown, number } from './text.js';
+
+/** @typedef {import('./model.js').Model} Model */
+/** @typedef {import('./model.js').Layout} Layout */
+/** @typedef {{set: (v: number, at: number, x: number) => string, say: (text: string, bad?: boolean) => void, layer: HTMLElement}} Hands */
+/** @typedef {{group: SVGGElement, value: SVGTextElement, gradient: SVGTextElement, entries: SVGGElement[], x: number, y: number, room: number, looks?: string}} Box */
+
+const CHARACTER = 7.25, LINE = 17, PADDING = 10, WIDEST = 34;
+
+/** @param {string} text */
+const cut = (text) => text.length <= WIDEST ? text : `${text.slice(0, WIDEST - 1)}…`;
+
+export class Drawing {
+  /** @param {Model} model @param {Layout} layout @param {Hands} hands */
+  constructor(model, layout, hands) {
+    this.model = model;
+    this.layout = layout;
+    this.svg = s('svg', { viewBox: `0 0 ${layout.w} ${layout.h}`, width: layout.w, height: layout.h, role: 'group', 'aria-label': 'The graph' });
+    this.svg.append(s('defs', {}, marker('vh'), marker('gh')));
+    this.edges = layout.a.map((drawn, e) => this.#edge(drawn, e));
+    /** How each edge was drawn last. @type {string[]} */ this.looks = [];
+    /** @type {Map<number, Box>} */ this.boxes = new Map();
+    for (const [v, x, y, w, height] of layout.b) this.boxes.set(v, this.#box(v, x, y, w, height, hands));
+  }
+
+  /** @param {[string, string, number, number]} drawn @param {number} e */
+  #edge([forward, backward, x, y], e) {
+    const local = s('text', { class: 'g halo', x, y: y + 4, 'text-anchor': 'middle' });
+    const group = s('g', { class: 'edge', 'data-e': e }, s('path', { class: 'hit', d: forward }), s('path', { class: 'f', d: forward, 'marker-end': 'url(#vh)' }));
+    if (backward) group.append(s('path', { class: 'b', d: backward, 'marker-end': 'url(#gh)' }), local, ' ');
+    this.svg.append(group);
+    return { group, local };
+  }
+
+  /** @param {number} v @param {number} left @param {number} top @param {number} w @param {number} height @param {Hands} hands @returns {Box} */
+  #box(v, left, top, w, height, hands) {
+    const { model } = this, plain = model.plain.values[v], x = left + PADDING, y = top + PADDING + LINE * 0.75;
+    const expression = model.maker[v] < 0 ? '' : cut(model.plain.ops[model.maker[v]].e), name = cut(plain.n);
+    const value = s('text', { class: 'v', x, y: y + LINE }), gradient = s('text', { class: 'g', x, y: y + 2 * LINE });
+    const title = s('text', { x, y }, s('tspan', { class: 'n' }, name), ' ', expression && expression !== name && s('tspan', { class: 'e' }, `= ${expression}`));
+    const group = s('g', { class: 'box', 'data-v': v }, s('rect', { x: left, y: top, width: w, height, rx: 6 }), title, ' ', value, ' ');
+    const room = w - 2 * PADDING;
+    /** @type {SVGGElement[]} */ const entries = [];
+    const held = model.values[v];
+    if (plain.leaf && !model.fixed && held && isShown(held)) {
+      for (let at = 0; at < held.data.length; at++) {
+        const text = s('text', { class: 'v' }), handle = s('g', { class: 'number' }, s('rect', { class: 'handle', rx: 3, height: 24 }), s('path', { class: 'line' }), text);
+        makeEditable(handle, {
+          ...hands, name: `${entryName(plain.n, plain.s, at)}`, get: () => model.values[v]?.data[at] ?? NaN, set: (to) => hands.set(v, at, to),
+        });
+        entries.push(handle);
+        group.append(handle, ' ');
+      }
+    }
+    group.append(gradient);
+    this.svg.append(group);
+    return { group, value, gradient, entries, x, y: y + LINE, room };
+  }
+
+  /** Show the numbers of the step that is shown, and which op it is about. @param {Set<number>} now values @param {Set<number>} flowing edges */
+  render(now, flowing) {
+    const { model } = this;
+    for (const [v, box] of this.boxes) {
+      const text = model.valueText(v), kind = `box${model.reached(v) ? '' : ' todo'}${now.has(v) ? ' now' : ''}`;
+      const looks = `${kind} ${box.entries.length ? model.values[v]?.data : text} ${model.gradientText(v)}`;
+      if (box.looks === looks) continue;  // asking the page itself what it shows is what takes long
+      box.looks = looks;
+      attribute(box.group, 'class', kind);
+      if (box.entries.length) this.#entries(box, v);
+      else fit(box.value, `value ${cut(text)}`, box.room);
+      const gradient = model.gradientText(v);
+      fit(box.gradient, gradient && `grad  ${cut(gradient)}`, box.room);
+    }
+    this.edges.forEach(({ group, local }, e) => {
+      const edge = model.plain.edges[e], passed = model.passed(e);
+      const label = passed && model.localText(e);
+      const kind = `edge${edge.o < model.at ? '' : ' todo'}${passed ? ' passed' : ''}${flowing.has(e) ? ' now' : ''}`;
+      if (this.looks[e] === `${kind} ${label}`) return;
+      this.looks[e] = `${kind} ${label}`;
+      write(local, label ? `× ${label}` : '');
+      attribute(group, 'class', group.classList.contains('lit') ? `${kind} lit` : kind);
+    });
+  }
+
+  /** Set the numbers of a leaf beside each other, as the picture's text has them. @param {Box} box @param {number} v */
+  #entries(box, v) {
+    const held = /** @type {import('./tensors.js').Tensor} */ (this.model.values[v]);
+    let column = 6, at = 0, words = 'value ';
+    /** @param {string} text */ const skip = (text) => { words += text; column += text.length; };
+    /** @param {number} axis */
+    const put = (axis) => {
+      if (axis < held.shape.length) {
+        skip('[');
+        for (let i = 0; i < held.shape[axis]; i++) { if (i) skip(', '); put(axis + 1); }
+        return skip(']');
+      }
+      const x = held.data[at], text = number(x), handle = box.entries[at++], [back, line, label] = handle.children;
+      const left = box.x + column * CHARACTER * squeeze, width = text.length * CHARACTER * squeeze;
+      write(label, text);
+      attribute(label, 'x', left);
+      attribute(label, 'y', box.y);
+      attribute(back, 'x', left - 5);
+      attribute(back, 'y', box.y - 16);
+      attribute(back, 'width', held.shape.length ? width + 10 : Math.max(width + 10, 36));
+      attribute(line, 'd', `M${left} ${box.y + 4}h${width}`);
+      if (squeeze < 1) attribute(label, 'textLength', width);
+      else label.removeAttribute('textLength');
+      attribute(label, 'lengthAdjust', 'spacingAndGlyphs');
+      attribute(handle, 'aria-valuenow', x);
+      attribute(handle, 'aria-valuetext', text);
+      skip(' '.repeat(text.length));
+    };
+    const whole = `value ${this.model.valueText(v)}`.length * CHARACTER, squeeze = Math.min(1, box.room / whole);
+    put(0);
+    fit(box.value, words, squeeze < 1 ? words.length * CHARACTER * squeeze : Infinity);
+  }
+
+  /** Where a value stands, to scroll there. @param {number} v */
+  place(v) { return this.layout.b.find(([at]) => at === v); }
+}
+
+/** Write a text, and press it together where it would not fit. @param {SVGTextElement} element @param {string} text @param {number} room */
+function fit(element, text, room) {
+  write(element, text);
+  if (text.length * CHARACTER > room + 1) {
+    attribute(element, 'textLength', room);
+    attribute(element, 'lengthAdjust', 'spacingAndGlyphs');
+  } else element.removeAttribute('textLength');
+}
+
+/** @param {string} id */
+const marker = (id) => s('marker', { id, viewBox: '0 0 8 8', refX: 7, refY: 4, markerWidth: 8, markerHeight: 8, markerUnits: 'userSpaceOnUse', orient: 'auto' }, s('path', { class: id, d: 'M0 .5 8 4 0 7.5Z' }));

@@ -1,0 +1,341 @@
+// The element: puts the parts together, and is what a page or a script talks to.
+
+import { attribute, h, write } from './dom.js';
+import { Drawing } from './drawing.js';
+import { learnPanel, Training } from './learn.js';
+import { Maths } from './maths.js';
+import { Model } from './model.js';
+import { predictPanel } from './predict.js';
+import { readState, sharePanel, writeState } from './share.js';
+import { slopePanel } from './slope.js';
+import { nested } from './tensors.js';
+import { derivative, number } from './text.js';
+
+/** @typedef {import('./model.js').Plain} Plain */
+/** @typedef {import('./tensors.js').Tensor} Tensor */
+/** @typedef {{node: HTMLElement, refresh: () => void, open?: () => void}} Panel */
+
+const TAG = 'chainrule-graph', SMALLEST = 0.72;
+
+export class Ui {
+  /** @param {HTMLElement} host @param {Plain} plain @param {number} place among the graphs of the page */
+  constructor(host, plain, place) {
+    this.host = host;
+    this.number = place;
+    this.model = new Model(plain);
+    this.training = new Training(this.model);
+    this.maths = new Maths(this.model);
+    this.rate = this.firstRate = 0.1;
+    this.panel = '';
+    /** The value that the formula is about, once somebody has chosen one. */
+    this.chosen = -1;
+    this.touched = false;
+    /** @type {Map<string, Panel>} */ this.panels = new Map();
+    /** @type {Map<string, Drawing>} */ this.drawings = new Map();
+    /** @type {Record<string, (ui: Ui) => Panel>} */ this.makers = {};
+    /** @type {Drawing | undefined} */ this.drawing = undefined;
+    this.later = 0;
+    const { model } = this, { fixed } = model, live = model.trained.length > 0 && model.root >= 0 && !fixed;
+    this.said = h('p', { class: 'say', role: 'status' });
+    this.formula = h('div', { class: 'maths' });
+    this.stage = h('div', { class: 'stage', tabindex: 0, role: 'group', 'aria-label': 'Graph. The left and right arrow keys step through it.' });
+    this.count = h('span', { class: 'count' });
+    this.holder = h('div', { class: 'panel', hidden: true });
+    this.rows = h('tbody');
+    this.table = h('details', { toggle: () => this.#fillTable() }, h('summary', {}, 'The same as a table'), h('div', {}, h('table', {}, h('thead', {}, h('tr', {}, ...['value', 'expression', 'number', 'gradient'].map((text) => h('th', { scope: 'col' }, text)))), this.rows)));
+    const go = (/** @type {string} */ text, /** @type {string} */ title, /** @type {() => number} */ to) => h('button', { type: 'button', title, click: () => this.step(to()) }, text);
+    this.back = go('Back', 'One step back (left arrow key)', () => model.at - 1);
+    this.next = go('Next', 'One step on (right arrow key)', () => model.at + 1);
+    /** @type {HTMLButtonElement[]} */ this.toggles = [];
+    const panels = /** @type {[string, boolean, (ui: Ui) => Panel][]} */ ([['Slope', live, slopePanel], ['Learn', live, learnPanel], ['Predict', model.last > 0, predictPanel], ['Share', true, sharePanel]]);
+    for (const [name, there, make] of panels) if (there) {
+      const key = name.toLowerCase();
+      this.toggles.push(h('button', { type: 'button', 'data-panel': key, 'aria-expanded': 'false', click: () => this.open(this.panel === key ? '' : key) }, name));
+      this.makers[key] = make;
+    }
+    const hint = fixed ? `These are the recorded numbers. They can be stepped through, and not changed: ${fixed}.`
+      : `Drag a number with a dotted line under it, or click it and type: ${model.last > model.forward ? 'every value and gradient follows' : 'every value follows'}.`;
+    this.body = h('div', { class: 'live', keydown: (/** @type {KeyboardEvent} */ event) => this.#key(event) },
+      h('p', { class: 'hint' }, hint),
+      h('div', { class: 'bar', role: 'toolbar', 'aria-label': 'Steps and panels' },
+        go('Start', 'Nothing computed yet (Home key)', () => 0), this.back, this.next, go('End', 'Everything computed (End key)', () => model.last), this.count,
+        h('span', { class: 'gap' }), !fixed && h('button', { type: 'button', title: 'The recorded numbers again', click: () => this.reset() }, 'Reset'), ...this.toggles),
+      this.stage, this.formula, this.said, this.holder, this.table);
+    for (const [on, kind] of [['pointerover', true], ['focusin', true], ['pointerout', false], ['focusout', false]])
+      this.body.addEventListener(String(on), (event) => this.#light(event, Boolean(kind)));
+    this.stage.addEventListener('click', (event) => {
+      const v = /** @type {Element} */ (event.target).closest('[data-v]')?.getAttribute('data-v');
+      if (v && model.at === model.last && model.arrived(Number(v))) this.choose(Number(v));
+    });
+  }
+
+  /** Put it into the page. @param {ShadowRoot} root */
+  attach(root) {
+    const style = h('style'), [light, dark] = PALETTES;
+    style.textContent = `.live{${Object.keys(light).map((key) => `--${key}:light-dark(${light[key]},${dark[key]})`).join(';')}}${DRAWING}${STYLE}`;
+    root.replaceChildren(style, this.body, h('div', { class: 'still' }, document.createElement('slot')));
+    attribute(this.host, 'data-lm-suppress-shortcuts', 'true');
+    this.#fit();
+    new ResizeObserver(() => this.#fit()).observe(this.stage);
+    const tone = () => { this.body.style.colorScheme = isDark(this.host) ? 'dark' : 'light'; };
+    tone();
+    const watcher = new MutationObserver(() => { tone(); setTimeout(tone, 300); });
+    for (const node of [document.documentElement, document.body]) watcher.observe(node, { attributes: true });
+    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', tone);
+    const panel = readState(this, location.hash);
+    this.touched = location.hash.includes('graph=') && (this.model.at !== this.model.last || this.model.values !== this.model.start);
+    if (panel && this.makers[panel]) this.open(panel);
+    this.redraw();
+  }
+
+  /** Choose the layout that fits. */
+  #fit() {
+    const { model } = this, { wide, narrow } = model.plain, room = this.stage.clientWidth - 4;
+    if (room <= 0 && this.drawing) return;
+    const key = room <= 0 || room >= SMALLEST * wide.w || narrow.w >= wide.w ? 'wide' : 'narrow', layout = model.plain[key];
+    if (!this.drawings.has(key)) this.drawings.set(key, new Drawing(this.model, layout, { set: (v, at, x) => this.set(v, at, x), say: (text, bad) => this.say(text, bad), layer: this.stage }));
+    const drawing = /** @type {Drawing} */ (this.drawings.get(key));
+    if (this.drawing === drawing) return;
+    this.drawing = drawing;
+    drawing.svg.style.cssText = `max-width:${layout.w}px;min-width:${Math.round(SMALLEST * layout.w)}px`;
+    this.stage.classList.toggle('tall', layout.h > 620);
+    this.stage.replaceChildren(drawing.svg);
+    this.redraw();
+  }
+
+  /** Show everything as it is now. */
+  redraw() {
+    const { model, drawing } = this, { at, forward, plain } = model;
+    if (!drawing) return;
+    const going = at > forward + 1 ? plain.back[at - forward - 2] : at > 0 && at <= forward ? at - 1 : -1;
+    const moving = at < model.last;
+    const now = new Set(!moving ? [] : at === forward + 1 ? [model.loss] : going < 0 ? [] : at <= forward ? plain.ops[going].o : model.edgesOf(going).map((e) => model.source(e)));
+    const flowing = new Set(!moving || going < 0 ? [] : at > forward ? model.edgesOf(going) : plain.edges.flatMap((edge, e) => edge.o === going ? [e] : []));
+    drawing.render(now, flowing);
+    this.formula.innerHTML = this.touched ? this.maths.now(this.chosen) : '';
+    this.count.textContent = `${at} of ${model.last}`;
+    attribute(this.back, 'aria-disabled', String(at === 0));
+    attribute(this.next, 'aria-disabled', String(at === model.last));
+    this.panels.get(this.panel)?.refresh();
+    if (this.table.open) this.#fillTable();
+    if (now.size && this.touched) this.#show([...now][0]);
+  }
+
+  /** Bring a value into view, without moving the page. @param {number} v */
+  #show(v) {
+    const place = this.drawing?.place(v), { stage } = this;
+    if (!place || !this.drawing) return;
+    const scale = this.drawing.svg.getBoundingClientRect().width / this.drawing.layout.w, [, x, y, w, height] = place.map((n) => n * scale);
+    const left = x + w > stage.scrollLeft + stage.clientWidth || x < stage.scrollLeft ? x + w / 2 - stage.clientWidth / 2 : stage.scrollLeft;
+    const top = y + height > stage.scrollTop + stage.clientHeight || y < stage.scrollTop ? y + height / 2 - stage.clientHeight / 2 : stage.scrollTop;
+    if (left !== stage.scrollLeft || top !== stage.scrollTop) stage.scrollTo({ left, top, behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth' });
+  }
+
+  #fillTable() {
+    const { model } = this;
+    this.rows.replaceChildren(...model.names.map((name, v) => h('tr', {}, h('td', {}, h('strong', {}, name)), h('td', {}, model.maker[v] < 0 ? '' : model.plain.ops[model.maker[v]].e),
+      h('td', { class: 'v' }, model.valueText(v)), h('td', { class: 'g' }, model.gradientText(v)))));
+  }
+
+  /** Light an edge with its factor, and the reverse. @param {Event} event @param {boolean} on */
+  #light(event, on) {
+    const e = event.target instanceof Element ? event.target.closest('[data-e]')?.getAttribute('data-e') : null;
+    if (e) for (const part of this.body.querySelectorAll(`[data-e="${e}"]`)) part.classList.toggle('lit', on);
+  }
+
+  /** @param {KeyboardEvent} event */
+  #key(event) {
+    const target = /** @type {Element} */ (event.target), { model } = this;
+    if (event.ctrlKey || event.metaKey || event.altKey || target.closest('input, textarea, select, .panel')) return;
+    const to = { ArrowLeft: model.at - 1, ArrowRight: model.at + 1, Home: 0, End: model.last }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    event.stopPropagation();
+    this.step(to);
+  }
+
+  /** @param {string} text @param {boolean} [bad] */
+  say(text, bad = false) {
+    this.said.className = bad ? 'say bad' : 'say';
+    write(this.said, text);
+  }
+
+  /** Something changed: show it, keep it in the address, and tell whoever listens. */
+  changed() {
+    this.touched = true;
+    this.redraw();
+    clearTimeout(this.later);
+    this.later = window.setTimeout(() => {
+      const state = writeState(this), ours = /^#?graph=\d+$/;
+      if (ours.test(state) && !/^#graph=/.test(location.hash)) return;
+      try {
+        history.replaceState(history.state, '', ours.test(state) ? location.href.split('#')[0] : `#${state}`);
+      } catch { /* a frame without an address of its own */ }
+    }, 250);
+    this.host.dispatchEvent(new CustomEvent('change', { bubbles: true }));
+  }
+
+  /** Go to a step. @param {number} to */
+  step(to) {
+    const { model } = this;
+    model.at = Math.max(0, Math.min(model.last, to));
+    this.chosen = -1;
+    this.say(this.#words());
+    this.changed();
+  }
+
+  /** The step that is shown, in words. */
+  #words() {
+    const { model } = this, { at, forward, plain, last } = model, where = `Step ${at} of ${last}`;
+    if (at === 0) return `${where}: nothing is computed yet.`;
+    const loss = model.names[model.loss];
+    if (at <= forward) {
+      const { o, e } = plain.ops[at - 1];
+      return `${where}, forward: ${o.map((v) => `${model.names[v] === e ? e : `${model.names[v]} = ${e}`} gives ${model.valueText(v)}`).join('; ')}.`;
+    }
+    if (at === forward + 1) return `${where}: the backward pass starts at ${loss}, with ${derivative(loss, loss)} = ${model.gradientText(model.loss)}.`;
+    const op = plain.back[at - forward - 2], values = [...new Set(model.edgesOf(op).map((e) => model.source(e)))];
+    const parts = values.map((v) => {
+      const into = model.into[v], done = into.every((e) => model.passed(e)), text = `${derivative(loss, model.names[v])} = ${model.gradientText(v)}`;
+      return into.length < 2 ? text : done ? `${text}, the sum over ${into.length} paths` : `${text} so far, and another path is still to come`;
+    });
+    return `${where}, backward through ${plain.ops[op].e}: ${parts.join('; ')}.`;
+  }
+
+  /** Change one number by hand. @param {number} v @param {number} at @param {number} x @returns {string} what is wrong, if anything */
+  set(v, at, x) {
+    try {
+      this.model.setEntry(v, at, x);
+    } catch (error) {
+      return error instanceof Error ? `${error.message}.` : '';
+    }
+    this.#edited(v);
+    return '';
+  }
+
+  /** @param {number} v */
+  #edited(v) {
+    const { model } = this, loss = model.root, name = model.names[v];
+    this.training.edited();
+    if (model.trained.includes(v) || this.chosen < 0) this.chosen = model.trained.includes(v) ? v : model.trained[0] ?? -1;
+    const result = loss < 0 ? model.plain.ops.at(-1)?.o[0] ?? v : loss;
+    this.say(model.at < model.last ? `${name} = ${model.valueText(v)}.` : `${name} = ${model.valueText(v)}: ${model.names[result]} = ${model.valueText(result)}${this.chosen >= 0 ? `, ${derivative(model.names[loss], model.names[this.chosen])} = ${model.gradientText(this.chosen)}` : ''}.`);
+    this.changed();
+  }
+
+  /** Choose the value whose gradient is written out. @param {number} v */
+  choose(v) {
+    this.chosen = v;
+    this.touched = true;
+    this.redraw();
+  }
+
+  /** Open a panel, or none. @param {string} key */
+  open(key) {
+    this.panel = key;
+    for (const toggle of this.toggles) attribute(toggle, 'aria-expanded', String(toggle.dataset.panel === key));
+    this.holder.hidden = !key;
+    if (key) {
+      const panel = this.panels.get(key) ?? this.makers[key](this);
+      this.panels.set(key, panel);
+      this.holder.replaceChildren(panel.node);
+      panel.open?.();
+    }
+    this.changed();
+  }
+
+  /** @param {number} rate */
+  update(rate) {
+    if (this.model.fixed) throw new Error(`these numbers cannot be changed: ${this.model.fixed}`);
+    if (!Number.isFinite(rate)) throw new Error('a learning rate is a finite number');
+    const { model, training } = this;
+    try {
+      training.update(rate);
+    } catch {
+      return this.say('The next step would leave the numbers that fit. Reset, or use a smaller rate.', true);
+    }
+    this.say(`After ${training.at} updates: ${model.root < 0 ? '' : `${model.names[model.root]} = ${number(training.history[training.at].loss)}`}.`);
+    this.changed();
+  }
+
+  reset() {
+    this.model.reset();
+    this.training.restart();
+    this.say('The recorded numbers are back.');
+    this.changed();
+  }
+
+  /** The picture as a file of its own. */
+  picture() {
+    const svg = /** @type {SVGSVGElement} */ (/** @type {Drawing} */ (this.drawing).svg.cloneNode(true)), [light, dark] = PALETTES;
+    for (const extra of svg.querySelectorAll('.handle, .line, .hit, .edge:not(.passed) :is(.b, .halo)')) extra.remove();
+    for (const old of svg.querySelectorAll('[tabindex], [role]')) for (const name of ['tabindex', 'role', 'aria-label', 'aria-valuenow', 'aria-valuetext']) old.removeAttribute(name);
+    const coloured = (/** @type {Record<string, string>} */ palette) => DRAWING.replace(/var\(--(\w+)\)/g, (_, key) => palette[key]);
+    const style = document.createElementNS('http://www.w3.org/2000/svg', 'style');
+    style.textContent = `${coloured(light)}@media(prefers-color-scheme:dark){${coloured(dark)}}`;
+    svg.prepend(style);
+    svg.removeAttribute('style');
+    return new XMLSerializer().serializeToString(svg);
+  }
+}
+
+/** Whether the page behind an element is dark: its text is light. @param {Element} element */
+function isDark(element) {
+  const parts = /^rgba?\(([\d.]+),? ([\d.]+),? ([\d.]+)/.exec(getComputedStyle(element).color);
+  return parts ? 0.3 * Number(parts[1]) + 0.6 * Number(parts[2]) + 0.1 * Number(parts[3]) > 140 : matchMedia('(prefers-color-scheme: dark)').matches;
+}
+
+/** Bring one element to life; where that fails it shows what it holds. @param {HTMLElement} host @param {Plain} plain */
+function bring(host, plain) {
+  const root = host.shadowRoot ?? host.attachShadow({ mode: 'open' });
+  try {
+    const ui = new Ui(host, plain, [...document.querySelectorAll(TAG)].indexOf(host)), { model } = ui;
+    ui.attach(root);
+    const collect = (/** @type {(Tensor | null)[]} */ found) => Object.fromEntries(model.names.flatMap((name, v) => { const t = found[v]; return t ? [[name, nested(t)]] : []; }));
+    Object.assign(host, {
+      values: () => collect(model.values),
+      gradients: () => collect(model.gradients),
+      set(/** @type {string} */ name, /** @type {unknown} */ value) {
+        const v = model.find(name);
+        model.set(new Map([[v, model.read(v, value)]]));
+        ui.training.edited();
+        ui.changed();
+      },
+      update: (/** @type {number} */ rate) => ui.update(rate),
+      reset: () => ui.reset(),
+      step: (/** @type {number} */ to) => ui.step(to),
+    });
+  } catch (error) {
+    root.replaceChildren(document.createElement('slot'));
+    console.error(`${TAG}: the picture and the table stay, since the graph could not be built: ${error}`);
+  }
+}
+
+/** @type {any} */ const page = globalThis;
+/** Each version of this script brings its own graphs to life: the first to define the element serves them all. */
+const versions = (page.chainruleGraphs ??= {});
+versions[VERSION] ??= bring;
+if (!customElements.get(TAG)) customElements.define(TAG, class extends HTMLElement {
+  #done = false;
+
+  connectedCallback() { this.live(); }
+
+  live() {
+    const source = this.querySelector('script[type="application/json"]');
+    if (this.#done) return;
+    if (!source) {
+      if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', () => this.live(), { once: true });
+      return;
+    }
+    try {
+      const plain = JSON.parse(source.textContent ?? '');
+      if (!versions[plain.version]) return;
+      this.#done = true;
+      versions[plain.version](this, plain);
+    } catch (error) {
+      this.#done = true;
+      console.error(`${TAG}: the picture and the table stay, since its data is damaged: ${error}`);
+    }
+  }
+});
+else for (const graph of document.querySelectorAll(TAG)) /** @type {any} */ (graph).live?.();

@@ -1,0 +1,107 @@
+// Numbers that can be changed where they stand: drag, type, or use the arrow keys.
+
+import { attribute, h, readNumber } from './dom.js';
+import { number } from './text.js';
+
+/**
+ * @typedef {object} Editing
+ * @property {string} name what screen readers call it
+ * @property {() => number} get
+ * @property {(x: number) => string} set changes the number; says what is wrong, or nothing
+ * @property {(text: string, bad?: boolean) => void} say
+ * @property {HTMLElement} layer where a field to type in may stand
+ */
+
+/** How far a drag or an arrow key goes: a tenth of the number's size. @param {number} x */
+const unit = (x) => 10 ** (Math.floor(Math.log10(Math.min(1e12, Math.max(Math.abs(x), 0.1)))) - 1);
+
+/** Keep what was dragged to as round as it looks. @param {number} x @param {number} step */
+const onGrid = (x, step) => Number((Math.round(x / step) * step).toPrecision(12));
+
+/** @param {SVGGElement} handle @param {Editing} editing */
+export function makeEditable(handle, editing) {
+  attribute(handle, 'role', 'spinbutton');
+  attribute(handle, 'tabindex', 0);
+  attribute(handle, 'aria-label', editing.name);
+  let from = 0, at = 0, moved = false, held = -1;
+
+  /** @param {number} x */
+  const change = (x) => {
+    const wrong = editing.set(x);
+    if (wrong) editing.say(wrong, true);
+  };
+
+  handle.addEventListener('pointerdown', (event) => {
+    if (event.button) return;
+    [from, at, moved, held] = [event.clientX, editing.get(), false, event.pointerId];
+    handle.setPointerCapture(held);
+    handle.focus({ preventScroll: true });
+    event.preventDefault();
+  });
+  handle.addEventListener('pointermove', (event) => {
+    if (event.pointerId !== held) return;
+    const far = event.clientX - from;
+    if (!moved && Math.abs(far) < 4) return;
+    moved = true;
+    const step = unit(at || 1) / (event.shiftKey ? 10 : 1);
+    change(onGrid(at + Math.round(far / 4) * step, step));
+  });
+  handle.addEventListener('pointerup', (event) => {
+    if (event.pointerId !== held) return;
+    held = -1;
+    if (!moved) type('');
+  });
+  handle.addEventListener('pointercancel', () => { held = -1; });
+  handle.addEventListener('keydown', (event) => {
+    const grid = unit(editing.get() || 1) * (event.shiftKey ? 0.1 : 1), step = grid * (event.key.startsWith('Page') ? 10 : 1);
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === 'ArrowUp' || event.key === 'PageUp') change(onGrid(editing.get() + step, grid));
+    else if (event.key === 'ArrowDown' || event.key === 'PageDown') change(onGrid(editing.get() - step, grid));
+    else if (event.key === 'Enter' || event.key === 'F2' || event.key === ' ') type('');
+    else if (/^[-+.\d]$/.test(event.key)) type(event.key);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  });
+
+  /** Open a field over the number. @param {string} first what was typed already */
+  function type(first) {
+    const place = handle.getBoundingClientRect(), base = editing.layer.getBoundingClientRect();
+    const field = h('input', {
+      class: 'type', 'aria-label': `New number for ${editing.name}`, inputmode: 'text', autocomplete: 'off', spellcheck: 'false',
+      style: `left:${place.left - base.left + editing.layer.scrollLeft - 4}px;top:${place.top - base.top + editing.layer.scrollTop - 4}px`
+        + `;width:${Math.max(78, place.width + 20)}px`,
+    });
+    field.value = first || String(Number(editing.get().toPrecision(9)));
+    let closed = false;
+    /** @param {boolean} keep @param {boolean} refocus */
+    const close = (keep, refocus) => {
+      if (closed) return;
+      const x = readNumber(field.value), unchanged = field.value === String(Number(editing.get().toPrecision(9)));
+      let wrong = '';
+      if (keep && !unchanged) wrong = Number.isNaN(x) ? expected(field.value, editing) : editing.set(x);
+      if (wrong) {
+        editing.say(wrong, true);
+        attribute(field, 'aria-invalid', 'true');
+        if (refocus) return field.select();
+      }
+      closed = true;
+      field.remove();
+      if (refocus) handle.focus({ preventScroll: true });
+    };
+    field.addEventListener('keydown', (event) => {
+      event.stopPropagation();
+      if (event.key === 'Enter') close(true, true);
+      if (event.key === 'Escape') close(false, true);
+    });
+    field.addEventListener('blur', () => close(true, false));
+    editing.layer.append(field);
+    field.focus({ preventScroll: true });
+    if (!first) field.select();
+  }
+}
+
+/** Say what is expected instead. @param {string} typed @param {{name: string, get: () => number}} editing */
+export const expected = (typed, { name, get }) =>
+  `${typed.trim() ? `“${typed.trim().slice(0, 20)}” is not a number that fits here` : 'Nothing was typed'}. `
+  + `Type a number such as 0.5 or -2; ${name} stays ${number(get())}.`;

@@ -1,0 +1,231 @@
+// The ops that the page can compute: what each gives, and what it does to a gradient. One entry an op.
+
+import { gather, map, product, sameShape, sizeOf, spread, tensor, transposed } from './tensors.js';
+
+/** @typedef {import('./tensors.js').Tensor} Tensor */
+/** @typedef {(x: number) => number} Round to the dtype's precision */
+
+/**
+ * One op of a graph, ready to run.
+ * @typedef {object} Step
+ * @property {string} name
+ * @property {number[]} inputs values, by position
+ * @property {number} output
+ * @property {(Tensor | number)[]} constants numbers among the arguments; the place of a tensor is left empty
+ * @property {number[]} argument the argument that each input is
+ * @property {(Int32Array | null)[]} maps how each input broadcasts, for ops that go entry by entry
+ * @property {number[]} shape of the result
+ * @property {number[]} [dims] that a sum went over
+ * @property {Round} round
+ */
+
+/**
+ * Entry by entry: the result, and for each argument the gradient times the local gradient. `r` rounds in between, as
+ * PyTorch does where it stores what is in between.
+ * @typedef {object} Elementwise
+ * @property {(a: number, b: number, r: Round) => number} f
+ * @property {((g: number, a: number, b: number, out: number, r: Round) => number)[]} d
+ */
+
+/**
+ * @typedef {object} Whole
+ * @property {(x: Tensor[], step: Step) => Tensor} run
+ * @property {(g: Tensor, x: Tensor[], k: number, step: Step) => Tensor} back for input k
+ */
+
+/** @param {number} a @param {number} b @param {Round} r */
+const power = (a, b, r) =>
+  b === 1 ? a : b === 2 ? a * a : b === 3 ? r(a * a) * a : b === 0.5 ? Math.sqrt(a) : b === -1 ? 1 / a
+    : b === -2 ? 1 / r(a * a) : Math.pow(a, b);
+
+/** @type {Record<string, Elementwise>} */
+export const ELEMENTWISE = {
+  add: { f: (a, b) => a + b, d: [(g) => g, (g) => g] },
+  sub: { f: (a, b) => a - b, d: [(g) => g, (g) => -g] },
+  rsub: { f: (a, b) => b - a, d: [(g) => -g, (g) => g] },
+  mul: { f: (a, b) => a * b, d: [(g, _, b) => g * b, (g, a) => g * a] },
+  div: { f: (a, b) => a / b, d: [(g, _, b) => g / b, (g, _, b, out, r) => -g * r(out / b)] },
+  rdiv: { f: (a, b, r) => r(1 / a) * b, d: [(g, a, b, _, r) => -r(g * b) * r(r(1 / a) * r(1 / a))] },
+  neg: { f: (a) => -a, d: [(g) => -g] },
+  pow: {
+    f: power,
+    d: [
+      (g, a, b, _, r) => b === 0 ? 0 : g * r(b * r(power(a, b - 1, r))),
+      (g, a, b, out, r) => a === 0 && b >= 0 ? 0 : g * r(out * r(Math.log(a))),
+    ],
+  },
+  rpow: { f: (a, b) => Math.pow(b, a), d: [(g, _, b, out, r) => g * r(out * r(Math.log(b)))] },
+  square: { f: (a) => a * a, d: [(g, a, _, out, r) => g * r(2 * a)] },
+  exp: { f: (a) => Math.exp(a), d: [(g, a, b, out) => g * out] },
+  log: { f: (a) => Math.log(a), d: [(g, a) => g / a] },
+  sqrt: { f: (a) => Math.sqrt(a), d: [(g, a, b, out, r) => g / r(2 * out)] },
+  reciprocal: { f: (a) => 1 / a, d: [(g, a, b, out, r) => -g * r(out * out)] },
+  abs: { f: (a) => Math.abs(a), d: [(g, a) => g * Math.sign(a)] },
+  sin: { f: (a) => Math.sin(a), d: [(g, a, b, out, r) => g * r(Math.cos(a))] },
+  cos: { f: (a) => Math.cos(a), d: [(g, a, b, out, r) => g * -r(Math.sin(a))] },
+  tanh: { f: (a) => Math.tanh(a), d: [(g, a, b, out, r) => g * r(1 - r(out * out))] },
+  sigmoid: {
+    f: (a) => 1 / (1 + Math.exp(-a)),
+    d: [(g, a, b, out, r) => r(g * r(1 - out)) * out],
+  },
+  relu: { f: (a) => a !== a || a > 0 ? a : 0, d: [(g, a) => a > 0 ? g : 0] },
+  clone: { f: (a) => a, d: [(g) => g] },
+  detach: { f: (a) => a, d: [() => 0] },
+};
+
+/** Where each entry of the input goes in the result. @param {number[]} from @param {Step} step */
+function into(from, step) {
+  const { dims } = step;
+  if (!dims) throw new Error(`it is not known which dimension ${step.name} took`);
+  return /** @type {const} */ ([spread(from.map((n, i) => dims.includes(i) ? 1 : n), from), sizeOf(dims.map((i) => from[i]))]);
+}
+
+/** @type {Whole} */
+const reshape = {
+  run: ([x], step) => ({ shape: step.shape, data: x.data }),
+  back: (g, [x]) => ({ shape: x.shape, data: g.data }),
+};
+
+/** @type {Whole} */
+const turn = {
+  run([x]) {
+    if (x.shape.length > 2) throw new Error('only matrices are transposed here');
+    return x.shape.length === 2 ? transposed(x) : x;
+  },
+  back: (g) => g.shape.length === 2 ? transposed(g) : g,
+};
+
+/** @type {(count: (n: number) => number) => Whole} */
+const reduction = (count) => ({
+  run([x], step) {
+    const [where, n] = into(x.shape, step);
+    const { data } = gather(x.data, where, step.shape, step.round);
+    return { shape: step.shape, data: data.map((sum) => step.round(sum / count(n))) };
+  },
+  back(g, [x], _, step) {
+    const [where, n] = into(x.shape, step);
+    return { shape: x.shape, data: new Float64Array(sizeOf(x.shape)).map((_, i) => step.round(g.data[where ? where[i] : i] / count(n))) };
+  },
+});
+
+/** A vector is a matrix with one row on the left of a product, and with one column on the right. @param {Tensor[]} x */
+const matrices = ([a, b]) => [
+  a.shape.length === 1 ? { shape: [1, a.shape[0]], data: a.data } : a,
+  b.shape.length === 1 ? { shape: [b.shape[0], 1], data: b.data } : b,
+];
+
+/** @type {Whole} */
+const matmul = {
+  run(x, step) {
+    if (x.some((t) => t.shape.length < 1 || t.shape.length > 2)) throw new Error('only matrices and vectors are multiplied here');
+    const [a, b] = matrices(x);
+    return { shape: step.shape, data: product(a, b, step.round).data };
+  },
+  back(g, x, k, step) {
+    const [a, b] = matrices(x);
+    const whole = { shape: [a.shape[0], b.shape[1]], data: g.data };
+    return { shape: x[k].shape, data: (k ? product(transposed(a), whole, step.round) : product(whole, transposed(b), step.round)).data };
+  },
+};
+
+/** @type {Whole} */
+const linear = {
+  run([x, w, b], step) {
+    const bare = matmul.run([x, transposed(w)], step), where = b && spread(b.shape, step.shape);
+    return b ? { shape: step.shape, data: bare.data.map((n, i) => step.round(n + b.data[where ? where[i] : i])) } : bare;
+  },
+  back(g, [x, w, b], k, step) {
+    if (k === 2) return gather(g.data, spread(b.shape, step.shape), b.shape, step.round);
+    const passed = matmul.back(g, [x, transposed(w)], k, step);
+    return k ? transposed(passed) : passed;
+  },
+};
+
+/** @type {Whole} */
+const mse = {
+  run([a, b], step) {
+    if (!sameShape(a.shape, b.shape)) throw new Error('mse_loss with broadcasting');
+    let sum = 0;
+    for (let i = 0; i < a.data.length; i++) sum += step.round(step.round(a.data[i] - b.data[i]) ** 2);
+    return tensor([], step.round(sum / a.data.length));
+  },
+  back(g, [a, b], k, step) {
+    const share = step.round(2 / a.data.length), sign = k ? -1 : 1;
+    return { shape: a.shape, data: a.data.map((x, i) => step.round(step.round(share * step.round(x - b.data[i])) * g.data[0]) * sign) };
+  },
+};
+
+/** @type {Record<string, Whole>} */
+export const WHOLE = {
+  sum: reduction(() => 1), mean: reduction((n) => n), matmul, linear, mse_loss: mse, T: turn, t: turn, transpose: turn,
+  reshape, view: reshape, flatten: reshape, squeeze: reshape, unsqueeze: reshape,
+  dot: {
+    run: ([a, b], { round }) => tensor([], round(a.data.reduce((sum, x, i) => sum + x * b.data[i], 0))),
+    back: (g, x, k, { round }) => map(x[1 - k], (n) => round(g.data[0] * n)),
+  },
+};
+
+/** @param {string} name */
+export const isKnown = (name) => name in ELEMENTWISE || name in WHOLE;
+
+/** @param {Step} step @param {Tensor[]} values */
+export function run(step, values) {
+  const rule = ELEMENTWISE[step.name];
+  const x = step.inputs.map((v) => values[v]);
+  if (!rule) return WHOLE[step.name].run(x, step);
+  const out = new Float64Array(sizeOf(step.shape)), [a, b] = reads(step, x), { f } = rule, { round } = step;
+  for (let i = 0; i < out.length; i++) out[i] = round(f(a(i), b(i), round));
+  return { shape: step.shape, data: out };
+}
+
+/** Give what each argument reads at an entry of the result. @param {Step} step @param {Tensor[]} x */
+function reads(step, x) {
+  return [0, 1].map((argument) => {
+    const k = step.argument.indexOf(argument);
+    if (k < 0) {
+      const constant = Number(step.constants[argument]);
+      return () => constant;
+    }
+    const { data } = x[k], where = step.maps[k];
+    return where ? (/** @type {number} */ i) => data[where[i]] : (/** @type {number} */ i) => data[i];
+  });
+}
+
+/**
+ * What an op passes on to one of its inputs.
+ * @param {Step} step @param {Tensor} g the upstream gradient @param {Tensor[]} values @param {number} k the input's position
+ */
+export function back(step, g, values, k) {
+  const x = step.inputs.map((v) => values[v]);
+  if (!ELEMENTWISE[step.name]) return WHOLE[step.name].back(g, x, k, step);
+  return gather(factors(step, g, values, k), step.maps[k], x[k].shape, step.round);
+}
+
+/**
+ * The upstream gradient times the local one, entry by entry of the result.
+ * @param {Step} step @param {Tensor} g @param {Tensor[]} values @param {number} k
+ */
+function factors(step, g, values, k) {
+  const x = step.inputs.map((v) => values[v]), out = values[step.output].data, { round } = step;
+  const d = ELEMENTWISE[step.name].d[step.argument[k]], [a, b] = reads(step, x);
+  return g.data.map((upstream, i) => round(d(upstream, a(i), b(i), out[i], round)));
+}
+
+/**
+ * The local gradient itself, of the kind that was recorded: one factor an entry, a gradient, or a matrix.
+ * @param {Step} step @param {Tensor[]} values @param {number} k @param {string} kind @returns {Tensor | null}
+ */
+export function local(step, values, k, kind) {
+  const ones = tensor(step.shape, 1);
+  if (kind === 'g') return back(step, ones, values, k);
+  if (kind === 'e') {
+    if (ELEMENTWISE[step.name]) return { shape: step.shape, data: factors(step, ones, values, k) };
+    const passed = back(step, ones, values, k);
+    return sameShape(passed.shape, step.shape) || sizeOf(step.shape) === 1 ? passed : tensor(step.shape, 1);
+  }
+  if (kind !== 'j') return null;
+  const rows = ones.data.length, columns = sizeOf(values[step.inputs[k]].shape), data = new Float64Array(rows * columns);
+  for (let row = 0; row < rows; row++)
+    data.set(back(step, { shape: step.shape, data: ones.data.map((_, i) => Number(i === row)) }, values, k).data, row * columns);
+  return { shape: [rows, columns], data };
+}

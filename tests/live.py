@@ -1,0 +1,131 @@
+"""The live graph's oracle: PyTorch, run again from the page's own leaves; and random graphs that a page can compute."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+
+import chainrule
+from chainrule.trace import Op, Trace
+
+Plain = Mapping[str, Any]
+
+UNARY: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "neg": lambda a: -a,
+    "square": torch.square,
+    "power": lambda a: a**2,
+    "cube": lambda a: a**3,
+    "root": lambda a: torch.sqrt(a**2 + 1),
+    "exp": lambda a: torch.exp(-(a**2)),
+    "log": lambda a: torch.log(a**2 + 1),
+    "one over": lambda a: 1 / (a**2 + 1),
+    "reciprocal": lambda a: torch.reciprocal(a**2 + 1),
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+    "relu": torch.relu,
+    "abs": torch.abs,
+    "sin": torch.sin,
+    "cos": torch.cos,
+    "minus": lambda a: 1 - a,
+    "half": lambda a: a / 2,
+    "copy": torch.clone,
+    "mean of rows": lambda a: a.mean(0, keepdim=True) if a.dim() else a * 1,
+    "sum": lambda a: a.sum(dim=1) if a.dim() == 2 and a.shape[0] != a.shape[1] else a.sum(),
+    "turn and back": lambda a: a.T.reshape(a.shape) if a.dim() == 2 else a.reshape(-1).reshape(a.shape),
+}
+BINARY: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
+    "add": lambda a, b: a + b,
+    "sub": lambda a, b: a - b,
+    "mul": lambda a, b: a * b,
+    "div": lambda a, b: a / (b**2 + 1),
+    "matmul": lambda a, b: a.reshape(1, -1) @ b.reshape(-1, 1) if a.shape == b.shape and a.dim() else a * b,
+    "matrices": lambda a, b: a @ b.T if a.dim() == b.dim() == 2 and a.shape[1] == b.shape[1] else a + b,
+    "dot": lambda a, b: a @ b if a.dim() == b.dim() == 1 and a.shape == b.shape else a - b,
+}
+SHAPES = [(), (3,), (2, 3), (1, 3)]
+
+
+def random_recording(seed: int) -> chainrule.Recording:
+    """Record a random graph of the ops that a page can compute; even seeds are float32, odd ones float64."""
+    draw = random.Random(seed)
+    dtype = torch.float64 if seed % 2 else torch.float32
+    leaves = []
+    for _ in range(draw.randint(1, 3)):
+        shape = draw.choice(SHAPES)
+        numbers = [round(draw.uniform(-1.5, 1.5), 3) for _ in range(torch.Size(shape).numel())]
+        leaves.append(torch.tensor(numbers, dtype=dtype).reshape(shape).requires_grad_())
+    with chainrule.record() as rec:
+        values = list(leaves)
+        for _ in range(draw.randint(2, 7)):
+            a, b = draw.choice(values), draw.choice(values)
+            name = draw.choice([*UNARY, *BINARY])
+            try:
+                made = UNARY[name](a) if name in UNARY else BINARY[name](a, b)
+            except RuntimeError:  # the shapes do not broadcast
+                made = a * 2
+            values.append(made)
+        loss = values[-1].mean() + values[-2].sum() * 0.5
+        for leaf in leaves:
+            loss = loss + (leaf * 0.1).sum()
+        loss.backward()
+    return rec
+
+
+def replay(
+    trace: Trace, leaves: Plain, backward: int | None = -1
+) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+    """Run a recorded graph again with PyTorch, from the leaves that a page holds: its values and gradients by name."""
+    held: dict[int, torch.Tensor] = {}
+
+    def get(value: int) -> torch.Tensor:
+        if value not in held:
+            recorded = trace.values[value]
+            dtype = getattr(torch, recorded.dtype)
+            held[value] = torch.tensor(leaves[recorded.name], dtype=dtype, requires_grad=recorded.requires_grad)
+        return held[value]
+
+    for number in trace.ops_of(backward):
+        op = trace.ops[number]
+        shape = trace.values[op.outputs[0]].shape
+        made: torch.Tensor = _call(op, [get(value) for value in op.inputs], shape)
+        assert made.shape == shape
+        if made.requires_grad:
+            made.retain_grad()
+        held[op.outputs[0]] = made
+    if backward is not None:
+        for root in trace.backward(backward).roots:
+            get(root).backward(retain_graph=True)
+    names = {value: trace.values[value].name for value in held}
+    gradients = {names[v]: t.grad for v, t in held.items() if t.requires_grad and t.grad is not None}
+    return {names[v]: t.detach() for v, t in held.items()}, gradients
+
+
+def _call(op: Op, inputs: Sequence[torch.Tensor], shape: tuple[int, ...]) -> Any:
+    if op.name in ("reshape", "view", "squeeze", "unsqueeze"):
+        return inputs[0].reshape(shape)
+    if op.name == "T":
+        return inputs[0].T
+    if op.name in ("mse_loss", "linear"):
+        return getattr(torch.nn.functional, op.name)(*inputs)
+    words: dict[str, Any] = {**dict(zip(op.letters, inputs, strict=True)), **op.constants}
+    arguments = [words[letter] for letter in sorted(words)]
+    if op.name in ("sum", "mean") and inputs[0].dim() == 2 and len(arguments) == 1 and "dim" in op.expression:
+        return getattr(torch, op.name)(inputs[0], 1)
+    if op.name in ("sum", "mean") and len(arguments) == 2:
+        return getattr(torch, op.name)(*arguments, keepdim="keepdim" in op.expression)
+    return getattr(torch.Tensor, op.name)(*arguments)
+
+
+def off(page: Plain, torch_: Mapping[str, torch.Tensor], close: float) -> list[str]:
+    """Name what differs by more than `close`, relative to the largest magnitude in its tensor."""
+    wrong = []
+    for name, wanted in torch_.items():
+        got = torch.tensor(page[name], dtype=torch.float64) if name in page else torch.tensor(float("nan"))
+        scale = float(wanted.abs().max()) if wanted.numel() else 0.0
+        error = float((got - wanted.double()).abs().max()) if got.shape == wanted.shape else float("inf")
+        if not error <= close * max(scale, 1e-8):
+            wrong.append(f"{name}: page {page.get(name)}, PyTorch {wanted.tolist()}")
+    return wrong
