@@ -293,11 +293,11 @@ def test_a_large_product_of_matrices_shows_its_result() -> None:
     """Where the factors have too many numbers to be shown, the words stay and the result stands for them."""
     a, b = made(4, 5), made(5, 4)
     with chainrule.record() as rec:
-        out = a @ b
-        loss = out.sum()
+        product = a @ b
+        loss = product.sum()
         loss.backward()
     line = rec.derivation(a).lines[-1]
-    assert line.steps[0] == "(dloss/dout) @ b.T"
+    assert line.steps[0] == "(dloss/dproduct) @ b.T"
     assert line.steps[1] == line.steps[2]
 
 
