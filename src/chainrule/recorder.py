@@ -21,13 +21,14 @@ from typing import Any, Self
 import numpy as np
 import torch
 from torch.autograd.graph import Node as TorchNode
+from torch.autograd.graph import get_gradient_edge
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
 from chainrule.local_gradients import local_gradients
 from chainrule.names import Site, around, frames_from, held_as, locals_of, name_among, site_of, user_frame
 from chainrule.snapshots import Keep, snapshot
-from chainrule.trace import BackwardPass, Edge, Flow, Node, Number, Op, Snapshot, Trace, Value, Visit
+from chainrule.trace import BackwardPass, Edge, Flow, Hook, Node, Number, Op, Snapshot, Trace, Value, Visit
 
 _TORCH = (f"{Path(torch.__file__).resolve().parent}{os.sep}",)
 _WRAPPERS = tuple(_TORCH[0] + name for name in ("overrides.py", "_tensor.py", "_jit_internal.py"))
@@ -36,7 +37,7 @@ _WRAPPERS = tuple(_TORCH[0] + name for name in ("overrides.py", "_tensor.py", "_
 _SILENT = frozenset({
     "__repr__", "__format__", "__float__", "__int__", "__bool__", "__len__", "__index__", "__hash__", "__set__",
     "__delete__", "item", "tolist", "numpy", "size", "dim", "numel", "stride", "is_floating_point", "is_complex",
-    "element_size", "data_ptr", "backward", "retain_grad", "requires_grad_", "register_hook", "is_contiguous",
+    "element_size", "data_ptr", "backward", "retain_grad", "requires_grad_", "is_contiguous",
     "untyped_storage",
 })  # fmt: skip
 """Calls that make no value of the forward pass, so that their arguments need not become values."""
@@ -56,6 +57,7 @@ class _Pass:
     roots: tuple[int, ...]
     visits: list[Visit] = field(default_factory=list)
     gradients: dict[int, Snapshot] = field(default_factory=dict)
+    hooks: list[Hook] = field(default_factory=list)
     reached: dict[int | None, int] = field(default_factory=dict)
     """The value that each node's gradient belongs to, as far as edges led to it."""
 
@@ -90,6 +92,7 @@ class Recorder(TorchFunctionMode):
         self._nameless: dict[int, str] = {}
         self._handles: list[RemovableHandle] = []
         self._suspect: set[int] = set()
+        self._arrived: dict[int, Snapshot] = {}
         self._block: CodeType | None = None
         self._trace: Trace | None = None
         self.failure: Exception | None = None
@@ -122,7 +125,7 @@ class Recorder(TorchFunctionMode):
                 values=tuple(self._named_values()),
                 ops=tuple(self._ops),
                 nodes=tuple(self._nodes),
-                passes=tuple(BackwardPass(p.roots, tuple(p.visits), dict(p.gradients)) for p in self._passes),
+                passes=tuple(BackwardPass(p.roots, tuple(p.visits), dict(p.gradients), tuple(p.hooks)) for p in self._passes),
             )
         return self._trace
 
@@ -152,6 +155,15 @@ class Recorder(TorchFunctionMode):
         code = getattr(func, "__code__", None)
         if name in ("backward", "grad"):
             return self._differentiate(name, code, func, args, kwargs)
+        if name == "register_hook":
+            with torch._C.DisableTorchFunction():
+                site = _site(code)
+                value = self._value_of(args[0], site)
+                if not args[0]._backward_hooks:
+                    self._observe(args[0], value)
+                handle = func(*args, **kwargs)
+                self._observe(args[0], value, site.expression or "register_hook", handle)
+            return handle
         given = list(_tensors((args, dict(kwargs))))
         if name == "__set__":
             self._suspect.add(id(args[0]))
@@ -182,8 +194,8 @@ class Recorder(TorchFunctionMode):
                 known[held.node, held.slot] = value
         number = len(self._ops)
         for tensor in made:
-            if tensor.grad_fn is not None:
-                self._walk(tensor.grad_fn, number, site, known)
+            if (node := _made_by(tensor)) is not None:
+                self._walk(node, number, site, known)
         outputs = []
         for tensor in made:
             earlier = self._seen_as(tensor)
@@ -230,7 +242,7 @@ class Recorder(TorchFunctionMode):
             value = seen.values[-1]
             if value in self._nameless:
                 self._name(value, self._variable_with(tensor, site.frame))
-            if tensor.grad_fn is not None and self._values[value].node is None:
+            if self._values[value].node is None and _made_by(tensor) is not None:
                 self._adopt(value, tensor, site)
             return value
         name = self._variable_of(seen) if seen else self._variable_with(tensor, site.frame)
@@ -239,7 +251,7 @@ class Recorder(TorchFunctionMode):
         value = self._new_value(tensor, name)
         if value in self._nameless:
             self._nameless[value] = written or f"tensor {value}"
-        if tensor.grad_fn is not None:
+        if _made_by(tensor) is not None:
             self._adopt(value, tensor, site)
         return value
 
@@ -277,7 +289,8 @@ class Recorder(TorchFunctionMode):
 
     def _new_value(self, tensor: torch.Tensor, name: str | None, op: int | None = None) -> int:
         number = len(self._values)
-        node = None if tensor.grad_fn is None else self._number_of.get(tensor.grad_fn)
+        made_by = _made_by(tensor)
+        node = None if made_by is None else self._number_of.get(made_by)
         value = Value(
             name="",
             tensor=self._snapshot(tensor),
@@ -299,6 +312,10 @@ class Recorder(TorchFunctionMode):
         self._nameless[number] = ""
         self._name(number, name)
         self._trace = None
+        if tensor.requires_grad and tensor._backward_hooks and seen.values == [number]:
+            self._observe(tensor, number)  # hooks from before the recording are one step
+            tensor._backward_hooks.move_to_end(next(reversed(tensor._backward_hooks)), last=False)
+            self._observe(tensor, number, "hooks that were there before")
         return number
 
     def _snapshot(self, tensor: torch.Tensor, whole: bool = False) -> Snapshot:
@@ -365,7 +382,10 @@ class Recorder(TorchFunctionMode):
             self._torch_nodes.append(node)
             edges = tuple(self._edge(child, slot, site, known) for child, slot in node.next_functions)
             self._nodes.append(Node(type(node).__name__, None if _is_leaf(node) else op, edges))
-            self._handles.append(node.register_hook(self._hook(number)))
+            if _is_leaf(node):  # before it is added to `.grad`, which may then be the very same tensor
+                self._handles.append(node.register_prehook(self._hook(number, leaf=True)))
+            else:
+                self._handles.append(node.register_hook(self._hook(number)))
 
     def _edge(self, child: TorchNode | None, slot: int, site: Site, known: Mapping[tuple[int, int], int]) -> Edge:
         if child is None:
@@ -392,6 +412,9 @@ class Recorder(TorchFunctionMode):
             site = _site(code)
             start = list(_tensors(args[0] if args else kwargs.get("tensors", kwargs.get("outputs"))))
             roots = tuple(self._value_of(tensor, site) for tensor in start)
+            for tensor in start:
+                if tensor.is_leaf and tensor.requires_grad:
+                    self._walk(get_gradient_edge(tensor).node, None, site)
         outer, self._roots = self._roots, roots
         first = len(self._passes)
         try:
@@ -428,37 +451,61 @@ class Recorder(TorchFunctionMode):
                     f"the backward pass from. Reduce it first, for example `{name}.mean()`."
                 )
 
-    def _hook(self, number: int) -> Callable[[tuple[Any, ...], tuple[Any, ...]], None]:
+    def _hook(self, number: int, leaf: bool = False) -> Callable[..., None]:
         """Make one node's hook; what goes wrong in it is kept for later, never raised into a backward pass."""
         reference = weakref.ref(self)
 
-        def hook(outgoing: tuple[Any, ...], incoming: tuple[Any, ...]) -> None:
+        def hook(*gradients: tuple[Any, ...]) -> None:
             recorder = reference()
             if recorder is None:
                 return
             try:
                 with torch._C.DisableTorchFunction(), torch.no_grad():
-                    recorder._visit(number, outgoing, incoming)
+                    if leaf:
+                        recorder._arrive(number, *gradients)
+                    else:
+                        recorder._visit(number, *gradients)
             except Exception as error:
                 recorder.failure = recorder.failure or error
 
         return hook
 
+    def _observe(
+        self, tensor: torch.Tensor, value: int, name: str | None = None, user: RemovableHandle | None = None
+    ) -> None:
+        """Look at what stands between two hooks of the user's: each has its turn between two looks."""
+        reference = weakref.ref(self)
+
+        def look(gradient: torch.Tensor) -> None:
+            recorder = reference()
+            if recorder is None or (user is not None and user.id not in (user.hooks_dict_ref() or ())):
+                return
+            try:
+                with torch._C.DisableTorchFunction(), torch.no_grad():
+                    recorder._look(value, name, gradient)
+            except Exception as error:
+                recorder.failure = recorder.failure or error
+
+        self._handles.append(tensor.register_hook(look))  # type: ignore[no-untyped-call]
+
+    def _look(self, value: int, name: str | None, gradient: torch.Tensor) -> None:
+        node = self._values[value].node
+        run = self._run(-1 if node is None else node, node is None)
+        if run is None:
+            return
+        self._trace = None
+        now = self._snapshot(gradient)
+        if name is not None and value in self._arrived:
+            run.hooks.append(Hook(value, name, self._arrived[value], now))
+        self._arrived[value] = now
+
     def _visit(self, number: int, outgoing: tuple[Any, ...], incoming: tuple[Any, ...]) -> None:
         """Note down one node's turn: what came in, what went out on each edge, and the local gradients."""
         node = self._torch_nodes[number]
-        run = self._run(number, _is_leaf(node))
+        run = self._run(number, leaf=False)
         if run is None or all(gradient is None for gradient in incoming):
             return
         self._trace = None
-        if _is_leaf(node):
-            got = self._snapshot(incoming[0], whole=True)
-            run.visits.append(Visit(number, (got,), ()))
-            seen = self._seen_as(node.variable)  # type: ignore[attr-defined]
-            value = run.reached.get(number, seen.values[-1] if seen else None)
-            if value is not None:
-                run.gradients[value] = got
-            return
         for edge in self._nodes[number].edges:
             if edge.value is not None:
                 run.reached[edge.node] = max(edge.value, run.reached.get(edge.node, 0))
@@ -472,6 +519,19 @@ class Recorder(TorchFunctionMode):
             for edge, gradient in enumerate(outgoing)
         )
         run.visits.append(Visit(number, tuple(None if g is None else self._snapshot(g) for g in incoming), flows))
+
+    def _arrive(self, number: int, incoming: tuple[Any, ...]) -> None:
+        """Note down what a leaf gets."""
+        run = self._run(number, leaf=True)
+        if run is None or incoming[0] is None:
+            return
+        self._trace = None
+        got = self._snapshot(incoming[0], whole=True)
+        run.visits.append(Visit(number, (got,), ()))
+        seen = self._seen_as(self._torch_nodes[number].variable)  # type: ignore[attr-defined]
+        value = run.reached.get(number, seen.values[-1] if seen else None)
+        if value is not None:
+            run.gradients[value] = got
 
     def _run(self, number: int, leaf: bool) -> _Pass | None:
         """Find the backward pass that is running now; autograd numbers them.
@@ -505,6 +565,14 @@ def _parameter_name(frame: FrameType | None, parameter: torch.Tensor) -> str | N
         if candidate is parameter
     ]
     return max(paths, key=lambda path: path.count("."), default=None)  # the path from the outermost module
+
+
+def _made_by(tensor: torch.Tensor) -> TorchNode | None:
+    """Give the node that made a tensor, if autograd says so: of a view that may not be used any more, it does not."""
+    try:
+        return tensor.grad_fn
+    except RuntimeError:
+        return None
 
 
 def _is_leaf(node: TorchNode) -> bool:

@@ -142,6 +142,17 @@ class Visit:
 
 
 @dataclass(frozen=True, eq=False)
+class Hook:
+    """Hold one turn of a hook on a tensor: the gradient that arrived, and what the hook handed on in its place."""
+
+    value: int
+    name: str
+    """How it was registered, such as `h.register_hook(clip)`."""
+    before: Snapshot
+    after: Snapshot
+
+
+@dataclass(frozen=True, eq=False)
 class BackwardPass:
     """Hold one backward pass: what was differentiated, and the visits in the order in which autograd made them."""
 
@@ -149,6 +160,8 @@ class BackwardPass:
     visits: tuple[Visit, ...]
     gradients: Mapping[int, Snapshot]
     """What each leaf got (by its position in `Trace.values`), and what `torch.autograd.grad` was asked for."""
+    hooks: tuple[Hook, ...] = ()
+    """The turns of the user's hooks on tensors, in the order in which autograd made them."""
 
     @cached_property
     def visit_of(self) -> dict[int, Visit]:
@@ -419,6 +432,7 @@ def _trace(plain: Mapping[str, Any]) -> Trace:
                     for v in p["visits"]
                 ),
                 gradients={int(value): _known(tensor) for value, tensor in p["gradients"].items()},
+                hooks=tuple(Hook(h["value"], h["name"], _known(h["before"]), _known(h["after"])) for h in p["hooks"]),
             )
             for p in plain["passes"]
         ),
@@ -432,6 +446,7 @@ def _trace(plain: Mapping[str, Any]) -> Trace:
         ([n.op for n in trace.nodes if n.op is not None], trace.ops),
         ([visit.node for p in trace.passes for visit in p.visits], trace.nodes),
         ([i for p in trace.passes for i in (*p.roots, *p.gradients)], trace.values),
+        ([hook.value for p in trace.passes for hook in p.hooks], trace.values),
     ):
         for position in positions:
             if not isinstance(position, int) or not 0 <= position < len(held):
