@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import wraps
 from typing import Any
 from unittest import mock
 
@@ -50,6 +51,7 @@ def witnessed() -> Iterator[Seen]:
         begin(self, *args, **kwargs)
         seen.recordings.append(self)
 
+    @wraps(backward)  # a mode is handed this function in place of PyTorch's, and knows it by its name
     def watched(tensors: Any, *args: Any, **kwargs: Any) -> None:
         with torch._C.DisableTorchFunction():  # so that our own copies are in no recording
             leaves = _leaves([tensors] if isinstance(tensors, torch.Tensor) else tensors)

@@ -242,6 +242,9 @@ class Recorder(TorchFunctionMode):
             value = seen.values[-1]
             if value in self._nameless:
                 self._name(value, self._variable_with(tensor, site.frame))
+            if tensor.requires_grad and not self._values[value].requires_grad:  # by `requires_grad_()`
+                self._values[value] = replace(self._values[value], requires_grad=True, leaf=tensor.is_leaf)
+                self._trace = None
             if self._values[value].node is None and _made_by(tensor) is not None:
                 self._adopt(value, tensor, site)
             return value
@@ -294,7 +297,7 @@ class Recorder(TorchFunctionMode):
         value = Value(
             name="",
             tensor=self._snapshot(tensor),
-            leaf=tensor.is_leaf and (op is None or tensor.requires_grad),
+            leaf=made_by is None and (op is None or tensor.requires_grad),
             requires_grad=tensor.requires_grad,
             parameter=isinstance(tensor, torch.nn.Parameter),
             op=op,

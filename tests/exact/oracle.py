@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
-from unittest import mock
 
 import numpy as np
 import torch
@@ -69,50 +68,36 @@ class Witness(TorchFunctionMode):
         """Copy the arguments before they can change."""
         if self.rec is None:
             return func(*args, **(kwargs or {}))
+        name = getattr(func, "__name__", "")
+        name = name if name != "__get__" else func.__self__.__name__
         leaves, spec = tree_flatten((tuple(args), dict(kwargs or {})))
         tensors = [t for t in leaves if isinstance(t, Tensor)]
         if any(t.requires_grad for t in tensors):
             casting = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else None
             copies = [t.detach().clone() for t in tensors]
-            name = getattr(func, "__name__", "")
-            name = name if name != "__get__" else func.__self__.__name__
             kept = Call(name, func, leaves, spec, copies, torch.get_rng_state(), casting)
             self.calls[len(self.rec.trace.ops)] = kept
-        return func(*args, **(kwargs or {}))
+        if getattr(func, "__name__", "") not in ("backward", "grad"):  # the attribute `.grad` is no backward pass
+            return func(*args, **(kwargs or {}))
+        number = len(self.rec.trace.passes)
+        given = dict(zip(("outputs", "inputs" if name == "grad" else "gradients", "gradients"), args, strict=False))
+        given |= {{"tensors": "outputs", "grad_outputs": "gradients"}.get(k, k): v for k, v in (kwargs or {}).items()}
+        starts = several(given.get("gradients", given.get("gradient", given.get("grad_tensors"))))
+        self.starts[number] = [
+            torch.ones_like(root).detach() if start is None else start.detach().to(root.dtype, copy=True)
+            for root, start in zip_longest(several(given["outputs"]), starts)
+            if root is not None
+        ]
+        result = func(*args, **(kwargs or {}))
+        for wanted, gradient in zip(several(given["inputs"]) if name == "grad" else (), result or (), strict=True):
+            if gradient is not None:
+                self.asked.append((number, wanted, gradient.detach().clone()))
+        return result
 
-    def started(self, outputs: Any, gradients: Any) -> None:
-        """Note down what a backward pass starts with; a number starts with 1."""
-        roots = [outputs] if isinstance(outputs, Tensor) else outputs
-        given = [gradients] if isinstance(gradients, Tensor) or gradients is None else gradients
-        if self.rec is not None:
-            self.starts[len(self.rec.trace.passes)] = [
-                torch.ones_like(root).detach() if start is None else start.detach().to(root.dtype, copy=True)
-                for root, start in zip(roots, [*given, *[None] * (len(roots) - len(given))], strict=True)
-            ]
 
-
-@contextmanager
-def asked(witness: Witness) -> Iterator[None]:
-    """Watch what backward passes start with, and what `torch.autograd.grad` gives."""
-    grad, backward = torch.autograd.grad, torch.autograd.backward
-
-    def watched_grad(outputs: Any, inputs: Any, grad_outputs: Any = None, *args: Any, **kwargs: Any) -> Any:
-        with torch._C.DisableTorchFunction():
-            witness.started(outputs, grad_outputs)
-        number = len(witness.rec.trace.passes) if witness.rec else 0
-        given = grad(outputs, inputs, grad_outputs, *args, **kwargs)
-        for tensor, gradient in zip([inputs] if isinstance(inputs, Tensor) else inputs, given, strict=True):
-            if gradient is not None and witness.rec is not None:
-                witness.asked.append((number, tensor, gradient.detach().clone()))
-        return given
-
-    def watched_backward(tensors: Any, grad_tensors: Any = None, *args: Any, **kwargs: Any) -> None:
-        with torch._C.DisableTorchFunction():
-            witness.started(tensors, grad_tensors)
-        backward(tensors, grad_tensors, *args, **kwargs)
-
-    with mock.patch("torch.autograd.grad", watched_grad), mock.patch("torch.autograd.backward", watched_backward):
-        yield
+def several(tensors: Any) -> Sequence[Any]:
+    """Give one tensor as a list of one."""
+    return (tensors,) if tensors is None or isinstance(tensors, Tensor) else tensors
 
 
 def tensor(held: Snapshot | None) -> Tensor | None:
@@ -295,7 +280,7 @@ def differences(case: Case, known: Known) -> tuple[list[str], chainrule.Recordin
     after = states()
     torch.manual_seed(1)
     witness = Witness()
-    with witnessed() as seen, asked(witness), witness:
+    with witnessed() as seen, witness:
         with chainrule.record(keep="all") as rec:
             witness.rec = rec
             made = case()
