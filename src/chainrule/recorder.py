@@ -316,8 +316,10 @@ class Recorder(TorchFunctionMode):
         self._name(number, name)
         self._trace = None
         if tensor.requires_grad and tensor._backward_hooks and seen.values == [number]:
-            self._observe(tensor, number)  # hooks from before the recording are one step
-            tensor._backward_hooks.move_to_end(next(reversed(tensor._backward_hooks)), last=False)
+            before = list(tensor._backward_hooks)  # hooks from before the recording are one step
+            self._observe(tensor, number)
+            for key in before:  # ours comes first; theirs stay in their order
+                tensor._backward_hooks[key] = tensor._backward_hooks.pop(key)
             self._observe(tensor, number, "hooks that were there before")
         return number
 

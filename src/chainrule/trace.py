@@ -272,7 +272,11 @@ class Trace:
             if node.op is None:
                 continue
             op, alone = self.ops[node.op], nodes_in[node.op] == 1
-            outputs = tuple(value_at[visit.node, i] for i in range(len(visit.upstream)) if (visit.node, i) in value_at)
+            outputs = tuple(
+                value_at[visit.node, i]
+                for i, upstream in enumerate(visit.upstream)
+                if upstream is not None and (visit.node, i) in value_at
+            )
             here = _Inside(outputs, 1.0, whole=True) if outputs else reached.get(visit.node)
             if here is None:
                 continue
@@ -329,8 +333,17 @@ class Trace:
             frozenset(run.roots)
             | frozenset(run.gradients)
             | {e.value for visit in run.visits for e in self.nodes[visit.node].edges if e.value is not None}
+            | frozenset(i for i, visit in self._inside(run) if visit.upstream[self.values[i].slot] is not None)
             for run in self.passes
         )
+
+    def _inside(self, run: BackwardPass) -> Iterator[tuple[int, Visit]]:
+        """List results that an op, having several, may also use itself, such as a cell's state."""
+        for op in self.ops:
+            for value in op.outputs if len(op.outputs) > 1 else ():
+                visit = run.visit_of.get(-1 if (node := self.values[value].node) is None else node)
+                if visit is not None and self.values[value].slot < len(visit.upstream):
+                    yield value, visit
 
     def to_dict(self) -> dict[str, Any]:
         """Turn the trace into dictionaries, lists, strings and numbers that JSON can hold."""
