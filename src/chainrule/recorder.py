@@ -10,13 +10,14 @@ Hooks never raise, and on leaving everything is taken down again: hooks, mode an
 
 from __future__ import annotations
 
+import contextlib
 import os
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import CodeType, FrameType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import torch
@@ -50,6 +51,7 @@ _ATTRIBUTES = frozenset({"T", "mT", "H", "mH", "data", "real", "imag"})
 _IN_ORDER = frozenset({"dim", "axis", "keepdim", "dtype", "inplace", "memory_format"})
 """Keywords that leave the meaning of the arguments before them as it is; with any other, no rule is applied."""
 _NONE: Mapping[tuple[int, int], int] = {}
+_Given = TypeVar("_Given")
 
 
 @dataclass
@@ -110,7 +112,7 @@ class Recorder(TorchFunctionMode):
         try:
             super().__exit__(*error)  # type: ignore[no-untyped-call]
         finally:
-            self._name_the_rest()
+            self._safely(self._name_the_rest)
             for handle in self._handles:
                 handle.remove()
             self._handles.clear()
@@ -125,7 +127,9 @@ class Recorder(TorchFunctionMode):
                 values=tuple(self._named_values()),
                 ops=tuple(self._ops),
                 nodes=tuple(self._nodes),
-                passes=tuple(BackwardPass(p.roots, tuple(p.visits), dict(p.gradients), tuple(p.hooks)) for p in self._passes),
+                passes=tuple(
+                    BackwardPass(p.roots, tuple(p.visits), dict(p.gradients), tuple(p.hooks)) for p in self._passes
+                ),
             )
         return self._trace
 
@@ -156,32 +160,52 @@ class Recorder(TorchFunctionMode):
         if name in ("backward", "grad"):
             return self._differentiate(name, code, func, args, kwargs)
         if name == "register_hook":
-            with torch._C.DisableTorchFunction():
-                site = _site(code)
-                value = self._value_of(args[0], site)
-                if not args[0]._backward_hooks:
-                    self._observe(args[0], value)
-                handle = func(*args, **kwargs)
-                self._observe(args[0], value, site.expression or "register_hook", handle)
+            handle = func(*args, **kwargs)
+            self._safely(self._observe_hook, args[0], code, handle)
             return handle
         given = list(_tensors((args, dict(kwargs))))
         if name == "__set__":
             self._suspect.add(id(args[0]))
         if name in _SILENT or not given or (name == "zero_" and not given[0].requires_grad):
             return func(*args, **kwargs)
-        with torch._C.DisableTorchFunction():
-            site = _site(code)
-            arguments = site.arguments if len(site.arguments) == len(given) else (None,) * len(given)
-            inputs = [self._value_of(tensor, site, text) for tensor, text in zip(given, arguments, strict=True)]
+        seen = self._safely(self._before, code, given)
         result = func(*args, **kwargs)
-        with torch._C.DisableTorchFunction():
-            if name == "matmul" and all(tensor.dim() == 1 for tensor in given):
-                name = "dot"
-            made = given[:1] if name == "__setitem__" else list(_tensors(result))
-            letters, constants = _letters(args, kwargs)
-            op = Op(name, tuple(inputs), (), site.expression or "", letters, constants, site.file, site.line)
-            self._note(op, site, [t for t in made if not self._is_known(t)])
+        if seen is not None:
+            self._safely(self._after, name, *seen, given, args, kwargs, result)
         return result
+
+    def _safely(self, act: Callable[..., _Given], *args: Any) -> _Given | None:
+        """Do what is ours to do, unseen by any mode; what goes wrong in it is kept for later, never raised."""
+        try:
+            with torch._C.DisableTorchFunction(), torch.no_grad():
+                return act(*args)
+        except Exception as error:
+            self.failure = self.failure or error
+            return None
+
+    def _before(self, code: CodeType | None, given: list[torch.Tensor]) -> tuple[Site, tuple[int, ...]]:
+        """Find where a call stands, and the values that it is given, while they are what they are."""
+        site = _site(code)
+        arguments = site.arguments if len(site.arguments) == len(given) else (None,) * len(given)
+        return site, tuple(self._value_of(tensor, site, text) for tensor, text in zip(given, arguments, strict=True))
+
+    def _after(
+        self,
+        name: str,
+        site: Site,
+        inputs: tuple[int, ...],
+        given: list[torch.Tensor],
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        result: Any,
+    ) -> None:
+        """Note a call down with what it made."""
+        if name == "matmul" and all(tensor.dim() == 1 for tensor in given):
+            name = "dot"
+        made = given[:1] if name == "__setitem__" else list(_tensors(result))
+        letters, constants = _letters(args, kwargs)
+        op = Op(name, inputs, (), site.expression or "", letters, constants, site.file, site.line)
+        self._note(op, site, [t for t in made if not self._is_known(t)])
 
     def _note(self, op: Op, site: Site, made: list[torch.Tensor]) -> None:
         """Note one call down as an op with its inputs and outputs, and the nodes that autograd made for it."""
@@ -316,10 +340,7 @@ class Recorder(TorchFunctionMode):
         self._name(number, name)
         self._trace = None
         if tensor.requires_grad and tensor._backward_hooks and seen.values == [number]:
-            before = list(tensor._backward_hooks)  # hooks from before the recording are one step
-            self._observe(tensor, number)
-            for key in before:  # ours comes first; theirs stay in their order
-                tensor._backward_hooks[key] = tensor._backward_hooks.pop(key)
+            self._observe(tensor, number, first=True)  # hooks from before the recording are one step
             self._observe(tensor, number, "hooks that were there before")
         return number
 
@@ -413,33 +434,40 @@ class Recorder(TorchFunctionMode):
         kwargs: Mapping[str, Any],
     ) -> Any:
         """Let a backward pass run, knowing what it starts from and what it is asked for."""
-        with torch._C.DisableTorchFunction():
-            site = _site(code)
-            start = list(_tensors(args[0] if args else kwargs.get("tensors", kwargs.get("outputs"))))
-            roots = tuple(self._value_of(tensor, site) for tensor in start)
-            for tensor in start:
-                if tensor.is_leaf and tensor.requires_grad:
-                    self._walk(get_gradient_edge(tensor).node, None, site)
+        start = list(_tensors(args[0] if args else kwargs.get("tensors", kwargs.get("outputs"))))
+        roots = self._safely(self._begin, start, code) or ()
         outer, self._roots = self._roots, roots
         first = len(self._passes)
         try:
             result = func(*args, **kwargs)
         except BaseException as error:
             self._passes, self._trace = self._passes[:first], None
-            if isinstance(error, RuntimeError):
-                self._advise(error, start, roots)
+            if isinstance(error, RuntimeError) and roots:
+                self._safely(self._advise, error, start, roots)
             raise
         finally:
             self._roots = outer
         if name == "grad" and len(self._passes) > first:
             asked = list(_tensors(args[1] if len(args) > 1 else kwargs.get("inputs")))
-            with torch._C.DisableTorchFunction():
-                for tensor, gradient in zip(asked, result, strict=False):
-                    if gradient is not None:
-                        value = self._value_of(tensor, site)
-                        self._passes[first].gradients[value] = self._snapshot(gradient, whole=tensor.is_leaf)
-                        self._trace = None
+            self._safely(self._answer, self._passes[first], asked, result)
         return result
+
+    def _begin(self, start: list[torch.Tensor], code: CodeType | None) -> tuple[int, ...]:
+        """Find the values that a backward pass starts from; a leaf among them gets its node here."""
+        site = _site(code)
+        roots = tuple(self._value_of(tensor, site) for tensor in start)
+        for tensor in start:
+            if tensor.is_leaf and tensor.requires_grad:
+                self._walk(get_gradient_edge(tensor).node, None, site)
+        return roots
+
+    def _answer(self, run: _Pass, asked: list[torch.Tensor], gradients: Sequence[torch.Tensor | None]) -> None:
+        """Note down the gradients that `torch.autograd.grad` was asked for."""
+        for tensor, gradient in zip(asked, gradients, strict=False):
+            if gradient is not None:
+                value = self._value_of(tensor, Site())
+                run.gradients[value] = self._snapshot(gradient, whole=tensor.is_leaf)
+                self._trace = None
 
     def _advise(self, error: RuntimeError, start: list[torch.Tensor], roots: tuple[int, ...]) -> None:
         """Add to PyTorch's own error what it means for the user's variables."""
@@ -457,41 +485,43 @@ class Recorder(TorchFunctionMode):
                 )
 
     def _hook(self, number: int, leaf: bool = False) -> Callable[..., None]:
-        """Make one node's hook; what goes wrong in it is kept for later, never raised into a backward pass."""
+        """Make one node's hook."""
         reference = weakref.ref(self)
 
         def hook(*gradients: tuple[Any, ...]) -> None:
-            recorder = reference()
-            if recorder is None:
-                return
-            try:
-                with torch._C.DisableTorchFunction(), torch.no_grad():
-                    if leaf:
-                        recorder._arrive(number, *gradients)
-                    else:
-                        recorder._visit(number, *gradients)
-            except Exception as error:
-                recorder.failure = recorder.failure or error
+            if (recorder := reference()) is not None:
+                recorder._safely(recorder._arrive if leaf else recorder._visit, number, *gradients)
 
         return hook
 
     def _observe(
-        self, tensor: torch.Tensor, value: int, name: str | None = None, user: RemovableHandle | None = None
+        self,
+        tensor: torch.Tensor,
+        value: int,
+        name: str | None = None,
+        user: RemovableHandle | None = None,
+        first: bool = False,
     ) -> None:
         """Look at what stands between two hooks of the user's: each has its turn between two looks."""
         reference = weakref.ref(self)
 
         def look(gradient: torch.Tensor) -> None:
-            recorder = reference()
-            if recorder is None or (user is not None and user.id not in (user.hooks_dict_ref() or ())):
-                return
-            try:
-                with torch._C.DisableTorchFunction(), torch.no_grad():
-                    recorder._look(value, name, gradient)
-            except Exception as error:
-                recorder.failure = recorder.failure or error
+            if (recorder := reference()) is not None and (user is None or user.id in (user.hooks_dict_ref() or ())):
+                recorder._safely(recorder._look, value, name, gradient)
 
+        before = list(tensor._backward_hooks or ()) if first else ()
         self._handles.append(tensor.register_hook(look))  # type: ignore[no-untyped-call]
+        hooks: dict[int, Any] = tensor._backward_hooks  # type: ignore[assignment]
+        for key in before:  # ours comes first; theirs stay in their order
+            hooks[key] = hooks.pop(key)
+
+    def _observe_hook(self, tensor: torch.Tensor, code: CodeType | None, handle: RemovableHandle) -> None:
+        """Look before and after a hook that was just registered."""
+        site = _site(code)
+        value = self._value_of(tensor, site)
+        if list(tensor._backward_hooks or ()) == [handle.id]:
+            self._observe(tensor, value, first=True)
+        self._observe(tensor, value, site.expression or "register_hook", handle)
 
     def _look(self, value: int, name: str | None, gradient: torch.Tensor) -> None:
         node = self._values[value].node
@@ -561,14 +591,12 @@ def _site(code: CodeType | None) -> Site:
 
 def _parameter_name(frame: FrameType | None, parameter: torch.Tensor) -> str | None:
     """Find a parameter's path in a module that the user's code holds."""
-    paths = [
-        path
-        for outer in frames_from(frame, _TORCH)
-        for held in locals_of(outer).values()
-        if isinstance(held, torch.nn.Module)
-        for path, candidate in held.named_parameters()
-        if candidate is parameter
-    ]
+    paths: list[str] = []
+    for outer in frames_from(frame, _TORCH):
+        for held in locals_of(outer).values():
+            if isinstance(held, torch.nn.Module):
+                with contextlib.suppress(AttributeError):  # a module that is only being made has no parameters yet
+                    paths += [path for path, candidate in held.named_parameters() if candidate is parameter]
     return max(paths, key=lambda path: path.count("."), default=None)  # the path from the outermost module
 
 

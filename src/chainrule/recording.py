@@ -295,7 +295,7 @@ def record(keep: Keep = "auto", local_gradients: bool = True) -> Iterator[Record
     def trace() -> Trace:
         if recorder.failure is not None:
             raise TraceError(
-                f"Recording the backward pass failed ({recorder.failure!r}), so what it holds is not complete. "
+                f"Recording failed on the way ({recorder.failure!r}), so what it holds is not complete. "
                 "PyTorch's own result is not affected."
             ) from recorder.failure
         return recorder.trace()

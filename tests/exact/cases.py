@@ -310,7 +310,10 @@ modules(
         "adaptive pooling": lambda: (nn.Sequential(nn.Conv2d(2, 2, 2), nn.AdaptiveAvgPool2d(1)), image()),
         "adaptive max pooling": lambda: (nn.Sequential(nn.Conv2d(2, 2, 2), nn.AdaptiveMaxPool2d(2)), image()),
         "p-norm pooling": lambda: (nn.Sequential(nn.Conv2d(2, 2, 2), nn.LPPool2d(2, 2)), image()),
-        "upsampling": lambda: (nn.Sequential(nn.Conv2d(2, 2, 3), nn.Upsample(scale_factor=2, mode="bilinear")), image()),
+        "upsampling": lambda: (
+            nn.Sequential(nn.Conv2d(2, 2, 3), nn.Upsample(scale_factor=2, mode="bilinear")),
+            image(),
+        ),
         "pixel shuffle": lambda: (nn.Sequential(nn.Conv2d(2, 4, 3), nn.PixelShuffle(2)), image()),
         "batch norm": lambda: (nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3)), image()),
         "batch norm, eval": lambda: (nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3)).eval(), image()),

@@ -118,7 +118,9 @@ def close(found: Tensor, expected: Tensor, scale: Tensor | None = None, eps: flo
         return False
     eps = coarsest(found, expected) if eps is None else eps
     a, b = found.double().flatten(), expected.double().flatten()
-    largest = max([t.abs()[t.isfinite()].max().item() for t in (a, b, scale) if t is not None and t.isfinite().any()] or [0.0])
+    largest = max(
+        [t.abs()[t.isfinite()].max().item() for t in (a, b, scale) if t is not None and t.isfinite().any()] or [0.0]
+    )
     return torch.allclose(a, b, rtol=64 * eps, atol=64 * eps * largest + 1e-30, equal_nan=True)
 
 
@@ -129,7 +131,9 @@ def sums(trace: Trace, starts: Mapping[int, Sequence[Tensor]]) -> Iterator[str]:
     """Say where the contributions to a node, in engine order, are not bitwise its upstream gradient."""
     places: dict[int, tuple[int, int]] = {i: (v.node, v.slot) for i, v in enumerate(trace.values) if v.node is not None}
     for node in trace.nodes:
-        places.update({edge.value: (edge.node, edge.slot) for edge in node.edges if None not in (edge.value, edge.node)})  # type: ignore[misc]
+        places.update(
+            {edge.value: (edge.node, edge.slot) for edge in node.edges if None not in (edge.value, edge.node)}
+        )  # type: ignore[misc]
     for number, run in enumerate(trace.passes):
         arrived: dict[tuple[int, int], Tensor] = {}
 
@@ -232,8 +236,14 @@ def alone(trace: Trace, run: BackwardPass, index: int, calls: dict[int, Call], k
         if len(results) != len(op.outputs):
             known.other.append(f"{op.name} has {len(results)} results, {len(op.outputs)} new")
             continue
-        upstreams = [tensor(trace.gradient(out, index)) for out in op.outputs]
-        pairs = [(r, u.to(r.dtype)) for r, u in zip(results, upstreams, strict=True) if u is not None and r.requires_grad]
+        used = {edge.value for visit in run.visits for edge in trace.nodes[visit.node].edges} | {
+            *run.roots,
+            *run.gradients,
+        }
+        upstreams = [tensor(trace.gradient(out, index)) if out in used else None for out in op.outputs]
+        pairs = [
+            (r, u.to(r.dtype)) for r, u in zip(results, upstreams, strict=True) if u is not None and r.requires_grad
+        ]
         (whole,) = torch.autograd.grad([r for r, _ in pairs], [at], [u for _, u in pairs])
         given = [tensor(term.contribution) for term in terms]
         eps = coarsest(at, *(u for _, u in pairs))
