@@ -6,7 +6,7 @@ VENV := .venv/bin/python
 # what was set for other Pythons stays out of this one and of those that it starts
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help html test check serve lint lock clean set-up
+.PHONY: help html test check serve bench lint lock clean set-up
 .NOTPARALLEL:
 
 help:  ## this list
@@ -38,6 +38,9 @@ lint: set-up  ## style, types and spelling
 	@$(VENV) -m ruff format --check .
 	@$(VENV) -m mypy
 	@$(VENV) -m codespell_lib
+
+bench: set-up  ## how much recording costs, as ratios
+	@$(VENV) -m bench.recording
 
 ##@ Keep
 lock:  ## resolve requirements.lock again; UPGRADE=1 takes newer versions
