@@ -58,24 +58,24 @@ def leaf(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
     return torch.randn(shape).to(dtype).requires_grad_()
 
 
-UNARY = (
-    "abs acos acosh asin asinh atan atanh ceil cos cosh deg2rad digamma erf erfc erfinv exp exp2 expm1 floor frac "
-    "lgamma log log10 log1p log2 logit neg positive rad2deg reciprocal relu round rsqrt sgn sigmoid sign sin sinc "
-    "sinh sqrt square tan tanh trunc i0 selu celu nan_to_num clone"
-).split()
-each("elementwise", {name: getattr(torch, name) for name in UNARY if name != "acosh"}, (2, 3))
+UNARY = """
+abs acos acosh asin asinh atan atanh ceil cos cosh deg2rad digamma erf erfc erfinv exp exp2 expm1 floor frac
+lgamma log log10 log1p log2 logit neg positive rad2deg reciprocal relu round rsqrt sgn sigmoid sign sin sinc
+sinh sqrt square tan tanh trunc i0 selu celu nan_to_num clone
+"""
+each("elementwise", {name: getattr(torch, name) for name in UNARY.split() if name != "acosh"}, (2, 3))
 each("elementwise", {"acosh": torch.acosh}, (2, 3), low=1.5)
-ACTIVATIONS = (
-    "elu gelu silu mish hardswish hardsigmoid hardtanh leaky_relu softplus softsign logsigmoid relu6 softshrink "
-    "hardshrink tanhshrink"
-).split()
-each("activation", {name: getattr(F, name) for name in ACTIVATIONS}, (2, 3), low=-0.5)
-BINARY = (
-    "add sub mul div true_divide pow atan2 maximum minimum fmax fmin hypot logaddexp logaddexp2 xlogy copysign fmod "
-    "remainder ldexp"
-).split()
-each("two inputs", {name: getattr(torch, name) for name in BINARY}, (2, 3), (2, 3))
-each("broadcast", {name: getattr(torch, name) for name in BINARY[:6]}, (2, 1), (3,))
+ACTIVATIONS = """
+elu gelu silu mish hardswish hardsigmoid hardtanh leaky_relu softplus softsign logsigmoid relu6 softshrink
+hardshrink tanhshrink
+"""
+each("activation", {name: getattr(F, name) for name in ACTIVATIONS.split()}, (2, 3), low=-0.5)
+BINARY = """
+add sub mul div true_divide pow atan2 maximum minimum fmax fmin hypot logaddexp logaddexp2 xlogy copysign fmod
+remainder ldexp
+"""
+each("two inputs", {name: getattr(torch, name) for name in BINARY.split()}, (2, 3), (2, 3))
+each("broadcast", {name: getattr(torch, name) for name in BINARY.split()[:6]}, (2, 1), (3,))
 each(
     "with numbers",
     {

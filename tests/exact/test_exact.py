@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 
 import chainrule
+from chainrule.text import numbers
 from chainrule.views.derivation import derivation
 from tests.exact.cases import CASES
 from tests.exact.oracle import Known, carried, differences, sums
@@ -49,7 +50,7 @@ def test_random_graphs_are_recorded_exactly(plan: Plan) -> None:
 
 
 def test_each_hook_is_a_step_of_its_own() -> None:
-    """A hook on a tensor says what arrived and what it made of it; one that was removed, or looks only, changes nothing."""
+    """A hook says what arrived and what it made of it; one that was removed is no step, one that looks changes nothing."""
     w = torch.tensor(2.0, requires_grad=True)
     w.register_hook(lambda g: g + 1)
     with chainrule.record() as rec:
@@ -60,13 +61,14 @@ def test_each_hook_is_a_step_of_its_own() -> None:
         gone.remove()
         loss = h**2
         loss.backward()
-    steps = [(hook.name, hook.before.data, hook.after.data) for hook in rec.trace.passes[0].hooks]
+    steps = [(hook.name, numbers(hook.before), numbers(hook.after)) for hook in rec.trace.passes[0].hooks]
     assert steps == [
-        ("h.register_hook(lambda g: g * 10)", 12, 120),
-        ("h.register_hook(lambda g: None)", 120, 120),
-        ("hooks that were there before", 360, 361),
+        ("h.register_hook(lambda g: g * 10)", "12", "120"),
+        ("h.register_hook(lambda g: None)", "120", "120"),
+        ("hooks that were there before", "360", "361"),
     ]
-    assert (rec.grad("h"), rec.grad("w"), w.grad) == (120, 361, 361)
+    assert w.grad is not None
+    assert (rec.grad("h").item(), rec.grad("w").item(), w.grad.item()) == (120, 361, 361)
     rows = [row for row in rec.table().rows if row.op == "hook"]
     assert [row.local_gradients for row in rows] == [("360 -> 361",), ("120 -> 120",), ("12 -> 120",)]
     assert str(rec.derivation("w")) == "dloss/dw = hook(hook(2 h) * 3) = 361"
@@ -86,7 +88,8 @@ def test_what_a_leaf_gets_is_seen_before_it_can_change() -> None:
     w.register_post_accumulate_grad_hook(clear)
     with chainrule.record() as rec:
         (w * 3).backward()
-    assert (w.grad, rec.grad("w")) == (0.0, 3.0)
+    assert w.grad is not None
+    assert (w.grad.item(), rec.grad("w").item()) == (0.0, 3.0)
 
 
 def test_a_leaf_can_be_differentiated_by_itself() -> None:
@@ -94,12 +97,13 @@ def test_a_leaf_can_be_differentiated_by_itself() -> None:
     w = torch.tensor(2.0, requires_grad=True)
     with chainrule.record() as rec:
         w.backward()
-    assert (w.grad, rec.grad("w"), len(rec.trace.passes)) == (1.0, 1.0, 1)
+    assert w.grad is not None
+    assert (w.grad.item(), rec.grad("w").item(), len(rec.trace.passes)) == (1.0, 1.0, 1)
     assert str(rec.derivation("w")) == "dw/dw = 1"
 
 
 def test_a_result_that_the_op_uses_itself_has_a_gradient() -> None:
-    """The state of an LSTM cell has the gradient that PyTorch has for it, although it is used inside of the call alone."""
+    """The state of an LSTM cell has the gradient that PyTorch has for it, although the call alone uses it."""
     cell = torch.nn.LSTMCell(3, 4)
     with chainrule.record() as rec:
         h, c = cell(torch.ones(2, 3))
