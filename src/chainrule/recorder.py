@@ -511,7 +511,7 @@ class Recorder(TorchFunctionMode):
 
         before = list(tensor._backward_hooks or ()) if first else ()
         self._handles.append(tensor.register_hook(look))  # type: ignore[no-untyped-call]
-        hooks: dict[int, Any] = tensor._backward_hooks  # type: ignore[assignment]
+        hooks: dict[int, Any] = tensor._backward_hooks
         for key in before:  # ours comes first; theirs stay in their order
             hooks[key] = hooks.pop(key)
 

@@ -580,7 +580,7 @@ def autograd_grad() -> Sequence[Tensor]:
     first = torch.autograd.grad(loss, [w, h], retain_graph=True)
     second = torch.autograd.grad(loss, (c, b), allow_unused=True, retain_graph=True)
     third = torch.autograd.grad(h, w, grad_outputs=torch.ones(3))
-    return [loss, *first, second[1], *third, w, b, c]  # type: ignore[list-item]
+    return [loss, *first, second[1], *third, w, b, c]
 
 
 @case
@@ -655,9 +655,9 @@ def hooks_on_modules() -> Sequence[Tensor]:
     seen: list[Tensor] = []
     model[0].register_forward_pre_hook(lambda m, x: (x[0] * 2,))
     model[1].register_forward_hook(lambda m, x, y: y * 3)
-    model[2].register_full_backward_hook(lambda m, gi, go: seen.append(go[0].clone()))
-    model[1].register_full_backward_hook(lambda m, gi, go: (gi[0] * 0.5,))
-    model[2].register_full_backward_pre_hook(lambda m, go: (go[0] * 2,))
+    model[2].register_full_backward_hook(lambda m, gi, go: seen.append(go[0].clone()))  # type: ignore[index]
+    model[1].register_full_backward_hook(lambda m, gi, go: (gi[0] * 0.5,))  # type: ignore[index]
+    model[2].register_full_backward_pre_hook(lambda m, go: (go[0] * 2,))  # type: ignore[index]
     return [*trained(model, torch.randn(4, 3)), *seen]
 
 
@@ -717,7 +717,7 @@ class Twice(torch.autograd.Function):
 def a_custom_function() -> Sequence[Tensor]:
     """Use a Function with a backward of its own, between other ops."""
     a = leaf(3)
-    cubed = Cube.apply(a * 2)
+    cubed = Cube.apply(a * 2)  # type: ignore[no-untyped-call]
     loss = (cubed * a).sum()
     loss.backward()
     return [cubed, loss, a]
@@ -727,8 +727,8 @@ def a_custom_function() -> Sequence[Tensor]:
 def a_custom_function_with_two_outputs() -> Sequence[Tensor]:
     """Use both results of a Function, then one alone."""
     a, b = leaf(3), leaf(3)
-    product, total = Parts.apply(a, b)
-    _, alone = Parts.apply(product, b)
+    product, total = Parts.apply(a, b)  # type: ignore[no-untyped-call]
+    _, alone = Parts.apply(product, b)  # type: ignore[no-untyped-call]
     loss = (product * total + alone).sum()
     loss.backward()
     return [product, total, loss, a, b]
@@ -739,7 +739,7 @@ def a_custom_function_in_place() -> Sequence[Tensor]:
     """Use a Function that changes its input."""
     a = leaf(3)
     h = a * 3
-    k = Twice.apply(h)
+    k = Twice.apply(h)  # type: ignore[no-untyped-call]
     loss = (k * a).sum()
     loss.backward()
     return [loss, a]

@@ -131,9 +131,9 @@ def sums(trace: Trace, starts: Mapping[int, Sequence[Tensor]]) -> Iterator[str]:
     """Say where the contributions to a node, in engine order, are not bitwise its upstream gradient."""
     places: dict[int, tuple[int, int]] = {i: (v.node, v.slot) for i, v in enumerate(trace.values) if v.node is not None}
     for node in trace.nodes:
-        places.update(
-            {edge.value: (edge.node, edge.slot) for edge in node.edges if None not in (edge.value, edge.node)}
-        )  # type: ignore[misc]
+        for edge in node.edges:
+            if edge.value is not None and edge.node is not None:
+                places[edge.value] = edge.node, edge.slot
     for number, run in enumerate(trace.passes):
         arrived: dict[tuple[int, int], Tensor] = {}
 
@@ -266,10 +266,12 @@ def alone(trace: Trace, run: BackwardPass, index: int, calls: dict[int, Call], k
             known.other.append(f"{op.name} draws other random numbers under torch.func")
             continue
         rows, shape = results[out].numel(), at.shape
-        shown = sum(matrix(tensor(term.local), term.kind, rows, shape) for term in terms)  # type: ignore[arg-type]
+        shown = torch.zeros(rows, at.numel(), dtype=torch.float64)
+        for term in terms:
+            shown += matrix(tensor(term.local), term.kind, rows, shape)  # type: ignore[arg-type]
         known.alone += 1
         sure = exact.isfinite().flatten()  # off the diagonal, 0 times infinity is no number
-        if not close(shown.flatten()[sure], exact.flatten()[sure], None, eps):  # type: ignore[union-attr]
+        if not close(shown.flatten()[sure], exact.flatten()[sure], None, eps):
             yield f"{op.expression} to {trace.values[value].name}: shows {shown}, jacrev {exact}"
 
 

@@ -50,7 +50,7 @@ def test_random_graphs_are_recorded_exactly(plan: Plan) -> None:
 
 
 def test_each_hook_is_a_step_of_its_own() -> None:
-    """A hook says what arrived and what it made of it; one that was removed is no step, one that looks changes nothing."""
+    """A hook says what arrived and what it made of it, also where it only looks; one that was removed is no step."""
     w = torch.tensor(2.0, requires_grad=True)
     w.register_hook(lambda g: g + 1)
     with chainrule.record() as rec:
