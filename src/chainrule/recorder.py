@@ -31,6 +31,11 @@ from chainrule.names import Site, around, frames_from, held_as, locals_of, name_
 from chainrule.snapshots import Keep, snapshot
 from chainrule.trace import BackwardPass, Edge, Flow, Hook, Node, Number, Op, Snapshot, Trace, Value, Visit
 
+TESTED = "2.13"
+"""The version of PyTorch that the tests run with; another one is recorded if it has what is needed."""
+NEEDED = ("_current_graph_task_id", "DisableTorchFunction")
+"""What is used of PyTorch's own internals."""
+
 _TORCH = (f"{Path(torch.__file__).resolve().parent}{os.sep}",)
 _WRAPPERS = tuple(_TORCH[0] + name for name in ("overrides.py", "_tensor.py", "_jit_internal.py"))
 """Torch's files that a call passes through on its way to a function mode."""
@@ -510,8 +515,8 @@ class Recorder(TorchFunctionMode):
                 recorder._safely(recorder._look, value, name, gradient)
 
         before = list(tensor._backward_hooks or ()) if first else ()
-        self._handles.append(tensor.register_hook(look))  # type: ignore[no-untyped-call]
-        hooks: dict[int, Any] = tensor._backward_hooks
+        self._handles.append(tensor.register_hook(look))
+        hooks: Any = tensor._backward_hooks
         for key in before:  # ours comes first; theirs stay in their order
             hooks[key] = hooks.pop(key)
 

@@ -282,7 +282,7 @@ def everything(made: Sequence[Tensor]) -> list[Tensor | None]:
 
 def states() -> tuple[bytes, Any, bytes]:
     """Give the state of each random stream."""
-    return torch.get_rng_state().numpy().tobytes(), random.getstate(), np.random.get_state()[1].tobytes()  # type: ignore[index, union-attr]
+    return torch.get_rng_state().numpy().tobytes(), random.getstate(), np.random.get_state()[1].tobytes()  # type: ignore[index]
 
 
 def differences(case: Case, known: Known) -> tuple[list[str], chainrule.Recording]:

@@ -12,7 +12,7 @@ from torch import nn
 from torch.overrides import _get_current_function_mode_stack
 
 import chainrule
-from chainrule.recorder import Recorder
+from chainrule.recorder import TESTED, Recorder
 from tests.exact.cases import CASES
 from tests.graphs import same
 
@@ -127,3 +127,12 @@ def test_recording_costs_no_random_numbers_and_keeps_the_settings() -> None:
         (torch.ones(3, requires_grad=True) * 2).sum().backward()
     assert torch.get_rng_state().equal(before[0])
     assert (torch.is_grad_enabled(), torch.get_default_dtype()) == before[1:]
+
+
+def test_a_version_that_lacks_something_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A PyTorch without what recording needs is refused with both versions; the tests run with the one named tested."""
+    assert torch.__version__.startswith(TESTED)
+    monkeypatch.setattr("chainrule.recording.NEEDED", ("not_there",))
+    refused = chainrule.record()
+    with pytest.raises(chainrule.ChainruleError, match=rf"lacks .*not_there.* tested with PyTorch {TESTED}"), refused:
+        pass
