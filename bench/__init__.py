@@ -1,1 +1,1 @@
-"""Speed and weight, measured in a real browser."""
+"""Measure speed and weight: each module prints ratios, and stands beside the results it last gave."""

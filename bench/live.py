@@ -2,7 +2,7 @@
 
     make bench
 
-Times are medians of what this machine gave; the results are kept in bench/results.md, with their date.
+Times are medians of what this machine gave; the results are kept in bench/live.md, with their date.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import chainrule
 from chainrule.script import script
 from tools.browser import find_browser
 
-RESULTS = Path(__file__).with_name("results.md")
+RESULTS = Path(__file__).with_name("live.md")
 SIZES = (6, 15, 100, 1000)
 
 EDIT = """() => {

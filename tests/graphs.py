@@ -87,4 +87,6 @@ def same(a: torch.Tensor | None, b: torch.Tensor | None) -> bool:
     a, b = (t.detach().to_dense().contiguous() for t in (a, b))
     if a.shape != b.shape or a.dtype != b.dtype:
         return False
+    if not a.numel():
+        return True
     return a.reshape(-1).view(torch.uint8).equal(b.reshape(-1).view(torch.uint8))

@@ -10,24 +10,31 @@ Hooks never raise, and on leaving everything is taken down again: hooks, mode an
 
 from __future__ import annotations
 
+import contextlib
 import os
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import CodeType, FrameType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import torch
 from torch.autograd.graph import Node as TorchNode
+from torch.autograd.graph import get_gradient_edge
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
 from chainrule.local_gradients import local_gradients
 from chainrule.names import Site, around, frames_from, held_as, locals_of, name_among, site_of, user_frame
 from chainrule.snapshots import Keep, snapshot
-from chainrule.trace import BackwardPass, Edge, Flow, Node, Number, Op, Snapshot, Trace, Value, Visit
+from chainrule.trace import BackwardPass, Edge, Flow, Hook, Node, Number, Op, Snapshot, Trace, Value, Visit
+
+TESTED = "2.13"
+"""The version of PyTorch that the tests run with; another one is recorded if it has what is needed."""
+NEEDED = ("_current_graph_task_id", "DisableTorchFunction")
+"""What is used of PyTorch's own internals."""
 
 _TORCH = (f"{Path(torch.__file__).resolve().parent}{os.sep}",)
 _WRAPPERS = tuple(_TORCH[0] + name for name in ("overrides.py", "_tensor.py", "_jit_internal.py"))
@@ -36,7 +43,7 @@ _WRAPPERS = tuple(_TORCH[0] + name for name in ("overrides.py", "_tensor.py", "_
 _SILENT = frozenset({
     "__repr__", "__format__", "__float__", "__int__", "__bool__", "__len__", "__index__", "__hash__", "__set__",
     "__delete__", "item", "tolist", "numpy", "size", "dim", "numel", "stride", "is_floating_point", "is_complex",
-    "element_size", "data_ptr", "backward", "retain_grad", "requires_grad_", "register_hook", "is_contiguous",
+    "element_size", "data_ptr", "backward", "retain_grad", "requires_grad_", "is_contiguous",
     "untyped_storage",
 })  # fmt: skip
 """Calls that make no value of the forward pass, so that their arguments need not become values."""
@@ -49,6 +56,7 @@ _ATTRIBUTES = frozenset({"T", "mT", "H", "mH", "data", "real", "imag"})
 _IN_ORDER = frozenset({"dim", "axis", "keepdim", "dtype", "inplace", "memory_format"})
 """Keywords that leave the meaning of the arguments before them as it is; with any other, no rule is applied."""
 _NONE: Mapping[tuple[int, int], int] = {}
+_Given = TypeVar("_Given")
 
 
 @dataclass
@@ -56,6 +64,7 @@ class _Pass:
     roots: tuple[int, ...]
     visits: list[Visit] = field(default_factory=list)
     gradients: dict[int, Snapshot] = field(default_factory=dict)
+    hooks: list[Hook] = field(default_factory=list)
     reached: dict[int | None, int] = field(default_factory=dict)
     """The value that each node's gradient belongs to, as far as edges led to it."""
 
@@ -90,6 +99,7 @@ class Recorder(TorchFunctionMode):
         self._nameless: dict[int, str] = {}
         self._handles: list[RemovableHandle] = []
         self._suspect: set[int] = set()
+        self._arrived: dict[int, Snapshot] = {}
         self._block: CodeType | None = None
         self._trace: Trace | None = None
         self.failure: Exception | None = None
@@ -107,7 +117,7 @@ class Recorder(TorchFunctionMode):
         try:
             super().__exit__(*error)  # type: ignore[no-untyped-call]
         finally:
-            self._name_the_rest()
+            self._safely(self._name_the_rest)
             for handle in self._handles:
                 handle.remove()
             self._handles.clear()
@@ -122,7 +132,9 @@ class Recorder(TorchFunctionMode):
                 values=tuple(self._named_values()),
                 ops=tuple(self._ops),
                 nodes=tuple(self._nodes),
-                passes=tuple(BackwardPass(p.roots, tuple(p.visits), dict(p.gradients)) for p in self._passes),
+                passes=tuple(
+                    BackwardPass(p.roots, tuple(p.visits), dict(p.gradients), tuple(p.hooks)) for p in self._passes
+                ),
             )
         return self._trace
 
@@ -152,24 +164,53 @@ class Recorder(TorchFunctionMode):
         code = getattr(func, "__code__", None)
         if name in ("backward", "grad"):
             return self._differentiate(name, code, func, args, kwargs)
+        if name == "register_hook":
+            handle = func(*args, **kwargs)
+            self._safely(self._observe_hook, args[0], code, handle)
+            return handle
         given = list(_tensors((args, dict(kwargs))))
         if name == "__set__":
             self._suspect.add(id(args[0]))
         if name in _SILENT or not given or (name == "zero_" and not given[0].requires_grad):
             return func(*args, **kwargs)
-        with torch._C.DisableTorchFunction():
-            site = _site(code)
-            arguments = site.arguments if len(site.arguments) == len(given) else (None,) * len(given)
-            inputs = [self._value_of(tensor, site, text) for tensor, text in zip(given, arguments, strict=True)]
+        seen = self._safely(self._before, code, given)
         result = func(*args, **kwargs)
-        with torch._C.DisableTorchFunction():
-            if name == "matmul" and all(tensor.dim() == 1 for tensor in given):
-                name = "dot"
-            made = given[:1] if name == "__setitem__" else list(_tensors(result))
-            letters, constants = _letters(args, kwargs)
-            op = Op(name, tuple(inputs), (), site.expression or "", letters, constants, site.file, site.line)
-            self._note(op, site, [t for t in made if not self._is_known(t)])
+        if seen is not None:
+            self._safely(self._after, name, *seen, given, args, kwargs, result)
         return result
+
+    def _safely(self, act: Callable[..., _Given], *args: Any) -> _Given | None:
+        """Do what is ours to do, unseen by any mode; what goes wrong in it is kept for later, never raised."""
+        try:
+            with torch._C.DisableTorchFunction(), torch.no_grad():
+                return act(*args)
+        except Exception as error:
+            self.failure = self.failure or error
+            return None
+
+    def _before(self, code: CodeType | None, given: list[torch.Tensor]) -> tuple[Site, tuple[int, ...]]:
+        """Find where a call stands, and the values that it is given, while they are what they are."""
+        site = _site(code)
+        arguments = site.arguments if len(site.arguments) == len(given) else (None,) * len(given)
+        return site, tuple(self._value_of(tensor, site, text) for tensor, text in zip(given, arguments, strict=True))
+
+    def _after(
+        self,
+        name: str,
+        site: Site,
+        inputs: tuple[int, ...],
+        given: list[torch.Tensor],
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        result: Any,
+    ) -> None:
+        """Note a call down with what it made."""
+        if name == "matmul" and all(tensor.dim() == 1 for tensor in given):
+            name = "dot"
+        made = given[:1] if name == "__setitem__" else list(_tensors(result))
+        letters, constants = _letters(args, kwargs)
+        op = Op(name, inputs, (), site.expression or "", letters, constants, site.file, site.line)
+        self._note(op, site, [t for t in made if not self._is_known(t)])
 
     def _note(self, op: Op, site: Site, made: list[torch.Tensor]) -> None:
         """Note one call down as an op with its inputs and outputs, and the nodes that autograd made for it."""
@@ -182,8 +223,8 @@ class Recorder(TorchFunctionMode):
                 known[held.node, held.slot] = value
         number = len(self._ops)
         for tensor in made:
-            if tensor.grad_fn is not None:
-                self._walk(tensor.grad_fn, number, site, known)
+            if (node := _made_by(tensor)) is not None:
+                self._walk(node, number, site, known)
         outputs = []
         for tensor in made:
             earlier = self._seen_as(tensor)
@@ -230,7 +271,10 @@ class Recorder(TorchFunctionMode):
             value = seen.values[-1]
             if value in self._nameless:
                 self._name(value, self._variable_with(tensor, site.frame))
-            if tensor.grad_fn is not None and self._values[value].node is None:
+            if tensor.requires_grad and not self._values[value].requires_grad:  # by `requires_grad_()`
+                self._values[value] = replace(self._values[value], requires_grad=True, leaf=tensor.is_leaf)
+                self._trace = None
+            if self._values[value].node is None and _made_by(tensor) is not None:
                 self._adopt(value, tensor, site)
             return value
         name = self._variable_of(seen) if seen else self._variable_with(tensor, site.frame)
@@ -239,7 +283,7 @@ class Recorder(TorchFunctionMode):
         value = self._new_value(tensor, name)
         if value in self._nameless:
             self._nameless[value] = written or f"tensor {value}"
-        if tensor.grad_fn is not None:
+        if _made_by(tensor) is not None:
             self._adopt(value, tensor, site)
         return value
 
@@ -277,11 +321,12 @@ class Recorder(TorchFunctionMode):
 
     def _new_value(self, tensor: torch.Tensor, name: str | None, op: int | None = None) -> int:
         number = len(self._values)
-        node = None if tensor.grad_fn is None else self._number_of.get(tensor.grad_fn)
+        made_by = _made_by(tensor)
+        node = None if made_by is None else self._number_of.get(made_by)
         value = Value(
             name="",
             tensor=self._snapshot(tensor),
-            leaf=tensor.is_leaf and (op is None or tensor.requires_grad),
+            leaf=made_by is None and (op is None or tensor.requires_grad),
             requires_grad=tensor.requires_grad,
             parameter=isinstance(tensor, torch.nn.Parameter),
             op=op,
@@ -299,6 +344,9 @@ class Recorder(TorchFunctionMode):
         self._nameless[number] = ""
         self._name(number, name)
         self._trace = None
+        if tensor.requires_grad and tensor._backward_hooks and seen.values == [number]:
+            self._observe(tensor, number, first=True)  # hooks from before the recording are one step
+            self._observe(tensor, number, "hooks that were there before")
         return number
 
     def _snapshot(self, tensor: torch.Tensor, whole: bool = False) -> Snapshot:
@@ -365,7 +413,10 @@ class Recorder(TorchFunctionMode):
             self._torch_nodes.append(node)
             edges = tuple(self._edge(child, slot, site, known) for child, slot in node.next_functions)
             self._nodes.append(Node(type(node).__name__, None if _is_leaf(node) else op, edges))
-            self._handles.append(node.register_hook(self._hook(number)))
+            if _is_leaf(node):  # before it is added to `.grad`, which may then be the very same tensor
+                self._handles.append(node.register_prehook(self._hook(number, leaf=True)))
+            else:
+                self._handles.append(node.register_hook(self._hook(number)))
 
     def _edge(self, child: TorchNode | None, slot: int, site: Site, known: Mapping[tuple[int, int], int]) -> Edge:
         if child is None:
@@ -388,30 +439,40 @@ class Recorder(TorchFunctionMode):
         kwargs: Mapping[str, Any],
     ) -> Any:
         """Let a backward pass run, knowing what it starts from and what it is asked for."""
-        with torch._C.DisableTorchFunction():
-            site = _site(code)
-            start = list(_tensors(args[0] if args else kwargs.get("tensors", kwargs.get("outputs"))))
-            roots = tuple(self._value_of(tensor, site) for tensor in start)
+        start = list(_tensors(args[0] if args else kwargs.get("tensors", kwargs.get("outputs"))))
+        roots = self._safely(self._begin, start, code) or ()
         outer, self._roots = self._roots, roots
         first = len(self._passes)
         try:
             result = func(*args, **kwargs)
         except BaseException as error:
             self._passes, self._trace = self._passes[:first], None
-            if isinstance(error, RuntimeError):
-                self._advise(error, start, roots)
+            if isinstance(error, RuntimeError) and roots:
+                self._safely(self._advise, error, start, roots)
             raise
         finally:
             self._roots = outer
         if name == "grad" and len(self._passes) > first:
             asked = list(_tensors(args[1] if len(args) > 1 else kwargs.get("inputs")))
-            with torch._C.DisableTorchFunction():
-                for tensor, gradient in zip(asked, result, strict=False):
-                    if gradient is not None:
-                        value = self._value_of(tensor, site)
-                        self._passes[first].gradients[value] = self._snapshot(gradient, whole=tensor.is_leaf)
-                        self._trace = None
+            self._safely(self._answer, self._passes[first], asked, result)
         return result
+
+    def _begin(self, start: list[torch.Tensor], code: CodeType | None) -> tuple[int, ...]:
+        """Find the values that a backward pass starts from; a leaf among them gets its node here."""
+        site = _site(code)
+        roots = tuple(self._value_of(tensor, site) for tensor in start)
+        for tensor in start:
+            if tensor.is_leaf and tensor.requires_grad:
+                self._walk(get_gradient_edge(tensor).node, None, site)
+        return roots
+
+    def _answer(self, run: _Pass, asked: list[torch.Tensor], gradients: Sequence[torch.Tensor | None]) -> None:
+        """Note down the gradients that `torch.autograd.grad` was asked for."""
+        for tensor, gradient in zip(asked, gradients, strict=False):
+            if gradient is not None:
+                value = self._value_of(tensor, Site())
+                run.gradients[value] = self._snapshot(gradient, whole=tensor.is_leaf)
+                self._trace = None
 
     def _advise(self, error: RuntimeError, start: list[torch.Tensor], roots: tuple[int, ...]) -> None:
         """Add to PyTorch's own error what it means for the user's variables."""
@@ -428,37 +489,63 @@ class Recorder(TorchFunctionMode):
                     f"the backward pass from. Reduce it first, for example `{name}.mean()`."
                 )
 
-    def _hook(self, number: int) -> Callable[[tuple[Any, ...], tuple[Any, ...]], None]:
-        """Make one node's hook; what goes wrong in it is kept for later, never raised into a backward pass."""
+    def _hook(self, number: int, leaf: bool = False) -> Callable[..., None]:
+        """Make one node's hook."""
         reference = weakref.ref(self)
 
-        def hook(outgoing: tuple[Any, ...], incoming: tuple[Any, ...]) -> None:
-            recorder = reference()
-            if recorder is None:
-                return
-            try:
-                with torch._C.DisableTorchFunction(), torch.no_grad():
-                    recorder._visit(number, outgoing, incoming)
-            except Exception as error:
-                recorder.failure = recorder.failure or error
+        def hook(*gradients: tuple[Any, ...]) -> None:
+            if (recorder := reference()) is not None:
+                recorder._safely(recorder._arrive if leaf else recorder._visit, number, *gradients)
 
         return hook
+
+    def _observe(
+        self,
+        tensor: torch.Tensor,
+        value: int,
+        name: str | None = None,
+        user: RemovableHandle | None = None,
+        first: bool = False,
+    ) -> None:
+        """Look at what stands between two hooks of the user's: each has its turn between two looks."""
+        reference = weakref.ref(self)
+
+        def look(gradient: torch.Tensor) -> None:
+            if (recorder := reference()) is not None and (user is None or user.id in (user.hooks_dict_ref() or ())):
+                recorder._safely(recorder._look, value, name, gradient)
+
+        before = list(tensor._backward_hooks or ()) if first else ()
+        self._handles.append(tensor.register_hook(look))
+        hooks: Any = tensor._backward_hooks
+        for key in before:  # ours comes first; theirs stay in their order
+            hooks[key] = hooks.pop(key)
+
+    def _observe_hook(self, tensor: torch.Tensor, code: CodeType | None, handle: RemovableHandle) -> None:
+        """Look before and after a hook that was just registered."""
+        site = _site(code)
+        value = self._value_of(tensor, site)
+        if list(tensor._backward_hooks or ()) == [handle.id]:
+            self._observe(tensor, value, first=True)
+        self._observe(tensor, value, site.expression or "register_hook", handle)
+
+    def _look(self, value: int, name: str | None, gradient: torch.Tensor) -> None:
+        node = self._values[value].node
+        run = self._run(-1 if node is None else node, node is None)
+        if run is None:
+            return
+        self._trace = None
+        now = self._snapshot(gradient)
+        if name is not None and value in self._arrived:
+            run.hooks.append(Hook(value, name, self._arrived[value], now))
+        self._arrived[value] = now
 
     def _visit(self, number: int, outgoing: tuple[Any, ...], incoming: tuple[Any, ...]) -> None:
         """Note down one node's turn: what came in, what went out on each edge, and the local gradients."""
         node = self._torch_nodes[number]
-        run = self._run(number, _is_leaf(node))
+        run = self._run(number, leaf=False)
         if run is None or all(gradient is None for gradient in incoming):
             return
         self._trace = None
-        if _is_leaf(node):
-            got = self._snapshot(incoming[0], whole=True)
-            run.visits.append(Visit(number, (got,), ()))
-            seen = self._seen_as(node.variable)  # type: ignore[attr-defined]
-            value = run.reached.get(number, seen.values[-1] if seen else None)
-            if value is not None:
-                run.gradients[value] = got
-            return
         for edge in self._nodes[number].edges:
             if edge.value is not None:
                 run.reached[edge.node] = max(edge.value, run.reached.get(edge.node, 0))
@@ -472,6 +559,19 @@ class Recorder(TorchFunctionMode):
             for edge, gradient in enumerate(outgoing)
         )
         run.visits.append(Visit(number, tuple(None if g is None else self._snapshot(g) for g in incoming), flows))
+
+    def _arrive(self, number: int, incoming: tuple[Any, ...]) -> None:
+        """Note down what a leaf gets."""
+        run = self._run(number, leaf=True)
+        if run is None or incoming[0] is None:
+            return
+        self._trace = None
+        got = self._snapshot(incoming[0], whole=True)
+        run.visits.append(Visit(number, (got,), ()))
+        seen = self._seen_as(self._torch_nodes[number].variable)  # type: ignore[attr-defined]
+        value = run.reached.get(number, seen.values[-1] if seen else None)
+        if value is not None:
+            run.gradients[value] = got
 
     def _run(self, number: int, leaf: bool) -> _Pass | None:
         """Find the backward pass that is running now; autograd numbers them.
@@ -496,15 +596,21 @@ def _site(code: CodeType | None) -> Site:
 
 def _parameter_name(frame: FrameType | None, parameter: torch.Tensor) -> str | None:
     """Find a parameter's path in a module that the user's code holds."""
-    paths = [
-        path
-        for outer in frames_from(frame, _TORCH)
-        for held in locals_of(outer).values()
-        if isinstance(held, torch.nn.Module)
-        for path, candidate in held.named_parameters()
-        if candidate is parameter
-    ]
+    paths: list[str] = []
+    for outer in frames_from(frame, _TORCH):
+        for held in locals_of(outer).values():
+            if isinstance(held, torch.nn.Module):
+                with contextlib.suppress(AttributeError):  # a module that is only being made has no parameters yet
+                    paths += [path for path, candidate in held.named_parameters() if candidate is parameter]
     return max(paths, key=lambda path: path.count("."), default=None)  # the path from the outermost module
+
+
+def _made_by(tensor: torch.Tensor) -> TorchNode | None:
+    """Give the node that made a tensor, if autograd says so: of a view that may not be used any more, it does not."""
+    try:
+        return tensor.grad_fn
+    except RuntimeError:
+        return None
 
 
 def _is_leaf(node: TorchNode) -> bool:

@@ -14,7 +14,7 @@ import torch
 
 from chainrule import check as _check
 from chainrule.errors import ChainruleError, FileError, TraceError
-from chainrule.recorder import Recorder
+from chainrule.recorder import NEEDED, TESTED, Recorder
 from chainrule.snapshots import Keep
 from chainrule.trace import Snapshot, Trace
 from chainrule.views.derivation import Derivation, derivation
@@ -278,12 +278,18 @@ def record(keep: Keep = "auto", local_gradients: bool = True) -> Iterator[Record
     """
     if keep not in ("auto", "all", "shapes"):
         raise ChainruleError(f'keep={keep!r} is none of "auto", "all" and "shapes". Use keep="auto".')
+    missing = [name for name in NEEDED if not hasattr(torch._C, name)]
+    if missing:
+        raise ChainruleError(
+            f"This is PyTorch {torch.__version__}, which lacks what recording needs (`torch._C.{missing[0]}`). "
+            f"chainrule is tested with PyTorch {TESTED}: install that one, or a newer chainrule."
+        )
     recorder = Recorder(keep, local_gradients)
 
     def trace() -> Trace:
         if recorder.failure is not None:
             raise TraceError(
-                f"Recording the backward pass failed ({recorder.failure!r}), so what it holds is not complete. "
+                f"Recording failed on the way ({recorder.failure!r}), so what it holds is not complete. "
                 "PyTorch's own result is not affected."
             ) from recorder.failure
         return recorder.trace()

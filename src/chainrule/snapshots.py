@@ -40,6 +40,8 @@ def _held_as(dtype: str) -> torch.dtype:
 
 
 def _array(tensor: torch.Tensor, dtype: str) -> np.ndarray[Any, np.dtype[Any]]:
+    if tensor._is_zerotensor():  # it stands for zeros, and has no memory
+        tensor = torch.zeros_like(tensor)
     tensor = tensor.resolve_conj().resolve_neg()
     array = tensor.to(_held_as(dtype)).numpy().copy()
     array.setflags(write=False)

@@ -142,6 +142,17 @@ class Visit:
 
 
 @dataclass(frozen=True, eq=False)
+class Hook:
+    """Hold one turn of a hook on a tensor: the gradient that arrived, and what the hook handed on in its place."""
+
+    value: int
+    name: str
+    """How it was registered, such as `h.register_hook(clip)`."""
+    before: Snapshot
+    after: Snapshot
+
+
+@dataclass(frozen=True, eq=False)
 class BackwardPass:
     """Hold one backward pass: what was differentiated, and the visits in the order in which autograd made them."""
 
@@ -149,6 +160,8 @@ class BackwardPass:
     visits: tuple[Visit, ...]
     gradients: Mapping[int, Snapshot]
     """What each leaf got (by its position in `Trace.values`), and what `torch.autograd.grad` was asked for."""
+    hooks: tuple[Hook, ...] = ()
+    """The turns of the user's hooks on tensors, in the order in which autograd made them."""
 
     @cached_property
     def visit_of(self) -> dict[int, Visit]:
@@ -259,7 +272,11 @@ class Trace:
             if node.op is None:
                 continue
             op, alone = self.ops[node.op], nodes_in[node.op] == 1
-            outputs = tuple(value_at[visit.node, i] for i in range(len(visit.upstream)) if (visit.node, i) in value_at)
+            outputs = tuple(
+                value_at[visit.node, i]
+                for i, upstream in enumerate(visit.upstream)
+                if upstream is not None and (visit.node, i) in value_at
+            )
             here = _Inside(outputs, 1.0, whole=True) if outputs else reached.get(visit.node)
             if here is None:
                 continue
@@ -316,8 +333,17 @@ class Trace:
             frozenset(run.roots)
             | frozenset(run.gradients)
             | {e.value for visit in run.visits for e in self.nodes[visit.node].edges if e.value is not None}
+            | frozenset(i for i, visit in self._inside(run) if visit.upstream[self.values[i].slot] is not None)
             for run in self.passes
         )
+
+    def _inside(self, run: BackwardPass) -> Iterator[tuple[int, Visit]]:
+        """List results that an op, having several, may also use itself, such as a cell's state."""
+        for op in self.ops:
+            for value in op.outputs if len(op.outputs) > 1 else ():
+                visit = run.visit_of.get(-1 if (node := self.values[value].node) is None else node)
+                if visit is not None and self.values[value].slot < len(visit.upstream):
+                    yield value, visit
 
     def to_dict(self) -> dict[str, Any]:
         """Turn the trace into dictionaries, lists, strings and numbers that JSON can hold."""
@@ -419,6 +445,7 @@ def _trace(plain: Mapping[str, Any]) -> Trace:
                     for v in p["visits"]
                 ),
                 gradients={int(value): _known(tensor) for value, tensor in p["gradients"].items()},
+                hooks=tuple(Hook(h["value"], h["name"], _known(h["before"]), _known(h["after"])) for h in p.get("hooks", ())),
             )
             for p in plain["passes"]
         ),
@@ -432,6 +459,7 @@ def _trace(plain: Mapping[str, Any]) -> Trace:
         ([n.op for n in trace.nodes if n.op is not None], trace.ops),
         ([visit.node for p in trace.passes for visit in p.visits], trace.nodes),
         ([i for p in trace.passes for i in (*p.roots, *p.gradients)], trace.values),
+        ([hook.value for p in trace.passes for hook in p.hooks], trace.values),
     ):
         for position in positions:
             if not isinstance(position, int) or not 0 <= position < len(held):

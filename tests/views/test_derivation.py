@@ -42,6 +42,8 @@ def wrong(line: Line) -> str | None:
         return None
     exact = evaluate(result)
     shown, scale = evaluate(figures, exact.shape), evaluate(figures, exact.shape, magnitude=True)
+    if "@" in figures and shown.size == exact.size:  # a Jacobian acts on the entries in a row
+        shown = shown.reshape(exact.shape)
     slack = 2e-3 * max(1, figures.count("(")) * np.max(scale, initial=0) + 1e-12
     good = shown.shape == exact.shape or shown.size == exact.size == 1
     good = good and np.allclose(shown, exact, rtol=0, atol=slack, equal_nan=True)

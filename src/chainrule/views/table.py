@@ -74,6 +74,14 @@ def table(trace: Trace, backward: int | None) -> Table:
         shown.add(value)
         held = trace.values[value]
         rows.append(Row("", held.name, numbers(held.tensor), (), gradient(value)))
+        hooks(value)
+
+    def hooks(value: int) -> None:
+        """Put the hooks on a value under it, where a gradient passes before it: the last one first."""
+        for hook in reversed(trace.backward(backward).hooks if backward is not None else ()):
+            if hook.value == value:
+                became = f"{numbers(hook.before)} -> {numbers(hook.after)}"
+                rows.append(Row("hook", hook.name, "", (became,), numbers(hook.before)))
 
     for number in trace.ops_of(backward):
         op = trace.ops[number]
@@ -86,6 +94,7 @@ def table(trace: Trace, backward: int | None) -> Table:
             locals_ = tuple(_local(trace, term, value) for term in terms.get(number, ()) if value in term.outputs)
             expression = held.name if held.name == op.expression else f"{held.name} = {op.expression}"
             rows.append(Row(_name(op), expression, numbers(held.tensor), locals_, gradient(value)))
+            hooks(value)
     run = None if backward is None else trace.backward(backward)
     for value in run.roots if run else ():
         if value not in shown:
