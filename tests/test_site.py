@@ -6,8 +6,10 @@ import re
 import subprocess
 import sys
 import zipfile
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urldefrag
 
 import nbformat
@@ -15,6 +17,7 @@ import pytest
 from nbclient import NotebookClient
 
 from tests import built
+from tests.course import walk
 from tests.project import Project
 
 pytestmark = pytest.mark.site
@@ -120,18 +123,27 @@ def test_a_lesson_can_be_taken_away(name: str) -> None:
     assert ":doc:" not in files[".ipynb"]
 
 
+@pytest.fixture(scope="module")
+def notebooks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[list[Any]]]]:
+    """Run the notebook of each lesson from top to bottom, two at a time, and collect its outputs."""
+
+    def run(name: str, folder: Path) -> list[Any]:
+        path = ROOT / "docs" / Path(name).with_suffix(".ipynb")
+        notebook = nbformat.reads(path.read_text("utf-8"), as_version=4)
+        NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(folder)}}).execute()
+        return [output for cell in notebook.cells for output in cell.get("outputs", ())]
+
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(2) as pool:
+        patch.setenv("IPYTHONDIR", str(tmp_path_factory.mktemp("ipython")))
+        yield {name: pool.submit(run, name, tmp_path_factory.mktemp("notebook")) for name in built.lessons()}
+
+
 @pytest.mark.parametrize("name", built.lessons())
-def test_a_notebook_runs_as_it_is(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_notebook_runs_as_it_is(name: str, notebooks: dict[str, Future[list[Any]]]) -> None:
     """A lesson's notebook runs from top to bottom, prints what its script prints, and shows its figures."""
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
-    path = ROOT / "docs" / Path(name).with_suffix(".ipynb")
-    notebook = nbformat.reads(path.read_text("utf-8"), as_version=4)
-    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(tmp_path)}}).execute()
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    outputs = notebooks[name].result()
     printed = "".join(output.text for output in outputs if output.get("name") == "stdout")
-    script = ROOT / "examples" / path.relative_to(ROOT / "docs" / "lessons").with_suffix(".py")
-    ran = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert printed == ran.stdout
+    assert printed == walk(ROOT / "examples" / Path(name).relative_to("lessons").with_suffix(".py")).report.printed
     shown = [output.data for output in outputs if output.output_type == "execute_result"]
     assert all("image/png" in data or "<Figure" not in data["text/plain"] for data in shown)
 

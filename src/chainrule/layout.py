@@ -239,7 +239,7 @@ def _place(
     for edge, chain in chains.items():
         if right and edge.local:
             before = chain[-1][2] - 1
-            gaps[before] = max(gaps[before], (len(edge.local) + 4) * CHARACTER)
+            gaps[before] = max(gaps[before], (len(edge.local) + 6) * CHARACTER)
     sizes = [sum(map(across, row)) + GAP_ACROSS * (len(row) - 1) for row in rows]
     breadth = max(sizes, default=0.0)
     centre: dict[Spot, tuple[float, float]] = {}

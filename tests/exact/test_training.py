@@ -14,6 +14,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 import chainrule
+from tests.project import Project
 
 SOURCE = Path(__file__).with_name("training.txt").read_text(encoding="utf-8")
 SETUP, STEP = SOURCE.split("# --- recorded from here on\n")
@@ -22,12 +23,13 @@ RECORDED = f"{SETUP}import chainrule\nwith chainrule.record() as rec:\n{indent(S
 EXPECTED = """
 words labels logits class_weights cross_entropy total total#2 decay loss self.kept first second margin entropy
 objective objective#2 embedded placed tokens normed attended hidden lowered fed pooled scores probabilities
-confident test_accuracy test_logits grad_norm guesses hits threshold
+confident test_accuracy test_logits grad_norm guesses hits threshold state forecast residual absolute quadratic
+blended anchor positive negative near far difference squared triplet goal sequence
 """
 PARAMETERS = """
 embedding.weight head.weight head.bias temperature layers.0.feed_forward.gain layers.1.feed_forward.up.weight
 layers.0.attention.in_proj_weight layers.1.attention.out_proj.bias layers.1.norm2.weight
-layers.0.feed_forward.down.bias
+layers.0.feed_forward.down.bias cell.weight_ih cell.bias_hh read.weight
 """
 
 
@@ -90,6 +92,18 @@ def in_doctest(_: Path) -> Any:
     return kept[0]
 
 
+def in_gallery(tmp_path: Path) -> Any:
+    """Run it as a lesson of a small site."""
+    project = Project(tmp_path / "site")
+    project.write_small_site()
+    text = RECORDED[len(SETUP) :]
+    code = f"{SETUP}\n# %%\n# Now the training.\n{text}\nrec.save({str(tmp_path / 'rec.json')!r})\n"
+    project.write("examples/1_part/10_one.py", f'"""\nTraining\n========\n\nIt trains. A lot.\n"""\n\n{code}')
+    project.build()
+    assert project.status == 0, project.complained
+    return chainrule.load(tmp_path / "rec.json")
+
+
 PLACES: dict[str, Callable[[Path], Any]] = {
     "script": as_script,
     "function": in_function,
@@ -97,10 +111,13 @@ PLACES: dict[str, Callable[[Path], Any]] = {
     "comprehension": in_comprehension,
     "notebook": in_notebook,
     "doctest": in_doctest,
+    "gallery": in_gallery,
 }
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(
+    "place", [pytest.param(place, marks=pytest.mark.site) if place == "gallery" else place for place in PLACES]
+)
 def test_training_code_has_its_names(place: str, tmp_path: Path) -> None:
     """Each value goes by its variable and each parameter by its path, and each expression is as it was written."""
     rec: chainrule.Recording = PLACES[place](tmp_path)
@@ -119,6 +136,6 @@ def test_training_code_has_its_names(place: str, tmp_path: Path) -> None:
         "(first - second).abs()",
     } <= written
     assert {op.file for op in rec.trace.ops if op.expression == "cross_entropy + decay"} <= {
-        "training.py", "made.py", "cell", "doctest training[1]",
+        "training.py", "made.py", "cell", "doctest training[1]", "10_one.py", "examples/1_part/10_one.py",
     }  # fmt: skip
-    assert rec.grad("layers.0.attention.in_proj_weight").shape == (24, 8)
+    assert rec.grad("layers.0.attention.in_proj_weight", backward=2).shape == (24, 8)
