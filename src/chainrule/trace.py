@@ -425,6 +425,9 @@ def _trace(plain: Mapping[str, Any]) -> Trace:
     def flow(f: Mapping[str, Any]) -> Flow:
         return Flow(_snapshot(f["contribution"]), _snapshot(f["local"]), f["kind"])
 
+    def hook(h: Mapping[str, Any]) -> Hook:
+        return Hook(h["value"], h["name"], _known(h["before"]), _known(h["after"]))
+
     def op(o: Mapping[str, Any]) -> Op:
         lists = {name: tuple(o[name]) for name in ("inputs", "outputs", "letters")}
         return Op(**{**o, **lists, "constants": {a: _numbers(number) for a, number in o["constants"].items()}})
