@@ -191,7 +191,7 @@ def test_a_prediction_is_revealed_without_javascript(how: str, name: str, browse
         fold = page.locator("details.chainrule-reveal").first
         answer = fold.locator(".chainrule-revealed")
         assert not answer.is_visible()
-        summary = fold.locator("summary")
+        summary = fold.locator(":scope > summary")
         if how == "click":
             summary.click()
         else:

@@ -68,8 +68,8 @@ class _Cells(HTMLParser):
 
 
 def in_table(rec: chainrule.Recording) -> list[Shown]:
-    """Read names, values and gradients off the table."""
-    rows = rec.table().rows
+    """Read names, values and gradients off the table; a hook's row belongs to the value above it."""
+    rows = [row for row in rec.table().rows if row.op != "hook"]
     return [Shown(row.expression.split(" = ")[0], row.value, row.upstream_gradient) for row in rows]
 
 

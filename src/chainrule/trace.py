@@ -448,9 +448,7 @@ def _trace(plain: Mapping[str, Any]) -> Trace:
                     for v in p["visits"]
                 ),
                 gradients={int(value): _known(tensor) for value, tensor in p["gradients"].items()},
-                hooks=tuple(
-                    Hook(h["value"], h["name"], _known(h["before"]), _known(h["after"])) for h in p.get("hooks", ())
-                ),
+                hooks=tuple(map(hook, p.get("hooks", ()))),
             )
             for p in plain["passes"]
         ),
