@@ -128,7 +128,8 @@ def notebooks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Fu
     def run(name: str, folder: Path) -> list[Any]:
         path = ROOT / "docs" / Path(name).with_suffix(".ipynb")
         notebook = nbformat.reads(path.read_text("utf-8"), as_version=4)
-        NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(folder)}}).execute()
+        where = {"metadata": {"path": str(folder)}}
+        NotebookClient(notebook, timeout=120, resources=where, extra_arguments=["--Application.log_level=40"]).execute()
         return [output for cell in notebook.cells for output in cell.get("outputs", ())]
 
     with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(2) as pool:
