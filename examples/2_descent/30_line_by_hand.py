@@ -164,8 +164,8 @@ curves(
 
 # %%
 # The mean arrives, ``mean[20] ≈ 2.000000``. The sum flies off, to ``total[20] < -2_000_000``. With ten times as many
-# samples, the limit of the mean would stay about where it is, and that of the sum would be ten times lower. A program
-# that worked on four samples would fail on forty, and nobody would think of the gradient.
+# such samples, the limit of the mean would stay about where it is, and that of the sum would be ten times lower. A
+# program that worked on four samples would fail on forty, and nobody would think of the gradient.
 #
 # Before and after
 # ----------------
