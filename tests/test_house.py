@@ -28,7 +28,8 @@ MAY_KNOW: dict[str, set[str]] = {
     "names": set(),
     "text": {"trace"},
     "rules": {"text", "trace"},
-    "layout": {"text", "trace"},
+    "fold": {"trace"},
+    "layout": {"fold", "text", "trace"},
     "snapshots": {"trace"},
     "local_gradients": {"snapshots", "trace"},
     "recorder": {"local_gradients", "names", "snapshots", "trace"},
@@ -36,10 +37,10 @@ MAY_KNOW: dict[str, set[str]] = {
     "check": {"errors", "text", "trace"},
     "mathml": {"text"},
     "listing": {"rules", "trace"},
-    "program": {"layout", "listing", "mathml", "rules", "text", "trace"},
+    "program": {"fold", "layout", "listing", "mathml", "rules", "text", "trace"},
     "script": {"colors"},
-    **{view: {"colors", "layout", "rules", "text", "trace"} for view in VIEWS},
-    "views.graph": {"colors", "layout", "program", "script", "text", "trace"},
+    **{view: {"colors", "fold", "layout", "rules", "text", "trace"} for view in VIEWS},
+    "views.graph": {"colors", "fold", "layout", "program", "script", "text", "trace"},
     "recording": {"check", "errors", "recorder", "snapshots", "trace", *VIEWS},
 }
 """The arrows of the house: PyTorch -> recorder -> trace -> rules, layout, text -> a view -> recording."""

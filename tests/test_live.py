@@ -43,7 +43,7 @@ def page(browser: Browser) -> Page:
     tab = browser.new_page(viewport={"width": 1000, "height": 800}, reduced_motion="reduce")
     tab.on("console", lambda message: SAID.append(message.text))
     tab.on("pageerror", lambda error: SAID.append(str(error)))
-    tab.set_default_timeout(3000)
+    tab.set_default_timeout(10_000)  # enough where the machine is busy
     return tab
 
 

@@ -12,7 +12,7 @@ import pytest
 from chainrule.script import FILES, FOLDER, MINIFIED, joined, script, version
 
 DECLARED = re.compile(r"^(?:export )?(?:const|let|function|class) (?:\[|\{)?(\w+)", re.MULTILINE)
-LARGEST = 20_500
+LARGEST = 21_000
 """Bytes of the script with gzip; it may shrink."""
 
 
