@@ -55,8 +55,13 @@ def fold(trace: Trace, backward: int | None = None, limit: int = LIMIT) -> Group
     [('net.0', (0, 1)), ('net.1', (2, 3)), 4]
     """
     parts = _sort(trace.ops, trace.ops_of(backward), 0, limit)
-    few = min(FEW, limit)
-    while groups := [p for p in parts if isinstance(p, Group) and len(parts) - 1 + len(p.parts) <= few]:
+    # three boxes tell little: the largest is opened even where it has many parts
+    while groups := [
+        part
+        for part in parts
+        if isinstance(part, Group)
+        and len(parts) - 1 + len(part.parts) <= (limit + 3 if len(parts) < 4 else min(FEW, limit))
+    ]:
         largest = max(groups, key=lambda group: len(group.ops))
         at = parts.index(largest)
         parts[at : at + 1] = largest.parts
@@ -177,12 +182,14 @@ class Folded:
     """Hold a recording and its groups, and give views of it."""
 
     def __init__(self, trace: Trace, backward: int | None, limit: int = LIMIT) -> None:
-        """Fold if there is more than can be drawn whole."""
+        """Fold if there is more than can be drawn whole, or with a smaller limit, than that."""
         self.trace, self.backward = trace, backward
         numbers = trace.ops_of(backward)
         self._roots = () if backward is None else trace.backward(backward).roots
         drawn = {v for n in numbers for v in (*trace.ops[n].inputs, *trace.ops[n].outputs)}
-        self.root = fold(trace, backward, limit) if len(drawn) > NODES else Group("", numbers)
+        self.root = (
+            fold(trace, backward, limit) if len(drawn) > (NODES if limit == LIMIT else limit) else Group("", numbers)
+        )
         self._terms: dict[int, list[Term]] = {}
         self._turn: dict[int, int] = {}
         for term in () if backward is None else trace.terms(backward):
@@ -244,7 +251,7 @@ class Folded:
         return ((roots or taken or made)[-1],)
 
     def _beside(self, parts: Sequence[Part], owner: dict[int, int], shown: dict[int, int]) -> list[int]:
-        """Choose what groups take from elsewhere: what was computed, what several take, what needs no gradient."""
+        """Choose what groups take from elsewhere: what was computed, what several take, and the data."""
         trace = self.trace
         found: dict[int, set[int]] = {}
         for i, part in enumerate(parts):
@@ -257,7 +264,8 @@ class Folded:
             held = trace.values[value]
             return 0 if held.op is not None and not held.leaf else 1 if len(found[value]) > 1 else 2
 
-        wanted = [v for v in found if rank(v) < 2 or not trace.values[v].requires_grad]
+        data = [v for v in found if rank(v) == 2 and not trace.values[v].requires_grad]
+        wanted = [v for v in found if rank(v) < 2] + (data if len(data) <= FEW // 4 else [])
         return sorted(wanted, key=rank)[:BESIDE]
 
     def _edges_of_op(self, i: int, number: int, step: Step) -> list[Edge]:

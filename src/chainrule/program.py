@@ -7,6 +7,7 @@ own arithmetic against, and the ops in the order in which they ran, forward and 
 from __future__ import annotations
 
 import html
+import json
 import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -27,6 +28,9 @@ Plain = dict[str, Any]
 Drawn: TypeAlias = "tuple[View, Layout, Layout]"
 """One view, placed for wide and for narrow pages."""
 
+COMPUTED = 2000
+"""Ops of a folded recording that the page gets to compute with; more would not fit."""
+
 LONG = 80
 """Letters of a name or an expression, where data must be lean."""
 
@@ -39,7 +43,8 @@ class Program:
         self.trace, self.backward, self.lean = folded.trace, folded.backward, lean
         self.ops = self.trace.ops_of(self.backward)
         self.folded = bool(folded.root.parts) and folded.root.parts != self.ops
-        self.whole = folded.view() if not self.folded else folded.whole if not lean else None
+        computable = not lean and len(self.ops) <= COMPUTED
+        self.whole = folded.view() if not self.folded else folded.whole if computable else None
         steps = self.whole.steps if self.whole else ()
         self.called = listing.names(self.trace, self.whole.values) if self.whole else {}
         self.code = listing.lines(self.trace, self.ops, self.called) if self.whole else None
@@ -78,6 +83,11 @@ class Program:
         if self.folded:
             plain["run"] = [self._op(number, place, bare=True) for number in self.ops] if self.runs else []
         return plain
+
+    def size(self, drawn: Drawn) -> int:
+        """Count the letters that one more view takes, without what its values take."""
+        place = {value: i for i, value in enumerate(drawn[0].values)}
+        return len(json.dumps(self._view(0, drawn, place, {}), ensure_ascii=False))
 
     def _view(self, at: int, drawn: Drawn, place: dict[int, int], inside: Mapping[tuple[int, int], int]) -> Plain:
         view, wide, narrow = drawn

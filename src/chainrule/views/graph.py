@@ -102,7 +102,7 @@ def _graph(folded: Folded, lean: bool, table: str) -> Graph:
             if step.group is None or room <= 0:
                 continue
             views.append(_drawn(folded, step.group))
-            room -= len(json.dumps(made.write(views[-1:], {})["views"])) + 150 * len(views[-1][0].values)
+            room -= made.size(views[-1]) + 150 * len(views[-1][0].values)
             if room > 0:
                 inside[at, i] = len(views) - 1
             else:
