@@ -316,7 +316,8 @@ def _flat(step: Step) -> Said | None:
 def _cancels(step: Step) -> Said | None:
     proof = "what it adds up on the way back cancels"
     if step.kind in _CENTRED:
-        proof = "it takes away what is the same for all that it looks at, and the upstream gradient is the same for all"
+        proof = "it centres and scales what goes in, so that a gradient which only asks to shift or to stretch its result "
+        proof += "cancels"
     elif up := span(step.upstream):
         proof += f": the upstream gradient runs {reach(up)}, and its sum is 0"
     return Said("cancels", proof, "Check what the loss adds up: its parts have to differ.")
@@ -384,6 +385,26 @@ def _by_values(step: Step, cause: str, became: str) -> Said:
     if cause == "nan":
         where = "entries"
     return Said(cause, f"{arrived} arrived there, and {where} of what it handed on are {became}", "Look at its inputs.")
+
+
+def flattens(step: Step, gain: float) -> Said | None:
+    """Say why an op all but lost a gradient: it is saturated, multiplies by something small, or lets parts cancel."""
+    explain = ZERO.get(step.kind)
+    if explain in (_saturated, _softmax, _cross_entropy):
+        return explain(step)
+    if explain is _cancels and gain < 1e-4:
+        sizes = [found.largest for _, found in step.spans(step.targets)]
+        return None if step.kind in _CENTRED and sizes and gain > 0.01 / max(1.0, *sizes) else _cancels(step)
+    if explain in (_product, _power):
+        factors = step.others or step.targets
+        for called, factor in step.spans(factors[:1]):
+            if factor.largest < 1e-3:
+                proof = f"it multiplies by {called}, which runs {reach(factor)}"
+                return Said("times little", proof, "Scale it up, or the loss.")
+        small = [c for c in step.op.constants.values() if not isinstance(c, complex) and 0 < abs(c) < 1e-3]
+        if small and step.kind == "mul":
+            return Said("times little", f"it multiplies by the number {number(small[0])}", "Scale it up, or the loss.")
+    return None
 
 
 # Not a number -----------------------------------------------------------------------------------------------------
