@@ -160,7 +160,7 @@ def times_zero_module() -> None:
 @broken("times zero")
 def times_zero_in_place() -> None:
     w, b = weight(4), weight(4)
-    h = w.exp()
+    h = w + 1
     h *= 0  # here
     loss = (h + b).sum()
     loss.backward()
@@ -381,7 +381,7 @@ def spread_of_equals() -> None:
     net = nn.Sequential(nn.Linear(40, 40))
     nn.init.zeros_(net[0].weight)
     nn.init.zeros_(net[0].bias)
-    loss = net(torch.randn(40, 40)).std()  # here
+    loss = net(torch.randn(40, 40)).var().sqrt()  # here
     loss.backward()
 
 
@@ -472,9 +472,10 @@ def overflow_on_the_way_back() -> None:
 @broken("masked")
 def attention_that_sees_nothing() -> None:
     w = weight(2, 3)
-    scores = w.masked_fill(torch.tensor([[True, True, True], [False, True, False]]), float("-inf"))
+    hidden = float("-inf")
+    scores = w + torch.tensor([[hidden, hidden, hidden], [0.0, hidden, 0.0]])
     p = scores.softmax(-1)  # here
-    loss = p[1].sum()
+    loss = (p**2).sum()
     loss.backward()
 
 
@@ -492,7 +493,7 @@ def attention_that_sees_nothing_large() -> None:
 def masked_with_infinity_in_place() -> None:
     w = weight(2, 3)
     scores = w * 1
-    scores.masked_fill_(torch.ones(2, 3, dtype=torch.bool), float("-inf"))
+    scores += torch.full((2, 3), float("-inf"))
     loss = torch.log_softmax(scores, -1).sum()  # here
     loss.backward()
 
@@ -500,7 +501,7 @@ def masked_with_infinity_in_place() -> None:
 @broken("in the data")
 def nan_in_the_data() -> None:
     w, x = weight(3), torch.tensor([1.0, float("nan"), 2.0])
-    loss = (w * x).sum()
+    loss = (w * x).sum()  # here
     loss.backward()
 
 
@@ -509,14 +510,14 @@ def nan_in_a_batch() -> None:
     net = nn.Sequential(nn.Linear(40, 40), nn.ReLU(), nn.Linear(40, 1))
     batch = torch.randn(40, 40)
     batch[7, 3] = float("nan")
-    loss = net(batch).mean()
+    loss = net(batch).mean()  # here
     loss.backward()
 
 
 @broken("in the data")
 def infinity_in_the_targets() -> None:
     w, y = weight(3), torch.tensor([1.0, float("inf"), 2.0])
-    loss = ((w - y) ** 2).mean()
+    loss = ((w - y) ** 2).mean()  # here
     loss.backward()
 
 
@@ -585,7 +586,7 @@ def exploded_in_depth() -> None:
 
         def forward(self, h: Tensor) -> Tensor:
             for layer in self.layers:
-                h = torch.relu(layer(h))
+                h = torch.relu(layer(h))  # here
             return h
 
     net = Deep()
@@ -633,8 +634,8 @@ def detached_in_a_module() -> None:
 def detached_in_place() -> None:
     w, c = weight(3), weight(3)
     h = w * 2
-    h.detach_()  # here
-    loss = (h * c).sum()
+    h.detach_()
+    loss = (h * c).sum()  # here
     loss.backward()
 
 
@@ -770,7 +771,7 @@ def frozen() -> None:
 @broken("requires_grad", "0.weight")
 def frozen_layer() -> None:
     net = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 1))
-    net[0].requires_grad_(False)
+    net[0].weight = nn.Parameter(torch.ones(3, 3), requires_grad=False)
     loss = net(torch.randn(4, 3)).mean()
     loss.backward()
 

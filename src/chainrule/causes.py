@@ -315,6 +315,9 @@ def _flat(step: Step) -> Said | None:
 
 def _cancels(step: Step) -> Said | None:
     proof = "what it adds up on the way back cancels"
+    for _, out in step.spans(step.op.outputs if step.kind in ("std", "var") else ()):
+        if out.zeros == out.size:
+            return Said("flat", "its result is 0, where PyTorch takes 0 as its slope", "Start with numbers that differ.")
     if step.kind in _CENTRED:
         proof = "it centres and scales what goes in, so that a gradient which only asks to shift or to stretch its result "
         proof += "cancels"
@@ -381,6 +384,8 @@ def _by_values(step: Step, cause: str, became: str) -> Said:
     """Say what is known of any op: what arrived, and what went on."""
     came, gone = span(step.upstream), step.contribution
     arrived = f"an upstream gradient {'of' if came.low == came.high else 'running'} {reach(came)}" if came else "a gradient"
+    if came and came.nans:
+        arrived = "an upstream gradient with NaN"
     where = "the only entry" if gone is not None and gone.size == 1 else f"all {gone.size:,} entries" if gone else "all"
     if cause == "nan":
         where = "entries"

@@ -518,20 +518,38 @@ class Search:
             said = Said("integer", proof, "Stay with floating-point numbers on the way to the loss.")
         else:
             proof = f"{code} ran with gradients switched off (`no_grad` or the like), so {result} has no way back"
-            said = Said("no_grad", proof, "Take that line out of `no_grad`.")
+            said = Said("no_grad", proof, "Take that line out of `no_grad`; or it was frozen with `requires_grad_(False)`.")
         return Lost("never", said, op=number)
 
     @cached_property
-    def _visited(self) -> frozenset[int | None]:
-        return frozenset(self.trace.nodes[visit.node].op for visit in self.run.visits)
+    def _visits_of(self) -> Mapping[int, list[int]]:
+        """List the turns of each op's nodes."""
+        found: dict[int, list[int]] = {}
+        for turn, visit in enumerate(self.run.visits):
+            if (op := self.trace.nodes[visit.node].op) is not None:
+                found.setdefault(op, []).append(turn)
+        return found
 
     def _stopped(self, value: int, root: str) -> Lost:
-        """Say where a gradient stopped that had a way to a value."""
-        for op in reversed(self._uses.get(value, [])):
-            if op in self._visited:
-                proof = f"{call(self.trace, op)} had a gradient, and handed on none to {name(self.trace, value)}"
-                return Lost("never", Said("stopped", proof, "A custom function has to return one for it."), op=op)
-        proof = f"{root} was made from it, but this backward pass was asked for other gradients alone"
+        """Say where a gradient stopped that had a way to a value: follow the way to the first op that had one."""
+        trace, whole = self.trace, self._fate[2]
+        at = value
+        while True:
+            ops = [op for op in self._uses.get(at, []) if any(out in whole and out > at for out in trace.ops[op].outputs)]
+            op = next((op for op in reversed(ops) if op in self._visits_of), None)
+            if op is not None or not ops:
+                break
+            at = max(out for out in trace.ops[ops[-1]].outputs if out in whole)
+        if op is not None:
+            nodes = [trace.nodes[self.run.visits[turn].node] for turn in self._visits_of[op]]
+            if not any(node.name[-1:].isdigit() for node in nodes):  # PyTorch numbers its own
+                proof = f"{call(trace, op)} had a gradient, and handed on none to {name(trace, at)}"
+                said = Said("stopped", proof, "A custom function has to return one for each input that is to learn.")
+                return Lost("never", said, op=op)
+            if not any(edge.value == at for node in nodes for edge in node.edges):
+                proof = f"when {call(trace, op)} used {name(trace, at)}, that had been detached in place"
+                return Lost("never", Said("detached", proof, "Leave out `detach_()` if this is to learn."), op=op)
+        proof = f"{root} was made from {name(trace, value)}, but this backward pass was asked for other gradients alone"
         return Lost("never", Said("not asked", proof, "Name it among the `inputs`, or leave `inputs` out."))
 
     def bad_root(self) -> int | None:
