@@ -67,6 +67,15 @@ def frames_from(frame: FrameType | None, internal: tuple[str, ...]) -> Iterator[
         frame = frame.f_back
 
 
+def calls_of(code: CodeType, block: CodeType | None) -> Iterator[FrameType]:
+    """Walk outwards, up to the code with the block, over the frames that run `code`."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code is not block:
+        if frame.f_code is code:
+            yield frame
+        frame = frame.f_back
+
+
 def locals_of(frame: FrameType) -> Mapping[str, object]:
     """Read a frame's variables without keeping them alive.
 

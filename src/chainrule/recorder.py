@@ -27,7 +27,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
 from chainrule.local_gradients import local_gradients
-from chainrule.names import Site, around, frames_from, held_as, locals_of, name_among, site_of, user_frame
+from chainrule.names import Site, around, calls_of, frames_from, held_as, locals_of, name_among, site_of, user_frame
 from chainrule.snapshots import Keep, snapshot
 from chainrule.trace import BackwardPass, Edge, Flow, Hook, Node, Number, Op, Snapshot, Trace, Value, Visit
 
@@ -39,6 +39,9 @@ NEEDED = ("_current_graph_task_id", "DisableTorchFunction")
 _TORCH = (f"{Path(torch.__file__).resolve().parent}{os.sep}",)
 _WRAPPERS = tuple(_TORCH[0] + name for name in ("overrides.py", "_tensor.py", "_jit_internal.py"))
 """Torch's files that a call passes through on its way to a function mode."""
+
+_CALL = torch.nn.Module._call_impl.__code__
+"""What runs whenever a module is called."""
 
 _SILENT = frozenset({
     "__repr__", "__format__", "__float__", "__int__", "__bool__", "__len__", "__index__", "__hash__", "__set__",
@@ -100,6 +103,7 @@ class Recorder(TorchFunctionMode):
         self._handles: list[RemovableHandle] = []
         self._suspect: set[int] = set()
         self._arrived: dict[int, Snapshot] = {}
+        self._modules: dict[int, tuple[torch.nn.Module, str]] = {}
         self._block: CodeType | None = None
         self._trace: Trace | None = None
         self.failure: Exception | None = None
@@ -124,6 +128,7 @@ class Recorder(TorchFunctionMode):
             self._number_of.clear()
             self._torch_nodes.clear()
             self._pass_of.clear()
+            self._modules.clear()
 
     def trace(self) -> Trace:
         """Give what was recorded so far, as plain data."""
@@ -209,7 +214,8 @@ class Recorder(TorchFunctionMode):
             name = "dot"
         made = given[:1] if name == "__setitem__" else list(_tensors(result))
         letters, constants = _letters(args, kwargs)
-        op = Op(name, inputs, (), site.expression or "", letters, constants, site.file, site.line)
+        module = self._module(site.frame)
+        op = Op(name, inputs, (), site.expression or "", letters, constants, site.file, site.line, module)
         self._note(op, site, [t for t in made if not self._is_known(t)])
 
     def _note(self, op: Op, site: Site, made: list[torch.Tensor]) -> None:
@@ -301,7 +307,7 @@ class Recorder(TorchFunctionMode):
         if any(taken < values and taken != value for taken in inputs):
             name = type(node).__name__.removesuffix("Backward").removesuffix("Backward0")
             expression = f"{name}({', '.join(map(self._name_of, inputs))})"
-            self._ops.append(Op(name, inputs, (value,), expression))
+            self._ops.append(Op(name, inputs, (value,), expression, module=self._module(site.frame)))
         elif made_by == number:
             made_by = None
             self._nodes[nodes:] = [replace(n, op=None) for n in self._nodes[nodes:]]
@@ -385,6 +391,19 @@ class Recorder(TorchFunctionMode):
                 continue
             again = times[expression] = times.get(expression, 0) + 1
             yield replace(value, name=expression if again == 1 else f"{expression}#{again}")
+
+    def _module(self, frame: FrameType | None) -> str | None:
+        """Find the module whose `forward` is running, by its path; the outermost one goes by its class."""
+        running = (locals_of(inner).get("self") for inner in calls_of(_CALL, self._block))
+        called = [module for module in running if isinstance(module, torch.nn.Module)]
+        if not called:
+            return None
+        module, outermost = called[0], called[-1]
+        if id(module) not in self._modules:
+            roots = (outermost, *_modules_in(frame))
+            paths = [path for root in roots for path, candidate in root.named_modules() if candidate is module]
+            self._modules[id(module)] = (module, _longest(paths) or type(module).__name__)
+        return self._modules[id(module)][1]
 
     def _name_the_rest(self) -> None:
         """Look once more for variables that hold what has no name yet, such as what a function returned."""
@@ -597,12 +616,23 @@ def _site(code: CodeType | None) -> Site:
 def _parameter_name(frame: FrameType | None, parameter: torch.Tensor) -> str | None:
     """Find a parameter's path in a module that the user's code holds."""
     paths: list[str] = []
+    for module in _modules_in(frame):
+        with contextlib.suppress(AttributeError):  # a module that is only being made has no parameters yet
+            paths += [path for path, candidate in module.named_parameters() if candidate is parameter]
+    return _longest(paths)
+
+
+def _modules_in(frame: FrameType | None) -> Iterator[torch.nn.Module]:
+    """Find the modules that the user's code holds in variables."""
     for outer in frames_from(frame, _TORCH):
         for held in locals_of(outer).values():
             if isinstance(held, torch.nn.Module):
-                with contextlib.suppress(AttributeError):  # a module that is only being made has no parameters yet
-                    paths += [path for path, candidate in held.named_parameters() if candidate is parameter]
-    return max(paths, key=lambda path: path.count("."), default=None)  # the path from the outermost module
+                yield held
+
+
+def _longest(paths: list[str]) -> str | None:
+    """Choose the path from the outermost module."""
+    return max(paths, key=lambda path: (path.count("."), len(path)), default=None)
 
 
 def _made_by(tensor: torch.Tensor) -> TorchNode | None:

@@ -97,7 +97,7 @@ class Op:
     file: str | None = None
     line: int | None = None
     module: str | None = None
-    """The path of the module that made the call, where it is known."""
+    """The path of the module whose `forward` made the call, such as `encoder.layers.0`; the outermost is its class."""
 
     @property
     def operands(self) -> dict[str, int]:
