@@ -509,8 +509,8 @@ def nan_in_the_data() -> None:
 def nan_in_a_batch() -> None:
     net = nn.Sequential(nn.Linear(40, 40), nn.ReLU(), nn.Linear(40, 1))
     batch = torch.randn(40, 40)
-    batch[7, 3] = float("nan")
-    loss = net(batch).mean()  # here
+    batch[7, 3] = float("nan")  # here
+    loss = net(batch).mean()
     loss.backward()
 
 

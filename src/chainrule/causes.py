@@ -600,6 +600,9 @@ def why_forward(trace: Trace, value: int) -> Said:
         proof = entries(name(trace, at), held.tensor.size, what, bad)
         return Said("in the data", f"{proof} from the start", "Look at where these numbers come from.")
     step = Step(trace, held.op, ())
+    if step.kind in _ON_PURPOSE and found is not None:
+        proof = entries(name(trace, at), found.size, f"{what} by this", found.nans + found.infinite)
+        return Said("in the data", proof, "Look at where these numbers come from.", held.op)
     explain = NOT_FINITE.get(step.kind, _overflow)
     said = explain(step) or _overflow(step)
     if said is None:
@@ -614,9 +617,9 @@ def why_not_finite(step: Step) -> Said:
     bad = [value for value in around if is_bad(step.trace.values[value].tensor)]
     nan_first = sorted(bad, key=lambda value: not _has_nan(step.trace, value))
     for value in nan_first:
-        at, _ = first_bad(step.trace, value)
+        at, nan = first_bad(step.trace, value)
         maker = step.trace.values[at].op
-        if maker is None or canonical(step.trace.ops[maker].name) not in _ON_PURPOSE:
+        if nan or maker is None or canonical(step.trace.ops[maker].name) not in _ON_PURPOSE:
             return why_forward(step.trace, value)
     explain = NOT_FINITE.get(step.kind)
     said = explain(step) if explain else None
