@@ -51,6 +51,13 @@ def weight(*shape: int, by: float = 1.0, dtype: torch.dtype = torch.float32) -> 
     return (torch.randn(*shape) * by).to(dtype).requires_grad_()
 
 
+def linear(net: nn.Sequential | nn.ModuleList, at: int) -> nn.Linear:
+    """Get a linear layer."""
+    found = net[at]
+    assert isinstance(found, nn.Linear)
+    return found
+
+
 # Zero -------------------------------------------------------------------------------------------------------------
 
 
@@ -110,7 +117,7 @@ def saturated_sigmoid() -> None:
 def saturated_module() -> None:
     net = nn.Sequential(nn.Linear(40, 40), nn.Tanh(), nn.Linear(40, 1))
     x = torch.randn(32, 40) * 1e5
-    nn.init.constant_(net[0].weight, 1.0)
+    nn.init.constant_(linear(net, 0).weight, 1.0)
     loss = net(x).mean()  # here
     loss.backward()
 
@@ -151,7 +158,7 @@ def times_zero() -> None:
 @broken("times zero", "0.weight")
 def times_zero_module() -> None:
     net = nn.Sequential(nn.Linear(40, 40), nn.Tanh(), nn.Linear(40, 1))
-    nn.init.zeros_(net[2].weight)
+    nn.init.zeros_(linear(net, 2).weight)
     x = torch.randn(32, 40)
     loss = net(x).mean()  # here
     loss.backward()
@@ -245,7 +252,7 @@ def clamped() -> None:
 @broken("clamped", "0.bias")
 def clamped_by_a_module() -> None:
     net = nn.Sequential(nn.Linear(30, 40), nn.Hardtanh(), nn.Linear(40, 1))
-    nn.init.constant_(net[0].bias, 300.0)
+    nn.init.constant_(linear(net, 0).bias, 300.0)
     loss = net(torch.randn(40, 30)).mean()  # here
     loss.backward()
 
@@ -298,7 +305,7 @@ def masked_in_a_module() -> None:
             self.layer, self.shift = nn.Linear(30, 60), nn.Parameter(torch.ones(60))
 
         def forward(self, x: Tensor, padding: Tensor) -> Tensor:
-            h = self.layer(x)
+            h: Tensor = self.layer(x)
             h = h.masked_fill(padding[:, None], 0.0)  # here
             return h + self.shift
 
@@ -379,8 +386,8 @@ def norm_at_zero() -> None:
 @broken("root at 0", "0.weight")
 def spread_of_equals() -> None:
     net = nn.Sequential(nn.Linear(40, 40))
-    nn.init.zeros_(net[0].weight)
-    nn.init.zeros_(net[0].bias)
+    nn.init.zeros_(linear(net, 0).weight)
+    nn.init.zeros_(linear(net, 0).bias)
     loss = net(torch.randn(40, 40)).var().sqrt()  # here
     loss.backward()
 
@@ -455,7 +462,7 @@ def softmax_by_hand() -> None:
 @broken("overflow", "0.weight")
 def overflow_in_half() -> None:
     net = nn.Sequential(nn.Linear(64, 64).half())
-    nn.init.constant_(net[0].weight, 60.0)
+    nn.init.constant_(linear(net, 0).weight, 60.0)
     h = net(torch.full((20, 64), 60.0, dtype=torch.float16))  # here
     loss = (h - h.mean()).float().pow(2).mean()
     loss.backward()
@@ -581,8 +588,8 @@ def exploded_in_depth() -> None:
         def __init__(self) -> None:
             super().__init__()
             self.layers = nn.ModuleList([nn.Linear(40, 40) for _ in range(12)])
-            for layer in self.layers:
-                nn.init.normal_(layer.weight, std=2.0)
+            for i in range(12):
+                nn.init.normal_(linear(self.layers, i).weight, std=2.0)
 
         def forward(self, h: Tensor) -> Tensor:
             for layer in self.layers:
@@ -815,6 +822,6 @@ class Selfish(torch.autograd.Function):
 @broken("stopped")
 def kept_by_a_function() -> None:
     w, c = weight(3), weight(3)
-    h = Selfish.apply(w)
+    h = Selfish.apply(w)  # type: ignore[no-untyped-call]
     loss = (h * c).sum()
     loss.backward()

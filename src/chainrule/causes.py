@@ -83,9 +83,9 @@ def norm(tensor: Snapshot | None) -> float | None:
         largest = float(flat.max())  # squares leave the range of float64
         return largest if not largest or not math.isfinite(largest) else largest * float(np.linalg.norm(flat / largest))
     held = tensor.statistics or {}
-    total = held.get("norm", math.nan) if held else None
-    if total is None or not (total == 0 or math.isinf(total)) or "min" not in held:
-        return total
+    known = held.get("norm")
+    if known is None or not (known == 0 or math.isinf(known)) or "min" not in held:
+        return known
     return max(abs(held["min"]), abs(held["max"]))  # float32 holds no square of it
 
 
@@ -169,7 +169,7 @@ _LEAK = "Lower the learning rate, start with other weights or a positive bias, o
 def _clamp(step: Step) -> Said | None:
     for called, z in step.spans(step.targets):
         for _, out in step.spans(step.op.outputs):
-            proof = f"it cut off {entries(called, z.size, 'outside').removesuffix(' are outside').removesuffix(' is outside')}"
+            proof = f"it cut off {called if z.size == 1 else f'all {z.size:,} entries of {called}'}"
             proof += f" ({reach(z)} became {reach(out)}), and what is cut off gets no gradient"
             return Said("clamped", proof, "Widen the limits, or bring the values back inside them.")
     return None
@@ -260,7 +260,9 @@ def _made_zero(step: Step, value: int) -> Said:
                 return Said(said.cause, said.proof, said.hint, made)
     origin = called if first == value else f"{called}, which is 0 because {name(trace, first)} is"
     proof = f"it multiplies by {origin}: {entries(name(trace, first), trace.values[first].tensor.size, '0')}"
-    return Said("times zero", proof, "Give the factor other numbers; a weight that begins at 0 has to be so on purpose.")
+    return Said(
+        "times zero", proof, "Give the factor other numbers; a weight that begins at 0 has to be so on purpose."
+    )
 
 
 def _power(step: Step) -> Said | None:
@@ -317,9 +319,13 @@ def _cancels(step: Step) -> Said | None:
     proof = "what it adds up on the way back cancels"
     for _, out in step.spans(step.op.outputs if step.kind in ("std", "var") else ()):
         if out.zeros == out.size:
-            return Said("flat", "its result is 0, where PyTorch takes 0 as its slope", "Start with numbers that differ.")
+            return Said(
+                "flat", "its result is 0, where PyTorch takes 0 as its slope", "Start with numbers that differ."
+            )
     if step.kind in _CENTRED:
-        proof = "it centres and scales what goes in, so that a gradient which only asks to shift or to stretch its result "
+        proof = (
+            "it centres and scales what goes in, so that a gradient which only asks to shift or to stretch its result "
+        )
         proof += "cancels"
     elif up := span(step.upstream):
         proof += f": the upstream gradient runs {reach(up)}, and its sum is 0"
@@ -342,22 +348,24 @@ def _part(step: Step) -> Said | None:
 def _at_zero(step: Step) -> Said | None:
     for called, found in step.spans(step.targets):
         if found.zeros == found.size:
-            return Said("flat", f"{entries(called, found.size, '0')}, where PyTorch takes 0 as its slope", "Move it off 0.")
+            return Said(
+                "flat", f"{entries(called, found.size, '0')}, where PyTorch takes 0 as its slope", "Move it off 0."
+            )
     return None
 
 
 _Explain = Callable[[Step], Said | None]
 ZERO: dict[str, _Explain] = {
     **dict.fromkeys(("relu", "threshold"), _relu),
-    **dict.fromkeys(("clamp", "clamp_min", "clamp_max", "clip", "relu6", "hardtanh", "hardsigmoid", "hardswish"), _clamp),
+    **dict.fromkeys(("clamp", "clamp_min", "clamp_max", "clip", "relu6", "hardtanh", "hardsigmoid"), _clamp),
     **dict.fromkeys(
         ("sigmoid", "tanh", "erf", "softsign", "logsigmoid", "elu", "selu", "gelu", "silu", "softplus", "mish", "exp",
          "atan", "arctan", "celu", "expit", "softmin"), _saturated),
     **dict.fromkeys(("softmax", "log_softmax"), _softmax),
     **dict.fromkeys(("cross_entropy", "nll_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits",
                      "hinge_embedding_loss", "margin_ranking_loss", "multi_margin_loss"), _cross_entropy),
-    **dict.fromkeys(("mul", "matmul", "linear", "bmm", "dot", "addmm", "baddbmm", "einsum", "conv1d", "conv2d", "conv3d",
-                     "bilinear", "div", "rdiv", "outer", "ger", "inner", "tensordot", "scaled_dot_product_attention",
+    **dict.fromkeys(("mul", "matmul", "linear", "bmm", "dot", "addmm", "baddbmm", "einsum", "conv1d", "conv2d",
+                     "conv3d", "bilinear", "div", "rdiv", "outer", "ger", "inner", "tensordot", "scaled_dot_product_attention",
                      "embedding_bag", "conv_transpose2d", "addcmul", "lerp", "prod"), _product),
     **dict.fromkeys(("pow", "square", "mse_loss", "rpow", "float_power", "huber_loss", "smooth_l1_loss"), _power),
     **dict.fromkeys(("abs", "norm", "vector_norm", "l1_loss", "dist", "cdist"), _at_zero),
@@ -383,7 +391,9 @@ def why_zero(step: Step) -> Said:
 def _by_values(step: Step, cause: str, became: str) -> Said:
     """Say what is known of any op: what arrived, and what went on."""
     came, gone = span(step.upstream), step.contribution
-    arrived = f"an upstream gradient {'of' if came.low == came.high else 'running'} {reach(came)}" if came else "a gradient"
+    arrived = (
+        f"an upstream gradient {'of' if came.low == came.high else 'running'} {reach(came)}" if came else "a gradient"
+    )
     if came and came.nans:
         arrived = "an upstream gradient with NaN"
     where = "the only entry" if gone is not None and gone.size == 1 else f"all {gone.size:,} entries" if gone else "all"
@@ -481,7 +491,9 @@ def _exp(step: Step) -> Said | None:
 def _arc(step: Step) -> Said | None:
     for called, found in step.spans(step.op.inputs):
         if found.largest >= 1:
-            proof = f"{called} reaches {number(found.high if found.high >= 1 else found.low)}, where its slope is infinite"
+            proof = (
+                f"{called} reaches {number(found.high if found.high >= 1 else found.low)}, where its slope is infinite"
+            )
             return Said("edge of its range", proof, "Clamp it a little inside of -1 and 1.")
     return None
 
@@ -499,7 +511,9 @@ def _spread(step: Step) -> Said | None:
             if out.nans:
                 proof = f"there are too few entries in {called} to have a spread ({found.size:,} in all)"
                 return Said("0/0", proof, "Use `correction=0`, or more entries.")
-        proof = f"entries of {called} that it compares are equal ({reach(found)}), and at a spread of 0 its slope is infinite"
+        proof = (
+            f"entries of {called} that it compares are equal ({reach(found)}): at a spread of 0 its slope is infinite"
+        )
         return Said("root at 0", proof, "Add a small number to the variance, and take the root of that.")
     return None
 
@@ -530,7 +544,8 @@ def _overflow(step: Step) -> Said | None:
     held = span(made.tensor)
     if held is not None and not held.infinite:
         return None
-    proof = f"its result is above {number(limit)}, the largest number of {made.dtype}: {called} reaches {number(found.largest)}"
+    proof = f"its result is above {number(limit)}, the largest number of {made.dtype}: "
+    proof += f"{called} reaches {number(found.largest)}"
     half = made.dtype == "float16"
     return Said("overflow", proof, "Use bfloat16 or float32." if half else "Scale the values down before it.")
 

@@ -229,9 +229,9 @@ class Search:
     def _uses(self) -> Mapping[int, list[int]]:
         """List the ops that take each value, once for each time."""
         found: dict[int, list[int]] = {}
-        for number, op in enumerate(self.trace.ops):
+        for i, op in enumerate(self.trace.ops):
             for value in op.inputs:
-                found.setdefault(value, []).append(number)
+                found.setdefault(value, []).append(i)
         return found
 
     # Zero, and not finite -------------------------------------------------------------------------------------
@@ -273,10 +273,10 @@ class Search:
     def _step(self, turn: int, edge: int) -> Step | None:
         """Describe the op's part in one visit: which of its inputs the edge leads to, and what went along it."""
         visit, nodes = self.run.visits[turn], self.trace.nodes
-        number = nodes[visit.node].op
-        if number is None:
+        at = nodes[visit.node].op
+        if at is None:
             return None
-        op = self.trace.ops[number]
+        op = self.trace.ops[at]
         targets: dict[int, None] = {}
         seen: set[int] = set()
         pending = list(nodes[visit.node].edges[edge : edge + 1])
@@ -284,12 +284,12 @@ class Search:
             to = pending.pop()
             if to.value is not None and to.value in op.inputs:
                 targets[to.value] = None
-            elif to.node is not None and to.node not in seen and nodes[to.node].op == number:
+            elif to.node is not None and to.node not in seen and nodes[to.node].op == at:
                 seen.add(to.node)
                 pending.extend(nodes[to.node].edges)
         arrived = [upstream for upstream in visit.upstream if upstream is not None]
         upstream = max(arrived, key=lambda tensor: self.size(tensor) or 0.0, default=None)
-        return Step(self.trace, number, tuple(targets), upstream, visit.flows[edge].contribution)
+        return Step(self.trace, at, tuple(targets), upstream, visit.flows[edge].contribution)
 
     # Tiny, and huge -------------------------------------------------------------------------------------------
 
@@ -297,7 +297,9 @@ class Search:
     def largest(self) -> Mapping[int, float]:
         """Give the largest entry of each leaf's gradient, where it is finite."""
         spans = {value: span(gradient) for value, gradient in self.run.gradients.items()}
-        return {value: held.largest for value, held in spans.items() if held is not None and math.isfinite(held.largest)}
+        return {
+            value: held.largest for value, held in spans.items() if held is not None and math.isfinite(held.largest)
+        }
 
     def _limit(self, value: int) -> float:
         own = span(self.trace.values[value].tensor)
@@ -346,11 +348,11 @@ class Search:
         calls: dict[object, float] = {}
         modules: dict[str, float] = {}
         for turn, _, gain in path:
-            number_ = trace.nodes[self.run.visits[turn].node].op
-            if number_ is None:
+            at = trace.nodes[self.run.visits[turn].node].op
+            if at is None:
                 continue
-            op, power = trace.ops[number_], math.log10(gain)
-            gains[number_] = gains.get(number_, 0.0) + power
+            op, power = trace.ops[at], math.log10(gain)
+            gains[at] = gains.get(at, 0.0) + power
             calls[_site(op)] = calls.get(_site(op), 0.0) + power
             if op.module is not None:
                 modules[op.module] = modules.get(op.module, 0.0) + power
@@ -361,15 +363,17 @@ class Search:
         same = [i for i in gains if _site(trace.ops[i]) == site]
         worst = max(same, key=lambda i: sign * gains[i])
         first = max(self.size(upstream) or 0.0 for upstream in self.run.visits[path[-1][0]].upstream)
+        steps = len({turn for turn, _, _ in path})
         proof += (
-            f". From {name(trace, self.run.roots[0])} to it, over {len({turn for turn, _, _ in path}):,} steps, the norm "
-            f"goes from {number(first)} to {number(self._sums[slot].loudest)}, most of it at {call(trace, worst)}: "
-            f"{'gain' if sign > 0 else 'factor'} {number(_ten_to(gains[worst]))}"
+            f". From {name(trace, self.run.roots[0])} to it, over {steps:,} steps, the norm goes from {number(first)} "
         )
+        proof += f"to {number(self._sums[slot].loudest)}, most of it at {call(trace, worst)}: "
+        proof += f"{'gain' if sign > 0 else 'factor'} {number(_ten_to(gains[worst]))}"
         if len(same) > 1:
-            proof += f" there, {number(_ten_to(calls[site]))} over the {len(same):,} calls of {short(trace.ops[worst].name)} on that line"
-        if len(modules) > 1:
-            module = max(modules, key=lambda path: sign * modules[path])
+            proof += f" there, {number(_ten_to(calls[site]))} over the {len(same):,} calls of "
+            proof += f"{short(trace.ops[worst].name)} on that line"
+        module = max(modules, key=lambda path: sign * modules[path], default=None)
+        if module is not None and sign * modules[module] > sign * 1.01 * gains[worst] and len(modules) > 1:
             proof += f". Of the modules {short(module)} does most, {number(_ten_to(modules[module]))}"
         said = self._alone(path, worst, gains) if sign < 0 else None
         if said is not None:
@@ -450,7 +454,9 @@ class Search:
                 continue
             ops = [held.op]
             for _ in range(_NEAR):
-                ops += [m for v in trace.ops[ops[-1]].inputs if (m := trace.values[v].op) is not None and m not in ops][:1]
+                ops += [m for v in trace.ops[ops[-1]].inputs if (m := trace.values[v].op) is not None and m not in ops][
+                    :1
+                ]
             near = {v for op in ops for v in trace.ops[op].inputs}
             if ".grad" in trace.ops[held.op].expression or any(".grad" in trace.values[v].name for v in near):
                 found.add(i)
@@ -518,7 +524,9 @@ class Search:
             said = Said("integer", proof, "Stay with floating-point numbers on the way to the loss.")
         else:
             proof = f"{code} ran with gradients switched off (`no_grad` or the like), so {result} has no way back"
-            said = Said("no_grad", proof, "Take that line out of `no_grad`; or it was frozen with `requires_grad_(False)`.")
+            said = Said(
+                "no_grad", proof, "Take that line out of `no_grad`; or it was frozen with `requires_grad_(False)`."
+            )
         return Lost("never", said, op=number)
 
     @cached_property
@@ -535,7 +543,9 @@ class Search:
         trace, whole = self.trace, self._fate[2]
         at = value
         while True:
-            ops = [op for op in self._uses.get(at, []) if any(out in whole and out > at for out in trace.ops[op].outputs)]
+            ops = [
+                op for op in self._uses.get(at, []) if any(out in whole and out > at for out in trace.ops[op].outputs)
+            ]
             op = next((op for op in reversed(ops) if op in self._visits_of), None)
             if op is not None or not ops:
                 break

@@ -45,7 +45,7 @@ def why(loss: torch.Tensor, leaf: torch.Tensor) -> Why:
             )
     given = site.arguments if len(site.arguments) == 2 else ("loss", "the leaf")
     root, name = (short(text) if text != "the leaf" else text for text in given)
-    found = _without(name, leaf) or _loss_without(root, name, loss, leaf)
+    found = _without(name, leaf) or _loss_without(root, loss)
     if found is None and leaf.grad is not None:
         return Why((), _there(name, leaf.grad))
     if found is None:
@@ -59,69 +59,68 @@ _Found = tuple[str, str, str]
 
 def _without(name: str, leaf: torch.Tensor) -> _Found | None:
     """Say what keeps a tensor from having a gradient, whatever the loss."""
-    dtype = str(leaf.dtype).removeprefix("torch.")
     if not (leaf.is_floating_point() or leaf.is_complex()):
-        return "integer", f"it is of dtype {dtype}, and only floating-point numbers have gradients", (
-            "Make it a float, such as `torch.tensor(1.0)`, and then require its gradient."
-        )  # fmt: skip
+        says = f"it is of dtype {_dtype(leaf)}, and only floating-point numbers have gradients"
+        return "integer", says, "Make it a float, such as `torch.tensor(1.0)`, and then require its gradient."
     if not leaf.requires_grad:
-        return "requires_grad", "its `requires_grad` is False", (
-            "Create it with `requires_grad=True`. A result of `no_grad` or `detach()` has it False, too."
-        )  # fmt: skip
+        hint = "Create it with `requires_grad=True`. A result of `no_grad` or `detach()` has it False, too."
+        return "requires_grad", "its `requires_grad` is False", hint
     if not leaf.is_leaf and not leaf.retains_grad:
         made = short(type(leaf.grad_fn).__name__)
-        return "not a leaf", f"it is no leaf but the result of a calculation ({made}), and PyTorch fills leaves alone", (
+        says = f"it is no leaf but the result of a calculation ({made}), and PyTorch fills leaves alone"
+        hint = (
             "Did an update such as `w = w - rate * w.grad`, or `.to(...)` after `requires_grad=True`, take its name? "
-            f"Change the leaf in place under `no_grad`, or call `retain_grad()` before the backward pass. {_RECORD}"
-        )  # fmt: skip
+        )
+        hint += f"Change the leaf in place under `no_grad`, or call `retain_grad()` before the backward pass. {_RECORD}"
+        return "not a leaf", says, hint
     return None
 
 
-def _loss_without(root: str, name: str, loss: torch.Tensor, leaf: torch.Tensor) -> _Found | None:
+def _loss_without(root: str, loss: torch.Tensor) -> _Found | None:
     """Say that the loss has no way back at all."""
     if loss.requires_grad:
         return None
-    dtype = str(loss.dtype).removeprefix("torch.")
     if not (loss.is_floating_point() or loss.is_complex()):
-        return "integer", f"{root} is of dtype {dtype}, and whole numbers carry no gradient back", (
-            f"Stay with floating-point numbers on the way to the loss. {_RECORD}"
-        )  # fmt: skip
-    return "detached", f"{root} has no way back to any leaf: all that it was made from was detached, or made with " + (
-        "gradients switched off"
-    ), f"Look for `.detach()`, `.data`, `.item()`, `torch.tensor(...)`, NumPy and `no_grad` on the way. {_RECORD}"
+        says = f"{root} is of dtype {_dtype(loss)}, and whole numbers carry no gradient back"
+        return "integer", says, f"Stay with floating-point numbers on the way to the loss. {_RECORD}"
+    says = (
+        f"{root} has no way back to any leaf: what it was made from was detached, or made with gradients switched off"
+    )
+    hint = "Look for `.detach()`, `.data`, `.item()`, `torch.tensor(...)`, NumPy and `no_grad` on the way."
+    return "detached", says, f"{hint} {_RECORD}"
 
 
 def _search(root: str, name: str, loss: torch.Tensor, leaf: torch.Tensor) -> _Found:
     """Walk the graph behind the loss, and say whether it leads to the leaf."""
     nodes = _nodes(loss)
     leaves = [node.variable for node in nodes if hasattr(node, "variable")]
-    if loss is leaf or any(held is leaf for held in leaves) or (leaf.grad_fn is not None and leaf.grad_fn in nodes):
-        if any(_freed(node) for node in nodes):
-            return "freed", f"a backward pass has run through the graph of {root} and freed it, and {name} did not keep " + (
-                "what it got"
-            ), (
-                "`zero_grad()` sets `.grad` to None, and `torch.autograd.grad` and `backward(inputs=...)` fill only what "
-                "they are asked for. To go through the graph again, compute the loss again."
-            )
-        return "no backward pass", f"{root} was made from {name}, and no backward pass has run", (
-            f"Call {root[:-1]}.backward()`." if root.endswith("`") else "Call `loss.backward()`."
-        )  # fmt: skip
+    if loss is leaf or any(held is leaf for held in leaves) or leaf.grad_fn in nodes:
+        if not any(_freed(node) for node in nodes):
+            hint = f"Call {root[:-1]}.backward()`." if root.endswith("`") else "Call `loss.backward()`."
+            return "no backward pass", f"{root} was made from {name}, and no backward pass has run", hint
+        says = f"a backward pass has run through the graph of {root} and freed it, and {name} did not keep what it got"
+        hint = (
+            "`zero_grad()` sets `.grad` to None, and `torch.autograd.grad` and `backward(inputs=...)` fill only what "
+        )
+        hint += "they are asked for. To go through the graph again, compute the loss again."
+        return "freed", says, hint
     for held in leaves:
-        if held.shape != leaf.shape or held.dtype != leaf.dtype or held.device != leaf.device:
+        if (held.shape, held.dtype, held.device, held.layout) != (leaf.shape, leaf.dtype, leaf.device, leaf.layout):
             continue
-        same = held.layout is torch.strided and leaf.layout is torch.strided and held.data_ptr() == leaf.data_ptr()
-        if same and held.numel():
-            return "replaced", f"{root} was made from another leaf that shares its memory with {name}", (
-                "A second `nn.Parameter(w)`, `.data` or `.detach()` made it: use one and the same tensor."
-            )  # fmt: skip
+        if held.layout is torch.strided and held.numel() and held.data_ptr() == leaf.data_ptr():
+            says = f"{root} was made from another leaf that shares its memory with {name}"
+            return "replaced", says, "`nn.Parameter(w)`, `.data` or `.detach()` made it: use one and the same tensor."
         if held.numel() > 1 and torch.equal(held.detach(), leaf.detach()):
-            return "replaced", f"{root} was made from another leaf with the same {held.numel():,} numbers, a copy", (
-                "`copy.deepcopy`, `clone().detach()` or loading made it: ask the model in use for its parameters."
-            )  # fmt: skip
+            says = f"{root} was made from another leaf with the same {held.numel():,} numbers, a copy"
+            hint = "`copy.deepcopy`, `clone().detach()` or loading made it: ask the model in use for its parameters."
+            return "replaced", says, hint
     count = "one leaf" if len(leaves) == 1 else f"{len(leaves):,} leaves"
-    return "not used", f"{root} was made from {count}, and {name} is not among them", (
-        f"It was not used, or the way was cut by `.detach()`, `.item()`, `torch.tensor(...)` or `no_grad`. {_RECORD}"
-    )  # fmt: skip
+    hint = "It was not used, or the way was cut by `.detach()`, `.item()`, `torch.tensor(...)` or `no_grad`."
+    return "not used", f"{root} was made from {count}, and {name} is not among them", f"{hint} {_RECORD}"
+
+
+def _dtype(tensor: torch.Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
 
 
 def _nodes(loss: torch.Tensor) -> dict[Node, None]:

@@ -91,7 +91,9 @@ def why_all(trace: Trace, backward: int = -1) -> Why:
     if not reasons:
         return Why((), _all_fine(search))
     more = len(reasons) - REASONS
-    rest = f"There {'is one more reason' if more == 1 else f'are {more} more reasons'}: ask by name." if more > 0 else ""
+    rest = (
+        f"There {'is one more reason' if more == 1 else f'are {more} more reasons'}: ask by name." if more > 0 else ""
+    )
     return Why(tuple(reasons[:REASONS]), rest)
 
 
@@ -109,11 +111,15 @@ def _reason(search: Search, lost: Lost, values: Sequence[int]) -> Reason:
     elif said.cause == "rounding":
         says = f"{whose} {is_} 0 up to rounding: in {call(trace, lost.op or 0)}, {said.proof}."
     elif lost.what in ("tiny", "huge"):
-        first = f"Of these, {names[0]} is the {'smallest' if lost.what == 'tiny' else 'largest'}: " if len(names) > 1 else ""
+        first = (
+            f"Of these, {names[0]} is the {'smallest' if lost.what == 'tiny' else 'largest'}: "
+            if len(names) > 1
+            else ""
+        )
         proof = f"{first}{said.proof}"
         says = f"{whose} {is_} {lost.what}. {proof[0].upper()}{proof[1:]}."
     else:
-        state = "zero" if lost.what == "zero" else _state(search, values[0])
+        state = "zero" if lost.what == "zero" else _state(search, values)
         at = f" because of {call(trace, lost.op)}" if lost.op is not None else ""
         says = f"{whose} {is_} {state}{at}: {said.proof}.{_spreads(search, lost)}"
     op = None if lost.op is None else trace.ops[lost.op]
@@ -127,13 +133,15 @@ def _listed(names: Sequence[str]) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
 
 
-def _state(search: Search, value: int) -> str:
-    """Say how much of a gradient is not finite."""
-    found = span(search.gradient(value))
-    if found is None:
-        return "not finite"
-    kind, count = ("NaN", found.nans) if found.nans else ("infinite", found.infinite)
-    return kind if count == found.size else f"{kind} in {count:,} of {found.size:,} entries"
+def _state(search: Search, values: Sequence[int]) -> str:
+    """Say how much of a gradient is not finite, or of several, that they are not."""
+    spans = [span(search.gradient(value)) for value in values]
+    known = [found for found in spans if found is not None]
+    kind = "NaN" if any(found.nans for found in known) else "infinite"
+    if len(values) > 1 or not known:
+        return kind if len(known) == len(values) else "not finite"
+    count = known[0].nans or known[0].infinite
+    return kind if count == known[0].size else f"{kind} in {count:,} of {known[0].size:,} entries"
 
 
 def _spreads(search: Search, lost: Lost) -> str:
@@ -144,7 +152,7 @@ def _spreads(search: Search, lost: Lost) -> str:
     op = search.trace.nodes[search.run.visits[place.turn].node].op
     if op is None or op == lost.op:
         return ""
-    return f" The gradient is lost at {call(search.trace, op)}."
+    return f" On the way back it shows first at {call(search.trace, op)}."
 
 
 def _bad_root(trace: Trace, root: int) -> Reason:
