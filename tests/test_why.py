@@ -139,7 +139,8 @@ def afterwards(case: str) -> tuple[torch.Tensor, torch.Tensor]:
         (case, next(cause for cause in AFTER if case.startswith(cause)))
         for case in (
             "integer", "integer loss", "requires_grad", "requires_grad under no_grad", "not a leaf",
-            "not a leaf scaled", "not a leaf converted", "detached", "detached as data", "detached as numbers", "not used",
+            "not a leaf scaled", "not a leaf converted", "detached", "detached as data",
+            "detached as numbers", "not used",
             "not used but detached", "not used but as a number", "replaced", "replaced by a copy",
             "replaced by a deep copy", "freed", "freed by grad", "freed by other inputs", "no backward pass",
             "no backward pass through a checkpoint", "no backward pass of a leaf",
