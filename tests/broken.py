@@ -242,6 +242,35 @@ def not_picked_next_to_others() -> None:
     loss.backward()
 
 
+@broken("not picked")
+def nothing_picked() -> None:
+    w, c = weight(5), weight(2)
+    h = w * 2
+    loss = h[h > 1e9].sum() + c.sum()  # here
+    loss.backward()
+
+
+@broken("masked")
+def padding_alone() -> None:
+    w = weight(7, 3)
+    loss = F.embedding(torch.zeros(4, dtype=torch.long), w, padding_idx=0).sum()  # here
+    loss.backward()
+
+
+@broken("0/0", "0.weight")
+def every_target_ignored() -> None:
+    net = nn.Sequential(nn.Linear(3, 4))
+    loss = F.cross_entropy(net(torch.randn(5, 3)), torch.full((5,), -100))  # here
+    loss.backward()
+
+
+@broken("times zero")
+def times_zero_complex() -> None:
+    w, c = torch.zeros(3, dtype=torch.complex64, requires_grad=True), weight(3)
+    loss = (w * w.conj()).real.sum() + c.sum()  # here
+    loss.backward()
+
+
 @broken("clamped")
 def clamped() -> None:
     w, c = torch.full((3,), 7.0, requires_grad=True), weight(3)

@@ -187,6 +187,21 @@ def test_what_cannot_be_asked_after_the_fact_says_so() -> None:
         chainrule.why(deep, w)
 
 
+def test_a_graph_that_was_freed_is_told_with_pytorchs_own_error() -> None:
+    """A second backward pass through a freed graph keeps PyTorch's error, with a note in the user's names."""
+    w = w_of(1.0)
+
+    def twice() -> None:
+        with chainrule.record():
+            loss = (w**2).sum()
+            loss.backward()
+            loss.backward()
+
+    with pytest.raises(RuntimeError, match="second time") as caught:
+        twice()
+    assert "an earlier backward pass has run through the graph of `loss` and freed it" in caught.value.__notes__[0]
+
+
 # Nothing wrong ----------------------------------------------------------------------------------------------------
 
 
@@ -207,6 +222,16 @@ def test_healthy_programs_are_left_alone() -> None:
     assert len(list(healthy())) == 50
     loud = quiet(seed=0)
     assert len(loud) <= 1, "\n\n".join(loud)
+
+
+def test_a_model_that_was_made_by_copies_is_left_alone() -> None:
+    """An encoder made inside the block copies a layer that is never used itself, and that is as it should be."""
+    torch.manual_seed(0)
+    with chainrule.record(local_gradients=False) as rec:
+        layer = torch.nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+        model = torch.nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+        model(torch.randn(2, 5, 8)).pow(3).mean().backward()
+    assert rec.why().reasons == ()
 
 
 def test_nothing_found_is_said_with_the_size() -> None:

@@ -201,6 +201,8 @@ def _softmax(step: Step) -> Said | None:
 def _cross_entropy(step: Step) -> Said | None:
     for called, z in step.spans(step.targets):
         for loss, out in step.spans(step.op.outputs):
+            if out.nans:
+                return _cross_nan(step)
             proof = f"it is saturated: {called} runs {reach(z)}, and {loss} is {reach(out)}, so nothing is left to push"
             return Said("saturated", proof, "Scale the logits down; if the loss is 0 for good, it has learned all.")
     return None
@@ -210,8 +212,7 @@ def _product(step: Step) -> Said | None:
     factors = step.others[:1] if step.kind in _WITH_BIAS and step.targets else step.others
     factors = factors or (step.targets if step.kind in ("mul", "dot", "matmul") else ())
     for value in factors:
-        factor = span(step.trace.values[value].tensor)
-        if factor is not None and factor.zeros == factor.size:
+        if norm(step.trace.values[value].tensor) == 0:
             return _made_zero(step, value)
     if any(constant == 0 for constant in step.op.constants.values()):
         return Said("times zero", "it multiplies by the number 0", "Change the factor.")
@@ -227,7 +228,13 @@ def _product(step: Step) -> Said | None:
             proof = f"an upstream gradient of up to {number(up.largest)} times {called} of up to "
             proof += f"{number(factor.largest)} is too small for {step.upstream.dtype}"
             return Said("underflow", proof, "Scale the loss up (`torch.amp.GradScaler`), or compute in float32.")
-    if factors and step.kind in _WITH_SUM:
+    spread = any(
+        step.trace.values[a].tensor.size < step.trace.values[b].tensor.size
+        for a in step.targets
+        for b in step.op.outputs
+    )
+    known = all(span(step.trace.values[value].tensor) for value in factors)
+    if factors and known and step.kind in _WITH_SUM and (spread or step.kind != "mul"):
         proof = "the products that it adds up cancel: they are not 0, their sum is"
         return Said("cancels", proof, "Check that the rows of the batch differ, and the signs in the loss.")
     return None
@@ -244,9 +251,7 @@ def _made_zero(step: Step, value: int) -> Said:
     first = value
     while (made := trace.values[first].op) is not None:
         inputs = [v for v in trace.ops[made].inputs if v < first]
-        zero = [v for v in inputs if (s := span(trace.values[v].tensor)) and s.zeros == s.size]
-        if trace.values[first].op is not None and not zero:
-            break
+        zero = [v for v in inputs if norm(trace.values[v].tensor) == 0]
         if not zero:
             break
         first = zero[0]
@@ -328,7 +333,7 @@ def _cancels(step: Step) -> Said | None:
         )
         proof += "cancels"
     elif up := span(step.upstream):
-        proof += f": the upstream gradient runs {reach(up)}, and its sum is 0"
+        proof += f": the upstream gradient {'is' if up.low == up.high else 'runs'} {reach(up)}, and its sum is 0"
     return Said("cancels", proof, "Check what the loss adds up: its parts have to differ.")
 
 
@@ -354,6 +359,14 @@ def _at_zero(step: Step) -> Said | None:
     return None
 
 
+def _embedding(step: Step) -> Said | None:
+    for called, tokens in step.spans(step.op.inputs[:1]):
+        if tokens.low == tokens.high:
+            proof = f"{entries(called, tokens.size, number(tokens.low))}, and for that it gives no gradient"
+            return Said("masked", proof, "It is the `padding_idx`: look at how the tokens were made.")
+    return None
+
+
 _Explain = Callable[[Step], Said | None]
 ZERO: dict[str, _Explain] = {
     **dict.fromkeys(("relu", "threshold"), _relu),
@@ -366,10 +379,11 @@ ZERO: dict[str, _Explain] = {
                      "hinge_embedding_loss", "margin_ranking_loss", "multi_margin_loss"), _cross_entropy),
     **dict.fromkeys(("mul", "matmul", "linear", "bmm", "dot", "addmm", "baddbmm", "einsum", "conv1d", "conv2d",
                      "conv3d", "bilinear", "div", "rdiv", "outer", "ger", "inner", "tensordot",
-                     "scaled_dot_product_attention", "embedding_bag", "conv_transpose2d", "addcmul", "lerp", "prod"), _product),
+                     "embedding_bag", "conv_transpose2d", "addcmul", "lerp", "prod"), _product),
     **dict.fromkeys(("pow", "square", "mse_loss", "rpow", "float_power", "huber_loss", "smooth_l1_loss"), _power),
     **dict.fromkeys(("abs", "norm", "vector_norm", "l1_loss", "dist", "cdist"), _at_zero),
     "where": _where,
+    "embedding": _embedding,
     **dict.fromkeys(("masked_fill", "masked_select", "masked_scatter"), _masked),
     **dict.fromkeys(("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_dropout"), _dropout),
     **dict.fromkeys(("max", "min", "amax", "amin", "maximum", "minimum", "fmax", "fmin", "topk", "sort"), _picked),
@@ -383,6 +397,9 @@ ZERO: dict[str, _Explain] = {
 
 def why_zero(step: Step) -> Said:
     """Say why an op handed on nothing of a gradient that arrived."""
+    empty = [value for value in step.targets if not step.trace.values[value].tensor.size]
+    if empty:
+        return Said("not picked", f"{name(step.trace, empty[0])} has no entries: nothing was picked", "Check the mask.")
     explain = ZERO.get(step.kind)
     said = explain(step) if explain else None
     return said or _by_values(step, "zero", "0")

@@ -196,7 +196,8 @@ class Search:
         used = {
             value
             for op in trace.ops
-            if not any(trace.values[out].leaf and trace.values[out].requires_grad for out in op.outputs)
+            if op.file != "copy.py"  # a module that is copied, as encoders do, is not used by that
+            and not any(trace.values[out].leaf and trace.values[out].requires_grad for out in op.outputs)
             for value in op.inputs
         }
         found = []
