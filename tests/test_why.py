@@ -295,6 +295,17 @@ def test_several_causes_are_told_in_order() -> None:
     assert [reason.names for reason in rec.why().reasons] == [("a",), ("b",), ("c",)]
 
 
+def test_a_zero_is_followed_to_where_it_comes_from() -> None:
+    """What multiplies by 0 is blamed on the value that was 0 first: XOR's input (0, 0)."""
+    x, v, w = torch.zeros(1, 2), w_of(1.0, -2.0), w_of(0.5, 1.0)
+    with chainrule.record() as rec:
+        h = torch.tanh(x * v) * 2
+        loss = ((h * w).sum() - 1) ** 2
+        loss.backward()
+    assert "it multiplies by `h`, which is 0 because `x` is" in rec.why("w").reasons[0].says
+    assert "it multiplies by `x`: all 2 entries of `x` are 0" in rec.why("v").reasons[0].says
+
+
 def test_a_loss_that_is_not_finite_is_told_even_if_gradients_are() -> None:
     """The loss may be NaN while every gradient is finite: that is a reason, too."""
     w = w_of(-1.0)
