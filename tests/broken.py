@@ -188,6 +188,13 @@ def times_zero_convolution() -> None:
     loss.backward()
 
 
+@broken("no error")
+def no_error() -> None:
+    w = torch.tensor([2.0, 3.0], requires_grad=True)
+    loss = F.mse_loss(w * 2, torch.tensor([4.0, 6.0]))  # here
+    loss.backward()
+
+
 @broken("cancels")
 def cancels_with_its_mean() -> None:
     w, c = weight(4), weight(4)

@@ -278,6 +278,14 @@ def _power(step: Step) -> Said | None:
     return _product(step)
 
 
+def _no_error(step: Step) -> Said | None:
+    for called, out in step.spans(step.op.outputs):
+        if out.zeros == out.size:
+            names = " and ".join(name(step.trace, value) for value in step.op.inputs)
+            return Said("no error", f"{called} is 0: {names} are equal", "Nothing is left to learn here.")
+    return None
+
+
 def _where(step: Step) -> Said | None:
     condition = step.op.inputs[:1]
     for called, flags in step.spans(condition):
@@ -380,8 +388,9 @@ ZERO: dict[str, _Explain] = {
     **dict.fromkeys(("mul", "matmul", "linear", "bmm", "dot", "addmm", "baddbmm", "einsum", "conv1d", "conv2d",
                      "conv3d", "bilinear", "div", "rdiv", "outer", "ger", "inner", "tensordot",
                      "embedding_bag", "conv_transpose2d", "addcmul", "lerp", "prod"), _product),
-    **dict.fromkeys(("pow", "square", "mse_loss", "rpow", "float_power", "huber_loss", "smooth_l1_loss"), _power),
-    **dict.fromkeys(("abs", "norm", "vector_norm", "l1_loss", "dist", "cdist"), _at_zero),
+    **dict.fromkeys(("pow", "square", "rpow", "float_power"), _power),
+    **dict.fromkeys(("mse_loss", "huber_loss", "smooth_l1_loss", "l1_loss"), _no_error),
+    **dict.fromkeys(("abs", "norm", "vector_norm", "dist", "cdist"), _at_zero),
     "where": _where,
     "embedding": _embedding,
     **dict.fromkeys(("masked_fill", "masked_select", "masked_scatter"), _masked),
