@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -28,6 +29,8 @@ class Said:
     hint: str
     op: int | None = None
     """The op to blame, where it is another one than the op that was asked about."""
+    source: int | None = None
+    """The value that it began with, where that was there from the start."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +149,27 @@ def reach(found: Span) -> str:
     return number(found.low) if found.low == found.high else f"from {number(found.low)} to {number(found.high)}"
 
 
+_KNOWN: WeakKeyDictionary[Trace, dict[tuple[str, int], int]] = WeakKeyDictionary()
+"""Where each way back was found to lead, so that many questions about one trace walk it once."""
+
+
+def _source(trace: Trace, value: int, word: str, holds: Callable[[int], bool]) -> int:
+    """Follow something that holds of a value, back on the way forward, to the value that it began with."""
+    known, way, at = _KNOWN.setdefault(trace, {}), [], value
+    while (word, at) not in known:
+        way.append(at)
+        made = trace.values[at].op
+        inputs = trace.ops[made].inputs if made is not None else ()
+        earlier = next((v for v in inputs if v < at and holds(v)), None)
+        if earlier is None:
+            known[word, at] = at
+        else:
+            at = earlier
+    for passed in way:
+        known[word, passed] = known[word, at]
+    return known[word, at]
+
+
 # Nothing came through ---------------------------------------------------------------------------------------------
 
 
@@ -248,13 +272,8 @@ _SMALLEST = {"float16": 6e-8, "bfloat16": 9.2e-41, "float32": 1.4e-45, "float64"
 def _made_zero(step: Step, value: int) -> Said:
     """Say why a factor is 0: follow zeros on the way forward to where they were made."""
     trace, called = step.trace, name(step.trace, value)
-    first = value
-    while (made := trace.values[first].op) is not None:
-        inputs = [v for v in trace.ops[made].inputs if v < first]
-        zero = [v for v in inputs if norm(trace.values[v].tensor) == 0]
-        if not zero:
-            break
-        first = zero[0]
+    first = _source(trace, value, "zero", lambda v: norm(trace.values[v].tensor) == 0)
+    made = trace.values[first].op
     if made is not None:
         op = trace.ops[made]
         maker = ZERO.get(canonical(op.name))
@@ -265,9 +284,8 @@ def _made_zero(step: Step, value: int) -> Said:
                 return Said(said.cause, said.proof, said.hint, made)
     origin = called if first == value else f"{called}, which is 0 because {name(trace, first)} is"
     proof = f"it multiplies by {origin}: {entries(name(trace, first), trace.values[first].tensor.size, '0')}"
-    return Said(
-        "times zero", proof, "Give the factor other numbers; a weight that begins at 0 has to be so on purpose."
-    )
+    hint = "Give the factor other numbers; a weight that begins at 0 has to be so on purpose."
+    return Said("times zero", proof, hint, source=first)
 
 
 def _power(step: Step) -> Said | None:
@@ -609,21 +627,16 @@ def _has_nan(trace: Trace, value: int) -> bool:
 def first_bad(trace: Trace, value: int) -> tuple[int, bool]:
     """Follow NaN, then infinity, on the way forward to the value where it was made; whether it is NaN there."""
 
-    def back(at: int, bad: Callable[[int], bool]) -> int:
-        while (made := trace.values[at].op) is not None:
-            earlier = [v for v in trace.ops[made].inputs if v < at and bad(v)]
-            if not earlier:
-                return at
-            at = earlier[0]
-        return at
+    def bad(at: int) -> bool:
+        return is_bad(trace.values[at].tensor)
 
     if not _has_nan(trace, value):
-        return back(value, lambda v: is_bad(trace.values[v].tensor)), False
-    at = back(value, lambda v: _has_nan(trace, v))
+        return _source(trace, value, "bad", bad), False
+    at = _source(trace, value, "nan", lambda v: _has_nan(trace, v))
     made = trace.values[at].op
     for earlier in trace.ops[made].inputs if made is not None else ():
-        if earlier < at and is_bad(trace.values[earlier].tensor):
-            source = back(earlier, lambda v: is_bad(trace.values[v].tensor))
+        if earlier < at and bad(earlier):
+            source = _source(trace, earlier, "bad", bad)
             maker = trace.values[source].op
             if maker is not None and canonical(trace.ops[maker].name) not in _ON_PURPOSE:
                 return source, False
@@ -639,7 +652,8 @@ def why_forward(trace: Trace, value: int) -> Said:
     if held.op is None:
         bad = None if found is None else found.nans + found.infinite
         proof = entries(name(trace, at), held.tensor.size, what, bad)
-        return Said("in the data", f"{proof} from the start", "Look at where these numbers come from.")
+        hint = "Look at where these numbers come from."
+        return Said("in the data", f"{proof} from the start", hint, source=at)
     step = Step(trace, held.op, ())
     if step.kind in _ON_PURPOSE and found is not None:
         proof = entries(name(trace, at), found.size, f"{what} by this", found.nans + found.infinite)

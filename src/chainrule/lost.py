@@ -57,6 +57,8 @@ class Lost:
         """Give what leaves have in common that lost their gradients in the same way."""
         if self.what in ("tiny", "huge"):
             return self.what
+        if self.said.source is not None:
+            return self.what, self.said.cause, "from", self.said.source
         return self.what, self.said.cause, self.said.proof if self.op is None else self.op
 
 
