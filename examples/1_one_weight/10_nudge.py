@@ -124,9 +124,34 @@ for w in (0.0, 1.0, 2.0, 3.0, 4.0):
 # On your own
 # -----------
 #
-# - Set ``x`` to two and keep the target. First say what the slope at a weight of one will be, then run ``slope_at``.
-#   (Where is the bottom of the curve now?)
-# - Make the nudge tiny: fifteen zeros after the point, then a one. Is a smaller nudge always better? What goes wrong?
+# **Exercise.** Set ``x`` to two, and keep the target and a weight of one. The bottom of the curve moves. What is the
+# slope at one now?
+
+x = 2.0
+print(f"{slope_at(1.0):.1f}")
+
+# %%
+# Nothing: with an input of two the model predicts two, which is the target, so we stand at the bottom:
+# ``loss_at(1.0) == 0.0``.
+#
+# **Exercise.** Stay with an input of two, and go to a weight of three. The prediction is six now. What is the slope?
+
+print(
+    f"not {2 * (3.0 * x - y):.1f}: This moves the prediction. The weight moves it twice as far, since x is two."
+)
+print(f"{slope_at(3.0):.1f}")
+
+# %%
+# A nudge of the weight moves the prediction by twice the nudge, and the prediction is four too high:
+# ``slope_at(3.0) ≈ 16.00``, and without the input it would be ``2 * (3.0 * x - y) == 8.0``.
+#
+# **Exercise.** Make the nudge tiny: fifteen zeros after the point, then a one. Is a smaller nudge always better?
+
+print(slope_at(1.01, nudge=1e-16))
+
+# %%
+# The weight does not move at all, ``1.01 + 1e-16 == 1.01``: a number has some sixteen digits, and the nudge is beyond
+# the last. So the loss does not move either.
 #
 # **Next:** nudging asks for another run of the whole model for each weight, and real models have millions. There is a
 # way to get every slope from a single run, exactly. It begins with writing that run down, step by step:
