@@ -200,8 +200,8 @@ for dtype in (torch.float64, torch.float32):
 
 # %%
 # ``passed[torch.float64] == True`` and ``passed[torch.float32] == False``. The gradient is right both times. What is
-# wrong is the check: a nudge of a millionth, in ``float32``, is far up the left arm. PyTorch's forum has many questions
-# about gradients that "fail gradcheck", and the answer is often ``.double()``.
+# wrong is the check: a nudge of a millionth, in ``float32``, is far up the left arm. Whoever asks why ``gradcheck``
+# fails for a function that is right is often told: ``.double()``.
 #
 # Where there is no slope
 # -----------------------
@@ -238,8 +238,8 @@ print(narrow)
 
 # %%
 # The first says that the gradient is wrong, and it is not: one of the twenty gates is so close to its bend that a nudge
-# of half a hundredth opens it. In ``float64`` the nudge is a thousandth of that, and the same gate stays as it is:
-# ``bool(wide) == False`` and ``bool(narrow) == True``. One more reason for ``float64``.
+# of half a hundredth carries it across. In ``float64`` the nudge is a thousandth of that, and the same gate stays as it
+# is: ``bool(wide) == False`` and ``bool(narrow) == True``. One more reason for ``float64``.
 #
 # Take away
 # ---------
@@ -271,9 +271,9 @@ print(min(medians, key=medians.get))
 
 # %%
 # The nudge and the rounding divided by the nudge are equal when the *square* of the nudge is about the rounding. The
-# square root of ``torch.finfo(torch.float64).eps`` is between a hundred-millionth and a ten-millionth,
-# ``1e-8 < torch.finfo(torch.float64).eps ** 0.5 < 1e-7``. And the best that it can do is worse by far than with two
-# sides: ``min(medians.values()) > 100 * measured[torch.float64][:, 1].min()``.
+# square root of ``torch.finfo(torch.float64).eps`` is between a hundred-millionth and a ten-millionth, ``1e-8 <
+# torch.finfo(torch.float64).eps ** 0.5 < 1e-7``, so minus seven is nearly as good as minus eight. And the best that it
+# can do is worse by far than with two sides: ``min(medians.values()) > 100 * measured[torch.float64][:, 1].min()``.
 #
 # **Exercise.** A model has a thousand weights, so a check of each to both sides takes two thousand runs. Move *all* the
 # weights at once, along a random direction: how fast must the loss change, if the gradient is right? Write a check of
