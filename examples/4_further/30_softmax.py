@@ -118,7 +118,7 @@ rec.derivation("scores")
 
 
 def pull(dog, loss_of):
-    """Give the size of the gradient at the dog's score; the two others have a score of zero."""
+    """Give the size of the gradient at the dog's score; the others have zero."""
     scores = torch.tensor([0.0, dog, 0.0], requires_grad=True)
     loss_of(torch.softmax(scores, dim=0)).backward()
     return abs(scores.grad[right].item())

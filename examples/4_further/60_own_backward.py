@@ -297,7 +297,7 @@ class CrossEntropy(torch.autograd.Function):
 
 scores = torch.tensor([0.3, -1.0, 2.0], dtype=torch.float64)
 report = chainrule.check_gradient(lambda s: 3 * CrossEntropy.apply(s, 1), scores)
-print(report)
+print("right:", bool(report))
 
 scores = torch.tensor([1000.0, 0.0, 0.0], requires_grad=True)
 loss = CrossEntropy.apply(scores, 1)

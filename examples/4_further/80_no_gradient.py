@@ -13,7 +13,7 @@ instead. One of them is a gradient that is wrong on purpose, and it works.
 # ---------------------------
 #
 # Some devices have room for whole numbers only. So this model rounds its weight before it multiplies. The input is one,
-# and the target is three. The weight starts at 1.2 (``w == 1.2``), which is rounded to one.
+# and the target is three. The weight starts at one and a fifth, which is rounded to one.
 
 import torch
 
@@ -39,9 +39,9 @@ rec.derivation("w")
 # It does not refuse. The gradient is ``w.grad == 0.0``. It came as far as the rounded weight, ``rec.grad("whole") ==
 # -4.0``, and there it met a local gradient of zero.
 #
-# That is not a fault of PyTorch. Ask a nudge: from 1.2 to 1.21 (``w + 0.01 ≈ 1.21``), and the rounded weight is one,
-# as before. **A step is flat wherever it does not jump**, and at the jump it has no slope. The true gradient is zero,
-# and of no use.
+# That is not a fault of PyTorch. Ask a nudge: raise the weight by a hundredth, to ``w + 0.01 ≈ 1.21``, and it is
+# rounded to one, as before. **A step is flat wherever it does not jump**, and at the jump it has no slope. The true
+# gradient is zero, and of no use.
 #
 # How to recognise it
 # -------------------
@@ -124,10 +124,10 @@ axes.annotate("loss", (0.5, 1.8), color="#a25bc4", va="bottom")
 axes.set(xlabel="threshold w")
 axes.spines[["top", "right"]].set_visible(False)
 figure.set_label(
-    "Accuracy and loss over the threshold from 0 to 4.5. The accuracy is a staircase "
-    "of flat steps: up from one half to its highest step, down one step and up again, "
-    "and from there down to one half. The loss is a smooth valley. It is lowest in "
-    "the middle, between the two highest steps."
+    "Accuracy and loss over the threshold from 0 to 4.5. The accuracy is a "
+    "staircase of flat steps: up from one half to its highest step, down one step "
+    "and up again, and from there down to one half. The loss is a smooth valley. "
+    "It is lowest in the middle, between the two highest steps."
 )
 figure
 
@@ -149,8 +149,8 @@ print("the best that any threshold can do:", max(accuracy(w) for w in thresholds
 # ``max(accuracy(t) for t in thresholds) == 0.875``. The two curves do not have their best at the same place. That is
 # the price of a cousin: you get what you have asked for, and that was the loss.
 #
-# Instead of a choice, shares
-# ---------------------------
+# Second way: shares in place of a choice
+# ---------------------------------------
 #
 # The cousin of ``argmax`` you know: softmax. In place of the best entry's value, take a bit of every value, each with
 # its share. (So "softargmax" would be the better name.) The scores can be divided by a number first, the
@@ -167,7 +167,8 @@ for temperature in (4.0, 1.0, 0.25, 0.05):
     (gradient,) = torch.autograd.grad(value, scores)
     mixed[temperature] = value.item(), gradient[1].item()
     print(
-        f"temperature {temperature:<4} value {value:.4f}  gradient {gradient[1]:+.4f}"
+        f"temperature {temperature:<4} value {value:.4f}  "
+        f"gradient {gradient[1]:+.4f}"
     )
 print("chosen by argmax:", chosen)
 
@@ -194,8 +195,8 @@ print(f"value {between.item():.4f}, gradient {position.grad.item():.4f}")
 # ``between ≈ 5.5000``, and ``position.grad ≈ 5.0000``, the difference of the two: a move to the right exchanges a bit
 # of the one for a bit of the other. Now where to look can be learned.
 #
-# Second way: a gradient that is wrong on purpose
-# -----------------------------------------------
+# Third way: a gradient that is wrong on purpose
+# ----------------------------------------------
 #
 # But our device wants *whole* weights. A mixture will not do. What then?
 #
@@ -210,7 +211,7 @@ def round_straight_through(w):
 
 # %%
 # **Predict.** Forward, ``w`` cancels, and the rounded weight remains. Backward, the bracket is a constant. What are the
-# value at 1.2 (``start == 1.2``), and the gradient of the loss? And what does ``check_gradient`` say to that?
+# value at one and a fifth, and the gradient of the loss? And what does ``check_gradient`` say to that?
 
 start = 1.2
 w = torch.tensor(start, requires_grad=True)
@@ -220,9 +221,7 @@ print("value", round_straight_through(w).item(), "gradient", w.grad.item())
 report = chainrule.check_gradient(
     lambda w: (round_straight_through(w) * x - y) ** 2, torch.tensor(start)
 )
-print(
-    "right:", bool(report), "autograd", report.autograd, "nudge", report.numerical
-)
+print("right:", bool(report), " nudge", report.numerical[0].item())
 
 # %%
 # The value is one, and the gradient ``w.grad == -4.0``, as at a weight that is not rounded. The check is right to
@@ -302,7 +301,7 @@ print(same_way)
 # %%
 # The upstream gradient times one: ``same_way == True``. There is nothing to keep for the way back.
 #
-# **Exercise.** The target is now 2.4 (``target == 2.4``), so the best whole weight is two. Where does the descent come
+# **Exercise.** The target is now two and two fifths, so the best whole weight is two. Where does the descent come
 # to rest? Predict the *mean* of the rounded weight over the last thousand of two thousand steps, to one digit after the
 # point.
 
