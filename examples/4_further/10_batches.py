@@ -97,7 +97,7 @@ print("x", tuple(dx.shape))
 #
 # So for a product ``x @ w`` there is nothing to learn by heart. Each side gets the upstream gradient times the *other*
 # side, and there is one way to make the shapes fit. (If all the dimensions were equal, every order would fit, and most
-# would be wrong. That is why you test with sizes that differ.)
+# would be wrong. That is why you test with sizes that differ.) In PyTorch's own way back it is the last line:
 
 rec.derivation("w")
 
@@ -105,8 +105,8 @@ rec.derivation("w")
 # By how much is it divided?
 # --------------------------
 #
-# The loss above is a sum. The lesson by hand showed what a mean does with four numbers. Now there are two directions in
-# which to divide.
+# The loss above is a sum. The lesson that fits a line by hand showed what a mean does with four numbers. Now there are
+# two directions in which to divide.
 #
 # **Predict.** ``nn.MSELoss()`` says that it takes the mean. Of our loss of nine, what does it make: a half, a quarter,
 # or an eighth?

@@ -84,7 +84,7 @@ for animal, share, gradient in zip(animals, p, scores.grad, strict=True):
 # too: one for the right class, zero for the others. Then the gradient is **what the network says minus what is true**:
 
 truth = torch.tensor([0.0, 1.0, 0.0])
-print((p - truth).tolist())
+print([round(entry, 4) for entry in (p - truth).tolist()])
 
 # %%
 # ``torch.allclose(scores.grad, p - truth) == True``. A softmax, a choice, a logarithm and a sign, and at the end a

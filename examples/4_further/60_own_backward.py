@@ -3,7 +3,7 @@ Write your own backward
 =======================
 
 **What you get:** an operation of your own, with a gradient of your own, that PyTorch uses like one of its own. You will
-know the two cases in which you need that, and why a test of it may pass although it is wrong.
+know when you need that, and why a test of it may pass although it is wrong.
 
 **What you need:** :ref:`sphx_glr_lessons_4_further_30_softmax.py`. Reading time: 13 minutes.
 """

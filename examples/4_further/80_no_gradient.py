@@ -115,12 +115,12 @@ from matplotlib.figure import Figure
 thresholds = torch.linspace(0, 4.5, 451)
 figure = Figure(figsize=(6, 3.8), layout="constrained")
 axes = figure.subplots()
-axes.plot(thresholds, [accuracy(w) for w in thresholds], color="#16877a")
-axes.plot(
-    thresholds, [smooth_loss(w).item() for w in thresholds], "-.", color="#a25bc4"
-)
-axes.annotate("accuracy", (0.1, 0.55), color="#16877a", va="bottom")
-axes.annotate("loss", (0.5, 1.8), color="#a25bc4", va="bottom")
+right = [accuracy(w) for w in thresholds]
+losses = [smooth_loss(w).item() for w in thresholds]
+axes.plot(thresholds, right, color="#16877a", drawstyle="steps-mid")
+axes.plot(thresholds, losses, "-.", color="#a25bc4")
+axes.annotate("accuracy", (2.25, 0.9), color="#16877a", ha="center", va="bottom")
+axes.annotate("loss", (0.55, 1.05), color="#a25bc4", va="bottom")
 axes.set(xlabel="threshold w")
 axes.spines[["top", "right"]].set_visible(False)
 figure.set_label(
