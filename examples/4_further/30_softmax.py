@@ -194,10 +194,11 @@ for cat in (10.0, 100.0, 1000.0):
 #   largest score from all of them first, and no exponential is larger than one.
 # - **A number too small.** But then the dog's share is the exponential of minus a thousand, which is rounded to zero,
 #   and the logarithm of zero is minus infinity. Whatever the softmax does, the share has been lost before the logarithm
-#   sees it. (With a hundred it is not quite lost, but ``1 / p`` is too large to be held.)
+#   sees it. (With a hundred a bit of it may be left, but ``1 / p`` is too large to be held.)
 #
-# The cure is never to compute the share. The logarithm of a quotient is a difference: of ``e[right] / e.sum()`` it is
-# the right score minus the logarithm of the sum. So the loss is
+# The cure is never to compute the share. The logarithm of a quotient is the difference of two logarithms. Here the
+# quotient is ``e[right] / e.sum()``, and the logarithm of ``e[right]`` is the right score itself. So with its sign
+# turned, the loss is
 #
 # .. code-block:: text
 #

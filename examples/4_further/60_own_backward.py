@@ -143,8 +143,8 @@ print("mean:", "passes" if by_mean else "fails")
 # upstream gradient that is not one.**
 #
 # ``torch.autograd.gradcheck`` needs no loss. It takes the operation as it is, and sends back one output at a time: one
-# for that, zero for the others. So it compares the whole table of local gradients, a row for each input here and a
-# column for each output.
+# for that, zero for the others. So it compares the whole table of local gradients, which is called a *Jacobian*. In its
+# message there is a row for each input and a column for each output, and "analytical" is what ``backward`` says.
 
 points.requires_grad_()
 print("ours:", torch.autograd.gradcheck(Softplus.apply, points))

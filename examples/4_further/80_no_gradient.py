@@ -48,7 +48,8 @@ rec.derivation("w")
 #
 # Rounding at least says zero. Others say nothing at all.
 #
-# **Predict.** Of these four results, which still "require a gradient", so that a backward pass would get to ``w``?
+# **Predict.** Each of these four results is made from a tensor that requires a gradient. Which of the four still do, so
+# that a backward pass could go on from there?
 
 scores = torch.tensor([0.2, 1.5, 0.3], requires_grad=True)
 table = torch.tensor([0.0, 1.0, 4.0, 9.0, 16.0], requires_grad=True)
