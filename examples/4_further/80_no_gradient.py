@@ -134,7 +134,8 @@ figure
 
 # %%
 # The accuracy is a staircase. Nowhere on it is there a slope, so descent cannot even begin. The loss is a valley, and
-# its bottom is near the best steps. So we walk down the loss, and *report* the accuracy:
+# its bottom is near the best steps. So we walk down the loss, and *report* the accuracy. (``torch.autograd.grad``
+# returns the gradients, in place of adding them to ``.grad``.)
 
 w = torch.tensor(0.25, requires_grad=True)
 before = accuracy(w)
