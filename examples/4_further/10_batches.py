@@ -253,11 +253,14 @@ except AssertionError as error_message:
 
 layer = nn.Linear(64, 10)
 layer(torch.zeros(32, 64)).sum().backward()
-print(layer.weight.grad.numel() + layer.bias.grad.numel())
+weights, biases = layer.weight.grad.numel(), layer.bias.grad.numel()
+print(f"not {weights}: The biases have a gradient, too, one for each unit.")
+print(f"not {32 * (weights + biases)}: Samples are added up.")
+print(weights + biases)
 
 # %%
-# A weight for each input and unit, ``layer.weight.grad.numel() == 640``, and a bias for each unit,
-# ``layer.bias.grad.numel() == 10``. The number of samples does not occur in either: over them it is added up.
+# A weight for each input and unit, ``weights == 640``, and a bias for each unit,
+# ``biases == 10``. The number of samples does not occur in either: over them it is added up.
 #
 # **Exercise.** The batch does not fit into memory, so somebody splits it into three samples and one. For each part they
 # compute the *mean* loss and call ``backward()``, and let ``.grad`` add up. The gradient is not that of the mean over
@@ -271,6 +274,8 @@ parts = [
 print("whole", whole.tolist(), "added", sum(parts).tolist())
 share = 3 / 4
 print("right", torch.allclose(share * parts[0] + (1 - share) * parts[1], whole))
+print(f"not {1 - share}: That is for the smaller part.")
+print("not 3: With the numbers of samples you get the gradient of a sum.")
 print(share)
 
 # %%

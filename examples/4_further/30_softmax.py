@@ -260,6 +260,8 @@ for row in batch.grad.tolist():
 # see before the first step. If you see much more, the scores are too large.)
 
 loss = torch.nn.functional.cross_entropy(torch.zeros(1, 10), torch.tensor([3]))
+print(f"not {1 / 10}: That is the probability. The loss is minus its logarithm.")
+print("not 1: That is the logarithm to base ten. Take the one that undoes exp.")
 print(f"{loss.item():.4f}")
 
 # %%
@@ -274,6 +276,8 @@ perfect[0, 3] = 1.0
 loss = torch.nn.functional.cross_entropy(perfect, torch.tensor([3]))
 e, others = torch.exp(torch.tensor(1.0)), 9
 assert torch.isclose(loss, -torch.log(e / (e + others)))
+print("not 0: It would be if those were probabilities to cross_entropy.")
+print(f"not {1 / (1 + others / e):.4f}: That is the share. The loss follows.")
 print(f"{loss.item():.4f}")
 
 # %%

@@ -243,6 +243,8 @@ print(torch.autograd.gradcheck(CubeRoot.apply, (x, 60)))
 x = torch.tensor(8.0, dtype=torch.float64, requires_grad=True)
 loss = CubeRoot.apply(x, 60) ** 2
 loss.backward()
+print(f"not {1 / 12:.4f}: upstream")
+print("not 4: That arrives at the root. It is still to go through the root.")
 print(f"{x.grad.item():.4f}")
 
 # %%

@@ -277,6 +277,8 @@ print(
 
 w = torch.tensor(2.5, requires_grad=True)
 (torch.floor(w) * w).backward()
+print(f"not {2 + 2.5}: floor is flat, so its local gradient is zero, and not one.")
+print("not 0: That is one path. The other leads through the second factor.")
 print(w.grad.item())
 
 # %%
@@ -314,6 +316,8 @@ print(
     f"from {late.min():.2f} to {late.max():.2f}, rounded to",
     rounded.unique().tolist(),
 )
+print("not 2: The best whole weight, but the descent does not stay there.")
+print("not 2.5: That would be as often at two as at three. How far does each push?")
 print(f"{rounded.mean():.1f}")
 
 # %%
