@@ -13,7 +13,10 @@ product, of anything that was stretched to fit. And what happens when a loss is 
 # --------------------
 #
 # So far a network saw one sample at a time. In practice it sees many, as the rows of one table. Such a table is called
-# a **batch**. Ours has four samples with three inputs each, and a layer of two units: a weight for each input and unit,
+# a **batch**. Each sample has its own say about every weight, and yet there are no more weights than before. So
+# somewhere on the way back a thousand gradients must become one, although nobody wrote a sum. Where?
+#
+# Our batch has four samples with three inputs each, and a layer of two units: a weight for each input and unit,
 # and a bias for each unit. All numbers are small and whole, so that you can follow them.
 
 import torch
@@ -120,8 +123,9 @@ print(as_sum, as_mean, per_sample)
 
 # %%
 # An eighth: ``as_mean == 1.125``. It divides by *all* the entries, four samples times two units, so a network with more
-# outputs gets smaller gradients. To sum over the units and average over the samples is another loss,
-# ``per_sample == 2.25``. Both are in use. They differ by a factor, and a factor is a change of the learning rate.
+# outputs gets smaller gradients. To sum over the units and average over the samples is another loss, ``per_sample ==
+# 2.25``. (``sum(dim=1)`` adds up each row, ``sum(dim=0)`` each column.) Both are in use. They differ by a factor, and a
+# factor is a change of the learning rate.
 #
 # **Predict.** Now the batch has every sample twice. The samples say nothing new. What happens to the gradient of ``b``
 # with the sum, and what with the mean?
@@ -152,12 +156,12 @@ for reduction in ("sum", "mean"):
 #
 # .. code-block:: text
 #
-#    z       (4, 2)      z       (4, 2)      z       (4, 2)
-#    b          (2,)     scale   (4, 1)      shift   ()
-#    each row the same   each column the same   everywhere the same
+#    z      (4, 2)        z      (4, 2)           z      (4, 2)
+#    b         (2,)       scale  (4, 1)           shift  ()
+#    each row the same    each column the same    everywhere the same
 #
 # No copy is made, but the graph is as if there were one. So we know the way back: add up along every direction in which
-# something was repeated.
+# something was repeated. (``keepdim`` leaves a size of one where the sum was taken.)
 
 
 def shrink(gradient, shape):

@@ -86,7 +86,10 @@ class Softplus(torch.autograd.Function):
 
 
 # %%
-# It is called with ``Softplus.apply(x)``. Inside ``forward`` nothing is recorded, so the trap of before is not set.
+# Neither function has a ``self``, which is what ``@staticmethod`` says: nothing is kept but what is in ``ctx``.
+#
+# The operation is called with ``Softplus.apply(x)``. Inside ``forward`` nothing is recorded, so the trap of before is
+# not set.
 #
 # **Predict.** The loss is the sum of the squares. What is the gradient at a hundred? And how many boxes does our
 # operation have in the table: one for each of its steps, or one?
