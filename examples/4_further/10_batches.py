@@ -287,9 +287,8 @@ print(share)
 # if all parts are equally large, and then each counts one divided by the number of parts. (That is how large batches
 # are trained on small machines. It is called *gradient accumulation*.)
 #
-# **Exercise.** A layer scales each unit before it adds the bias: ``z = h * g + b``, where ``h`` is a table of four
-# rows and two columns, and ``g`` has two entries. Derive the gradients of ``g``, ``b`` and ``h`` from ``dz``, and let
-# ``rec.check`` judge them.
+# For the last exercise, here is a layer that scales each unit before it adds the bias. ``h`` is a table of four rows
+# and two columns, and ``g`` has two entries:
 
 h = (x @ w).detach().requires_grad_()
 g = torch.tensor([2.0, -1.0], requires_grad=True)
@@ -301,6 +300,11 @@ with chainrule.record() as rec:
     loss.backward()
 
 dz = 2 * error.detach()
+
+# %%
+# **Exercise.** Derive the gradients of ``g``, ``b`` and ``h`` from ``dz``, and let ``rec.check(g=..., b=..., h=...)``
+# judge them.
+
 report = rec.check(
     g=(dz * h.detach()).sum(dim=0),
     b=dz.sum(dim=0),

@@ -279,9 +279,7 @@ print(min(medians, key=medians.get))
 # torch.finfo(torch.float64).eps ** 0.5 < 1e-7``, so minus seven is nearly as good as minus eight. And the best that it
 # can do is worse by far than with two sides: ``min(medians.values()) > 100 * measured[torch.float64][:, 1].min()``.
 #
-# **Exercise.** A model has a thousand weights, so a check of each to both sides takes two thousand runs. Move *all* the
-# weights at once, along a random direction: how fast must the loss change, if the gradient is right? Write a check of
-# two runs.
+# A check of each weight to both sides takes two thousand runs if there are a thousand weights, as here:
 
 torch.manual_seed(0)
 w = torch.randn(1000, dtype=torch.float64, requires_grad=True)
@@ -292,6 +290,11 @@ def loss_of(w):
 
 
 loss_of(w).backward()
+
+# %%
+# **Exercise.** Move *all* the weights at once, a little, along a random direction. How fast must the loss change, if
+# the gradient is right? Write a check of two runs.
+
 direction = torch.randn(1000, dtype=torch.float64)
 direction /= direction.norm()
 nudge = 1e-4
@@ -306,25 +309,31 @@ print(f"nudged {along:.5f}, expected {expected:.5f}")
 # the slope along a direction is ``w.grad @ direction``, and the two agree: ``abs(along - expected) < 1e-5``. A single
 # direction can miss a mistake that happens to be at right angles to it. A random one hardly ever does.
 #
-# **Exercise.** Derive the gradient of ``((torch.sigmoid(w * x) - y) ** 2).mean()`` for one weight and four samples, and
-# check your formula, which is not autograd's, against a numerical gradient.
+# And here is a loss with one weight and four samples:
 
 x = torch.tensor([-1.0, 0.5, 1.0, 2.0], dtype=torch.float64)
 y = torch.tensor([0.0, 1.0, 1.0, 1.0], dtype=torch.float64)
 w = torch.tensor(0.5, dtype=torch.float64)
 
+
+def squared_error(w):
+    return ((torch.sigmoid(w * x) - y) ** 2).mean()
+
+
+# %%
+# **Exercise.** Derive its gradient, and hold your formula, without any autograd, against the numerical gradient that
+# ``check_gradient`` finds.
+
 p = torch.sigmoid(w * x)
 derived = (2 * (p - y) * p * (1 - p) * x).mean().item()
 
-report = chainrule.check_gradient(
-    lambda w: ((torch.sigmoid(w * x) - y) ** 2).mean(), w
-)
+report = chainrule.check_gradient(squared_error, w)
 print(f"{derived:.6f} {report.numerical[0].item():.6f}")
 print("agree:", abs(derived - report.numerical[0].item()) < 1e-9)
 
 # %%
-# Twice the error, the sigmoid's local gradient, the input, and the mean over the samples, because the loss takes one.
-# If yours is four times as large, you have summed.
+# They agree, ``abs(derived - report.numerical[0].item()) < 1e-9``: twice the error, the sigmoid's local gradient, the
+# input, and the mean over the samples, because the loss takes one. If yours is four times as large, you have summed.
 #
 # **Next:** the loss that classifiers use, and why its gradient is so short,
 # :ref:`sphx_glr_lessons_4_further_30_softmax.py`.

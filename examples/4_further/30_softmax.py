@@ -285,14 +285,17 @@ print(f"{loss.item():.4f}")
 # zero is one. So the right class gets ``e / (e + others)``, and the loss is ``loss ≈ 1.4612``. It cannot get lower,
 # however long you train. A loss that comes to rest near this number is a well-known sign of a softmax too many.
 #
-# **Exercise.** With two classes, whose scores are ``s`` and zero, derive the loss and its gradient with respect to
-# ``s`` if the first class is right. Use the *sigmoid*, ``1 / (1 + exp(-s))``. Check the gradient with ``rec.check``.
+# The last exercise has two classes, whose scores are ``s`` and zero. The first is right:
 
 s = torch.tensor(0.5, requires_grad=True)
 with chainrule.record() as rec:
     pair = torch.stack([s, torch.tensor(0.0)])
     loss = torch.nn.functional.cross_entropy(pair, torch.tensor(0))
     loss.backward()
+
+# %%
+# **Exercise.** Derive the loss and its gradient with respect to ``s``. You will meet the *sigmoid*, ``1 / (1 +
+# exp(-s))``. Check the gradient with ``rec.check(s=...)``.
 
 share = 1 / (1 + torch.exp(-s.detach()))
 print(rec.check(s=share - 1))
