@@ -13,8 +13,8 @@ with the page. They give PyTorch's numbers on random graphs, and a graph of ten 
 # How much is there to it?
 # ------------------------
 #
-# PyTorch is millions of lines long. How many of them does the idea need? What came up so far was: a local gradient for
-# each arrow, multiply along a path, add where paths meet, visit the last made value first. An *engine* is a program
+# PyTorch is a very large program. How much of it does the idea need? What came up so far was: a local gradient for each
+# arrow, multiply along a path, add where paths meet, visit the last made value first. An *engine* is a program
 # that does this for any formula you give it. You need two things: values that remember how they were made, and a walk.
 #
 # A value that remembers
@@ -54,8 +54,8 @@ def operation(forward, *slopes):
     def apply(*taken):
         taken = [t if isinstance(t, Value) else Value(t) for t in taken]
         numbers = [t.data for t in taken]
-        locals = [slope(*numbers) for slope in slopes]
-        return Value(forward(*numbers), tuple(zip(taken, locals, strict=True)))
+        found = [slope(*numbers) for slope in slopes]
+        return Value(forward(*numbers), tuple(zip(taken, found, strict=True)))
 
     return apply
 
@@ -212,11 +212,11 @@ import inspect
 
 functions = [Value.__init__, operation, order, backward]
 lines = sum(len(inspect.getsource(each).splitlines()) for each in functions)
-others = 3 + 8 + 7  # the class and its counter; a line for each operation; names
+others = 4 + 8 + 6 + 2  # the class and counter, operations, names, imports
 print(lines + others)
 
 # %%
-# ``lines + others == 59``.
+# ``lines + others == 53``. The rest of this page only puts it to the test.
 #
 # Is it right?
 # ------------
@@ -270,31 +270,32 @@ def formula(seed, leaves, tanh, relu, exp):
     values = list(leaves)
     for _ in range(30):
         values.append(draw.choice(steps)(draw.choice(values), draw.choice(values)))
-    total = values[-1]
-    for value in values[4:-1]:
-        total = total + value
-    return tanh(total / 10)
+    return tanh(sum(values) / 10)
 
 
-worst = 0.0
+def leaf(number):
+    return torch.tensor(number, dtype=torch.float64, requires_grad=True)
+
+
+worst, moved = 0.0, 0
 for seed in range(200):
-    starts = [random.Random(seed + 1000).uniform(-1, 1) for _ in range(4)]
-    starts = [start + 0.1 * i for i, start in enumerate(starts)]
+    draw = random.Random(seed + 1000)
+    starts = [draw.uniform(-1, 1) for _ in range(4)]
     ours = [Value(start) for start in starts]
+    theirs = [leaf(start) for start in starts]
     formula(seed, ours, tanh, relu, exp).backward()
-    theirs = [
-        torch.tensor(start, dtype=torch.float64, requires_grad=True) for start in starts
-    ]
     formula(seed, theirs, torch.tanh, torch.relu, torch.exp).backward()
-    pairs = [(one.grad, two.grad.item()) for one, two in zip(ours, theirs, strict=True)]
-    size = max(abs(grad) for pair in pairs for grad in pair) or 1.0
-    worst = max(worst, max(abs(one - two) for one, two in pairs) / size)
+    largest = max(abs(each.grad.item()) for each in theirs)
+    moved += largest > 0.01
+    for one, two in zip(ours, theirs, strict=True):
+        worst = max(worst, abs(one.grad - two.grad.item()) / largest)
 
 print("two hundred formulas, all alike to twelve digits:", worst < 1e-12)
+print("with a gradient above a hundredth:", moved)
 
 # %%
 # The largest difference, compared with the largest gradient of its formula, is ``worst < 1e-12``. That is rounding: the
-# two add up in different orders.
+# two add up in different orders. And nobody compared zeros with zeros, ``moved == 200``.
 #
 # Ten thousand steps deep
 # -----------------------
@@ -345,11 +346,11 @@ print("stopped, ten thousand steps deep:", stopped)
 #
 # - Tensors: one value for a million numbers, so that the bookkeeping is paid for once. The local gradients become what
 #   :doc:`/concepts/chain_rule` calls vector-Jacobian products.
-# - About two thousand more lines in the table.
+# - Hundreds of operations more in the table.
 # - Attention to what you change in place, to memory, and to several devices. The next lesson is about some of it.
 #
-# The heart is what you have here. PyTorch's engine also numbers what it makes, and it also visits the largest number
-# first.
+# The heart is what you have here. PyTorch's engine also numbers what it makes, and of those that
+# may be visited it takes the largest number first.
 #
 # Take away
 # ---------
