@@ -2,9 +2,9 @@
 Read handwritten digits
 =======================
 
-**What you get:** a network that reads handwriting, with every gradient worked out by four lines of NumPy. It has seconds
-to learn, and of the digits that it has never seen it gets ``counts[-1] / 500 > 0.95`` right. Autograd gets the same
-network, weight by weight. At the end you look at what the first layer looks for.
+**What you get:** a network that reads handwriting, with every gradient worked out by four lines of NumPy. It
+learns in seconds, and of the digits that it has never seen it gets ``counts[-1] / 500 > 0.95`` right. Autograd gets the
+same network, weight by weight. At the end you see what the first layer looks for.
 
 **What you need:** :ref:`sphx_glr_lessons_4_further_10_batches.py` and
 :ref:`sphx_glr_lessons_4_further_30_softmax.py`. Reading time: 15 minutes.
@@ -79,9 +79,9 @@ x_held, y_held = pictures[held_out], labels[held_out]
 # Forward
 # -------
 #
-# The layers are those of the XOR network, with more units: a number for each point in, sixteen hidden units with a ReLU, ten scores
-# out, one for each digit. The softmax makes ten probabilities of the scores, and the loss is the cross-entropy: minus
-# the logarithm of the probability that the right digit was given, as a mean over the batch.
+# The layers are those of the XOR network, with more units: a number for each point in, sixteen hidden units with a
+# ReLU, ten scores out, one for each digit. The softmax makes ten probabilities of the scores, and the loss is the
+# cross-entropy: minus the logarithm of the probability that the right digit was given, as a mean over the batch.
 #
 # The weights start at random, small enough that a score is about as large as one number of the layer before.
 
@@ -143,8 +143,9 @@ shapes = {name: each.shape for name, each in hand.items()}
 print(shapes)
 
 # %%
-# A gradient has the shape of what it belongs to: ``shapes["w1"] == start["w1"].shape``, which is ``(64, 16)``, and so on.
-# No thirty-two is left. The products with ``x.T`` and ``hidden.T`` have added up over the batch, as the two sums did.
+# A gradient has the shape of what it belongs to: ``shapes["w1"] == start["w1"].shape``, which is ``(64, 16)``, and so
+# on. No thirty-two is left. The products with ``x.T`` and ``hidden.T`` have added up over the batch, as the two sums
+# did.
 #
 # The judge
 # ---------
