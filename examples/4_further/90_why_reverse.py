@@ -185,8 +185,8 @@ for method in (by_nudging, by_forward_mode):
     print(f"{method.__name__:15} the same: {apart < 1e-5}")
 
 # %%
-# **Predict.** From a width of two to one of sixteen, the weights become sixty-four times as many, from twelve to 768.
-# By which factor does each of the three counts grow?
+# **Predict.** From a width of two to one of sixteen, the weights become sixty-four times as many, from twelve to
+# ``3 * 16**2 == 768``. By which factor does each of the three counts grow?
 
 methods = {"nudging": by_nudging, "forward mode": by_forward_mode}
 methods["reverse mode"] = by_reverse_mode
