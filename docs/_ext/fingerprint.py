@@ -1,5 +1,4 @@
-"""Execute everything again when what it rests on has changed: the library, the locked versions, the site's own code,
-a script that a chapter runs.
+"""Execute everything again when what it rests on has changed: library, locked versions, site code, a chapter's script.
 
 sphinx-gallery looks at a lesson alone, and myst-nb at a chapter alone; neither notices a change in the library.
 """
