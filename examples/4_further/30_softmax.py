@@ -306,4 +306,4 @@ print("loss agrees:", torch.isclose(-torch.log(share), loss).item())
 # the softmax of two scores, one of which is zero, and the rule for the gradient stays: what it says minus what is true,
 # ``rec.grad("s") ≈ -0.3775``.
 #
-# **Next:** :ref:`sphx_glr_lessons_4_further_60_own_backward.py`.
+# **Next:** write the engine behind ``backward()`` yourself, :ref:`sphx_glr_lessons_4_further_40_tiny_engine.py`.

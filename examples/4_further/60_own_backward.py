@@ -314,4 +314,4 @@ print(loss.item(), scores.grad.tolist())
 # three in the check makes sure that there is one.) At a thousand it gives ``loss == 1000.0`` and
 # ``scores.grad == (1.0, -1.0, 0.0)``.
 #
-# **Next:** what to do where there is no slope at all, :ref:`sphx_glr_lessons_4_further_80_no_gradient.py`.
+# **Next:** one weight used at every step, :ref:`sphx_glr_lessons_4_further_70_shared_weights.py`.

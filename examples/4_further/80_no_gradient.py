@@ -326,4 +326,4 @@ print(f"{rounded.mean():.1f}")
 # adds up to zero: ``rounded.mean() ≈ 2.4``. On average it is exactly right, and at no single step. People who use
 # this let the rate go down at the end, and keep the best weight that they have seen.
 #
-# **Next:** why all of this works, in symbols: :doc:`/concepts/chain_rule`.
+# **Next:** why everyone goes backward, :ref:`sphx_glr_lessons_4_further_90_why_reverse.py`.
