@@ -36,7 +36,7 @@ targets = torch.tensor([0.0, 1.0, 1.0, 0.0])
 # a **ReLU**: a gate that lets a positive number through and turns a negative one into zero. Then a second layer makes
 # one number of the two, and a **sigmoid** presses that into the range from zero to one.
 #
-# The weights to begin with have been chosen by hand. What happens with a bad choice is an exercise of the next lesson.
+# The weights to begin with have been chosen by hand. What becomes of others is a lesson of its own.
 
 # a row for each input, a column for each unit
 w1 = torch.tensor([[0.1, 0.3], [0.2, 0.1]], requires_grad=True)

@@ -247,4 +247,5 @@ print(f"{tuple(differences.shape)}: {wrong:.4f}, and it should be {report():.4f}
 # - Start with all weights of ``w1`` equal, and both entries of ``b1`` and of ``w2`` equal, too. What can the network
 #   learn? Why can the two units never become different?
 #
-# **Next:** why all of this works, in symbols: :doc:`/concepts/chain_rule`.
+# **Next:** was it luck? The weights to begin with were chosen by hand. Draw others, a thousand times:
+# :ref:`sphx_glr_lessons_3_xor_30_thousand_starts.py`.
