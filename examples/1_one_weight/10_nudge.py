@@ -136,16 +136,15 @@ print(f"{slope_at(1.0):.1f}")
 #
 # **Exercise.** Stay with an input of two, and go to a weight of three. The prediction is six now. What is the slope?
 
-print(
-    f"not {2 * (3.0 * x - y):.1f}: This moves the prediction. The weight moves it twice as far, since x is two."
-)
+print(f"not {2 * (3.0 * x - y):.1f}: The input of two is missing.")
 print(f"{slope_at(3.0):.1f}")
 
 # %%
 # A nudge of the weight moves the prediction by twice the nudge, and the prediction is four too high:
 # ``slope_at(3.0) ≈ 16.00``, and without the input it would be ``2 * (3.0 * x - y) == 8.0``.
 #
-# **Exercise.** Make the nudge tiny: fifteen zeros after the point, then a one. Is a smaller nudge always better?
+# **Exercise.** Make the nudge tiny: fifteen zeros after the point, then a one. The slope just right of one should be
+# close to zero, and not quite zero. What does ``slope_at`` give?
 
 print(slope_at(1.01, nudge=1e-16))
 

@@ -101,9 +101,44 @@ print(rec.table())
 # On your own
 # -----------
 #
-# - Write the three steps as one line, ``loss = (w * x - y) ** 2``, and record that. What changes in the graph, and
-#   what does not?
-# - Add a bias: ``y_hat = w * x + b``. How many boxes will there be? Draw the graph on paper first.
+# **Exercise.** Write the three steps as one line, ``loss = (w * x - y) ** 2``, and record that. How many boxes has the
+# graph now? (Leaves have boxes, too.)
+
+with chainrule.record() as rec:
+    loss = (w * x - y) ** 2
+
+boxes = len(rec.trace.values)
+print(f"not {boxes - 2}: Two values have no name now, but they are there.")
+print(boxes)
+
+# %%
+# As many as before: three leaves, a product, a difference and a square, ``boxes == 6``. PyTorch sees operations, not
+# lines. Only names have gone, and the boxes show their expressions instead.
+#
+# **Exercise.** Add a bias of one half, ``y_hat = w * x + b``, and leave the weight at three. What is the loss now?
+
+b = torch.tensor(0.5, requires_grad=True)
+
+with chainrule.record() as rec:
+    y_hat = w * x + b
+    error = y_hat - y
+    loss = error**2
+
+print(f"not {error.item()}: That is the error. The loss is its square.")
+print(loss.item())
+
+# %%
+# The prediction is ``y_hat == 3.5``, the error ``error == 1.5``, and the loss ``loss == 2.25``.
+#
+# **Exercise.** And how many boxes does the graph with the bias have? Draw it on paper first.
+
+print(
+    f"not {len(rec.trace.values) - 1}: The product has lost its name, not its box."
+)
+print(len(rec.trace.values))
+
+# %%
+# Two more than before: the bias is a leaf, and the sum is a step of its own. ``len(rec.trace.values) == 8``.
 #
 # **Next:** how far does each result move, when its input moves a little?
 # :ref:`sphx_glr_lessons_1_one_weight_30_local_gradients.py`.

@@ -207,8 +207,50 @@ print(f"w {new_w:.2f}   loss {new_loss:.2f}")
 # On your own
 # -----------
 #
-# - Take an input of two, a weight of three and a target of five. Work out the three gradients on paper, then ask
-#   ``rec.check``.
-# - Put one more step at the end, ``loss = error**2 / 2``. Which of the gradients change?
+# **Exercise.** Take an input of two, a weight of three and a target of five. Derive the gradients of the error, of the
+# prediction and of the weight on paper. Record the run, and ask ``rec.check(error=..., y_hat=..., w=...)``.
+
+x, y = torch.tensor(2.0), torch.tensor(5.0)
+w = torch.tensor(3.0, requires_grad=True)
+
+with chainrule.record() as rec:
+    y_hat = w * x
+    error = y_hat - y
+    loss = error**2
+    loss.backward()
+
+d_error = 2 * error
+d_y_hat = d_error * 1.0
+d_w = d_y_hat * x
+print(rec.check(error=d_error, y_hat=d_y_hat, w=d_w))
+print(rec.check(w=x))
+print(rec.check(w=d_y_hat))
+
+# %%
+# The prediction is six, the error one. So the first two gradients are ``d_error == 2.0`` and ``d_y_hat == 2.0``, and
+# the weight's is ``d_w == 4.0``. The last two lines are what two common slips are told.
+#
+# **Exercise.** With the same numbers, put one more step at the end: ``loss = error**2 / 2``. What is the gradient of
+# the weight now?
+
+w.grad = None
+loss = (w * x - y) ** 2 / 2
+loss.backward()
+print(w.grad.item())
+
+# %%
+# The walk begins with one more arrow, which has a local gradient of one half, so every gradient behind it is half as
+# large: ``w.grad == 2.0``. Many texts divide the loss by two for that reason: it takes the two of the square away.
+#
+# **Exercise.** Back to the loss without the half. Take a tenth of the gradient off the weight. What is the loss then?
+
+new_w = w.item() - 0.1 * d_w.item()
+new_loss = (new_w * x.item() - y.item()) ** 2
+print(f"not {new_w:.2f}: That is the new weight.")
+print(f"{new_loss:.2f}")
+
+# %%
+# The weight goes to ``new_w ≈ 2.60``, the prediction to ``new_w * 2 ≈ 5.20``, and the loss from one to
+# ``new_loss ≈ 0.04``.
 #
 # **Next:** what if a value is used twice? :ref:`sphx_glr_lessons_1_one_weight_50_forks.py`.

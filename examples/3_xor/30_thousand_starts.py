@@ -52,8 +52,8 @@ print("answers", tuple(answers.shape))
 
 # %%
 # ``torch.einsum`` is a dot product told in letters: ``s`` is a sample, ``i`` an input, ``u`` a hidden unit, and ``n``
-# one of the networks. A letter that is missing on the right is multiplied and added up; the others stay. So the first line
-# is ``samples @ w1`` for each network, and the second adds up over the units.
+# one of the networks. A letter that is missing on the right is multiplied and added up; the others stay. So the first
+# line is ``samples @ w1`` for each network, and the second adds up over the units.
 #
 # The function that bends is an argument here. Such a function is called an **activation**. So far ours was the ReLU.
 # Another one is ``tanh``, which presses every number into the range from minus one to one, as the sigmoid does into the
@@ -142,7 +142,7 @@ for (bend, width), weights in trained.items():
 
 
 def interval(p, n=1000, z=1.96):
-    """Give Wilson's interval for a share; z=1.96 is for nineteen times of twenty."""
+    """Give Wilson's interval for a share; z is for nineteen of twenty."""
     middle = (p + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * (p * (1 - p) / n + z**2 / (4 * n**2)) ** 0.5
     return middle - half, middle + half
@@ -203,7 +203,7 @@ success = solved(trained["ReLU", 2], torch.relu)
 for count in (0, 1, 2):
     group = dead == count
     print(
-        f"{count} dead at the start: {int(group.sum()):3} networks, {int(success[group].sum()):3} solved"
+        f"{count} dead: {group.sum():3} networks, {success[group].sum():3} solved"
     )
 
 # %%
@@ -237,8 +237,8 @@ for name, weight in (("w1", w1), ("b1", b1), ("w2", w2), ("b2", b2)):
 # %%
 # Every ``z`` is negative, so every gate is shut: ``(z < 0).all() == True``. Going back, a shut gate multiplies by zero,
 # so ``w1`` and ``b1`` get nothing, ``(rec.grad("z") == 0).all() == True``. And ``w2`` was multiplied by hidden units
-# that are zero, so it gets nothing either. Only ``b2`` is left. It moves all four answers together, and the best that it can
-# do is to answer one half to everything. Nothing in this network can open a gate again.
+# that are zero, so it gets nothing either. Only ``b2`` is left. It moves all four answers together, and the best that
+# it can do is to answer one half to everything. Nothing in this network can open a gate again.
 
 rec
 
@@ -260,8 +260,8 @@ for loss in (0.125, 1 / 6, 0.25):
 #
 # In each case samples with different targets have come to lie in the same place, and no second layer can part them.
 #
-# A tanh unit is never entirely flat, so it cannot die like that. Can it get stuck? With two units, about one in three still
-# does, ``0.25 < 1 - share["tanh", 2] < 0.45``. So the activation is not the whole story.
+# A tanh unit is never entirely flat, so it cannot die like that. Can it get stuck? With two units, about one in three
+# still does, ``0.25 < 1 - share["tanh", 2] < 0.45``. So the activation is not the whole story.
 #
 # Take away
 # ---------
@@ -278,12 +278,8 @@ for loss in (0.125, 1 / 6, 0.25):
 # fourth sample is right. What is its mean loss? Work it out as a fraction or a decimal.
 
 errors = torch.tensor([2 / 3 - 1, 2 / 3 - 1, 2 / 3 - 0, 0.0])
-print(
-    f"not {(errors**2).sum():.4f}: That is the sum. A mean divides by the number of samples."
-)
-print(
-    f"not {(errors[:3] ** 2).mean():.4f}: The fourth sample counts too, with an error of zero."
-)
+print(f"not {(errors**2).sum():.4f}: That is the sum, not the mean.")
+print(f"not {(errors[:3] ** 2).mean():.4f}: The fourth sample counts, too.")
 print(f"{(errors**2).mean():.4f}")
 
 # %%
