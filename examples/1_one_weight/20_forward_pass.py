@@ -12,8 +12,8 @@ this graph.
 # The same model, in PyTorch
 # --------------------------
 #
-# The numbers stay: input one, target two, weight one. This time they are *tensors*, PyTorch's numbers. The weight is
-# the one thing that will be learned, and ``requires_grad=True`` tells PyTorch so.
+# The numbers stay: input one, target two, weight one. This time they are :term:`tensors <tensor>`, PyTorch's numbers.
+# The weight is the one thing that will be learned, and ``requires_grad=True`` tells PyTorch so.
 
 import torch
 
@@ -41,20 +41,20 @@ print(rec.table())
 # Read the table from top to bottom; ``pow``, for *power*, is the square. The prediction is ``y_hat == 1.0``. It is
 # one below the target, so the error is ``error == -1.0``. Squared, that is the loss: ``loss == 1.0``.
 #
-# Walking through a model in this direction, from inputs and weights to the loss, is the **forward pass**. Nothing
+# Walking through a model in this direction, from inputs and weights to the loss, is the :term:`forward pass`. Nothing
 # about it is special to learning: it is the program, run as it stands.
 #
 # The same run as a graph
 # -----------------------
 #
 # Each step takes some values and makes a new one. Draw an arrow from each value that was taken to the value that was
-# made, and you have the **graph** of the run. The recording draws what it saw:
+# made, and you have the :term:`graph` of the run. The recording draws what it saw:
 
 rec
 
 # %%
-# In each box: a name, how the value was made, and the number. Boxes without an expression are **leaves**. Nobody made
-# them: ``x`` and ``y`` are data, and ``w`` is the weight. The last box is the loss.
+# In each box: a name, how the value was made, and the number. Boxes without an expression are :term:`leaves <leaf>`.
+# Nobody made them: ``x`` and ``y`` are data, and ``w`` is the weight. The last box is the loss.
 #
 # Three small operations in a row are enough to write the model down. A network with millions of weights is written
 # down in the same way. It only takes more boxes.
@@ -115,7 +115,8 @@ print(boxes)
 # As many as before: three leaves, a product, a difference and a square, ``boxes == 6``. PyTorch sees operations, not
 # lines. Only names have gone, and the boxes show their expressions instead.
 #
-# **Exercise.** Add a bias of one half, ``y_hat = w * x + b``, and leave the weight at three. What is the loss now?
+# **Exercise.** Add a second weight, a :term:`bias`, which is added and not multiplied: ``y_hat = w * x + b``. Let it be
+# one half, and leave the weight at three. What is the loss now?
 
 b = torch.tensor(0.5, requires_grad=True)
 

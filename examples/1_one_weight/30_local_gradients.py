@@ -14,7 +14,7 @@ local gradients. With one rule for putting them together, they are all the calcu
 #
 # Nudging the weight moved the loss, with three operations in between. Now we look at each operation alone, as if the
 # rest of the model did not exist, and ask the same question: if *this* input moves a little, how far does *this*
-# result move? The answer is the **local gradient** of the operation.
+# result move? The answer is the :term:`local gradient` of the operation.
 #
 # The numbers are those of the forward pass: input one, weight one, target two.
 

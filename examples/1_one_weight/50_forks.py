@@ -137,7 +137,7 @@ print(once(inputs), once(swapped))
 #
 # What is missing is patience. **A value may pass its gradient on only after everything that uses it has passed on its
 # own.** The order in which the values were made helps: each value was made *after* everything that it is made from.
-# (Such an order is called *topological*.) Go through it from the last to the first, and each value comes after
+# (That is a :term:`topological order`.) Go through it from the last to the first, and each value comes after
 # everything that uses it:
 
 
@@ -182,7 +182,7 @@ print(a.grad)
 
 # %%
 # Twice as much: ``a.grad == 20.0``, although this pass gave ten, like the first: ``again.grad("a") == 10.0``. The
-# leaf's visit is called *accumulate* for a reason: what arrives is added to what is there.
+# leaf's visit is called :term:`accumulate` for a reason: what arrives is added to what is there.
 #
 # For PyTorch, a weight that is used in two runs is a value that is used twice, and uses add up. That is handy when you
 # *want* the sum over several runs. In training you mostly do not, and so every training loop empties the gradients

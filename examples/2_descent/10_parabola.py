@@ -41,7 +41,7 @@ print(f"gradient {w.grad.item()}, weight {w.item()}")
 # --------
 #
 # The gradient says which way the loss rises, so the step goes the other way. How far? We take a fixed share of the
-# gradient, the **learning rate**. Here it is a tenth. This part is called **gradient descent**:
+# gradient, the :term:`learning rate`. Here it is a tenth. This part is called **gradient descent**:
 
 rate = 0.1
 
@@ -141,9 +141,9 @@ curves(losses, log=True)
 # Momentum, in one line more
 # --------------------------
 #
-# With a small rate there is a way to get on faster. Think of a ball that rolls down the curve: it keeps some of the
-# speed that it has. In code, the step is taken along a *velocity*, which remembers a share of what it was and adds the
-# new gradient:
+# With a small rate there is a way to get on faster, called :term:`momentum`. Think of a ball that rolls down the curve:
+# it keeps some of the speed that it has. In code, the step is taken along a *velocity*, which remembers a share of what
+# it was and adds the new gradient:
 
 
 def descend_with_momentum(rate, momentum, steps=15, w=10.0):

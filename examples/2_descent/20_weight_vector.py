@@ -13,7 +13,7 @@ missing: what it does, and what it is called.
 # -----------------------------
 #
 # Each weight has an input of its own. The prediction adds up the three products. PyTorch writes that ``w @ x``, and it
-# is called a *dot product*.
+# is called a :term:`dot product`.
 #
 # **Predict.** The inputs are two, three and one, the weights one, one and two, and the target is three. What are the
 # prediction and the loss? You can do this in your head.

@@ -35,7 +35,7 @@ print(f"prediction for 5: {predict(5, w=0.0)}")
 
 # %%
 # With four samples there are four errors. We want one number, so we square each and take the **mean**. That is the
-# *mean squared error*:
+# :term:`mean squared error`:
 
 
 def loss_at(w):

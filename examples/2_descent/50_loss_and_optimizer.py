@@ -78,8 +78,9 @@ print(total.item(), w.grad.item())
 # The step
 # --------
 #
-# ``torch.optim.SGD`` is gradient descent. (The S stands for *stochastic*: in large models each step looks at a few
-# samples, drawn at random. Ours looks at all of them.) It is given what it may change, and a rate.
+# ``torch.optim.SGD`` is gradient descent as an object, an :term:`optimizer`. (The S stands for *stochastic*: in large
+# models each step looks at a few samples, drawn at random. Ours looks at all of them.) It is given what it may change,
+# and a rate.
 
 w = torch.tensor(0.0, requires_grad=True)
 optimizer = torch.optim.SGD([w], lr=0.01)

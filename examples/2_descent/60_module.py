@@ -37,9 +37,9 @@ print(f"loss {loss.item()}, gradient {w.grad.item()}")
 # A module
 # --------
 #
-# A **module** is an object that holds weights and says how to predict with them. PyTorch calls weights that belong to a
-# module *parameters*: it finds them by itself, so that an optimizer can be given all of them at once. A fresh parameter
-# is a leaf that requires a gradient.
+# A :term:`module` is an object that holds weights and says how to predict with them. PyTorch calls weights that belong
+# to a module :term:`parameters <parameter>`: it finds them by itself, so that an optimizer can be given all of them at
+# once. A fresh parameter is a leaf that requires a gradient.
 
 from torch import nn
 

@@ -32,9 +32,9 @@ targets = torch.tensor([0.0, 1.0, 1.0, 0.0])
 # Two layers
 # ----------
 #
-# Something has to bend. Our network has a layer of two *hidden units*. Each is a small model of its own, followed by
-# a **ReLU**: a gate that lets a positive number through and turns a negative one into zero. Then a second layer makes
-# one number of the two, and a **sigmoid** presses that into the range from zero to one.
+# Something has to bend. Our network has a layer of two :term:`hidden units <hidden unit>`. Each is a small model of its
+# own, followed by a :term:`ReLU`: a gate that lets a positive number through and turns a negative one into zero. Then a
+# second layer makes one number of the two, and a :term:`sigmoid` presses that into the range from zero to one.
 #
 # The weights to begin with have been chosen by hand. What becomes of others is a lesson of its own.
 

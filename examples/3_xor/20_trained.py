@@ -13,7 +13,7 @@ and why one of the four answers lags behind. At the end, a report that is wrong 
 # --------
 #
 # Samples, weights and network are those of the last lesson. The loop goes through the samples one at a time: forward,
-# backward, step. Once through all four is an **epoch**.
+# backward, step. Once through all four is an :term:`epoch`.
 
 import torch
 

@@ -55,9 +55,9 @@ print("answers", tuple(answers.shape))
 # one of the networks. A letter that is missing on the right is multiplied and added up; the others stay. So the first
 # line is ``samples @ w1`` for each network, and the second adds up over the units.
 #
-# The function that bends is an argument here. Such a function is called an **activation**. So far ours was the ReLU.
-# Another one is ``tanh``, which presses every number into the range from minus one to one, as the sigmoid does into the
-# range from zero to one. It is steep in the middle, flat far out, and nowhere entirely flat.
+# The function that bends is an argument here. Such a function is called an :term:`activation`. So far ours was the
+# ReLU. Another one is ``tanh``, which presses every number into the range from minus one to one, as the sigmoid does
+# into the range from zero to one. It is steep in the middle, flat far out, and nowhere entirely flat.
 #
 # The loss of a network is the mean over its four samples. We add the losses of all networks up, since a backward pass
 # starts at one number.
