@@ -166,8 +166,8 @@ except RuntimeError:
 # first are gone. With ``retain_graph=True`` the error would go away, and each pass would walk back through *all* steps
 # so far. If you do not want that, cut: ``detach()`` gives the same numbers without the history.
 #
-# We count how many products each pass walks through, by a hook on each, once with ``retain_graph`` and once with
-# ``detach``.
+# We count how many products each pass walks through, once with ``retain_graph`` and once with ``detach``. A *hook* is a
+# function that PyTorch calls when the gradient of a value has come in; ours counts one.
 
 
 def products_walked(cut):
@@ -337,6 +337,9 @@ print(len(watch.kept))
 
 sums = {parts: parts + 100 // parts for parts in (1, 2, 4, 5, 10, 20, 25, 50, 100)}
 print(sums)
+print(
+    f"not {min(sums.values())}: that is the sum itself; the number of parts is asked for"
+)
 print(min(sums, key=sums.get))
 
 # %%

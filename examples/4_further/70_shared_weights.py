@@ -199,6 +199,7 @@ left = 1.0
 while left >= 0.001:
     left *= 0.9
     products += 1
+print(f"not {products - 1}: then there is still a little more than a thousandth")
 print(products)
 
 # %%

@@ -283,11 +283,15 @@ print("walks forward:", columns, "  walks backward:", rows)
 count = 0
 row, middle, inputs = np.ones((1, 100)), np.ones((100, 100)), np.ones((100, 4))
 product(product(row, middle), inputs)
-print(count)
+from_loss = count
+count = 0
+product(row, product(middle, inputs))
+print(f"not {count}: that is from the inputs on")
+print(from_loss)
 
 # %%
-# ``count == 10400``: ten thousand and four hundred. From the inputs on it would be forty thousand for the first product
-# alone.
+# ``from_loss == 10400``: ten thousand and four hundred. From the inputs on, the first product alone takes forty
+# thousand, and all of it ``count == 40400``.
 #
 # **Exercise.** The weights of the network of width four all move at once, in some direction. How many walks forward
 # does it take to know how fast the loss moves?

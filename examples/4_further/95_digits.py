@@ -277,6 +277,7 @@ for unit, axes in enumerate(figure.subplots(2, 4).flat):
     axes.set(
         xlim=(-0.6, 7.6), ylim=(-0.6, 7.6), aspect="equal", xticks=[], yticks=[]
     )
+    axes.spines[:].set_visible(False)
     axes.set_xlabel(f"unit {unit}: {favourite[unit]}")
 listed = ", ".join(f"unit {unit} for {favourite[unit]}" for unit in range(8))
 figure.set_label(
@@ -290,7 +291,7 @@ figure
 # slant. Several digits share such a part, and the second layer adds up what speaks for each. Nobody told the first
 # layer what to look for. It is what the gradient made of random numbers.
 #
-# Look at the rims: many squares there never took shape. And this can be said exactly.
+# About some weights more can be said.
 #
 # **Predict.** Some points are white in *every* training picture. What has become of their weights?
 
@@ -338,6 +339,7 @@ print(len(set(forward(stuck, x_held)[1].argmax(axis=1))))
 # **Exercise.** How many numbers would the network have with thirty-two hidden units instead of sixteen?
 
 wide = 64 * 32 + 32 + 32 * 10 + 10
+print(f"not {64 * 32 + 32 * 10}: those are the weights alone, and there are biases")
 print(wide)
 
 # %%
