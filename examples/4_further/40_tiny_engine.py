@@ -373,9 +373,7 @@ d.backward()
 once = a.grad
 d.backward()
 print(f"not {once}: that is one walk, and a leaf adds up what walks bring")
-print(
-    f"not {second}: that comes of values on the way that keep a gradient; ours do not"
-)
+print(f"not {second}: values on the way would have kept gradients; ours do not")
 print(a.grad)
 
 # %%

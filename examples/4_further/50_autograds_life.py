@@ -171,7 +171,7 @@ except RuntimeError:
 
 
 def products_walked(cut):
-    """Run five steps, and count the products that each backward pass goes through."""
+    """Count the products that each of five backward passes goes through."""
     w = torch.tensor(0.5, requires_grad=True)
     state = torch.tensor(1.0)
     walked = []
@@ -252,7 +252,7 @@ def layers(x, *weights):
 
 
 def cost(model):
-    """Count the tensors kept, besides the weights, and the layers run; and give the first weight's gradient."""
+    """Count tensors kept (but weights) and layers run; give the first gradient."""
     global runs
     runs = 0
     weights[0].grad = None
@@ -337,9 +337,7 @@ print(len(watch.kept))
 
 sums = {parts: parts + 100 // parts for parts in (1, 2, 4, 5, 10, 20, 25, 50, 100)}
 print(sums)
-print(
-    f"not {min(sums.values())}: that is the sum itself; the number of parts is asked for"
-)
+print(f"not {min(sums.values())}: that is the sum; how many parts make it?")
 print(min(sums, key=sums.get))
 
 # %%

@@ -131,7 +131,7 @@ WIDTH, STEPS = 32, 50
 
 
 def gradient_norms(factor, around=False):
-    """Give the norm of the gradient of each state, from the last one back to the first."""
+    """Give the norm of the gradient of each state, from the last one back."""
     draw = torch.Generator().manual_seed(0)
     table = factor * torch.randn(WIDTH, WIDTH, generator=draw) / WIDTH**0.5
     inputs = 0.1 * torch.randn(STEPS, WIDTH, generator=draw)

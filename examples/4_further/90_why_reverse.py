@@ -134,7 +134,7 @@ def by_nudging(weights, x, nudge=1e-6):
 
 
 def by_forward_mode(weights, x):
-    """Walk forward once for each weight, and carry along how fast the states move."""
+    """Walk forward once for each weight, and carry along how states move."""
     slopes = [np.zeros_like(w) for w in weights]
     for layer, slope in enumerate(slopes):
         for row, column in np.ndindex(slope.shape):
@@ -222,8 +222,9 @@ axes.spines[["top", "right"]].set_visible(False)
 axes.legend(frameon=False)
 ends = "; ".join(f"{name}: {numbers[-1]:,}" for name, numbers in used.items())
 figure.set_label(
-    "Multiplications over the number of weights, both on logarithmic scales, as three straight lines. Nudging and "
-    f"forward mode rise twice as steeply as reverse mode. At {sizes[-1]} weights, {ends}."
+    "Multiplications over the number of weights, both on logarithmic scales, as "
+    "three straight lines. Nudging and forward mode rise twice as steeply as "
+    f"reverse mode. At {sizes[-1]} weights, {ends}."
 )
 figure
 

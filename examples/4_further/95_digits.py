@@ -173,9 +173,7 @@ def with_autograd(weights, x, y):
 judge = with_autograd(start, x, y)
 for name in start:
     apart = np.abs(hand[name] - judge[name]).max()
-    print(
-        f"{name}  {hand[name].size:5} numbers, apart by less than 1e-12: {apart < 1e-12}"
-    )
+    print(f"{name}  {hand[name].size:5} numbers, alike to 1e-12: {apart < 1e-12}")
 
 # %%
 # ``sum(each.size for each in hand.values()) == 1210`` numbers, and none is further away than rounding:
@@ -191,7 +189,7 @@ for name in start:
 
 
 def trained(gradient, epochs=30):
-    """Give the weights after training, and how many pictures were right after each epoch."""
+    """Give the weights after training, and how many were right after each epoch."""
     weights = {name: each.copy() for name, each in start.items()}
     draw = np.random.default_rng(1)
     counts = [right(weights)]
@@ -258,7 +256,7 @@ favourite = by_digit.argmax(axis=0)
 
 
 def squares(weight):
-    """Give the corners of a square for each weight, as large as it is; small ones are left out."""
+    """Give the corners of a square for each weight, but for small ones."""
     largest = np.abs(weight).max()
     for row, column in np.ndindex(8, 8):
         half = 0.48 * np.sqrt(abs(weight[row, column]) / largest)
@@ -281,8 +279,9 @@ for unit, axes in enumerate(figure.subplots(2, 4).flat):
     axes.set_xlabel(f"unit {unit}: {favourite[unit]}")
 listed = ", ".join(f"unit {unit} for {favourite[unit]}" for unit in range(8))
 figure.set_label(
-    "The weights of eight hidden units as pictures of eight by eight squares. Full and open squares lie in blotches "
-    f"and arcs, not in the shape of whole digits. Each unit is largest for one digit: {listed}."
+    "The weights of eight hidden units as pictures of eight by eight squares. Full "
+    "and open squares lie in blotches and arcs, not in the shape of whole digits. "
+    f"Each unit is largest for one digit: {listed}."
 )
 figure
 
