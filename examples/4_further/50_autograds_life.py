@@ -24,9 +24,8 @@ h = 2 * w
 loss = h**2
 loss.backward()
 
-with warnings.catch_warnings(
-    action="ignore"
-):  # PyTorch warns of the mistake that we make
+# PyTorch warns of the mistake that we make here
+with warnings.catch_warnings(action="ignore"):
     print(w.grad, h.grad, loss.grad)
 
 # %%
@@ -217,7 +216,8 @@ try:
     noticed = False
 except RuntimeError as error:
     noticed = True
-    print("no_grad:", str(error).split(":")[0])
+    said = str(error).split(":")[0]
+    print("no_grad:", said[said.index("has been") :])
 
 w = torch.tensor(3.0, requires_grad=True)
 loss = w**2
@@ -259,9 +259,8 @@ def cost(model):
     with Watch() as watch:
         loss = model(x).sum()
     loss.backward()
-    places = {
-        each.data_ptr() for each in watch.kept
-    }  # some are kept by two operations
+    # a result that two operations keep is in one place
+    places = {each.data_ptr() for each in watch.kept}
     places -= {weight.data_ptr() for weight in weights}
     return len(places), runs, weights[0].grad
 
