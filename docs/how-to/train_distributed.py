@@ -40,7 +40,7 @@ def differentiate(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> float:
 
 
 def average(model: nn.Module) -> int:
-    """Replace each gradient by its mean over all processes, and give how many bytes each handed over."""
+    """Replace each gradient by its mean over all; give the bytes handed over."""
     handed_over = 0
     for weight in model.parameters():
         dist.all_reduce(weight.grad)  # now every process has the sum
@@ -104,13 +104,13 @@ def train(mine: slice) -> dict[str, float]:
 
 
 def wrapped(mine: slice) -> dict[str, float]:
-    """Let DistributedDataParallel do the averaging, and count what it hands over."""
+    """Let DistributedDataParallel average, and count what it hands over."""
     x, y = batch()
     by_us, inner = network(4), network(4)
     model = DistributedDataParallel(inner)
     sizes: list[int] = []
 
-    def counted(group: dist.ProcessGroup | None, bucket: dist.GradBucket) -> torch.futures.Future[torch.Tensor]:
+    def counted(group, bucket):
         sizes.append(bucket.buffer().nbytes)
         return allreduce_hook(group, bucket)
 
@@ -119,7 +119,8 @@ def wrapped(mine: slice) -> dict[str, float]:
     differentiate(by_us, x[mine], y[mine])
     average(by_us)
     apart = (gradients(inner) - gradients(by_us)).abs().max()
-    return {"apart": largest_over_all(apart), "calls": len(sizes), "bytes": sum(sizes)}
+    largest = largest_over_all(apart)
+    return {"apart": largest, "calls": len(sizes), "bytes": sum(sizes)}
 
 
 def growth(mine: slice) -> list[dict[str, int]]:

@@ -370,7 +370,10 @@ a = Value(1.0)
 b = 2 * a
 d = b * (b + 1)
 d.backward()
+once = a.grad
 d.backward()
+print(f"not {once}: that is one walk, and a leaf adds up what walks bring")
+print(f"not {second}: values on the way would have kept gradients; ours do not")
 print(a.grad)
 
 # %%
@@ -385,6 +388,7 @@ for _ in range(60):
     v = v + v
 v.backward()
 assert start.grad == 2**60
+print(f"not {len(order(v)) - 1}: those are the sums; the leaf is visited, too")
 print(len(order(v)))
 
 # %%

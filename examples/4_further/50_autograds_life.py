@@ -24,9 +24,8 @@ h = 2 * w
 loss = h**2
 loss.backward()
 
-with warnings.catch_warnings(
-    action="ignore"
-):  # PyTorch warns of the mistake that we make
+# PyTorch warns of the mistake that we make here
+with warnings.catch_warnings(action="ignore"):
     print(w.grad, h.grad, loss.grad)
 
 # %%
@@ -166,12 +165,12 @@ except RuntimeError:
 # first are gone. With ``retain_graph=True`` the error would go away, and each pass would walk back through *all* steps
 # so far. If you do not want that, cut: ``detach()`` gives the same numbers without the history.
 #
-# We count how many products each pass walks through, by a hook on each, once with ``retain_graph`` and once with
-# ``detach``.
+# We count how many products each pass walks through, once with ``retain_graph`` and once with ``detach``. A *hook* is a
+# function that PyTorch calls when the gradient of a value has come in; ours counts one.
 
 
 def products_walked(cut):
-    """Run five steps, and count the products that each backward pass goes through."""
+    """Count the products that each of five backward passes goes through."""
     w = torch.tensor(0.5, requires_grad=True)
     state = torch.tensor(1.0)
     walked = []
@@ -217,7 +216,8 @@ try:
     noticed = False
 except RuntimeError as error:
     noticed = True
-    print("no_grad:", str(error).split(":")[0])
+    said = str(error).split(":")[0]
+    print("no_grad:", said[said.index("has been") :])
 
 w = torch.tensor(3.0, requires_grad=True)
 loss = w**2
@@ -252,16 +252,15 @@ def layers(x, *weights):
 
 
 def cost(model):
-    """Count the tensors kept, besides the weights, and the layers run; and give the first weight's gradient."""
+    """Count tensors kept (but weights) and layers run; give the first gradient."""
     global runs
     runs = 0
     weights[0].grad = None
     with Watch() as watch:
         loss = model(x).sum()
     loss.backward()
-    places = {
-        each.data_ptr() for each in watch.kept
-    }  # some are kept by two operations
+    # a result that two operations keep is in one place
+    places = {each.data_ptr() for each in watch.kept}
     places -= {weight.data_ptr() for weight in weights}
     return len(places), runs, weights[0].grad
 
@@ -337,6 +336,7 @@ print(len(watch.kept))
 
 sums = {parts: parts + 100 // parts for parts in (1, 2, 4, 5, 10, 20, 25, 50, 100)}
 print(sums)
+print(f"not {min(sums.values())}: that is the sum; how many parts make it?")
 print(min(sums, key=sums.get))
 
 # %%

@@ -131,7 +131,7 @@ WIDTH, STEPS = 32, 50
 
 
 def gradient_norms(factor, around=False):
-    """Give the norm of the gradient of each state, from the last one back to the first."""
+    """Give the norm of the gradient of each state, from the last one back."""
     draw = torch.Generator().manual_seed(0)
     table = factor * torch.randn(WIDTH, WIDTH, generator=draw) / WIDTH**0.5
     inputs = 0.1 * torch.randn(STEPS, WIDTH, generator=draw)
@@ -199,6 +199,7 @@ left = 1.0
 while left >= 0.001:
     left *= 0.9
     products += 1
+print(f"not {products - 1}: then there is still a little more than a thousandth")
 print(products)
 
 # %%

@@ -134,7 +134,7 @@ def by_nudging(weights, x, nudge=1e-6):
 
 
 def by_forward_mode(weights, x):
-    """Walk forward once for each weight, and carry along how fast the states move."""
+    """Walk forward once for each weight, and carry along how states move."""
     slopes = [np.zeros_like(w) for w in weights]
     for layer, slope in enumerate(slopes):
         for row, column in np.ndindex(slope.shape):
@@ -222,8 +222,9 @@ axes.spines[["top", "right"]].set_visible(False)
 axes.legend(frameon=False)
 ends = "; ".join(f"{name}: {numbers[-1]:,}" for name, numbers in used.items())
 figure.set_label(
-    "Multiplications over the number of weights, both on logarithmic scales, as three straight lines. Nudging and "
-    f"forward mode rise twice as steeply as reverse mode. At {sizes[-1]} weights, {ends}."
+    "Multiplications over the number of weights, both on logarithmic scales, as "
+    "three straight lines. Nudging and forward mode rise twice as steeply as "
+    f"reverse mode. At {sizes[-1]} weights, {ends}."
 )
 figure
 
@@ -283,11 +284,15 @@ print("walks forward:", columns, "  walks backward:", rows)
 count = 0
 row, middle, inputs = np.ones((1, 100)), np.ones((100, 100)), np.ones((100, 4))
 product(product(row, middle), inputs)
-print(count)
+from_loss = count
+count = 0
+product(row, product(middle, inputs))
+print(f"not {count}: that is from the inputs on")
+print(from_loss)
 
 # %%
-# ``count == 10400``: ten thousand and four hundred. From the inputs on it would be forty thousand for the first product
-# alone.
+# ``from_loss == 10400``: ten thousand and four hundred. From the inputs on, the first product alone takes forty
+# thousand, and all of it ``count == 40400``.
 #
 # **Exercise.** The weights of the network of width four all move at once, in some direction. How many walks forward
 # does it take to know how fast the loss moves?

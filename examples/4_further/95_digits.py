@@ -173,9 +173,7 @@ def with_autograd(weights, x, y):
 judge = with_autograd(start, x, y)
 for name in start:
     apart = np.abs(hand[name] - judge[name]).max()
-    print(
-        f"{name}  {hand[name].size:5} numbers, apart by less than 1e-12: {apart < 1e-12}"
-    )
+    print(f"{name}  {hand[name].size:5} numbers, alike to 1e-12: {apart < 1e-12}")
 
 # %%
 # ``sum(each.size for each in hand.values()) == 1210`` numbers, and none is further away than rounding:
@@ -191,7 +189,7 @@ for name in start:
 
 
 def trained(gradient, epochs=30):
-    """Give the weights after training, and how many pictures were right after each epoch."""
+    """Give the weights after training, and how many were right after each epoch."""
     weights = {name: each.copy() for name, each in start.items()}
     draw = np.random.default_rng(1)
     counts = [right(weights)]
@@ -258,7 +256,7 @@ favourite = by_digit.argmax(axis=0)
 
 
 def squares(weight):
-    """Give the corners of a square for each weight, as large as it is; small ones are left out."""
+    """Give the corners of a square for each weight, but for small ones."""
     largest = np.abs(weight).max()
     for row, column in np.ndindex(8, 8):
         half = 0.48 * np.sqrt(abs(weight[row, column]) / largest)
@@ -277,11 +275,13 @@ for unit, axes in enumerate(figure.subplots(2, 4).flat):
     axes.set(
         xlim=(-0.6, 7.6), ylim=(-0.6, 7.6), aspect="equal", xticks=[], yticks=[]
     )
+    axes.spines[:].set_visible(False)
     axes.set_xlabel(f"unit {unit}: {favourite[unit]}")
 listed = ", ".join(f"unit {unit} for {favourite[unit]}" for unit in range(8))
 figure.set_label(
-    "The weights of eight hidden units as pictures of eight by eight squares. Full and open squares lie in blotches "
-    f"and arcs, not in the shape of whole digits. Each unit is largest for one digit: {listed}."
+    "The weights of eight hidden units as pictures of eight by eight squares. Full "
+    "and open squares lie in blotches and arcs, not in the shape of whole digits. "
+    f"Each unit is largest for one digit: {listed}."
 )
 figure
 
@@ -290,7 +290,7 @@ figure
 # slant. Several digits share such a part, and the second layer adds up what speaks for each. Nobody told the first
 # layer what to look for. It is what the gradient made of random numbers.
 #
-# Look at the rims: many squares there never took shape. And this can be said exactly.
+# About some weights more can be said.
 #
 # **Predict.** Some points are white in *every* training picture. What has become of their weights?
 
@@ -338,6 +338,7 @@ print(len(set(forward(stuck, x_held)[1].argmax(axis=1))))
 # **Exercise.** How many numbers would the network have with thirty-two hidden units instead of sixteen?
 
 wide = 64 * 32 + 32 + 32 * 10 + 10
+print(f"not {64 * 32 + 32 * 10}: those are the weights alone, and there are biases")
 print(wide)
 
 # %%
