@@ -165,6 +165,10 @@ def _slips(
                     passed = _carry(trace, later, passed)
                 if _same(given, rest + passed):
                     yield slip, factor
+    # Last, since the slips above say where it was lost.
+    for slip, mended in (("half", given * 2), ("twice", given / 2), ("inverse", 1 / given)):
+        if _same(mended, wanted):
+            yield slip, {}
 
 
 def _carry(trace: Trace, term: Term, upstream: Array, times: int = 1) -> Array:
