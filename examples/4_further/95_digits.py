@@ -154,7 +154,9 @@ print(shapes)
 
 import torch
 
-torch.set_num_threads(1)  # for tables as small as these, one core is faster than several
+torch.set_num_threads(
+    1
+)  # for tables as small as these, one core is faster than several
 
 
 def with_autograd(weights, x, y):
