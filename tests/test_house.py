@@ -28,7 +28,8 @@ MAY_KNOW: dict[str, set[str]] = {
     "names": set(),
     "text": {"trace"},
     "rules": {"text", "trace"},
-    "layout": {"text", "trace"},
+    "fold": {"trace"},
+    "layout": {"fold", "text", "trace"},
     "snapshots": {"trace"},
     "local_gradients": {"snapshots", "trace"},
     "recorder": {"local_gradients", "names", "snapshots", "trace"},
@@ -36,11 +37,15 @@ MAY_KNOW: dict[str, set[str]] = {
     "check": {"errors", "text", "trace"},
     "mathml": {"text"},
     "listing": {"rules", "trace"},
-    "program": {"layout", "listing", "mathml", "rules", "text", "trace"},
+    "program": {"fold", "layout", "listing", "mathml", "rules", "text", "trace"},
     "script": {"colors"},
-    **{view: {"colors", "layout", "rules", "text", "trace"} for view in VIEWS},
-    "views.graph": {"colors", "layout", "program", "script", "text", "trace"},
-    "recording": {"check", "errors", "recorder", "snapshots", "trace", *VIEWS},
+    **{view: {"colors", "fold", "layout", "rules", "text", "trace"} for view in VIEWS},
+    "views.graph": {"colors", "fold", "layout", "program", "script", "text", "trace"},
+    "causes": {"rules", "text", "trace"},
+    "lost": {"causes", "errors", "text", "trace"},
+    "why": {"causes", "lost", "text", "trace"},
+    "unrecorded": {"causes", "errors", "names", "text", "why"},
+    "recording": {"check", "errors", "recorder", "snapshots", "trace", "why", *VIEWS},
 }
 """The arrows of the house: PyTorch -> recorder -> trace -> rules, layout, text -> a view -> recording."""
 
@@ -79,9 +84,9 @@ def test_arrows_go_one_way(module: str) -> None:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_torch_is_known_to_few_modules(module: str) -> None:
-    """Only the recorder with its two helpers, the recording and the checks know PyTorch."""
+    """Only the recorder with its two helpers, the recording, the checks and what needs no recording know PyTorch."""
     knows = any(name.partition(".")[0] == "torch" for name in imports(MODULES[module]))
-    assert knows == (module in {"local_gradients", "snapshots", "recorder", "recording", "check"})
+    assert knows == (module in {"local_gradients", "snapshots", "recorder", "recording", "check", "unrecorded"})
 
 
 def test_matplotlib_is_imported_only_to_draw() -> None:

@@ -66,6 +66,19 @@ def test_some_gradients_are_recorded() -> None:
     assert sum(len(walk(path).gradients) for path in LESSONS) >= 3
 
 
+@pytest.mark.parametrize("path", LESSONS, ids=name)
+def test_a_lesson_ends_with_exercises_and_solutions(path: Path) -> None:
+    """At the end of a lesson stand two or three exercises, each right before the block that works its answer out."""
+    blocks = read(path).blocks
+    asking = [i for i, block in enumerate(blocks) if block.kind == "text" and "**Exercise.**" in block.text]
+    assert 2 <= len(asking) <= 3
+    assert [blocks[i].text.count("**Exercise.**") for i in asking] == [1] * len(asking)
+    assert [blocks[i + 1].kind for i in asking] == ["code"] * len(asking)
+    title, first = blocks[asking[0]].text.find("On your own\n---"), blocks[asking[0]].text.index("**Exercise.**")
+    assert 0 <= title < first
+    assert sum(block.kind == "code" for block in blocks[asking[0] :]) == len(asking)
+
+
 @pytest.mark.parametrize("path", [*LESSONS, *CHAPTERS], ids=name)
 def test_code_fits_its_box(path: Path) -> None:
     """No line of code is longer than its box on a page is wide: 84 characters."""

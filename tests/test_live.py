@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 import chainrule
 from chainrule.script import script
+from chainrule.text import number as number_text
 from tests.course import CHAPTERS, LESSONS, name, walk
 from tests.live import off, random_recording, replay
 from tests.test_browser import AXE, QUIET
@@ -43,7 +44,7 @@ def page(browser: Browser) -> Page:
     tab = browser.new_page(viewport={"width": 1000, "height": 800}, reduced_motion="reduce")
     tab.on("console", lambda message: SAID.append(message.text))
     tab.on("pageerror", lambda error: SAID.append(str(error)))
-    tab.set_default_timeout(3000)
+    tab.set_default_timeout(10_000)  # enough where the machine is busy
     return tab
 
 
@@ -454,6 +455,64 @@ def test_the_picture_is_saved(page: Page) -> None:
     assert "1.25" in svg
     assert "var(" not in svg
     assert "tabindex" not in svg
+
+
+# Large graphs -----------------------------------------------------------------------------------------------------
+
+
+def long() -> chainrule.Recording:
+    """Record a loop of 30 turns, which is more than can be drawn whole."""
+    w = torch.tensor(0.9, requires_grad=True)
+    with chainrule.record() as rec:
+        h = w * 0.5
+        for _ in range(30):
+            a = w * h
+            h = torch.tanh(a) + 0.1
+        loss = h**2
+        loss.backward()
+    return rec
+
+
+def test_a_folded_graph_computes_all_of_it(page: Page) -> None:
+    """What is folded can be edited and trained all the same, and every number, inside too, is PyTorch's."""
+    rec = long()
+    show(page, rec.graph().element)
+    assert page.locator("chainrule-graph .box").count() < len(rec.trace.values) / 3
+    assert compare(page, [rec]) > 500
+    assert not SAID
+
+
+def test_a_group_is_opened_and_left(page: Page) -> None:
+    """A box of a group opens by mouse and by key, shows the steps inside, and a button leads back out."""
+    show(page, long().graph().element)
+    whole = page.locator("chainrule-graph .count").first.inner_text()
+    page.locator("chainrule-graph .open").first.click()
+    assert page.locator("chainrule-graph .count").first.inner_text() != whole
+    page.get_by_role("button", name="Start").click()
+    page.get_by_role("button", name="Next").click()
+    assert "forward: " in page.get_by_role("status").inner_text()
+    page.get_by_role("button", name="End").click()
+    page.get_by_role("button", name="Back", exact=True).click()
+    assert "dloss/d" in page.get_by_role("status").inner_text()
+    page.get_by_role("button", name="Whole graph").click()
+    assert page.locator("chainrule-graph .count").first.inner_text() == whole
+    page.locator("chainrule-graph .open").first.focus()
+    page.keyboard.press("Enter")
+    assert page.get_by_role("button", name="Whole graph").is_visible()
+    assert not SAID
+
+
+def test_what_a_group_passes_back_is_whole_or_not_said(page: Page) -> None:
+    """Step by step through a folded graph, a gradient is shown once it is complete, and then it is PyTorch's."""
+    rec = long()
+    show(page, rec.graph().element)
+    wanted = f"grad {number_text(rec.grad('w').item())}"
+    seen = []
+    last = int(page.locator("chainrule-graph .count").first.inner_text().split(" of ")[1])
+    for step in range(last + 1):
+        page.evaluate(f"document.querySelector('chainrule-graph').step({step})")
+        seen.append(shown(page, "w").partition("grad")[1:])
+    assert {"".join(text) for text in seen} == {"", wanted}
 
 
 # What goes wrong --------------------------------------------------------------------------------------------------

@@ -7,13 +7,15 @@ between by points of their own, and the order within each layer is chosen so tha
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from bisect import bisect_right, insort
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal, TypeAlias
 
+from chainrule.fold import Edge, Folded, View
 from chainrule.text import SHOWN, numbers, shape
-from chainrule.trace import Snapshot, Term, Trace
+from chainrule.trace import Snapshot, Trace
 
 Direction: TypeAlias = Literal["right", "down"]
 
@@ -75,56 +77,26 @@ class Layout:
     height: float
 
 
-@dataclass(frozen=True)
-class _Edge:
-    source: int
-    target: int
-    position: int
-    local: str
-    carries_gradient: bool
-
-
-def layout(trace: Trace, backward: int | None, direction: Direction = "right") -> Layout:
-    """Place the values that led to what a backward pass started from, or all of them with `backward=None`."""
-    edges = _edges(trace, backward)
-    values = _values(trace, backward)
-    layer = _layers(values, edges)
-    boxes = {value: _box(trace, value, backward) for value in values}
-    chains = {edge: _chain(edge, layer) for edge in edges}
-    rows = _order(values, layer, [spot for chain in chains.values() for spot in chain[1:-1]], list(chains.values()))
-    return _place(rows, boxes, chains, direction)
+def layout(trace: Trace, backward: int | None, direction: Direction = "right", view: View | None = None) -> Layout:
+    """Place the values of one view; without one, of all that led to what a backward pass started from, folded."""
+    view = view or Folded(trace, backward).view()
+    layer = _layers(view.values, view.edges)
+    made = {value: step for step in view.steps for value in step.outputs}
+    boxes = {}
+    for value in view.values:
+        group = made[value].group if value in made else None
+        boxes[value] = _box(trace, value, backward, f"{group.name}, {len(group.ops)} ops" if group else "")
+    chains = {edge: _chain(edge, layer) for edge in view.edges}
+    points = [spot for chain in chains.values() for spot in chain[1:-1]]
+    return _place(_order(view.values, layer, points, list(chains.values())), boxes, chains, direction)
 
 
 Spot: TypeAlias = tuple[int, int, int]
 """A value in its layer (value, -1, layer), or an edge's point in a layer that it passes (source, target, layer)."""
 
 
-def _values(trace: Trace, backward: int | None) -> list[int]:
-    found: dict[int, None] = {}
-    for number in trace.ops_of(backward):
-        op = trace.ops[number]
-        found.update(dict.fromkeys((*op.inputs, *op.outputs)))
-    if backward is not None:
-        found.update(dict.fromkeys(trace.backward(backward).roots))
-    return list(found)
-
-
-def _edges(trace: Trace, backward: int | None) -> list[_Edge]:
-    """List the edges, one for each time an op takes an input, with the local gradient if one was recorded."""
-    terms: dict[tuple[int, int], list[Term]] = {}
-    for term in () if backward is None else trace.terms(backward):
-        for output in term.outputs:
-            terms.setdefault((term.value, output), []).append(term)
-    edges: list[_Edge] = []
-    for number in trace.ops_of(backward):
-        op = trace.ops[number]
-        for position, value in enumerate(op.inputs):
-            for output in op.outputs:
-                along = terms.get((value, output), [])
-                local = local_text(along[0].local) if along and along[0].local else ""
-                edges.append(_Edge(value, output, position, local, bool(along)))
-                del along[:1]
-    return edges
+def _local(edge: Edge) -> str:
+    return local_text(edge.term.local) if edge.term and edge.term.local else ""
 
 
 def local_text(local: Snapshot) -> str:
@@ -133,7 +105,7 @@ def local_text(local: Snapshot) -> str:
     return text if len(text) <= LABEL else shape(local.shape)
 
 
-def _layers(values: list[int], edges: list[_Edge]) -> dict[int, int]:
+def _layers(values: Sequence[int], edges: Sequence[Edge]) -> dict[int, int]:
     """Put each value behind its inputs, and what nothing made right before its first use."""
     layer = dict.fromkeys(values, 0)
     into: dict[int, list[int]] = {}
@@ -149,9 +121,9 @@ def _layers(values: list[int], edges: list[_Edge]) -> dict[int, int]:
     return layer
 
 
-def _box(trace: Trace, value: int, backward: int | None) -> Box:
+def _box(trace: Trace, value: int, backward: int | None, group: str) -> Box:
     held = trace.values[value]
-    expression = "" if held.op is None or held.leaf else trace.ops[held.op].expression
+    expression = group or ("" if held.op is None or held.leaf else trace.ops[held.op].expression)
     gradient = None if backward is None else trace.gradient(value, backward)
     lines = [
         _cut(held.name),
@@ -172,13 +144,15 @@ def _cut(text: str) -> str:
     return text if len(text) <= WIDEST else text[: WIDEST - 1] + "…"
 
 
-def _chain(edge: _Edge, layer: dict[int, int]) -> list[Spot]:
+def _chain(edge: Edge, layer: dict[int, int]) -> list[Spot]:
     """Lead an edge from its source through each layer between to its target."""
     between = [(edge.source, edge.target, k) for k in range(layer[edge.source] + 1, layer[edge.target])]
     return [(edge.source, -1, layer[edge.source]), *between, (edge.target, -1, layer[edge.target])]
 
 
-def _order(values: list[int], layer: dict[int, int], points: list[Spot], chains: list[list[Spot]]) -> list[list[Spot]]:
+def _order(
+    values: Sequence[int], layer: dict[int, int], points: list[Spot], chains: list[list[Spot]]
+) -> list[list[Spot]]:
     """Order the spots of each layer so that few edges cross: each moves to the mean of its neighbours, in sweeps."""
     spots: list[Spot] = [(value, -1, layer[value]) for value in values]
     rows: list[list[Spot]] = [[] for _ in range(max((s[2] for s in spots), default=-1) + 1)]
@@ -212,16 +186,21 @@ def _order(values: list[int], layer: dict[int, int], points: list[Spot], chains:
 
 
 def _crossings(rows: list[list[Spot]], behind: dict[Spot, list[Spot]]) -> int:
+    """Count the pairs of edges that cross: by how many ends that came before an end stands below it."""
     total = 0
     for row, after in pairwise(rows):
         place = {spot: i for i, spot in enumerate(after)}
-        ends = [(i, place[t]) for i, spot in enumerate(row) for t in behind.get(spot, []) if t in place]
-        total += sum(a[0] < b[0] and a[1] > b[1] for a in ends for b in ends)
+        seen: list[int] = []
+        for spot in row:
+            ends = [place[t] for t in behind.get(spot, []) if t in place]
+            total += sum(len(seen) - bisect_right(seen, end) for end in ends)
+            for end in ends:
+                insort(seen, end)
     return total
 
 
 def _place(
-    rows: list[list[Spot]], boxes: dict[int, Box], chains: dict[_Edge, list[Spot]], direction: Direction
+    rows: list[list[Spot]], boxes: dict[int, Box], chains: dict[Edge, list[Spot]], direction: Direction
 ) -> Layout:
     """Turn layers and orders into pixels; each row is centred, so that short rows stand beside the middle."""
     right = direction == "right"
@@ -237,9 +216,9 @@ def _place(
     # room between one layer and the next: in a row, for the longest label of the edges that arrive there
     gaps = [GAP_ALONG] * len(rows)
     for edge, chain in chains.items():
-        if right and edge.local:
+        if right and (local := _local(edge)):
             before = chain[-1][2] - 1
-            gaps[before] = max(gaps[before], (len(edge.local) + 6) * CHARACTER)
+            gaps[before] = max(gaps[before], (len(local) + 6) * CHARACTER)
     sizes = [sum(map(across, row)) + GAP_ACROSS * (len(row) - 1) for row in rows]
     breadth = max(sizes, default=0.0)
     centre: dict[Spot, tuple[float, float]] = {}
@@ -267,11 +246,11 @@ def _place(
 
 
 def _ports(
-    chains: dict[_Edge, list[Spot]], centre: dict[Spot, Point], boxes: dict[int, Box], right: bool
-) -> dict[tuple[_Edge, bool], float]:
+    chains: dict[Edge, list[Spot]], centre: dict[Spot, Point], boxes: dict[int, Box], right: bool
+) -> dict[tuple[Edge, bool], float]:
     """Spread the edges that share a side of a box over it, in the order of where they go: (edge, leaves) -> shift."""
     beside = 1 if right else 0
-    sides: dict[tuple[int, bool], list[tuple[float, int, _Edge]]] = {}
+    sides: dict[tuple[int, bool], list[tuple[float, int, Edge]]] = {}
     for edge, chain in chains.items():
         sides.setdefault((edge.source, True), []).append((centre[chain[1]][beside], edge.position, edge))
         sides.setdefault((edge.target, False), []).append((centre[chain[-2]][beside], edge.position, edge))
@@ -285,10 +264,10 @@ def _ports(
 
 
 def _arrow(
-    edge: _Edge,
+    edge: Edge,
     boxes: dict[int, Box],
     between: list[Point],
-    ports: dict[tuple[_Edge, bool], float],
+    ports: dict[tuple[Edge, bool], float],
     right: bool,
 ) -> Arrow:
     """Lead one edge past the points between, and put its label beside the last piece."""
@@ -313,11 +292,11 @@ def _arrow(
     along, across = (x1 - x0, 2 * (y1 - y0)) if right else (2 * (x1 - x0), y1 - y0)
     length = math.hypot(along, across) or 1.0
     normal = (-across / length, along / length) if right else (across / length, -along / length)
-    away = 10 + abs(normal[0]) * CHARACTER * (len(edge.local) + 2) / 2
+    away = 10 + abs(normal[0]) * CHARACTER * (len(_local(edge)) + 2) / 2
     return Arrow(
         source=edge.source,
         target=edge.target,
-        local=edge.local,
+        local=_local(edge),
         forward=tuple(_curve(lane(-LANE if edge.carries_gradient else 0), right)),
         backward=tuple(_curve(lane(LANE)[::-1], right)) if edge.carries_gradient else (),
         label=((x0 + x1) / 2 + normal[0] * away, (y0 + y1) / 2 + normal[1] * away),

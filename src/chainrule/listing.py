@@ -19,14 +19,16 @@ FUNCTIONS = frozenset(
 def names(trace: Trace, values: Sequence[int]) -> dict[int, str]:
     """Give each value a name that Python allows and no other value has."""
     found: dict[int, str] = {}
+    taken: set[str] = set()
     for value in values:
         bare = re.sub(r"\W+", "_", trace.values[value].name).strip("_")[:24] or "value"
         if bare[0].isdigit() or keyword.iskeyword(bare) or bare in ("torch", "print"):
             bare = f"_{bare}"
         name, again = bare, 2
-        while name in found.values():
+        while name in taken:
             name, again = f"{bare}_{again}", again + 1
         found[value] = name
+        taken.add(name)
     return found
 
 

@@ -507,6 +507,11 @@ class Recorder(TorchFunctionMode):
                     f"chainrule: `{name}` has shape {tuple(tensor.shape)}, so there is no single number to start "
                     f"the backward pass from. Reduce it first, for example `{name}.mean()`."
                 )
+            elif "second time" in str(error):
+                error.add_note(
+                    f"chainrule: an earlier backward pass has run through the graph of `{name}` and freed it. Compute "
+                    f"`{name}` again before each backward pass, or keep the graph with `retain_graph=True`."
+                )
 
     def _hook(self, number: int, leaf: bool = False) -> Callable[..., None]:
         """Make one node's hook."""

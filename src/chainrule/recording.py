@@ -20,6 +20,8 @@ from chainrule.trace import Snapshot, Trace
 from chainrule.views.derivation import Derivation, derivation
 from chainrule.views.graph import Graph, graph
 from chainrule.views.table import Table, table
+from chainrule.why import Why, why_all
+from chainrule.why import why as _why
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -156,6 +158,27 @@ class Recording:
         for number in found.values():
             self._gradient(number, backward)
         return _check.check(self.trace, found, answers, backward)
+
+    def why(self, value: str | torch.Tensor | None = None, backward: int = -1) -> Why:
+        """Say where a gradient became zero, NaN, tiny or huge, or why it never came: file, line, and the proof.
+
+        Without a value every leaf is looked at, and leaves that have a cause in common are named together. What counts
+        as tiny or huge stands in `chainrule.why`. If nothing is wrong, it says so, with the gradient's size.
+
+        Raises `TraceError` like `grad`, and if no numbers were kept (`keep="shapes"`).
+
+        >>> import chainrule
+        >>> w = torch.tensor(-2.0, requires_grad=True)
+        >>> with chainrule.record() as rec:
+        ...     loss = (torch.relu(w) - 1) ** 2
+        ...     loss.backward()
+        >>> rec.why("w").reasons[0].cause
+        'dead relu'
+        """
+        self.trace.backward(backward)
+        if value is None:
+            return why_all(self.trace, backward)
+        return _why(self.trace, self._find(value, backward), backward)
 
     def save(self, file: str | os.PathLike[str]) -> None:
         """Write the recording to a `.json` file that `load` reads, or to a `.html` page that needs nothing else.

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from chainrule.colors import DARK, LIGHT, Palette
-from chainrule.layout import LINE, PADDING, Arrow, Box, Layout, Point, layout
-from chainrule.program import path, program
+from chainrule.fold import LIMIT, Folded, Group
+from chainrule.layout import LINE, PADDING, Arrow, Box, Direction, Layout, Point, layout
+from chainrule.program import Drawn, Program, path
 from chainrule.script import script, version
 from chainrule.trace import Trace
 
@@ -19,6 +20,10 @@ NARROW = 700
 WIDEST = 1000
 """A graph that is wider than this, in pixels, runs downwards on any page: shrunk to fit, it could not be read."""
 
+MOST = 230_000
+"""Letters of an element; with the script that it may bring along, a graph stays below 300 kB whatever was recorded."""
+
+WAYS: tuple[Direction, Direction] = ("right", "down")
 
 BRINGS_SCRIPT = True
 """Whether a graph brings along the script that makes it live; a site that loads it once for all sets it to `False`."""
@@ -67,30 +72,70 @@ class Graph:
 
 
 def graph(trace: Trace, backward: int | None, table: str) -> Graph:
-    """Draw the graph of one backward pass, or of the whole forward pass with `backward=None`."""
-    wide, narrow = layout(trace, backward, "right"), layout(trace, backward, "down")
-    if wide.width > WIDEST:
-        wide = narrow
-    plain = {"version": version(), **program(trace, backward, wide, narrow)}
-    data = json.dumps(plain, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
-    return Graph(_svg(wide), _svg(narrow), _title(trace, wide, backward), table, data)
+    """Draw the graph of one backward pass, or of the whole forward pass with `backward=None`; a large one, folded."""
+    if len(table) > MOST // 4:
+        table = "<p>There are too many rows for a page: <code>print(rec.table())</code> writes them.</p>"
+    for limit, lean in ((LIMIT, False), (LIMIT, True), (LIMIT // 2, True), (LIMIT // 4, True)):
+        made = _graph(Folded(trace, backward, limit), lean, table)
+        if len(made.element) <= MOST:
+            break
+    return made
+
+
+def _graph(folded: Folded, lean: bool, table: str) -> Graph:
+    trace, backward = folded.trace, folded.backward
+    made = Program(folded, lean)
+    views = [_drawn(folded, None)]
+    inside: dict[tuple[int, int], int] = {}
+    wide, narrow = views[0][1:]
+
+    def write() -> str:
+        plain = {"version": version(), **made.write(views, inside)}
+        return json.dumps(plain, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+
+    title = _title(trace, wide, backward)
+    shown = Graph(_svg(wide), _svg(narrow), title, table, write())
+    room = MOST - len(shown.element)
+    # the insides of groups, the outermost first, as far as there is room for them
+    for at, (view, _, _) in enumerate(views):
+        for i, step in enumerate(view.steps):
+            if step.group is None or room <= 0:
+                continue
+            views.append(_drawn(folded, step.group))
+            room -= made.size(views[-1]) + 150 * len(views[-1][0].values)
+            if room > 0:
+                inside[at, i] = len(views) - 1
+            else:
+                views.pop()
+    return Graph(shown.wide, shown.narrow, title, table, write()) if inside else shown
+
+
+def _drawn(folded: Folded, group: Group | None) -> Drawn:
+    view = folded.view(group)
+    wide, narrow = (layout(folded.trace, folded.backward, way, view) for way in WAYS)
+    return view, narrow if wide.width > WIDEST else wide, narrow
 
 
 def _title(trace: Trace, drawn: Layout, backward: int | None) -> str:
     if not drawn.boxes:
         return "An empty graph: nothing was recorded."
     made = {arrow.target for arrow in drawn.arrows}
-    leaves = ", ".join(f"{box.name} = {box.number}" for box in drawn.boxes if box.value not in made)
+    leaves = _listed([f"{box.name} = {box.number}" for box in drawn.boxes if box.value not in made])
     ops = len(trace.ops_of(backward))
     steps = "one operation" if ops == 1 else f"{ops} operations"
     last = (
         drawn.boxes[-1]
         if backward is None
-        else next(b for b in drawn.boxes if b.value in trace.backward(backward).roots)
+        else next((b for b in drawn.boxes if b.value in trace.backward(backward).roots), drawn.boxes[-1])
     )
     said = f"Graph of {steps}, from {leaves} to {last.name} = {last.number}."
     gradients = [f"{box.name} {box.gradient}" for box in drawn.boxes if box.gradient and box.value not in made]
-    return f"{said} Gradients: {', '.join(gradients)}." if gradients else said
+    return f"{said} Gradients: {_listed(gradients)}." if gradients else said
+
+
+def _listed(parts: list[str]) -> str:
+    """Join with commas, and count what would be too much to hear."""
+    return ", ".join(parts[:12] + ([f"and {len(parts) - 12} more"] if len(parts) > 12 else []))
 
 
 def _uri(svg: str) -> str:

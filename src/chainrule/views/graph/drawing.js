@@ -39,9 +39,9 @@ export class Drawing {
   /** @param {number} v @param {number} left @param {number} top @param {number} w @param {number} height @param {Hands} hands @returns {Box} */
   #box(v, left, top, w, height, hands) {
     const { model } = this, plain = model.plain.values[v], x = left + PADDING, y = top + PADDING + LINE * 0.75;
-    const expression = model.maker[v] < 0 ? '' : cut(model.plain.ops[model.maker[v]].e), name = cut(plain.n);
+    const op = model.view.ops[model.maker[v]], expression = op ? cut(op.e) : '', name = cut(plain.n);
     const value = s('text', { class: 'v', x, y: y + LINE }), gradient = s('text', { class: 'g', x, y: y + 2 * LINE });
-    const title = s('text', { x, y }, s('tspan', { class: 'n' }, name), ' ', expression && expression !== name && s('tspan', { class: 'e' }, `= ${expression}`));
+    const title = s('text', { x, y }, s('tspan', { class: 'n' }, name), ' ', expression && expression !== name && s('tspan', op?.v ? { class: 'e open', 'data-open': op.v, role: 'button', tabindex: 0 } : { class: 'e' }, `${op?.v ? '▸' : '='} ${expression}`));
     const group = s('g', { class: 'box', 'data-v': v }, s('rect', { x: left, y: top, width: w, height, rx: 6 }), title, ' ', value, ' ');
     const room = w - 2 * PADDING;
     /** @type {SVGGElement[]} */ const entries = [];
@@ -76,7 +76,7 @@ export class Drawing {
       fit(box.gradient, gradient && `grad  ${cut(gradient)}`, box.room);
     }
     this.edges.forEach(({ group, local }, e) => {
-      const edge = model.plain.edges[e], passed = model.passed(e);
+      const edge = model.view.edges[e], passed = model.passed(e);
       const label = passed && model.localText(e);
       const kind = `edge${edge.o < model.at ? '' : ' todo'}${passed ? ' passed' : ''}${flowing.has(e) ? ' now' : ''}`;
       if (this.looks[e] === `${kind} ${label}`) return;

@@ -27,6 +27,9 @@ export class Ui {
     this.maths = new Maths(this.model);
     this.rate = this.firstRate = 0.1;
     this.panel = '';
+    /** The views that were opened, each inside the one before. */
+    this.path = [0];
+    this.trail = h('nav', { class: 'bar', 'aria-label': 'Opened groups', hidden: true });
     /** The value that the formula is about, once somebody has chosen one. */
     this.chosen = -1;
     this.touched = false;
@@ -55,15 +58,17 @@ export class Ui {
     }
     const hint = fixed ? `These are the recorded numbers. They can be stepped through, and not changed: ${fixed}.`
       : `Drag a number with a dotted line under it, or click it and type: ${model.last > model.forward ? 'every value and gradient follows' : 'every value follows'}.`;
+    const folded = plain.views[0].ops.some((op) => op.v) ? ' It is folded: a box with ▸ opens.' : '';
     this.body = h('div', { class: 'live', keydown: (/** @type {KeyboardEvent} */ event) => this.#key(event) },
-      h('p', { class: 'hint' }, hint),
+      h('p', { class: 'hint' }, hint, folded),
       h('div', { class: 'bar', role: 'toolbar', 'aria-label': 'Steps and panels' },
         go('Start', 'Nothing computed yet (Home key)', () => 0), this.back, this.next, go('End', 'Everything computed (End key)', () => model.last), this.count,
         h('span', { class: 'gap' }), !fixed && h('button', { type: 'button', title: 'The recorded numbers again', click: () => this.reset() }, 'Reset'), ...this.toggles),
-      this.stage, this.formula, this.said, this.holder, this.table);
+      this.trail, this.stage, this.formula, this.said, this.holder, this.table);
     for (const [on, kind] of [['pointerover', true], ['focusin', true], ['pointerout', false], ['focusout', false]])
       this.body.addEventListener(String(on), (event) => this.#light(event, Boolean(kind)));
     this.stage.addEventListener('click', (event) => {
+      if (this.#opened(event)) return;
       const v = /** @type {Element} */ (event.target).closest('[data-v]')?.getAttribute('data-v');
       if (v && model.at === model.last && model.arrived(Number(v))) this.choose(Number(v));
     });
@@ -90,11 +95,11 @@ export class Ui {
 
   /** Choose the layout that fits. */
   #fit() {
-    const { model } = this, { wide, narrow } = model.plain, room = this.stage.clientWidth - 4;
+    const { model } = this, { wide, narrow } = model.view, room = this.stage.clientWidth - 4;
     if (room <= 0 && this.drawing) return;
-    const key = room <= 0 || room >= SMALLEST * wide.w || narrow.w >= wide.w ? 'wide' : 'narrow', layout = model.plain[key];
-    if (!this.drawings.has(key)) this.drawings.set(key, new Drawing(this.model, layout, { set: (v, at, x) => this.set(v, at, x), say: (text, bad) => this.say(text, bad), layer: this.stage }));
-    const drawing = /** @type {Drawing} */ (this.drawings.get(key));
+    const key = room <= 0 || room >= SMALLEST * wide.w || narrow.w >= wide.w ? 'wide' : 'narrow', layout = model.view[key], held = `${model.shown} ${key}`;
+    if (!this.drawings.has(held)) this.drawings.set(held, new Drawing(this.model, layout, { set: (v, at, x) => this.set(v, at, x), say: (text, bad) => this.say(text, bad), layer: this.stage }));
+    const drawing = /** @type {Drawing} */ (this.drawings.get(held));
     if (this.drawing === drawing) return;
     this.drawing = drawing;
     drawing.svg.style.cssText = `max-width:${layout.w}px;min-width:${Math.round(SMALLEST * layout.w)}px`;
@@ -105,12 +110,12 @@ export class Ui {
 
   /** Show everything as it is now. */
   redraw() {
-    const { model, drawing } = this, { at, forward, plain } = model;
+    const { model, drawing } = this, { at, forward, view } = model;
     if (!drawing) return;
-    const going = at > forward + 1 ? plain.back[at - forward - 2] : at > 0 && at <= forward ? at - 1 : -1;
+    const going = at > forward + 1 ? view.back[at - forward - 2] : at > 0 && at <= forward ? at - 1 : -1;
     const moving = at < model.last;
-    const now = new Set(!moving ? [] : at === forward + 1 ? [model.loss] : going < 0 ? [] : at <= forward ? plain.ops[going].o : model.edgesOf(going).map((e) => model.source(e)));
-    const flowing = new Set(!moving || going < 0 ? [] : at > forward ? model.edgesOf(going) : plain.edges.flatMap((edge, e) => edge.o === going ? [e] : []));
+    const now = new Set(!moving ? [] : at === forward + 1 ? model.starts : going < 0 ? [] : at <= forward ? view.ops[going].o : model.edgesOf(going).map((e) => model.source(e)));
+    const flowing = new Set(!moving || going < 0 ? [] : at > forward ? model.edgesOf(going) : view.edges.flatMap((edge, e) => edge.o === going ? [e] : []));
     drawing.render(now, flowing);
     this.formula.innerHTML = this.touched ? this.maths.now(this.chosen) : '';
     this.count.textContent = `${at} of ${model.last}`;
@@ -133,7 +138,7 @@ export class Ui {
 
   #fillTable() {
     const { model } = this;
-    this.rows.replaceChildren(...model.names.map((name, v) => h('tr', {}, h('td', {}, h('strong', {}, name)), h('td', {}, model.maker[v] < 0 ? '' : model.plain.ops[model.maker[v]].e),
+    this.rows.replaceChildren(...model.names.map((name, v) => h('tr', {}, h('td', {}, h('strong', {}, name)), h('td', {}, model.view.ops[model.maker[v]]?.e ?? ''),
       h('td', { class: 'v' }, model.valueText(v)), h('td', { class: 'g' }, model.gradientText(v)))));
   }
 
@@ -143,8 +148,33 @@ export class Ui {
     if (e) for (const part of this.body.querySelectorAll(`[data-e="${e}"]`)) part.classList.toggle('lit', on);
   }
 
+  /** Open the group that was clicked. @param {Event} event */
+  #opened(event) {
+    const view = Number(/** @type {Element} */ (event.target).closest('[data-open]')?.getAttribute('data-open'));
+    if (!view) return false;
+    this.enter(view);
+    this.say(this.#words());
+    this.changed();
+    this.stage.focus({ preventScroll: true });
+    return true;
+  }
+
+  /** Show the inside of a group, or leave groups again. @param {number} view */
+  enter(view) {
+    const { path, model } = this, known = path.indexOf(view);
+    const names = [...(known < 0 ? [...path, view] : path.slice(0, known + 1))];
+    this.path = names;
+    model.show(view);
+    this.chosen = -1;
+    const named = names.map((at, k) => k ? model.plain.views[names[k - 1]].ops.find((op) => op.v === at)?.e : 'Whole graph');
+    this.trail.hidden = !view;
+    this.trail.replaceChildren(...named.flatMap((text, k) => [k ? ' › ' : '', names[k] === view ? h('strong', {}, text ?? '') : h('button', { type: 'button', click: () => { this.enter(names[k]); this.changed(); } }, text ?? '')]));
+    this.#fit();
+  }
+
   /** @param {KeyboardEvent} event */
   #key(event) {
+    if ((event.key === 'Enter' || event.key === ' ') && this.#opened(event)) return event.preventDefault();
     const target = /** @type {Element} */ (event.target), { model } = this;
     if (event.ctrlKey || event.metaKey || event.altKey || target.closest('input, textarea, select, .panel')) return;
     const to = { ArrowLeft: model.at - 1, ArrowRight: model.at + 1, Home: 0, End: model.last }[event.key];
@@ -186,20 +216,24 @@ export class Ui {
 
   /** The step that is shown, in words. */
   #words() {
-    const { model } = this, { at, forward, plain, last } = model, where = `Step ${at} of ${last}`;
+    const { model } = this, { at, forward, view, last } = model, where = `Step ${at} of ${last}`;
     if (at === 0) return `${where}: nothing is computed yet.`;
     const loss = model.names[model.loss];
     if (at <= forward) {
-      const { o, e } = plain.ops[at - 1];
+      const { o, e, n } = view.ops[at - 1];
+      if (!n) return `${where}, forward through ${e}: ${model.names[o[0]]} = ${model.valueText(o[0])}.`;
       return `${where}, forward: ${o.map((v) => `${model.names[v] === e ? e : `${model.names[v]} = ${e}`} gives ${model.valueText(v)}`).join('; ')}.`;
     }
-    if (at === forward + 1) return `${where}: the backward pass starts at ${loss}, with ${derivative(loss, loss)} = ${model.gradientText(model.loss)}.`;
-    const op = plain.back[at - forward - 2], values = [...new Set(model.edgesOf(op).map((e) => model.source(e)))];
+    if (at === forward + 1) {
+      const [first] = model.starts;
+      return `${where}: the backward pass ${first === model.loss ? 'starts' : 'arrives'} at ${model.names[first]}, with ${derivative(loss, model.names[first])} = ${model.gradientText(first)}.`;
+    }
+    const op = view.back[at - forward - 2], values = [...new Set(model.edgesOf(op).map((e) => model.source(e)))];
     const parts = values.map((v) => {
-      const into = model.into[v], done = into.every((e) => model.passed(e)), text = `${derivative(loss, model.names[v])} = ${model.gradientText(v)}`;
+      const into = model.into[v], done = into.every((e) => model.passed(e)), number = model.gradientText(v), text = derivative(loss, model.names[v]) + (number && ` = ${number}`);
       return into.length < 2 ? text : done ? `${text}, the sum over ${into.length} paths` : `${text} so far, and another path is still to come`;
     });
-    return `${where}, backward through ${plain.ops[op].e}: ${parts.join('; ')}.`;
+    return `${where}, backward through ${view.ops[op].e}: ${parts.join('; ')}.`;
   }
 
   /** Change one number by hand. @param {number} v @param {number} at @param {number} x @returns {string} what is wrong, if anything */
@@ -218,7 +252,7 @@ export class Ui {
     const { model } = this, loss = model.root, name = model.names[v];
     this.training.edited();
     if (model.trained.includes(v) || this.chosen < 0) this.chosen = model.trained.includes(v) ? v : model.trained[0] ?? -1;
-    const result = loss < 0 ? model.plain.ops.at(-1)?.o[0] ?? v : loss;
+    const result = loss < 0 ? model.ops.at(-1)?.o[0] ?? v : loss;
     this.say(model.at < model.last ? `${name} = ${model.valueText(v)}.` : `${name} = ${model.valueText(v)}: ${model.names[result]} = ${model.valueText(result)}${this.chosen >= 0 ? `, ${derivative(model.names[loss], model.names[this.chosen])} = ${model.gradientText(this.chosen)}` : ''}.`);
     this.changed();
   }

@@ -39,6 +39,9 @@ const d = (above, below) => `<mfrac><mrow><mi>∂</mi>${above}</mrow><mrow><mi>�
 /** @param {string[]} sides */
 const equation = (sides) => `<math display="block">${row([...new Set(sides.filter(Boolean))].join(mo('=')))}</math>`;
 
+/** @param {import('./model.js').PlainValue} value */
+const name = ({ m, n }) => m ?? `<mi>${escape(n)}</mi>`;
+
 /** So many factors of a product are written out, and so many parts of a sum; what is behind is named. */
 const DEPTH = 6, PARTS = 8;
 
@@ -48,19 +51,19 @@ export class Maths {
 
   /** A forward step: the expression, the numbers in it, the result. @param {number} o the op @returns {string} */
   forward(o) {
-    const { model } = this, { values, ops } = model.plain, op = ops[o], [v] = op.o, value = model.values[v];
-    const inputs = op.i.map((i) => model.values[i]), filled = inputs.every((t) => t && t.data.length === 1) && !op.m.startsWith('<mtext')
+    const { model } = this, { values } = model.plain, op = model.view.ops[o], [v] = op.o, value = model.values[v];
+    const inputs = op.i.map((i) => model.values[i]), filled = op.n && inputs.every((t) => t && t.data.length === 1) && !op.m.startsWith('<mtext')
       && op.m.replace(/{(\d+)}/g, (_, k) => bracketed(/** @type {Tensor} */ (inputs[k])));
-    const words = op.m.replace(/{(\d+)}/g, (_, k) => values[op.i[k]].m);
-    return equation([values[v].n === op.e ? '' : values[v].m, words, filled || '', value ? tensorMaths(value) : `<mtext>${values[v].as}</mtext>`]);
+    const words = op.m.replace(/{(\d+)}/g, (_, k) => name(values[op.i[k]]));
+    return equation([values[v].n === op.e ? '' : name(values[v]), words, filled || '', value ? tensorMaths(value) : `<mtext>${values[v].as}</mtext>`]);
   }
 
   /** A value's gradient, as far as it has arrived. @param {number} v @returns {string} */
   gradient(v) {
-    const { model } = this, result = model.arrived(v), { values } = model.plain, loss = values[model.loss].m, name = values[v].m;
+    const { model } = this, result = model.arrived(v), { values } = model.plain, loss = name(values[model.loss]);
     const { words, figures } = model.into[v].length > PARTS ? { words: '', figures: '' } : this.#gradient(v, DEPTH);
     const end = result ? tensorMaths(result) : `<mtext>${escape(model.gradientText(v))}</mtext>`;
-    return equation([d(loss, name), words && row(words), figures && row(figures), row(end)]);
+    return equation([d(loss, name(values[v])), words && row(words), figures && row(figures), row(end)]);
   }
 
   /** @param {number} v @param {number} depth how many factors may still be written out @returns {Written} */
@@ -81,18 +84,18 @@ export class Maths {
 
   /** What comes along one edge: what arrived behind it, times the local gradient. @param {number} e @param {number} depth @returns {Written} */
   #product(e, depth) {
-    const { model } = this, { edges, values } = model.plain, edge = edges[e], local = model.local(e);
+    const { model } = this, { values } = model.plain, edge = model.view.edges[e], local = model.local(e);
     const factor = (/** @type {string} */ inside) => `<mrow class="factor" data-e="${e}" tabindex="0">${inside}</mrow>`;
     const single = local?.data.length === 1 && model.values[edge.r]?.data.length === 1;
     const behind = model.into[edge.r].length > 0;
     let before = single && depth > 1 && model.into[edge.r].length <= PARTS ? this.#gradient(edge.r, depth - 1) : { words: '', figures: '', terms: 1, factors: 0 };
     if (behind && (!before.factors || before.factors > 2 * DEPTH)) {
       const t = model.gradients[edge.r];
-      before = { words: d(values[model.loss].m, values[edge.r].m), figures: t ? (single ? brackets : row)(tensorMaths(t)) : `<mtext>${escape(model.gradientText(edge.r))}</mtext>`, terms: 1, factors: 1 };
+      before = { words: d(name(values[model.loss]), name(values[edge.r])), figures: t ? (single ? brackets : row)(tensorMaths(t)) : `<mtext>${escape(model.gradientText(edge.r))}</mtext>`, terms: 1, factors: 1 };
     }
-    const words = edge.m?.replace(/{(\d+)}/g, (_, v) => values[v].m) ?? d(values[edge.r].m, values[model.source(e)].m);
+    const words = edge.m?.replace(/{(\d+)}/g, (_, v) => name(values[v])) ?? d(name(values[edge.r]), name(values[model.source(e)]));
     const sign = single || edge.k === 'g' ? '·' : edge.k === 'e' ? '⊙' : '';
-    const held = local ? tensorMaths(local) : `<mtext>${escape(edge.l || '?')}</mtext>`;
+    const held = local ? tensorMaths(local) : edge.l ? `<mtext>${escape(edge.l)}</mtext>` : words;
     const [first, second] = before.terms > 1 ? [brackets(before.words), brackets(before.figures)] : [before.words, before.figures];
     const more = before.factors > 0;
     return {
@@ -109,8 +112,8 @@ export class Maths {
     if (at === 0) return '';
     if (at === model.last && chosen >= 0 && at > forward && model.arrived(chosen)) return this.gradient(chosen);
     if (at <= forward) return this.forward(at - 1);
-    if (at === forward + 1) return model.plain.roots.map(([v]) => this.gradient(v)).join('');
-    const o = model.plain.back[at - forward - 2];
+    if (at === forward + 1) return model.starts.map((v) => this.gradient(v)).join('');
+    const o = model.view.back[at - forward - 2];
     return [...new Set(model.edgesOf(o).map((e) => model.source(e)))].map((v) => this.gradient(v)).join('');
   }
 }

@@ -6,11 +6,12 @@ import { numbers, shapeText } from './text.js';
 
 /** @typedef {import('./tensors.js').Tensor} Tensor */
 /** @typedef {import('./ops.js').Step} Step */
-/** @typedef {{n: string, m: string, s: number[], t: string, d: unknown[] | null, as?: string, leaf?: 1, w?: 1, g?: unknown[] | null, gas?: string}} PlainValue */
-/** @typedef {{n: string, i: number[], o: number[], e: string, m: string, a?: string, c?: Record<string, unknown>, dims?: number[]}} PlainOp */
-/** @typedef {{o: number, i: number, r: number, b?: number, k?: string, l?: string, m?: string, p?: 1, q?: unknown[]}} PlainEdge */
+/** @typedef {{n: string, m?: string, s: number[], t: string, d: unknown[] | null, as?: string, leaf?: 1, w?: 1, g?: unknown[] | null, gas?: string}} PlainValue */
+/** @typedef {{n: string, i: number[], o: number[], e: string, m: string, v?: number, a?: string, c?: Record<string, unknown>, dims?: number[]}} PlainOp */
+/** @typedef {{o: number, i: number, r: number, b?: 1, f?: number, k?: string, l?: string, m?: string, p?: 1, q?: unknown[]}} PlainEdge */
 /** @typedef {{w: number, h: number, b: number[][], a: [string, string, number, number][]}} Layout */
-/** @typedef {{values: PlainValue[], ops: PlainOp[], edges: PlainEdge[], back: number[], roots: [number, unknown[] | null][], code: string | null, called: string[], wide: Layout, narrow: Layout}} Plain */
+/** @typedef {{ops: PlainOp[], edges: PlainEdge[], back: number[], wide: Layout, narrow: Layout}} View */
+/** @typedef {{values: PlainValue[], views: View[], run?: PlainOp[], flows: [number, number][], roots: [number, unknown[] | null][], code: string | null, called: Record<number, string>}} Plain */
 
 const ROUND = /** @type {Record<string, import('./ops.js').Round>} */ ({ float32: Math.fround, float64: (x) => x });
 /** A local gradient's longest text, as in chainrule/layout.py. */
@@ -18,26 +19,30 @@ const LABEL = 16;
 const CLOSE = /** @type {Record<string, number>} */ ({ float32: 1e-4, float64: 1e-10 });
 
 export class Model {
+  /** What is shown: the whole, or the inside of a group. @type {View} */ view;
+  shown = 0;
+  /** How many steps there are forward, and in all; and which one is shown. */
+  forward = 0;
+  last = 0;
+  at = 0;
+  /** The op that made each value. @type {number[]} */ maker = [];
+  /** When each op has its turn on the way back. @type {Map<number, number>} */ turn = new Map();
+  /** The edges on which each op passes gradients on. @type {number[][]} */ flows = [];
+  /** The edges on which a gradient flows into each value. @type {number[][]} */ into = [];
+  /** Where gradients come in: at what was differentiated, or at what is used outside. @type {number[]} */ starts = [];
+
   /** @param {Plain} plain @throws if it is damaged */
   constructor(plain) {
-    const { values, ops, edges, back: turns, roots } = plain;
+    const { values, views, roots } = plain;
     this.plain = plain;
+    this.view = views[0];
+    /** All ops, also those of groups that are not opened. */
+    this.ops = plain.run ?? views[0].ops;
     this.names = values.map((value) => value.n);
     this.leaves = values.flatMap((value, v) => value.leaf ? [v] : []);
     this.trained = this.leaves.filter((v) => values[v].w && values[v].g !== undefined);
     this.root = roots.length === 1 && sizeOf(values[roots[0][0]].s) === 1 ? roots[0][0] : -1;
-    /** The op that made each value. @type {number[]} */
-    this.maker = values.map(() => -1);
-    ops.forEach((op, o) => op.o.forEach((v) => { this.maker[v] = o; }));
-    /** When each op has its turn on the way back. */
-    this.turn = new Map(turns.map((o, k) => [o, k]));
-    /** The edges on which each op passes gradients on. @type {number[][]} */
-    this.flows = ops.map(() => []);
-    edges.forEach((edge, e) => { if (edge.b !== undefined) this.flows[edge.b].push(e); });
-    /** The edges on which a gradient flows into each value. @type {number[][]} */
-    this.into = values.map(() => []);
-    for (const o of turns) for (const e of this.flows[o]) this.into[ops[o].i[edges[e].i]].push(e);
-    for (const v of [...ops.flatMap((op) => [...op.i, ...op.o]), ...edges.map((edge) => edge.r), ...roots.map(([v]) => v)])
+    for (const v of [...[...views.flatMap((view) => view.ops), ...this.ops].flatMap((op) => [...op.i, ...op.o]), ...roots.map(([v]) => v)])
       if (!(v in values)) throw new Error(`it points to value ${v} of ${values.length}`);
     for (const v of values) if (v.d && v.d.length !== sizeOf(v.s)) throw new Error(`${v.n} has ${v.d.length} numbers for ${sizeOf(v.s)} entries`);
 
@@ -46,13 +51,14 @@ export class Model {
     const recorded = values.map((value) => read(value.d, value)), gradients = values.map((value) => read(value.g, value));
     /** @type {(Tensor | null)[]} */ this.values = [...recorded];
     /** @type {(Tensor | null)[]} */ this.gradients = [...gradients];
-    /** What each edge carries back. @type {(Tensor | null)[]} */
-    this.carried = edges.map((edge) => edge.q ? { shape: values[ops[edge.o].i[edge.i]].s, data: flat(edge.q) } : null);
+    /** What each op passes back to each input. @type {Tensor[]} */
+    this.passing = [];
     /** @type {Step[]} */ this.steps = [];
     /** Why it cannot be run again; empty if it can. */
     this.fixed = '';
     try {
-      this.steps = ops.map((op) => this.#step(op));
+      if (!this.ops.length && views[0].ops.length) throw new Error('there are too many of them, or they are of kinds that a page does not compute');
+      this.steps = this.ops.map((op) => this.#step(op));
       for (const v of this.leaves) if (!this.values[v]) throw new Error(`the numbers of ${values[v].n} were not kept`);
       this.run();
       const off = values.findIndex((value, v) => {
@@ -64,12 +70,25 @@ export class Model {
     } catch (error) {
       this.fixed = error instanceof Error ? error.message : String(error);
       [this.values, this.gradients] = [[...recorded], [...gradients]];
-      this.carried = edges.map((edge) => edge.q ? { shape: values[ops[edge.o].i[edge.i]].s, data: flat(edge.q) } : null);
     }
     this.start = this.values;
+    this.show(0);
+  }
+
+  /** Show the whole, or the inside of a group. @param {number} shown */
+  show(shown) {
+    const { values, views, roots } = this.plain, { ops, edges, back: turns } = this.view = views[shown];
+    this.shown = shown;
+    this.maker = values.map(() => -1);
+    ops.forEach((op, o) => op.o.forEach((v) => { this.maker[v] = o; }));
+    this.turn = new Map(turns.map((o, k) => [o, k]));
+    this.flows = ops.map(() => []);
+    edges.forEach((edge, e) => { if (edge.b) this.flows[edge.o].push(e); });
+    this.into = values.map(() => []);
+    for (const o of turns) for (const e of this.flows[o]) this.into[this.source(e)].push(e);
+    this.starts = shown ? turns.flatMap((o) => ops[o].o).filter((v) => !this.into[v].length) : roots.map(([v]) => v);
     this.forward = ops.length;
-    this.last = ops.length + (roots.length ? 1 + turns.length : 0);
-    this.at = this.last;
+    this.at = this.last = ops.length + (roots.length ? 1 + turns.length : 0);
   }
 
   /** @param {PlainOp} op @returns {Step} */
@@ -99,15 +118,12 @@ export class Model {
     const found = /** @type {Tensor[]} */ (this.values);
     this.gradients = this.values.map(() => null);
     for (const [v, start] of this.plain.roots) if (start) this.#add(v, { shape: found[v].shape, data: flat(start) });
-    for (const o of this.plain.back) {
+    this.plain.flows.forEach(([o, i], f) => {
       const step = this.steps[o], upstream = this.gradients[step.output];
-      if (!upstream) continue;
-      for (const e of this.edgesOf(o)) {
-        const { i } = this.plain.edges[e], passed = back(step, upstream, found, i);
-        this.carried[e] = passed;
-        this.#add(step.inputs[i], passed);
-      }
-    }
+      if (!upstream) return;
+      this.passing[f] = back(step, upstream, found, i);
+      this.#add(step.inputs[i], this.passing[f]);
+    });
   }
 
   /** @param {Tensor[]} values */
@@ -128,7 +144,13 @@ export class Model {
   }
 
   /** The input that an edge comes from. @param {number} e */
-  source(e) { return this.plain.ops[this.plain.edges[e].o].i[this.plain.edges[e].i]; }
+  source(e) { return this.view.ops[this.view.edges[e].o].i[this.view.edges[e].i]; }
+
+  /** What an edge carries back, where that is known. @param {number} e @returns {Tensor | null} */
+  carried(e) {
+    const { f, q } = this.view.edges[e];
+    return f !== undefined && !this.fixed ? this.passing[f] : q ? { shape: this.plain.values[this.source(e)].s, data: flat(q) } : null;
+  }
 
   /** What was differentiated. */
   get loss() { return this.plain.roots.length ? this.plain.roots[0][0] : -1; }
@@ -178,11 +200,11 @@ export class Model {
 
   /** The gradients of the trained leaves, elsewhere. @param {Map<number, Tensor>} leaves */
   gradientsAt(leaves) {
-    const held = /** @type {const} */ ([this.values, this.gradients, this.carried]);
-    this.carried = [...this.carried];
+    const held = /** @type {const} */ ([this.values, this.gradients, this.passing]);
+    this.passing = [];
     this.set(new Map(leaves));
     const found = this.trained.map((v) => /** @type {Tensor} */ (this.gradients[v]));
-    [this.values, this.gradients, this.carried] = held;
+    [this.values, this.gradients, this.passing] = held;
     return found;
   }
 
@@ -191,18 +213,20 @@ export class Model {
 
   /** Whether an edge has carried its gradient at the step that is shown. @param {number} e */
   passed(e) {
-    const { b } = this.plain.edges[e];
-    return b !== undefined && /** @type {number} */ (this.turn.get(b)) < this.at - this.forward - 1;
+    const { b, o } = this.view.edges[e];
+    return Boolean(b) && Number(this.turn.get(o)) < this.at - this.forward - 1;
   }
 
   /** What has arrived at a value so far. @param {number} v @returns {Tensor | null} */
   arrived(v) {
     if (this.at <= this.forward) return null;
     const root = this.plain.roots.find(([r]) => r === v), into = this.into[v];
-    if (into.every((e) => this.passed(e))) return into.length || root ? this.gradients[v] : null;
+    if (into.every((e) => this.passed(e))) return into.length || this.starts.includes(v) ? this.gradients[v] : null;
+    // what groups pass back is known in sum alone
+    if (this.plain.run && into.some((e) => this.view.edges[e].f === undefined)) return null;
     /** @type {Tensor | null} */ let sum = root?.[1] ? { shape: this.plain.values[v].s, data: flat(root[1]) } : null;
     for (const e of into) {
-      const more = this.passed(e) ? this.carried[e] : null;
+      const more = this.passed(e) ? this.carried(e) : null;
       if (more) sum = sum ? { shape: more.shape, data: more.data.map((x, i) => x + /** @type {Tensor} */ (sum).data[i]) } : more;
     }
     return sum;
@@ -219,30 +243,31 @@ export class Model {
     const t = this.arrived(v);
     if (t) return numbers(t);
     const all = this.at > this.forward && this.into[v].length && this.into[v].every((e) => this.passed(e));
-    return all || (this.at > this.forward && v === this.loss) ? this.plain.values[v].gas ?? '' : '';
+    return all || (this.at > this.forward && this.starts.includes(v)) ? this.plain.values[v].gas ?? '' : '';
   }
 
   /** @param {number} e @returns {Tensor | null} */
   local(e) {
-    const edge = this.plain.edges[e];
-    if (this.fixed || !edge.k || !edge.l) return null;
-    return local(this.steps[edge.o], /** @type {Tensor[]} */ (this.values), edge.i, edge.k);
+    const { f, k, l } = this.view.edges[e];
+    if (this.fixed || f === undefined || !k || !l) return null;
+    const [o, i] = this.plain.flows[f];
+    return local(this.steps[o], /** @type {Tensor[]} */ (this.values), i, k);
   }
 
   /** @param {number} e */
   localText(e) {
     const t = this.local(e), text = t && numbers(t);
-    return text && t ? text.length > LABEL ? shapeText(t.shape) : text : this.plain.edges[e].l ?? '';
+    return text && t ? text.length > LABEL ? shapeText(t.shape) : text : this.view.edges[e].l ?? '';
   }
 
   /** The code that gives exactly these numbers. */
   python() {
-    const { values, roots, called, code } = this.plain, lines = ['import torch', ''];
+    const { values, roots, code } = this.plain, lines = ['import torch', ''], called = this.names.map((name, v) => this.plain.called[v] ?? name);
     for (const v of this.leaves) {
       const { w, t } = values[v], extra = (t === 'float32' ? '' : `, dtype=torch.${t}`) + (w ? ', requires_grad=True' : '');
       lines.push(`${called[v]} = torch.tensor(${literal(/** @type {Tensor} */ (this.values[v]), t)}${extra})`);
     }
-    lines.push(this.steps.some((step, o) => step.name !== this.plain.ops[o].n) ? (code ?? '').replaceAll('.mean(', '.sum(') : code ?? '');
+    lines.push(this.steps.some((step, o) => step.name !== this.ops[o].n) ? (code ?? '').replaceAll('.mean(', '.sum(') : code ?? '');
     for (const [v, start] of roots) {
       const one = start?.length === 1 && Number(start[0]) === 1;
       lines.push(`${called[v]}.backward(${one ? '' : `torch.tensor(${literal({ shape: values[v].s, data: flat(start ?? []) }, values[v].t)})`})`);

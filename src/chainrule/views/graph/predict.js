@@ -30,9 +30,9 @@ export function predictPanel(ui) {
   function next() {
     for (; model.at < model.last; model.at++) {
       step = model.at;
-      if (isForward()) asked = model.plain.ops[model.at].o.filter((v) => model.values[v]);
+      if (isForward()) asked = model.view.ops[model.at].o.filter((v) => model.values[v]);
       else if (model.at === model.forward) asked = [];
-      else asked = ends(model.plain.back[model.at - model.forward - 1]);
+      else asked = ends(model.view.back[model.at - model.forward - 1]);
       if (asked.length) return;
     }
     asked = [];
@@ -41,7 +41,7 @@ export function predictPanel(ui) {
   /** The values whose gradients are complete once an op has passed its own on. @param {number} o */
   function ends(o) {
     const turn = Number(model.turn.get(o)), values = [...new Set(model.edgesOf(o).map((e) => model.source(e)))];
-    return values.filter((v) => model.gradients[v] && model.into[v].every((e) => Number(model.turn.get(model.plain.edges[e].o)) <= turn));
+    return values.filter((v) => model.gradients[v] && model.into[v].every((e) => Number(model.turn.get(model.view.edges[e].o)) <= turn));
   }
 
   function onward() {
@@ -61,7 +61,7 @@ export function predictPanel(ui) {
       tell(`Right: ${name(v)} = ${numbers(goal)}.`, 'good');
       return onward();
     }
-    const why = isForward() ? `Work ${model.plain.ops[model.at].e} out from the numbers on its inputs.` : slip(model, v, given);
+    const why = isForward() ? `Work ${model.view.ops[model.at].e} out from the numbers on its inputs.` : slip(model, v, given);
     tell(`${numbers(given)} is not right. ${why}`, 'bad');
     field.select();
   }
@@ -78,7 +78,7 @@ export function predictPanel(ui) {
     const done = !asked.length;
     form.hidden = done;
     if (done) return question.replaceChildren('That was the last number. ');
-    const [v] = asked, e = isForward() ? model.plain.ops[model.at].e : model.names[v];
+    const [v] = asked, e = isForward() ? model.view.ops[model.at].e : model.names[v];
     question.replaceChildren('What is ', h('strong', { class: isForward() ? 'v' : 'g' }, name(v)), e !== model.names[v] ? `, that is, ${e}?` : '?');
   }
 

@@ -16,6 +16,7 @@ export function writeState(ui) {
     if (t?.data.some((x, i) => !Object.is(x, model.start[v]?.data[i]))) state.set(`v.${model.names[v]}`, [...t.data].map((x) => model.plain.values[v].t === 'float32' ? short(x) : String(x)).join(' '));
   }
   if (ui.rate !== ui.firstRate) state.set('rate', String(ui.rate));
+  if (model.shown) state.set('view', ui.path.join(' '));
   if (ui.panel) state.set('panel', ui.panel);
   return state.toString();
 }
@@ -30,6 +31,7 @@ export function readState(ui, hash) {
     if (numbers?.length === like.data.length && numbers.every(Number.isFinite)) given.set(v, { shape: s, data: Float64Array.from(numbers) });
   }
   if (given.size && !model.fixed) model.set(given);
+  for (const view of (state.get('view') ?? '').split(' ').slice(1).map(Number)) if (model.view.ops.some((op) => op.v === view)) ui.enter(view);
   const step = Number(state.get('step') ?? model.last), rate = Number(state.get('rate'));
   if (Number.isInteger(step)) model.at = Math.max(0, Math.min(model.last, step));
   if (rate > 0 && Number.isFinite(rate)) ui.rate = rate;

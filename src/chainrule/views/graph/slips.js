@@ -22,25 +22,25 @@ export function slip(model, v, given) {
 
 /** @param {Model} model @param {number} v @param {Tensor} given @returns {[string, Record<string, string>]} */
 function find(model, v, given) {
-  const wanted = /** @type {Tensor} */ (model.gradients[v]), { plain } = model;
+  const wanted = /** @type {Tensor} */ (model.gradients[v]), { plain, view } = model;
   if (given.shape.length === 2 && right(transposed(given), wanted)) return ['transposed', {}];
   if (!sameShape(given.shape, wanted.shape)) return ['shape', { given: shapeText(given.shape), wanted: shapeText(wanted.shape) }];
   const times = (/** @type {number} */ n) => ({ shape: given.shape, data: given.data.map((x) => x * n) });
   if (right(times(-1), wanted)) return ['sign', {}];
-  if (model.fixed) return ['none', {}];
-  for (const edge of plain.edges) {
-    const n = sizeOf(plain.values[plain.ops[edge.o].i[edge.i]].s) / sizeOf(plain.values[edge.r].s), { n: op } = plain.ops[edge.o];
-    if (edge.b === undefined || n <= 1) continue;
+  if (model.fixed || plain.run) return ['none', {}];
+  for (const edge of view.edges) {
+    const n = sizeOf(plain.values[view.ops[edge.o].i[edge.i]].s) / sizeOf(plain.values[edge.r].s), { n: op } = view.ops[edge.o];
+    if (!edge.b || n <= 1) continue;
     if ((op === 'mean' || op === 'mse_loss') && right(times(1 / n), wanted)) return ['sum', { n: String(n) }];
     if (op === 'sum' && right(times(n), wanted)) return ['mean', { n: String(n) }];
   }
   const into = model.into[v];
   for (let chosen = 1; into.length <= 8 && chosen < 2 ** into.length - 1; chosen++) {
-    const parts = into.filter((_, k) => chosen & (1 << k)).map((e) => model.carried[e]);
+    const parts = into.filter((_, k) => chosen & (1 << k)).map((e) => model.carried(e));
     if (right(sum(given.shape, parts), wanted)) continue;
     if (right(given, sum(given.shape, parts))) return ['path', { name: model.names[v] }];
   }
-  const alone = into.map((e) => carry(model, e, tensor(plain.values[plain.edges[e].r].s, 1)));
+  const alone = into.map((e) => carry(model, e, tensor(plain.values[view.edges[e].r].s, 1)));
   if ([...alone, sum(given.shape, alone)].some((local) => right(given, local))) return ['upstream', {}];
   for (const path of paths(model, v)) {
     /** @type {Tensor[]} */ const arriving = [{ shape: plain.values[model.loss].s, data: Float64Array.from(/** @type {number[]} */ (plain.roots[0][1]), Number) }];
@@ -49,7 +49,7 @@ function find(model, v, given) {
     const fork = path.map((e) => model.source(e)).find((value) => model.into[value].length > 1);
     if (fork !== undefined && right(given, rest)) return ['path', { name: model.names[fork] }];
     for (const [k, e] of path.entries()) {
-      const edge = plain.edges[e], shape = plain.values[model.source(e)].s, words = { factor: derivative(model.names[edge.r], model.names[model.source(e)]) };
+      const edge = view.edges[e], shape = plain.values[model.source(e)].s, words = { factor: derivative(model.names[edge.r], model.names[model.source(e)]) };
       const skipped = fitted(arriving[k], shape), twice = edge.k === 'j' || !skipped ? null : again(model, e, arriving[k + 1]);
       for (const [kind, from] of /** @type {[string, Tensor | null][]} */ ([['factor', skipped], ['doubled', twice]])) {
         if (!from) continue;
@@ -68,13 +68,13 @@ function find(model, v, given) {
 
 /** @param {Model} model @param {number} e @param {Tensor} g */
 const carry = (model, e, g) => {
-  const edge = model.plain.edges[e];
+  const edge = model.view.edges[e];
   return back(model.steps[edge.o], g, /** @type {Tensor[]} */ (model.values), edge.i);
 };
 
 /** Multiply by the local gradient once more, where shapes allow it. @param {Model} model @param {number} e @param {Tensor} g */
 function again(model, e, g) {
-  const result = model.plain.values[model.plain.edges[e].r].s;
+  const result = model.plain.values[model.view.edges[e].r].s;
   return sameShape(g.shape, result) ? carry(model, e, g) : null;
 }
 
@@ -95,7 +95,7 @@ function paths(model, v) {
   while (pending.length && found.length < PATHS) {
     const [at, path] = /** @type {[number, number[]]} */ (pending.pop());
     if (at === model.loss) found.push(path);
-    for (const e of model.into[at]) pending.push([model.plain.edges[e].r, [e, ...path]]);
+    for (const e of model.into[at]) pending.push([model.view.edges[e].r, [e, ...path]]);
   }
   return found;
 }

@@ -28,7 +28,7 @@ export function slopePanel(ui) {
     const held = /** @type {Tensor} */ (model.values[v]).data[at], slope = /** @type {Tensor} */ (model.gradients[v]).data[at];
     const now = /** @type {Tensor} */ (model.values[model.root]).data[0];
     if (!(Math.abs(held - centre) < 0.9 * radius)) [centre, radius] = [held, Math.max(2, 1.5 * Math.abs(held))];
-    const points = model.forward > 200 ? 24 : 80, low = centre - radius, high = centre + radius;
+    const points = model.steps.length > 200 ? 24 : 80, low = centre - radius, high = centre + radius;
     /** @type {[number, number][]} */ const curve = [];
     for (let k = 0; k <= points; k++) {
       const x = low + (high - low) * k / points;
