@@ -154,6 +154,10 @@ print(shapes)
 
 import torch
 
+torch.set_num_threads(
+    1
+)  # for tables as small as these, one core is faster than several
+
 
 def with_autograd(weights, x, y):
     """Give what PyTorch finds for the same weights and the same batch."""
