@@ -34,7 +34,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "local_gradients": {"snapshots", "trace"},
     "recorder": {"local_gradients", "names", "snapshots", "trace"},
     "plots": {"colors"},
-    "check": {"errors", "text", "trace"},
+    "check": {"errors", "recorder", "text", "trace"},
     "mathml": {"text"},
     "listing": {"rules", "trace"},
     "program": {"fold", "layout", "listing", "mathml", "rules", "text", "trace"},

@@ -20,6 +20,8 @@ that did not, and see what holds it.
 
 import torch
 
+torch.set_num_threads(1)  # for tensors this small, several would wait for each other
+
 samples = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 targets = torch.tensor([0.0, 1.0, 1.0, 0.0])
 
@@ -42,7 +44,7 @@ def start(width, seed=0, reach=1.0):
 def forward(weights, bend):
     z = torch.einsum("si,iun->sun", samples, weights["w1"]) + weights["b1"]
     hidden = bend(z)
-    score = torch.einsum("sun,un->sn", hidden, weights["w2"]) + weights["b2"]
+    score = (hidden * weights["w2"]).sum(1) + weights["b2"]
     return hidden, torch.sigmoid(score)
 
 
@@ -52,8 +54,8 @@ print("answers", tuple(answers.shape))
 
 # %%
 # ``torch.einsum`` is a dot product told in letters: ``s`` is a sample, ``i`` an input, ``u`` a hidden unit, and ``n``
-# one of the networks. A letter that is missing on the right is multiplied and added up; the others stay. So the first
-# line is ``samples @ w1`` for each network, and the second adds up over the units.
+# one of the networks. A letter that is missing on the right is multiplied and added up; the others stay. So this is
+# ``samples @ w1`` for each network. The score multiplies each unit by its weight, and adds up over the units.
 #
 # The function that bends is an argument here. Such a function is called an :term:`activation`. So far ours was the
 # ReLU. Another one is ``tanh``, which presses every number into the range from minus one to one, as the sigmoid does
