@@ -31,7 +31,11 @@ MAY_KNOW: dict[str, set[str]] = {
     "layout": {"text", "trace"},
     "snapshots": {"trace"},
     "local_gradients": {"snapshots", "trace"},
-    "recorder": {"local_gradients", "names", "snapshots", "trace"},
+    "flow": {"snapshots", "trace"},
+    "paths": {"names"},
+    "release": set(),
+    "tape": {"names", "snapshots", "trace"},
+    "recorder": {"flow", "local_gradients", "names", "paths", "release", "snapshots", "tape", "trace"},
     "plots": {"colors"},
     "check": {"errors", "text", "trace"},
     "mathml": {"text"},
@@ -79,9 +83,9 @@ def test_arrows_go_one_way(module: str) -> None:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_torch_is_known_to_few_modules(module: str) -> None:
-    """Only the recorder with its two helpers, the recording and the checks know PyTorch."""
+    """Only the recorder with its helpers, the recording and the checks know PyTorch."""
     knows = any(name.partition(".")[0] == "torch" for name in imports(MODULES[module]))
-    assert knows == (module in {"local_gradients", "snapshots", "recorder", "recording", "check"})
+    assert knows == (module in {"flow", "local_gradients", "paths", "snapshots", "recorder", "recording", "check"})
 
 
 def test_matplotlib_is_imported_only_to_draw() -> None:
