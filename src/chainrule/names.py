@@ -174,7 +174,8 @@ def place_of(code: CodeType, instruction: int, direct: bool) -> Place:
             _places.clear()
         line = next((p[0] for i, p in enumerate(code.co_positions()) if i == instruction // 2), None)
         found = _read(code, instruction) if direct else None
-        place = Place(code, *(found or (None, None, ())), code.co_filename, line)
+        expression, target, arguments = found or (None, None, ())
+        place = Place(code, expression, target, arguments, code.co_filename, line)
         _places[id(code), instruction, direct] = place
     return place
 

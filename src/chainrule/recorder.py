@@ -30,7 +30,7 @@ from chainrule.flow import Flowing
 from chainrule.local_gradients import local_gradients
 from chainrule.names import Files, Site, around, frames_from, held_as, names_among, site_of
 from chainrule.paths import Paths
-from chainrule.release import cut
+from chainrule.release import DEPTH, cut
 from chainrule.snapshots import Keep, Taken, finish, take
 from chainrule.tape import SeenNode, SeenOp, SeenPass, SeenValue, Tape
 from chainrule.trace import Number, Trace
@@ -62,7 +62,9 @@ _ATTRIBUTES = frozenset({"T", "mT", "H", "mH", "data", "real", "imag"})
 """Attributes of a tensor that are ops in disguise."""
 _IN_ORDER = frozenset({"dim", "axis", "keepdim", "dtype", "inplace", "memory_format"})
 """Keywords that leave the meaning of the arguments before them as it is; with any other, no rule is applied."""
+_NO_EDGE = (None, 0, None)
 _NUMBERS = (bool, int, float, complex)
+_unseen, _is_recording, _record = torch._C.DisableTorchFunction, torch.is_grad_enabled, torch._C._set_grad_enabled
 _Given = TypeVar("_Given")
 
 
@@ -73,7 +75,8 @@ class _Seen:
 
     def __init__(self, tensor: torch.Tensor) -> None:
         self.tensor = weakref.ref(tensor)
-        self.version = 0
+        self.version = -1
+        """-1 where PyTorch counts no versions."""
         self.values: list[int] = []
 
 
@@ -178,10 +181,10 @@ class Recorder(TorchFunctionMode):
     def _safely(self, act: Callable[..., _Given], *args: Any) -> _Given | None:
         """Do what is ours to do, unseen by any mode; what goes wrong in it is kept for later, never raised."""
         self._trace = None
-        with torch._C.DisableTorchFunction():
-            recording = torch.is_grad_enabled()
+        with _unseen():
+            recording = _is_recording()
             if recording:
-                torch._C._set_grad_enabled(False)
+                _record(False)
             try:
                 return act(*args)
             except Exception as error:
@@ -189,7 +192,7 @@ class Recorder(TorchFunctionMode):
                 return None
             finally:
                 if recording:
-                    torch._C._set_grad_enabled(True)
+                    _record(True)
 
     def _site(self, code: CodeType | None) -> Site:
         """Find the place in the user's code that the call being watched came from."""
@@ -246,8 +249,12 @@ class Recorder(TorchFunctionMode):
 
     def _is_known(self, tensor: torch.Tensor) -> bool:
         """Tell whether a tensor is a value already, and unchanged since."""
-        seen = self._seen_as(tensor)
-        if seen is None or seen.version != _version(tensor):
+        seen = self._seen.get(id(tensor))
+        return seen is not None and seen.tensor() is tensor and self._is_unchanged(tensor, seen)
+
+    def _is_unchanged(self, tensor: torch.Tensor, seen: _Seen) -> bool:
+        """Tell whether a tensor is still the value that it was last."""
+        if seen.version >= 0 and seen.version != tensor._version:
             return False
         if id(tensor) in self._suspect:  # `.data` changes numbers without a new version
             held, now = finish(self._tape.values[seen.values[-1]].taken), finish(take(tensor, self._keep))
@@ -259,15 +266,17 @@ class Recorder(TorchFunctionMode):
 
     def _value_of(self, tensor: torch.Tensor, site: Site, given: list[torch.Tensor], position: int = 0) -> int:
         """Find the value that a tensor is now; one not seen before, or changed unseen, becomes a new value."""
-        seen = self._seen_as(tensor)
-        if seen is not None and self._is_known(tensor):
+        seen = self._seen.get(id(tensor))
+        if seen is not None and seen.tensor() is not tensor:
+            seen = None
+        if seen is not None and self._is_unchanged(tensor, seen):
             value = seen.values[-1]
             held = self._tape.values[value]
-            if not held.name and not self._is_written_in(value, site):
+            if not held.name and not self._is_written_in(held, site):
                 self._name(value, self._variable_with(tensor, site, given, held.op is not None))
-            if tensor.requires_grad and not held.requires_grad:  # by `requires_grad_()`
+            if not held.requires_grad and tensor.requires_grad:  # by `requires_grad_()`
                 held.requires_grad, held.leaf = True, tensor.is_leaf
-            if held.node is None and _made_by(tensor) is not None:
+            if held.node is None and held.requires_grad and _made_by(tensor) is not None:
                 self._adopt(value, tensor, site)
             return value
         name = self._variable_of(seen) if seen else self._variable_with(tensor, site, given)
@@ -281,10 +290,9 @@ class Recorder(TorchFunctionMode):
             self._adopt(value, tensor, site)
         return value
 
-    def _is_written_in(self, value: int, site: Site) -> bool:
-        """Tell whether a value is the result of an expression inside of the one that runs, so that no variable has it."""
-        op = self._tape.values[value].op
-        place = None if op is None else self._tape.ops[op].place
+    def _is_written_in(self, held: SeenValue, site: Site) -> bool:
+        """Tell whether a value was made by an expression inside of the one that runs; then no variable has it."""
+        place = None if held.op is None else self._tape.ops[held.op].place
         return place is not None and place.code is site.place.code and place.expression in site.place.arguments
 
     def _adopt(self, value: int, tensor: torch.Tensor, site: Site) -> None:
@@ -317,23 +325,20 @@ class Recorder(TorchFunctionMode):
 
     def _new_value(self, tensor: torch.Tensor, name: str | None, op: int | None = None) -> int:
         number = len(self._tape.values)
-        made_by, wanted = _made_by(tensor), tensor.requires_grad
-        node = None if made_by is None else self._number_of.get(made_by)
-        slot = tensor.output_nr if node is not None else 0
-        value = SeenValue(
-            take(tensor, self._keep),
-            made_by is None and (op is None or wanted),
-            wanted,
-            type(tensor) is not torch.Tensor and isinstance(tensor, torch.nn.Parameter),
-            op,
-            node,
-            slot,
-        )
+        wanted, node, slot, leaf = tensor.requires_grad, None, 0, op is None
+        if wanted:
+            made_by = _made_by(tensor)
+            leaf = made_by is None
+            if made_by is not None and (node := self._number_of.get(made_by)) is not None:
+                slot = tensor.output_nr
+        parameter = type(tensor) is not torch.Tensor and isinstance(tensor, torch.nn.Parameter)
+        value = SeenValue(take(tensor, self._keep), leaf, wanted, parameter, op, node, slot)
         self._tape.values.append(value)
         seen = self._seen_as(tensor)
         if seen is None:
             seen = self._seen[id(tensor)] = _Seen(tensor)
-        seen.version = _version(tensor)
+        if not tensor.is_inference():
+            seen.version = tensor._version
         seen.values.append(number)
         if node is not None:
             self._value_at[node, slot] = number
@@ -377,10 +382,9 @@ class Recorder(TorchFunctionMode):
 
     def _name_the_rest(self) -> None:
         """Look once more for variables that hold what has no name yet, such as what a function returned."""
-        rest = []
-        for seen in self._seen.values():
-            if not self._tape.values[seen.values[-1]].name and (tensor := seen.tensor()) is not None:
-                rest.append((tensor, seen.values[-1]))
+        values = self._tape.values
+        nameless = [seen for seen in self._seen.values() if not values[seen.values[-1]].name]
+        rest = [(tensor, seen.values[-1]) for seen in nameless if (tensor := seen.tensor()) is not None]
         if rest:
             site, tensors = self._site(None), [tensor for tensor, _ in rest]
             for tensor, value in rest:
@@ -404,40 +408,44 @@ class Recorder(TorchFunctionMode):
                 pending.extend(new)
                 continue
             pending.pop()
-            edges = tuple([self._edge(child, slot, site, known) for child, slot in children])
+            depth, edges = 0, []
+            for child, slot in children:
+                if child is None:
+                    edges.append(_NO_EDGE)
+                    continue
+                number = number_of[child]
+                below = nodes[number]
+                if below.depth > depth:
+                    depth = below.depth
+                if below.name == "AccumulateGrad":
+                    value = self._value_of_leaf(child.variable, site)  # type: ignore[attr-defined]
+                else:
+                    value = known.get((number, slot)) if known else None
+                    if value is None:
+                        value = self._value_at.get((number, slot))
+                edges.append((number, slot, value))
+            depth += 1
+            if depth >= DEPTH:
+                self._cut(node, depth, children)
             number = number_of[node] = len(nodes)
             self._torch_nodes.append(node)
             kind = type(node).__name__
-            depth = 1 + max([nodes[to].depth for to, _, _ in edges if to is not None], default=0)
-            leaf = kind == "AccumulateGrad"
-            nodes.append(SeenNode(kind, None if leaf else op, edges, depth))
-            cut(
-                node,
-                depth,
-                [
-                    (child, nodes[to].depth)
-                    for (child, _), (to, _, _) in zip(children, edges, strict=True)
-                    if to is not None
-                ],
-            )
-            if leaf:  # before it is added to `.grad`, which may then be the very same tensor
+            if kind == "AccumulateGrad":  # before it is added to `.grad`, which may then be the very same tensor
+                nodes.append(SeenNode(kind, None, (), depth))
                 self._handles.append(node.register_prehook(partial(_arrive, self._me, number)))
             else:
+                nodes.append(SeenNode(kind, op, tuple(edges), depth))
                 self._handles.append(node.register_hook(partial(_visit, self._me, number)))
 
-    def _edge(
-        self, child: TorchNode | None, slot: int, site: Site, known: Mapping[tuple[int, int], int] | None
-    ) -> tuple[int | None, int, int | None]:
-        if child is None:
-            return None, 0, None
-        number = self._number_of[child]
-        if self._tape.nodes[number].name != "AccumulateGrad":
-            here = number, slot
-            value = known.get(here) if known else None
-            return number, slot, self._value_at.get(here) if value is None else value
-        leaf: torch.Tensor = child.variable  # type: ignore[attr-defined]
+    def _cut(self, node: TorchNode, depth: int, children: Iterable[tuple[TorchNode | None, int]]) -> None:
+        """Take care that a deep graph can be freed."""
+        depths = [(child, self._tape.nodes[self._number_of[child]].depth) for child, _ in children if child is not None]
+        cut(node, depth, depths)
+
+    def _value_of_leaf(self, leaf: torch.Tensor, site: Site) -> int:
+        """Find the value that a leaf is, as far as it is known that it changed."""
         seen = self._seen_as(leaf)
-        return number, slot, seen.values[-1] if seen else self._value_of(leaf, site, [leaf])
+        return seen.values[-1] if seen else self._value_of(leaf, site, [leaf])
 
     # Backward passes ------------------------------------------------------------------------------------------
 
@@ -543,22 +551,25 @@ class Recorder(TorchFunctionMode):
 
     def _visit(self, number: int, outgoing: tuple[Any, ...], incoming: tuple[Any, ...]) -> None:
         """Note down one node's turn: what came in, what went out on each edge, and the local gradients."""
-        run = self._run(number, leaf=False)
-        if run is None or all(gradient is None for gradient in incoming):
+        run = self._pass_of.get(torch._C._current_graph_task_id()) or self._run(number, leaf=False)
+        if run is None:
             return
-        node, flowing = self._torch_nodes[number], self._flowing
-        local = None
-        if self._local and (found := local_gradients(node, incoming, outgoing)):
-            local = {edge: (take(factor, self._keep), kind) for edge, (factor, kind) in found.items()}
-        edges = self._tape.nodes[number].edges
-        went = tuple(
-            [
-                None if gradient is None else flowing.out(gradient, self._leaf_behind(to))
-                for gradient, (to, _, _) in zip(outgoing, edges, strict=True)
-            ]
-        )
+        flowing = self._flowing
         came = tuple([None if gradient is None else flowing.into(gradient) for gradient in incoming])
-        run.turns.append((number, came, went, local))
+        if not any(came):
+            return
+        local = None
+        if self._local and (found := local_gradients(self._torch_nodes[number], incoming, outgoing)):
+            local = {edge: (take(factor, self._keep), kind) for edge, (factor, kind) in found.items()}
+        went = []
+        for gradient, (to, _, _) in zip(outgoing, self._tape.nodes[number].edges, strict=True):
+            if gradient is None:
+                went.append(None)
+            elif gradient.dim():
+                went.append(flowing.out(gradient, self._leaf_behind(to)))
+            else:
+                went.append(take(gradient, self._keep))
+        run.turns.append((number, came, tuple(went), local))
 
     def _leaf_behind(self, node: int | None) -> int | None:
         """Find the leaf that gets what goes to a node as it is, or turned over."""
@@ -571,7 +582,7 @@ class Recorder(TorchFunctionMode):
 
     def _arrive(self, number: int, incoming: tuple[Any, ...]) -> None:
         """Note down what a leaf gets."""
-        run = self._run(number, leaf=True)
+        run = self._pass_of.get(torch._C._current_graph_task_id()) or self._run(number, leaf=True)
         if run is None or incoming[0] is None:
             return
         seen = self._seen_as(self._torch_nodes[number].variable)  # type: ignore[attr-defined]
@@ -613,10 +624,6 @@ def _made_by(tensor: torch.Tensor) -> TorchNode | None:
         return tensor.grad_fn
     except RuntimeError:
         return None
-
-
-def _version(tensor: torch.Tensor) -> int:
-    return 0 if tensor.is_inference() else tensor._version
 
 
 def _tensors(thing: Any) -> Iterator[torch.Tensor]:

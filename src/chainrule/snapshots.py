@@ -61,11 +61,11 @@ def take(tensor: torch.Tensor, keep: Keep) -> Taken:
     To be called where no gradients are recorded and no function mode is active.
     """
     if keep == "shapes":
-        return snapshot(tensor, keep)
-    if tensor.dim() == 0 and type(tensor) in _PLAIN and tensor.layout is torch.strided:
+        return snapshot(tensor, keep) if tensor.is_nested else _bare(tensor.shape, tensor.dtype)
+    if tensor.dim() == 0:
         try:
             return tensor.item(), tensor.dtype
-        except (RuntimeError, TypeError):  # as inside of vmap
+        except (RuntimeError, TypeError):  # as inside of vmap, or where there are shapes alone
             return snapshot(tensor, keep)
     if is_plain(tensor) and (keep == "all" or tensor.numel() <= WHOLE):
         return Copy(tensor.clone())
