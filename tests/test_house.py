@@ -28,6 +28,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "names": set(),
     "text": {"trace"},
     "rules": {"text", "trace"},
+    "fold": {"trace"},
     "layout": {"text", "trace"},
     "snapshots": {"trace"},
     "local_gradients": {"snapshots", "trace"},
@@ -42,7 +43,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "listing": {"rules", "trace"},
     "program": {"layout", "listing", "mathml", "rules", "text", "trace"},
     "script": {"colors"},
-    **{view: {"colors", "layout", "rules", "text", "trace"} for view in VIEWS},
+    **{view: {"colors", "fold", "layout", "rules", "text", "trace"} for view in VIEWS},
     "views.graph": {"colors", "layout", "program", "script", "text", "trace"},
     "recording": {"check", "errors", "recorder", "snapshots", "trace", *VIEWS},
 }

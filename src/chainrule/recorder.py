@@ -408,7 +408,8 @@ class Recorder(TorchFunctionMode):
                 pending.extend(new)
                 continue
             pending.pop()
-            depth, edges = 0, []
+            depth = 0
+            edges: list[tuple[int | None, int, int | None]] = []
             for child, slot in children:
                 if child is None:
                     edges.append(_NO_EDGE)
@@ -418,7 +419,7 @@ class Recorder(TorchFunctionMode):
                 if below.depth > depth:
                     depth = below.depth
                 if below.name == "AccumulateGrad":
-                    value = self._value_of_leaf(child.variable, site)  # type: ignore[attr-defined]
+                    value: int | None = self._value_of_leaf(child.variable, site)  # type: ignore[attr-defined]
                 else:
                     value = known.get((number, slot)) if known else None
                     if value is None:
@@ -561,7 +562,7 @@ class Recorder(TorchFunctionMode):
         local = None
         if self._local and (found := local_gradients(self._torch_nodes[number], incoming, outgoing)):
             local = {edge: (take(factor, self._keep), kind) for edge, (factor, kind) in found.items()}
-        went = []
+        went: list[Taken | None] = []
         for gradient, (to, _, _) in zip(outgoing, self._tape.nodes[number].edges, strict=True):
             if gradient is None:
                 went.append(None)
