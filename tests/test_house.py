@@ -32,7 +32,11 @@ MAY_KNOW: dict[str, set[str]] = {
     "layout": {"fold", "text", "trace"},
     "snapshots": {"trace"},
     "local_gradients": {"snapshots", "trace"},
-    "recorder": {"local_gradients", "names", "snapshots", "trace"},
+    "flow": {"snapshots", "trace"},
+    "paths": {"names"},
+    "release": set(),
+    "tape": {"names", "snapshots", "trace"},
+    "recorder": {"flow", "local_gradients", "names", "paths", "release", "snapshots", "tape", "trace"},
     "plots": {"colors"},
     "check": {"errors", "recorder", "text", "trace"},
     "mathml": {"text"},
@@ -84,9 +88,10 @@ def test_arrows_go_one_way(module: str) -> None:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_torch_is_known_to_few_modules(module: str) -> None:
-    """Only the recorder with its two helpers, the recording, the checks and what needs no recording know PyTorch."""
+    """Only the recorder with its helpers, the recording, the checks and what needs no recording know PyTorch."""
     knows = any(name.partition(".")[0] == "torch" for name in imports(MODULES[module]))
-    assert knows == (module in {"local_gradients", "snapshots", "recorder", "recording", "check", "unrecorded"})
+    helpers = {"flow", "local_gradients", "paths", "snapshots"}
+    assert knows == (module in {"recorder", "recording", "check", "unrecorded", *helpers})
 
 
 def test_matplotlib_is_imported_only_to_draw() -> None:

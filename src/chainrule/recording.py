@@ -80,8 +80,15 @@ class Recording:
             )
         return torch.from_numpy(gradient.data.copy()).to(getattr(torch, gradient.dtype))
 
-    def table(self, backward: int | None = -1) -> Table:
+    def table(
+        self, backward: int | None = -1, name: str | None = None, module: str | None = None, fold: bool = True
+    ) -> Table:
         """Show each step as a row: op, expression, value, local gradient, upstream gradient.
+
+        Above 60 rows it is folded: a row stands for all that ran in one module, or on a few lines, unless
+        `fold=False`. With `name`, only values called so are shown (`"h"` has `h#2` too, and `*` stands for anything);
+        with `module`, only what ran inside the module with that path. Raises `TraceError` if there is nothing of the
+        kind.
 
         >>> import chainrule
         >>> w = torch.tensor(3.0, requires_grad=True)
@@ -94,7 +101,17 @@ class Recording:
              w            3                          6
         pow  loss = w**2  9      dloss/dw = 2 w = 6  1
         """
-        return table(self.trace, self._shown(backward))
+        found = table(self.trace, self._shown(backward), name, module, not fold)
+        if not found.rows and (name is not None or module is not None):
+            trace = self.trace
+            modules = sorted({op.module for op in trace.ops if op.module})
+            held = ", ".join(f"`{path}`" for path in modules[:8]) or "no modules"
+            raise TraceError(
+                f"No value is called `{name}` there. {_nearest(name, trace)}"
+                if name is not None
+                else f"Nothing ran in a module `{module}`. There are {held}{' and more' if len(modules) > 8 else ''}."
+            )
+        return found
 
     def derivation(self, value: str | torch.Tensor, backward: int = -1) -> Derivation:
         """Write out the chain rule for one value's gradient, with the numbers in; `.latex` has it as maths.
