@@ -97,7 +97,9 @@ def main() -> None:
             lines.append(f"| {len(rec.trace.values)} | {weight:,} | {' | '.join(times)} |")
             print(lines[-1], flush=True)
         browser.close()
-    RESULTS.write_text("\n".join(lines) + "\n", "utf-8")
+    # what people have written below the table stays
+    _, heading, notes = RESULTS.read_text("utf-8").partition("\n## ")
+    RESULTS.write_text("\n".join(lines) + "\n" + heading + notes, "utf-8")
     print(f"Written to {RESULTS.name}: {lines[4]}")
 
 

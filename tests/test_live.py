@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 import chainrule
 from chainrule.script import script
 from chainrule.text import number as number_text
+from tests.built import SITE as BUILT
 from tests.course import CHAPTERS, LESSONS, name, walk
 from tests.live import off, random_recording, replay
 from tests.test_browser import AXE, QUIET
@@ -332,7 +333,7 @@ def test_learning_and_its_mistakes(page: Page) -> None:
     assert page.evaluate("document.querySelector('chainrule-graph').values().loss") == before
     for mistake, line in {
         "gradients not zeroed": "adds to it",
-        "rate too large": "This rate is",
+        "rate too large": "ten times as large",
         "sum for mean": "4 times as large",
         "weights all equal": "stay alike",
     }.items():
@@ -342,6 +343,35 @@ def test_learning_and_its_mistakes(page: Page) -> None:
     page.get_by_label("weights all equal").check()
     w1 = gradients(page)["w1"]
     assert w1[0][0] == pytest.approx(w1[0][1])
+
+
+def test_a_rate_is_too_large_beyond_its_limit(page: Page) -> None:
+    """Where the loss curves upwards the limit is 2 over the curvature, and updates beyond it raise the loss."""
+    show(page, first_lesson().graph().element)
+    page.get_by_role("button", name="Learn").click()
+    page.get_by_label("rate too large").check()
+    assert "a rate of about 1." in page.locator(".panel").inner_text()  # the curvature is 2
+    losses = []
+    for _ in range(3):
+        page.get_by_role("button", name="Update").click()
+        losses.append(page.evaluate("document.querySelector('chainrule-graph').values().loss"))
+    assert 1 < losses[0] < losses[1] < losses[2]
+
+
+def test_where_the_loss_bends_down_no_rate_is_the_limit(page: Page) -> None:
+    """Where the loss curves downwards or not at all, no limit is made up: the page says so."""
+    for bend in (lambda w: -(w**2), lambda w: w * 3):
+        w = torch.tensor(1.0, requires_grad=True)
+        with chainrule.record() as rec:
+            loss = bend(w)
+            loss.backward()
+        show(page, rec.graph().element)
+        page.get_by_role("button", name="Learn").click()
+        page.get_by_label("rate too large").check()
+        said = page.locator(".panel").inner_text()
+        assert "does not curve upwards" in said
+        assert "NaN" not in said
+        assert page.get_by_label("learning rate").input_value() == "1"
 
 
 def test_momentum_without_zeroing(page: Page) -> None:
@@ -460,6 +490,11 @@ def test_the_picture_is_saved(page: Page) -> None:
 # Large graphs -----------------------------------------------------------------------------------------------------
 
 
+def more(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """Add, on a line of its own, so that the step stands beside the groups."""
+    return a + b
+
+
 def long() -> chainrule.Recording:
     """Record a loop of 30 turns, which is more than can be drawn whole."""
     w = torch.tensor(0.9, requires_grad=True)
@@ -468,7 +503,7 @@ def long() -> chainrule.Recording:
         for _ in range(30):
             a = w * h
             h = torch.tanh(a) + 0.1
-        loss = h**2
+        loss = more(h**2, w)
         loss.backward()
     return rec
 
@@ -637,3 +672,63 @@ def test_every_state_is_accessible(make: Any, browser: Browser) -> None:
                     for v in found["violations"]
                 ]
     assert not wrong, "\n".join(wrong)
+
+
+def finger(page: Page, x: float, y: float, by: int) -> None:
+    """Drag with a finger, to the right."""
+    cdp = page.context.new_cdp_session(page)
+    for kind, far in (("touchStart", 0), ("touchMove", by // 2), ("touchMove", by), ("touchEnd", None)):
+        points = [] if far is None else [{"x": x + far, "y": y}]
+        cdp.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+
+@pytest.mark.site
+@pytest.mark.parametrize("where", ["index.html", "lessons/3_xor/10_one_step.html"])
+def test_each_ability_by_touch(where: str, browser: Browser) -> None:
+    """On a phone, fingers alone step, edit, see the slope, train, predict and share, on the page as it was built."""
+    with browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True) as phone:
+        page = phone.new_page()
+        page.goto((BUILT / where).as_uri())
+        slope = page.get_by_role("button", name="Slope", exact=True)
+        graph = page.locator("chainrule-graph").filter(has=slope).first  # one with a backward pass
+        graph.scroll_into_view_if_needed()
+
+        def tap(name: str) -> None:
+            graph.get_by_role("button", name=name, exact=True).tap()
+
+        def numbers() -> Any:
+            return graph.evaluate("g => [g.values(), g.gradients()]")
+
+        tap("Start")
+        tap("Next")
+        assert graph.get_by_role("status").inner_text().startswith("Step 1 of ")
+        tap("End")
+        before = numbers()
+        leaf = graph.get_by_role("spinbutton").first
+        leaf.scroll_into_view_if_needed()
+        box = leaf.bounding_box()
+        assert box
+        finger(page, box["x"] + 6, box["y"] + 10, 40)
+        assert numbers() != before
+        leaf.tap()
+        graph.get_by_label("New number for").fill("0.25")
+        page.keyboard.press("Enter")
+        assert leaf.get_attribute("aria-valuenow") == "0.25"
+        tap("Slope")
+        assert "the gradient says" in graph.locator(".panel .says").inner_text()
+        tap("Learn")
+        before = numbers()
+        tap("Update")
+        assert numbers() != before
+        slider = graph.get_by_label("Updates made").bounding_box()
+        assert slider
+        page.touchscreen.tap(slider["x"] + 3, slider["y"] + slider["height"] / 2)
+        assert numbers() == before
+        tap("Predict")
+        graph.get_by_label("Your guess").fill("12345")
+        tap("Check")
+        assert "not right" in graph.locator(".panel .says").inner_text()
+        tap("Show it")
+        tap("Share")
+        assert "backward()" in graph.locator(".panel pre").inner_text()
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urldefrag
 
 import nbformat
 import pytest
-from jupyter_client import KernelManager
+from jupyter_client.manager import KernelManager
 from nbclient import NotebookClient
 
 from tests import built

@@ -12,7 +12,7 @@ from torch.autograd.graph import Node
 
 from chainrule.causes import short
 from chainrule.errors import ChainruleError
-from chainrule.names import site_of, user_frame
+from chainrule.names import Files, site_of
 from chainrule.text import number
 from chainrule.why import Reason, Why
 
@@ -36,14 +36,14 @@ def why(loss: torch.Tensor, leaf: torch.Tensor) -> Why:
     >>> print(why(loss, w).reasons[0].cause)
     detached
     """
-    site = site_of(*user_frame((), (), None))
+    written = site_of(Files((), ()), None, None, None).operands()
     for tensor, word in ((loss, "loss"), (leaf, "leaf")):
         if not isinstance(tensor, torch.Tensor):
             raise ChainruleError(
                 f"The {word} is {type(tensor).__name__}, and only tensors have gradients. "
                 "Give the two tensors: `chainrule.why(loss, w)`."
             )
-    given = site.arguments if len(site.arguments) == 2 else ("loss", "the leaf")
+    given = written if len(written) == 2 else ("loss", "the leaf")
     root, name = (short(text) if text != "the leaf" else text for text in given)
     found = _without(name, leaf) or _loss_without(root, loss)
     if found is None and leaf.grad is not None:

@@ -78,7 +78,7 @@ export class Training {
 const LINES = {
   keep: 'Nothing empties .grad: each backward pass adds to it, so every step repeats all steps before it.',
   large: 'Each step jumps over the bottom and lands higher up. Here the limit is a rate of about {limit}.',
-  flat: 'This rate is ten times as large.',
+  flat: 'Along its gradient the loss does not curve upwards here, so no rate is the limit. This one is ten times as large.',
   sum: 'The mean is now a sum over {n} entries: loss and gradients are {n} times as large, and so is each step.',
   equal: 'All entries of a weight are equal, so all units compute the same and get the same gradient: they stay alike.',
 };

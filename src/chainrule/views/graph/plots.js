@@ -1,6 +1,7 @@
 // Small plots: curves, a tangent, points, and the ends of both axes.
 
-import { h, s } from './dom.js';
+import { h, readNumber, s } from './dom.js';
+import { expected } from './numbers.js';
 import { number } from './text.js';
 
 /** @typedef {{points: [number, number][], kind: string}} Curve */
@@ -51,9 +52,9 @@ export function numberField(name, start, set, say) {
   const field = h('input', { inputmode: 'text', autocomplete: 'off', size: 6, 'aria-label': name, change: () => take() });
   field.value = String(start);
   function take() {
-    const x = Number(field.value.trim());
-    if (!field.value.trim() || !Number.isFinite(x)) {
-      say(`${field.value.trim() ? `“${field.value.trim().slice(0, 20)}” is not a number that fits here` : 'Nothing was typed'}. Type a number such as 0.1; ${name} stays ${number(held)}.`, true);
+    const x = readNumber(field.value);
+    if (Number.isNaN(x)) {
+      say(expected(field.value, { name, get: () => held }), true);
       field.value = String(held);
       return;
     }
