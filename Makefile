@@ -26,7 +26,7 @@ serve: set-up  ## show the site in a browser and build it again at every change
 test: set-up  ## build the site and test everything, in a real browser too
 	@$(VENV) -m tools.browser
 	@$(VENV) -m tools.build
-	@$(VENV) -m pytest -n auto --dist loadfile \
+	@$(VENV) -m pytest -n auto --dist loadfile --no-loadscope-reorder \
 		&& echo "Everything holds. Before you send a change: make lint" \
 		|| { echo "Something failed: the summary above names it. One test alone: $(VENV) -m pytest FILE::TEST" >&2; exit 1; }
 

@@ -29,6 +29,7 @@ extensions = [
     "_ext.course",
     "_ext.downloads",
     "_ext.predict",
+    "_ext.exercise",
     "_ext.sidebar",
     "_ext.hosting",
     "_ext.accessible",

@@ -69,6 +69,9 @@ ANSWERS: dict[str, tuple[Callable[[], chainrule.Recording], str, Any, str]] = {
     "without x": (chain, "w", -4.0, "factor"),
     "x twice": (chain, "w", -36.0, "doubled"),
     "the square's factor twice": (chain, "w", 48.0, "doubled"),
+    "the square's derivative without its 2": (chain, "w", -6.0, "half"),
+    "the square's derivative with 4": (chain, "w", -24.0, "twice"),
+    "upside down": (chain, "w", -1 / 12, "inverse"),
     "nothing that is known": (chain, "w", 123.0, "none"),
     "a row for a number": (chain, "w", [1.0, 2.0], "shape"),
     "one of two uses": (fork, "b", 7.0, "path"),
@@ -274,6 +277,86 @@ def test_a_wrong_gradient_is_found() -> None:
     assert not report
     assert report.error == pytest.approx(0.5, rel=1e-3)
     assert "do not agree: largest difference 0.5" in str(report)
+
+
+class Product(torch.autograd.Function):
+    """The mean of (x @ w)**2, with a backward that a test gives."""
+
+    wrong: Callable[..., Any]
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+        """Multiply, square, and take the mean."""
+        out = x @ w
+        ctx.save_for_backward(x, w, out)
+        return (out**2).mean()
+
+    @staticmethod
+    def backward(ctx: Any, upstream: torch.Tensor) -> Any:
+        """Give no gradient to x, and to w what the test says."""
+        x, _, out = ctx.saved_tensors
+        return None, Product.wrong(upstream, x, out)
+
+
+WRONG_BACKWARDS: dict[str, tuple[Callable[..., Any], str | None]] = {
+    "right": (lambda up, x, out: up * x.T @ (2 * out) / out.numel(), None),
+    "sum for mean": (lambda up, x, out: up * x.T @ (2 * out), "sum"),
+    "without the 2": (lambda up, x, out: up * x.T @ out / out.numel(), "half"),
+    "sign": (lambda up, x, out: -up * x.T @ (2 * out) / out.numel(), "sign"),
+    "transposed": (lambda up, x, out: (up * x.T @ (2 * out) / out.numel()).T, "transposed"),
+    "without upstream": (lambda up, x, out: x.T @ (2 * out) / out.numel(), "upstream"),
+    "without the square": (lambda up, x, out: up * x.T @ torch.ones_like(out) / out.numel(), "factor"),
+    "nothing that is known": (lambda up, x, out: up * x.T @ out**2 + 1, "none"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_BACKWARDS)
+def test_a_wrong_backward_is_told_its_slip(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A custom backward is held against the steps of its own forward, and the report names the slip."""
+    wrong, kind = WRONG_BACKWARDS[name]
+    monkeypatch.setattr(Product, "wrong", staticmethod(wrong), raising=False)
+    report = chainrule.check_gradient(
+        lambda x, w: 3 * Product.apply(x, w),  # type: ignore[no-untyped-call]
+        torch.tensor([[1.0, 2.0], [3.0, 5.0]]),
+        torch.tensor([[0.5, -1.0], [2.0, 1.5]]),
+    )
+    if kind is None:
+        assert not report.slips[1:] or not report.slips[1]
+    else:
+        pattern = re.sub(r"\\\{\w+\\\}", ".+", re.escape(SLIPS[kind]))
+        assert re.fullmatch(pattern, report.slips[1])
+        assert "argument 2: " in str(report)
+
+
+def cut(w: torch.Tensor) -> torch.Tensor:
+    """Use w twice, once cut off."""
+    return (w**2 * w.detach()).sum()
+
+
+def cut_without_grad(w: torch.Tensor) -> torch.Tensor:
+    """Use w twice, once where nobody takes notes."""
+    with torch.no_grad():
+        scale = w * 3
+    return (w**2 * scale).sum()
+
+
+@pytest.mark.parametrize("function", [cut, cut_without_grad])
+def test_a_path_that_was_cut_is_told(function: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    """Where `detach` or `no_grad` cuts one of several paths, the report says that a path is missing, and whose."""
+    report = chainrule.check_gradient(function, torch.tensor([1.0, 2.0]))
+    assert not report
+    assert report.slips == (SLIPS["path"].format(name="w"),)
+
+
+def through_numpy(w: torch.Tensor) -> torch.Tensor:
+    """Use what cannot be taken apart."""
+    return (w * torch.from_numpy(w.detach().numpy())).sum()
+
+
+def test_a_function_that_cannot_be_taken_apart_is_told_by_its_numbers() -> None:
+    """Where the steps cannot be followed, the numbers alone say what fits."""
+    report = chainrule.check_gradient(through_numpy, torch.tensor([1.0, 2.0]))
+    assert report.slips == (SLIPS["half"],)
 
 
 def test_a_gradient_that_is_not_a_number_is_found() -> None:

@@ -6,10 +6,24 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
-from _ext import accessible, course, downloads, figures, fingerprint, inventories, kernel, maths, predict, progress
+from _ext import (
+    accessible,
+    course,
+    downloads,
+    exercise,
+    figures,
+    fingerprint,
+    inventories,
+    kernel,
+    maths,
+    predict,
+    progress,
+)
 from docutils import nodes
 from matplotlib.figure import Figure
 from sphinx.util.inventory import InventoryFile
+
+from chainrule.check import SLIPS
 
 ROOT = Path(__file__).parent.parent
 
@@ -190,6 +204,166 @@ def test_bold_words_elsewhere_are_no_prediction() -> None:
     for first in (nodes.Text("Predict. Now."), nodes.strong("", "Predict"), nodes.emphasis("", "Predict.")):
         assert not predict.is_prediction(nodes.paragraph("", "", first))
     assert not predict.is_prediction(nodes.paragraph())
+
+
+# --- exercises
+
+
+def exercises(*printed: str | None, chapter: bool = False) -> nodes.document:
+    """Return a page with an exercise for each output (none: without a solution), each read out, and a way on."""
+    from docutils.utils import new_document
+
+    document = new_document("docs/lessons/1_one_weight/10_nudge.rst")
+    document += nodes.comment("", "GENERATED FROM PYTHON SOURCE LINES 24-29")
+    for number, output in enumerate(printed, 1):
+        document += nodes.paragraph("", "", nodes.strong("", "Exercise."), nodes.Text(f" Question {number}?"))
+        if output is None:
+            continue
+        block = nodes.literal_block("", f"code {number}", language="Python")
+        shown = nodes.literal_block("", output, language="none", classes=[] if chapter else ["sphx-glr-script-out"])
+        if chapter:
+            cell = nodes.container("", nb_element="cell_code")
+            cell += nodes.container("", block, nb_element="cell_code_source")
+            cell += nodes.container("", shown, nb_element="cell_code_output")
+            document += cell
+        else:
+            document += nodes.comment("", f"GENERATED FROM PYTHON SOURCE LINES {30 * number}-{30 * number + 9}")
+            document += [block, *([shown] if output else [])]
+            document += nodes.comment("", "GENERATED FROM PYTHON SOURCE LINES 40-49")
+        document += nodes.paragraph("", f"Reading {number}.")
+        document += nodes.bullet_list("", nodes.list_item("", nodes.paragraph("", f"Point {number}.")))
+    document += nodes.paragraph("", "", nodes.strong("", "Next:"), nodes.Text(" on."))
+    return document
+
+
+@pytest.mark.parametrize("chapter", [False, True])
+def test_a_solution_is_folded_whole(chapter: bool) -> None:
+    """Code, what it printed, the reading and its list go into one fold; question, field and what follows stay out."""
+    document = exercises("-2.0", "no number here", chapter=chapter)
+    exercise.ExerciseTransform(document).apply()
+    folds = list(document.findall(predict.Reveal))
+    for number, fold in enumerate(folds, 1):
+        assert fold["summary"] == "Solution"
+        for words in (f"code {number}", f"Reading {number}.", f"Point {number}."):
+            assert words in fold.astext()
+        assert "Exercise." not in fold.astext()
+        assert "Next:" not in fold.astext()
+    assert len(folds) == 2
+    assert "-2.0" in folds[0].astext()
+    (field,) = document.findall(exercise.Field)
+    assert document.index(field) == document.index(folds[0]) - 1
+    assert sum("chainrule-exercise" in p["classes"] for p in document.findall(nodes.paragraph)) == 2
+
+
+def test_an_exercise_without_reading_leaves_the_next_alone() -> None:
+    """Neither the next question nor the way on is folded with a solution that nobody reads out."""
+    document = exercises("1.0", "2.0")
+    for node in [p for p in document.findall(nodes.paragraph) if p.astext().startswith(("Reading", "Point"))]:
+        target = node.parent.parent if isinstance(node.parent, nodes.list_item) else node
+        target.parent.remove(target)
+    exercise.ExerciseTransform(document).apply()
+    assert len(list(document.findall(predict.Reveal))) == 2
+    assert not any("Question" in fold.astext() or "Next" in fold.astext() for fold in document.findall(predict.Reveal))
+
+
+def test_a_solution_may_print_nothing() -> None:
+    """A solution without an output is folded as well, and nothing is asked for in a field."""
+    document = exercises("")
+    exercise.ExerciseTransform(document).apply()
+    (fold,) = document.findall(predict.Reveal)
+    assert "code 1" in fold.astext()
+    assert "Reading 1." in fold.astext()
+    assert not list(document.findall(exercise.Field))
+
+
+@pytest.mark.parametrize(
+    ("document", "complaint"),
+    [
+        (exercises(None, "1.0"), "an exercise has no solution"),
+        (exercises(None), "an exercise has no solution"),
+        (exercises("not 3.0: path\n1.0"), "`path` needs words of its own"),
+    ],
+)
+def test_an_exercise_that_cannot_be_answered_names_its_line(
+    document: nodes.document, complaint: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An exercise whose solution is missing, or names a slip without its words, is a warning at its line."""
+    import logging
+
+    logger = logging.getLogger("sphinx")
+    propagate, logger.propagate = logger.propagate, True
+    try:
+        exercise.ExerciseTransform(document).apply()
+    finally:
+        logger.propagate = propagate
+    (record,) = caplog.records
+    assert complaint in record.getMessage()
+    assert record.__dict__["location"] == "examples/1_one_weight/10_nudge.py:24"
+
+
+@pytest.mark.parametrize(
+    ("printed", "expected"),
+    [
+        ("-2.0", "-2.0"),
+        ("step 1\ndloss/dw = -0.0199\n", "-0.0199"),
+        ("w1 is 4", "4"),
+        ("about 1e-3", "1e-3"),
+        ("-0.0", "0.0"),
+        ("+0.25", "+0.25"),
+        ("2 and 4", None),
+        ("(4, 1)", None),
+        ("tensor(0.25)", None),
+        ("4 gates", None),
+        ("nan", None),
+        ("not 3.0: of the sum 4", None),
+        ("", None),
+    ],
+)
+def test_an_answer_is_the_only_number_of_the_last_line(printed: str, expected: str | None) -> None:
+    """The answer is what the last line ends with, if that is one number and no other stands there."""
+    found = exercise.answer(printed)
+    assert (found and found.text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "close"), [("-2.0", 0.05), ("0.0199", 5e-5), ("1.5e-3", 5e-5), ("4", 0), ("1e3", 500)]
+)
+def test_an_answer_is_as_close_as_it_was_printed(text: str, close: float) -> None:
+    """A guess may be off by half a unit of the last digit printed; a count may not be off at all."""
+    assert exercise.Number(text).close == pytest.approx(close)
+
+
+def test_wrong_answers_come_from_the_output_and_from_the_right_one() -> None:
+    """Those that the code printed come first; the sum's sentence says how many times too large it is."""
+    found = {
+        wrong.value: wrong.says for wrong in reversed([*exercise.wrong_answers(PRINTED, exercise.Number("-30.0"))])
+    }
+    assert found == {
+        -120.0: "It is 4 times the right gradient: a mean divides by the number of entries, and this sums.",
+        7.0: "That is the prediction.",
+        30.0: SLIPS["sign"],
+        -15.0: SLIPS["half"],
+        -60.0: SLIPS["twice"],
+        1 / -30: SLIPS["inverse"],
+    }
+
+
+PRINTED = "not -120.0: sum\nnot 7.0: That is the prediction.\n-30.0"
+
+
+@pytest.mark.parametrize(("printed", "wrong"), [("4", []), ("0.0", []), ("not 3: One is shut.\n4", [3.0])])
+def test_counts_and_zero_have_no_common_slips(printed: str, wrong: list[float]) -> None:
+    """Half a count is no lost factor, and zero has neither sign nor inverse; slips that are named are kept."""
+    field = exercise.field(printed)
+    assert field is not None
+    assert [value for value, _, _ in field["wrong"]] == wrong
+
+
+def test_no_slip_is_as_right_as_the_answer() -> None:
+    """What would count as right is not among the wrong answers: one is its own inverse."""
+    field = exercise.field("not 1.0: Never said.\n1.0")
+    assert field is not None
+    assert [value for value, _, _ in field["wrong"]] == [-1.0, 0.5, 2.0]
 
 
 # --- the rest

@@ -32,16 +32,24 @@ MAY_KNOW: dict[str, set[str]] = {
     "layout": {"fold", "text", "trace"},
     "snapshots": {"trace"},
     "local_gradients": {"snapshots", "trace"},
-    "recorder": {"local_gradients", "names", "snapshots", "trace"},
+    "flow": {"snapshots", "trace"},
+    "paths": {"names"},
+    "release": set(),
+    "tape": {"names", "snapshots", "trace"},
+    "recorder": {"flow", "local_gradients", "names", "paths", "release", "snapshots", "tape", "trace"},
     "plots": {"colors"},
-    "check": {"errors", "text", "trace"},
+    "check": {"errors", "recorder", "text", "trace"},
     "mathml": {"text"},
     "listing": {"rules", "trace"},
     "program": {"fold", "layout", "listing", "mathml", "rules", "text", "trace"},
     "script": {"colors"},
     **{view: {"colors", "fold", "layout", "rules", "text", "trace"} for view in VIEWS},
     "views.graph": {"colors", "fold", "layout", "program", "script", "text", "trace"},
-    "recording": {"check", "errors", "recorder", "snapshots", "trace", *VIEWS},
+    "causes": {"rules", "text", "trace"},
+    "lost": {"causes", "errors", "text", "trace"},
+    "why": {"causes", "lost", "text", "trace"},
+    "unrecorded": {"causes", "errors", "names", "text", "why"},
+    "recording": {"check", "errors", "recorder", "snapshots", "trace", "why", *VIEWS},
 }
 """The arrows of the house: PyTorch -> recorder -> trace -> rules, layout, text -> a view -> recording."""
 
@@ -80,9 +88,10 @@ def test_arrows_go_one_way(module: str) -> None:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_torch_is_known_to_few_modules(module: str) -> None:
-    """Only the recorder with its two helpers, the recording and the checks know PyTorch."""
+    """Only the recorder with its helpers, the recording, the checks and what needs no recording know PyTorch."""
     knows = any(name.partition(".")[0] == "torch" for name in imports(MODULES[module]))
-    assert knows == (module in {"local_gradients", "snapshots", "recorder", "recording", "check"})
+    helpers = {"flow", "local_gradients", "paths", "snapshots"}
+    assert knows == (module in {"recorder", "recording", "check", "unrecorded", *helpers})
 
 
 def test_matplotlib_is_imported_only_to_draw() -> None:

@@ -363,7 +363,7 @@ def test_where_the_loss_bends_down_no_rate_is_the_limit(page: Page) -> None:
     for bend in (lambda w: -(w**2), lambda w: w * 3):
         w = torch.tensor(1.0, requires_grad=True)
         with chainrule.record() as rec:
-            loss = bend(w)
+            loss = bend(w)  # type: ignore[no-untyped-call]
             loss.backward()
         show(page, rec.graph().element)
         page.get_by_role("button", name="Learn").click()

@@ -791,8 +791,9 @@ def test_a_long_chain_is_recorded() -> None:
             h = h * 1.0
         h.backward()
     assert rec.grad("w").item() == 1.0
-    assert len(rec.table().rows) == 2001
+    assert len(rec.table(fold=False).rows) == 2001
+    assert len(rec.table().rows) <= 60
     assert str(rec.derivation("w")).endswith(" = 1")
-    assert len(rec.graph().table) > 2000
+    assert rec.graph().table == rec.table()._repr_html_()
     assert not rec.check(w=2.0)
     assert Trace.from_dict(rec.trace.to_dict()).to_dict() == rec.trace.to_dict()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from sphinx_gallery.py_source_parser import split_code_and_text_blocks
 
 from .course import title_and_promise
 
+TERM = re.compile(r":term:`([^`<]+?)(?: <[^`>]+>)?`")
 # The oldest date that an archive can hold: what is inside has no date of its own.
 NO_DATE = (1980, 1, 1, 0, 0, 0)
 
@@ -41,6 +43,7 @@ def name_links(app: Sphinx) -> None:
             before = after = notebook.read_text("utf-8")
             for target, title in names.items():
                 after = after.replace(target, json.dumps(title)[1:-1])
+            after = TERM.sub(r"**\1**", after)
             if after != before:
                 notebook.write_text(after, "utf-8")
 

@@ -1,4 +1,4 @@
-"""Execute everything again when what it rests on has changed: the library, the locked versions, the site's own code.
+"""Execute everything again when what it rests on has changed: library, locked versions, site code, a chapter's script.
 
 sphinx-gallery looks at a lesson alone, and myst-nb at a chapter alone; neither notices a change in the library.
 """
@@ -15,7 +15,7 @@ from sphinx.config import Config
 
 from .progress import say
 
-WATCHED = ("src/chainrule", "requirements.lock", "docs/_ext")
+WATCHED = ("src/chainrule", "requirements.lock", "docs/_ext", "docs/how-to/train_distributed.py")
 
 
 def fingerprint(root: Path) -> str:

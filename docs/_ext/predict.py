@@ -21,19 +21,26 @@ from sphinx.util import logging
 logger = logging.getLogger(__name__)
 
 WORD = "Predict."
+NO_READING = (WORD, "Exercise.", "Next:")
+"""What a paragraph begins with that asks or leads on, and so does not read out the answer before it."""
 SOURCE_LINES = re.compile(r"GENERATED FROM PYTHON SOURCE LINES (\d+)")
 SUMMARY = "Guessed? Open the answer"
 
 
 class Reveal(nodes.General, nodes.Element):
-    """Hold the outputs that answer a prediction."""
+    """Hold the outputs that answer a prediction, or the solution of an exercise."""
+
+
+def begins_with(paragraph: nodes.paragraph, *words: str) -> bool:
+    """Return whether a paragraph begins with one of the words in bold."""
+    # MyST puts an empty text before what is bold.
+    first = next((child for child in paragraph.children if child.astext()), None)
+    return isinstance(first, nodes.strong) and first.astext() in words
 
 
 def is_prediction(paragraph: nodes.paragraph) -> bool:
-    """Return whether a paragraph begins with the word in bold."""
-    # MyST puts an empty text before what is bold.
-    first = next((child for child in paragraph.children if child.astext()), None)
-    return isinstance(first, nodes.strong) and first.astext() == WORD
+    """Return whether a paragraph asks for a prediction."""
+    return begins_with(paragraph, WORD)
 
 
 def is_code(node: nodes.Node) -> bool:
@@ -63,11 +70,11 @@ def outputs(code: nodes.Element) -> list[nodes.Node]:
 
 def reading(code: nodes.Element, answers: list[nodes.Node]) -> list[nodes.Node]:
     """Return the paragraph that reads the outputs, and a list that belongs to it, if they come right after them."""
-    last = code if isinstance(code, nodes.container) else answers[-1]
+    last = code if isinstance(code, nodes.container) or not answers else answers[-1]
     after = last.parent.children[last.parent.index(last) + 1 :]
     marks = list(itertools.takewhile(lambda node: isinstance(node, nodes.comment), after))
     text = after[len(marks) : len(marks) + 2]
-    if not text or not isinstance(text[0], nodes.paragraph) or is_prediction(text[0]):
+    if not text or not isinstance(text[0], nodes.paragraph) or begins_with(text[0], *NO_READING):
         return []
     return [*marks, text[0], *(node for node in text[1:] if isinstance(node, nodes.bullet_list))]
 
@@ -123,8 +130,9 @@ class PredictTransform(SphinxTransform):
 
 def visit(translator: Any, node: Reveal) -> None:
     """Open the fold."""
+    summary = node.get("summary", SUMMARY)
     translator.body.append(
-        f'<details class="chainrule-reveal"><summary>{SUMMARY}</summary>\n<div class="chainrule-revealed">'
+        f'<details class="chainrule-reveal"><summary>{summary}</summary>\n<div class="chainrule-revealed">'
     )
 
 

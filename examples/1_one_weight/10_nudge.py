@@ -12,10 +12,10 @@ this whole course is about.
 # A model with one weight
 # -----------------------
 #
-# Our model has one input ``x`` and one weight ``w``. It predicts by multiplying them. The input is given; the weight is
-# ours to choose. The *target* ``y`` is the number that the model should have predicted, and ``y_hat``, with a hat, is
-# what it did predict. The *loss* says how wrong that is: the difference, squared, so that being too low costs as much
-# as being too high.
+# Our model has one input ``x`` and one :term:`weight` ``w``. It predicts by multiplying them. The input is given; the
+# weight is ours to choose. The :term:`target` ``y`` is the number that the model should have predicted, and ``y_hat``,
+# with a hat, is what it did predict. The :term:`loss` says how wrong that is: the difference, squared, so that being
+# too low costs as much as being too high.
 
 x, y = 1.0, 2.0
 
@@ -68,8 +68,8 @@ for nudge, slope in zip(nudges, slopes, strict=True):
 # %%
 # It depends on the nudge, and it settles: ``slopes ≈ [-1.9, -1.99, -1.999, -1.9999]``, closer and closer to minus two.
 #
-# The number that the slopes settle at has a name. It is the **derivative** of the loss with respect to ``w``, here at
-# ``w`` equal to one.
+# The number that the slopes settle at has a name. It is the :term:`derivative` of the loss with respect to ``w``, here
+# at ``w`` equal to one.
 #
 # A nudge to one side misses it by a little: upward we found ``(loss_at(1.01) - loss_at(1.0)) / 0.01 ≈ -1.99``, and
 # downward it would be ``(loss_at(0.99) - loss_at(1.0)) / -0.01 ≈ -2.01``. One is too flat, the other too steep. A nudge
@@ -124,9 +124,33 @@ for w in (0.0, 1.0, 2.0, 3.0, 4.0):
 # On your own
 # -----------
 #
-# - Set ``x`` to two and keep the target. First say what the slope at a weight of one will be, then run ``slope_at``.
-#   (Where is the bottom of the curve now?)
-# - Make the nudge tiny: fifteen zeros after the point, then a one. Is a smaller nudge always better? What goes wrong?
+# **Exercise.** Set ``x`` to two, and keep the target and a weight of one. The bottom of the curve moves. What is the
+# slope at one now?
+
+x = 2.0
+print(f"{slope_at(1.0):.1f}")
+
+# %%
+# Nothing: with an input of two the model predicts two, which is the target, so we stand at the bottom:
+# ``loss_at(1.0) == 0.0``.
+#
+# **Exercise.** Stay with an input of two, and go to a weight of three. The prediction is six now. What is the slope?
+
+print(f"not {2 * (3.0 * x - y):.1f}: The input of two is missing.")
+print(f"{slope_at(3.0):.1f}")
+
+# %%
+# A nudge of the weight moves the prediction by twice the nudge, and the prediction is four too high:
+# ``slope_at(3.0) ≈ 16.00``, and without the input it would be ``2 * (3.0 * x - y) == 8.0``.
+#
+# **Exercise.** Make the nudge tiny: fifteen zeros after the point, then a one. The slope just right of one should be
+# close to zero, and not quite zero. What does ``slope_at`` give?
+
+print(slope_at(1.01, nudge=1e-16))
+
+# %%
+# The weight does not move at all, ``1.01 + 1e-16 == 1.01``: a number has some sixteen digits, and the nudge is beyond
+# the last. So the loss does not move either.
 #
 # **Next:** nudging asks for another run of the whole model for each weight, and real models have millions. There is a
 # way to get every slope from a single run, exactly. It begins with writing that run down, step by step:

@@ -12,8 +12,8 @@ this graph.
 # The same model, in PyTorch
 # --------------------------
 #
-# The numbers stay: input one, target two, weight one. This time they are *tensors*, PyTorch's numbers. The weight is
-# the one thing that will be learned, and ``requires_grad=True`` tells PyTorch so.
+# The numbers stay: input one, target two, weight one. This time they are :term:`tensors <tensor>`, PyTorch's numbers.
+# The weight is the one thing that will be learned, and ``requires_grad=True`` tells PyTorch so.
 
 import torch
 
@@ -41,20 +41,20 @@ print(rec.table())
 # Read the table from top to bottom; ``pow``, for *power*, is the square. The prediction is ``y_hat == 1.0``. It is
 # one below the target, so the error is ``error == -1.0``. Squared, that is the loss: ``loss == 1.0``.
 #
-# Walking through a model in this direction, from inputs and weights to the loss, is the **forward pass**. Nothing
+# Walking through a model in this direction, from inputs and weights to the loss, is the :term:`forward pass`. Nothing
 # about it is special to learning: it is the program, run as it stands.
 #
 # The same run as a graph
 # -----------------------
 #
 # Each step takes some values and makes a new one. Draw an arrow from each value that was taken to the value that was
-# made, and you have the **graph** of the run. The recording draws what it saw:
+# made, and you have the :term:`graph` of the run. The recording draws what it saw:
 
 rec
 
 # %%
-# In each box: a name, how the value was made, and the number. Boxes without an expression are **leaves**. Nobody made
-# them: ``x`` and ``y`` are data, and ``w`` is the weight. The last box is the loss.
+# In each box: a name, how the value was made, and the number. Boxes without an expression are :term:`leaves <leaf>`.
+# Nobody made them: ``x`` and ``y`` are data, and ``w`` is the weight. The last box is the loss.
 #
 # Three small operations in a row are enough to write the model down. A network with millions of weights is written
 # down in the same way. It only takes more boxes.
@@ -101,9 +101,45 @@ print(rec.table())
 # On your own
 # -----------
 #
-# - Write the three steps as one line, ``loss = (w * x - y) ** 2``, and record that. What changes in the graph, and
-#   what does not?
-# - Add a bias: ``y_hat = w * x + b``. How many boxes will there be? Draw the graph on paper first.
+# **Exercise.** Write the three steps as one line, ``loss = (w * x - y) ** 2``, and record that. How many boxes has the
+# graph now? (Leaves have boxes, too.)
+
+with chainrule.record() as rec:
+    loss = (w * x - y) ** 2
+
+boxes = len(rec.trace.values)
+print(f"not {boxes - 2}: Two values have no name now, but they are there.")
+print(boxes)
+
+# %%
+# As many as before: three leaves, a product, a difference and a square, ``boxes == 6``. PyTorch sees operations, not
+# lines. Only names have gone, and the boxes show their expressions instead.
+#
+# **Exercise.** Add a second weight, a :term:`bias`, which is added and not multiplied: ``y_hat = w * x + b``. Let it be
+# one half, and leave the weight at three. What is the loss now?
+
+b = torch.tensor(0.5, requires_grad=True)
+
+with chainrule.record() as rec:
+    y_hat = w * x + b
+    error = y_hat - y
+    loss = error**2
+
+print(f"not {error.item()}: That is the error. The loss is its square.")
+print(loss.item())
+
+# %%
+# The prediction is ``y_hat == 3.5``, the error ``error == 1.5``, and the loss ``loss == 2.25``.
+#
+# **Exercise.** And how many boxes does the graph with the bias have? Draw it on paper first.
+
+print(
+    f"not {len(rec.trace.values) - 1}: The product has lost its name, not its box."
+)
+print(len(rec.trace.values))
+
+# %%
+# Two more than before: the bias is a leaf, and the sum is a step of its own. ``len(rec.trace.values) == 8``.
 #
 # **Next:** how far does each result move, when its input moves a little?
 # :ref:`sphx_glr_lessons_1_one_weight_30_local_gradients.py`.

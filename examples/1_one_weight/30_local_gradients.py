@@ -14,7 +14,7 @@ local gradients. With one rule for putting them together, they are all the calcu
 #
 # Nudging the weight moved the loss, with three operations in between. Now we look at each operation alone, as if the
 # rest of the model did not exist, and ask the same question: if *this* input moves a little, how far does *this*
-# result move? The answer is the **local gradient** of the operation.
+# result move? The answer is the :term:`local gradient` of the operation.
 #
 # The numbers are those of the forward pass: input one, weight one, target two.
 
@@ -159,10 +159,54 @@ for name in ("add", "sub", "mul", "div", "square", "exp", "sigmoid"):
 # On your own
 # -----------
 #
-# - The error also has an arrow from the target ``y``. What is its local gradient? Write the function, and ask
-#   ``nudged``.
-# - What is the local gradient of ``a / b`` with respect to ``b`` at ``a`` equal to one and ``b`` equal to two? Find it
-#   by a nudge first, then in the table.
+# **Exercise.** The error also has an arrow from the target. What is the local gradient of ``y_hat - y`` with respect to
+# ``y``?
+
+
+def from_target(y):
+    return 1.0 - y
+
+
+print(f"{nudged(from_target, 2.0):.1f}")
+
+# %%
+# A higher target makes the error smaller, by just as much: ``nudged(from_target, 2.0) ≈ -1.000``.
+#
+# **Exercise.** What is the local gradient of the quotient ``a / b`` with respect to ``b``, at ``a`` equal to one and
+# ``b`` equal to two? (The table has the rule. Try without it first.)
+
+
+def divide(b):
+    return 1.0 / b
+
+
+def divided(a):
+    return a / 2.0
+
+
+print(
+    f"not {nudged(divided, 1.0):.2f}: That is the local gradient with respect to a."
+)
+print(f"{nudged(divide, 2.0):.2f}")
+
+# %%
+# ``nudged(divide, 2.0) ≈ -0.2500``: a larger ``b`` makes the quotient smaller. The rule is minus the result divided by
+# ``b``, here ``-(1.0 / 2.0) / 2.0 == -0.25``.
+#
+# **Exercise.** Derive the rule for the third power, ``a**3``: write it as ``a * a * a``, and let each factor move
+# alone. What is the local gradient at two?
+
+
+def cube(a):
+    return a**3
+
+
+print(f"not {2.0**2:.1f}: That is one factor's part. There are three of them.")
+print(f"{nudged(cube, 2.0):.1f}")
+
+# %%
+# The other two factors are the local gradient of each factor, and there are three: three times the square, which is
+# ``3 * 2.0**2 == 12.0``, and so says the nudge, ``nudged(cube, 2.0) ≈ 12.0000``.
 #
 # **Next:** three local gradients become the one slope that we are after,
 # :ref:`sphx_glr_lessons_1_one_weight_40_backward_pass.py`.

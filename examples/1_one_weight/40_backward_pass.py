@@ -21,7 +21,7 @@ loss = error**2
 
 # %%
 # Now we walk back, from the loss to the weight. At each value we ask: if *this value* moves a little, how far does
-# **the loss** move? That number is the value's **gradient**. We write ``d_error`` for the gradient of the loss with
+# **the loss** move? That number is the value's :term:`gradient`. We write ``d_error`` for the gradient of the loss with
 # respect to the error, and so on.
 #
 # The walk starts at the loss itself. If the loss moves, the loss moves just as far:
@@ -59,9 +59,9 @@ print(d_w)
 #
 #     gradient of the input = gradient of the result × local gradient of the arrow
 #
-# The gradient of the result, which comes from the side of the loss, is called the **upstream gradient**. The *local*
-# gradient knows one operation. The *upstream* gradient stands for everything between that operation and the loss. It is
-# easy to mix them up: at the product, the local gradient is ``x == 1.0`` and the upstream gradient is
+# The gradient of the result, which comes from the side of the loss, is called the :term:`upstream gradient`. The
+# *local* gradient knows one operation. The *upstream* gradient stands for everything between that operation and the
+# loss. It is easy to mix them up: at the product, the local gradient is ``x == 1.0`` and the upstream gradient is
 # ``d_y_hat == -2.0``.
 #
 # PyTorch agrees
@@ -97,9 +97,9 @@ rec.derivation("w")
 
 # %%
 # The sign on the left is read "d loss by d w": how far the loss moves, divided by how far ``w`` moves. (The curly
-# letter is a ``d``, and the y with a hat is ``y_hat``.) Go down line by line: first a fraction
-# for each arrow, then the rule for it, then its number, and last their product. This is the **chain rule**, and it says
-# *multiply along the way*.
+# letter is a ``d``, and the y with a hat is ``y_hat``.) Go down line by line: first a fraction for each arrow, then the
+# rule for it, then its number, and last their product. This is the :term:`chain rule`, and it says *multiply along the
+# way*.
 #
 # In the graph, values run forward along the solid blue lines. Gradients run backward along the dashed orange ones, and
 # each arrow multiplies by its local gradient:
@@ -172,7 +172,7 @@ print(w.grad)
 #
 # With the weight at one that is ``2 * (1.0 * x - y) * x == -2.0``, and at three ``2 * (3.0 * x - y) * x == 2.0``. A
 # gradient belongs to a place. When the weight moves, everything that the walk multiplies has to be looked up again,
-# which is why a new forward pass comes before each backward pass.
+# which is why a new forward pass comes before each :term:`backward pass`.
 #
 # Here is this last walk as a figure, to print or to put on a slide:
 
@@ -193,8 +193,8 @@ print(f"w {new_w:.2f}   loss {new_loss:.2f}")
 # %%
 # The weight is now ``new_w ≈ 2.80``, and the loss has fallen from one to ``new_loss ≈ 0.64``.
 #
-# Forward, backward, step, and again: that is how networks learn. It is called *gradient descent*. Note who did what:
-# ``backward()`` computed the gradient, and it changed no weight. The step was ours.
+# Forward, backward, step, and again: that is how networks learn. It is called :term:`gradient descent`. Note who did
+# what: ``backward()`` computed the gradient, and it changed no weight. The step was ours.
 #
 # Take away
 # ---------
@@ -207,8 +207,50 @@ print(f"w {new_w:.2f}   loss {new_loss:.2f}")
 # On your own
 # -----------
 #
-# - Take an input of two, a weight of three and a target of five. Work out the three gradients on paper, then ask
-#   ``rec.check``.
-# - Put one more step at the end, ``loss = error**2 / 2``. Which of the gradients change?
+# **Exercise.** Take an input of two, a weight of three and a target of five. Derive the gradients of the error, of the
+# prediction and of the weight on paper. Record the run, and ask ``rec.check(error=..., y_hat=..., w=...)``.
+
+x, y = torch.tensor(2.0), torch.tensor(5.0)
+w = torch.tensor(3.0, requires_grad=True)
+
+with chainrule.record() as rec:
+    y_hat = w * x
+    error = y_hat - y
+    loss = error**2
+    loss.backward()
+
+d_error = 2 * error
+d_y_hat = d_error * 1.0
+d_w = d_y_hat * x
+print(rec.check(error=d_error, y_hat=d_y_hat, w=d_w))
+print(rec.check(w=x))
+print(rec.check(w=d_y_hat))
+
+# %%
+# The prediction is six, the error one. So the first two gradients are ``d_error == 2.0`` and ``d_y_hat == 2.0``, and
+# the weight's is ``d_w == 4.0``. The last two lines are what two common slips are told.
+#
+# **Exercise.** With the same numbers, put one more step at the end: ``loss = error**2 / 2``. What is the gradient of
+# the weight now?
+
+w.grad = None
+loss = (w * x - y) ** 2 / 2
+loss.backward()
+print(w.grad.item())
+
+# %%
+# The walk begins with one more arrow, which has a local gradient of one half, so every gradient behind it is half as
+# large: ``w.grad == 2.0``. Many texts divide the loss by two for that reason: it takes the two of the square away.
+#
+# **Exercise.** Back to the loss without the half. Take a tenth of the gradient off the weight. What is the loss then?
+
+new_w = w.item() - 0.1 * d_w.item()
+new_loss = (new_w * x.item() - y.item()) ** 2
+print(f"not {new_w:.2f}: That is the new weight.")
+print(f"{new_loss:.2f}")
+
+# %%
+# The weight goes to ``new_w ≈ 2.60``, the prediction to ``new_w * 2 ≈ 5.20``, and the loss from one to
+# ``new_loss ≈ 0.04``.
 #
 # **Next:** what if a value is used twice? :ref:`sphx_glr_lessons_1_one_weight_50_forks.py`.

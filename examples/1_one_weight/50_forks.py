@@ -137,7 +137,7 @@ print(once(inputs), once(swapped))
 #
 # What is missing is patience. **A value may pass its gradient on only after everything that uses it has passed on its
 # own.** The order in which the values were made helps: each value was made *after* everything that it is made from.
-# (Such an order is called *topological*.) Go through it from the last to the first, and each value comes after
+# (That is a :term:`topological order`.) Go through it from the last to the first, and each value comes after
 # everything that uses it:
 
 
@@ -182,7 +182,7 @@ print(a.grad)
 
 # %%
 # Twice as much: ``a.grad == 20.0``, although this pass gave ten, like the first: ``again.grad("a") == 10.0``. The
-# leaf's visit is called *accumulate* for a reason: what arrives is added to what is there.
+# leaf's visit is called :term:`accumulate` for a reason: what arrives is added to what is there.
 #
 # For PyTorch, a weight that is used in two runs is a value that is used twice, and uses add up. That is handy when you
 # *want* the sum over several runs. In training you mostly do not, and so every training loop empties the gradients
@@ -206,11 +206,49 @@ print(a.grad)
 # On your own
 # -----------
 #
-# - Use ``b`` a third time: ``d = b * c + b``. What is the gradient of ``a`` now? Work it out, then ask ``rec.check``.
-# - At each graph so far, say what a sum, a product and a fork do with the gradient that comes back: copy it, scale it,
-#   or add it up?
-# - For ``d = b * b``, how many arrows lead from ``b`` to ``d``? What does that say about the local gradient of a
-#   square?
+# **Exercise.** Use ``b`` a third time: ``d = b * c + b``, with ``a`` at one as before. What is the gradient of ``a``?
+
+a = torch.tensor(1.0, requires_grad=True)
+
+with chainrule.record() as rec:
+    b = 2 * a
+    c = b + 1
+    d = b * c + b
+    d.backward()
+
+print(f"not {((c + b) * 2).item()}: A path is missing: the third use of b.")
+print(f"not {(c + b + 1).item()}: That is the gradient of b. One arrow is left.")
+print(a.grad.item())
+
+# %%
+# What comes back to ``b`` is now a sum of three parts, ``c + b + 1 == 6.0``, and the arrow to ``a`` doubles it:
+# ``a.grad == 12.0``.
+#
+# **Exercise.** For ``d = b * b`` there are two arrows from ``b`` to ``d``. Derive the gradient of ``b`` with the rule
+# of the product alone, for ``b`` equal to three, and ask ``rec.check(b=...)``. Which rule have you found?
+
+b = torch.tensor(3.0, requires_grad=True)
+
+with chainrule.record() as rec:
+    d = b * b
+    d.backward()
+
+print(rec.check(b=b + b))
+print(rec.check(b=b))
+
+# %%
+# Each arrow has the other factor for its local gradient, which is ``b`` both times, and the two add up: two times
+# ``b``, the rule of the square. With one arrow alone, a path is missing.
+#
+# **Exercise.** In the first graph of this lesson, let ``a`` be two instead of one. What is its gradient?
+
+b = 2 * 2.0
+c = b + 1
+print(f"{(c + b) * 2:.1f}")
+
+# %%
+# The way back is the same, and the numbers on it are new: ``b == 4.0`` and ``c == 5.0``, so ``(c + b) * 2 == 18.0``. It
+# is not twice what it was at one.
 #
 # **Next:** put the gradient to use, and walk downhill: :ref:`sphx_glr_lessons_2_descent_10_parabola.py`. (Would you
 # rather see the rule in symbols first, for graphs of any shape? :doc:`/concepts/chain_rule`.)

@@ -41,7 +41,7 @@ print(f"gradient {w.grad.item()}, weight {w.item()}")
 # --------
 #
 # The gradient says which way the loss rises, so the step goes the other way. How far? We take a fixed share of the
-# gradient, the **learning rate**. Here it is a tenth. This part is called **gradient descent**:
+# gradient, the :term:`learning rate`. Here it is a tenth. This part is called **gradient descent**:
 
 rate = 0.1
 
@@ -141,9 +141,9 @@ curves(losses, log=True)
 # Momentum, in one line more
 # --------------------------
 #
-# With a small rate there is a way to get on faster. Think of a ball that rolls down the curve: it keeps some of the
-# speed that it has. In code, the step is taken along a *velocity*, which remembers a share of what it was and adds the
-# new gradient:
+# With a small rate there is a way to get on faster, called :term:`momentum`. Think of a ball that rolls down the curve:
+# it keeps some of the speed that it has. In code, the step is taken along a *velocity*, which remembers a share of what
+# it was and adds the new gradient:
 
 
 def descend_with_momentum(rate, momentum, steps=15, w=10.0):
@@ -185,8 +185,37 @@ curves({"plain": plain, "momentum 0.9": rolled}, ylabel="w")
 # On your own
 # -----------
 #
-# - There is one rate with which this descent arrives in a single step. Which? Try it with ``descend``.
-# - Make the loss three times the square. Below which rate does it arrive now? Say it first, then change ``descend``.
-# - In ``descend_with_momentum``, set the momentum to one. What happens to the swings?
+# **Exercise.** There is one rate with which this descent arrives in a single step. Which?
+
+print(descend(0.5, steps=1))
+print(f"rate {1 / 2}")
+
+# %%
+# The factor, one minus twice the rate, has to be zero: ``1 - 2 * 0.5 == 0.0``.
+#
+# **Exercise.** Make the loss three times the square. Up to which rate does the descent arrive? (Its factor has to stay
+# above minus one.)
+
+limit = 2 / (3 * 2)
+print(
+    f"not {2 / 2:.4f}: That is for the square alone. This is three times as steep."
+)
+print(f"not {1 / 6:.4f}: With this rate one step arrives. It may be larger.")
+print(f"{limit:.4f}")
+
+# %%
+# The gradient is three times as large, so the factor is one minus six times the rate, and that is minus one at
+# ``limit ≈ 0.3333``. ``descend`` shows it with three times the rate: ``abs(descend(3 * 0.33, steps=500)[-1]) < 0.001``,
+# and ``abs(descend(3 * 0.34, steps=500)[-1]) > 1000``.
+#
+# **Exercise.** In ``descend_with_momentum``, set the momentum to one, with a rate of a hundredth. Do the swings get
+# smaller? To the nearest whole number, how far from the bottom does it still come after a thousand steps?
+
+endless = descend_with_momentum(0.01, momentum=1.0, steps=1100)
+print(f"{max(map(abs, endless[1000:])):.0f}")
+
+# %%
+# They do not. It comes back to where it began, ``max(map(abs, endless[1000:])) > 9.9``, for a velocity that forgets
+# nothing has no friction.
 #
 # **Next:** several weights at once, :ref:`sphx_glr_lessons_2_descent_20_weight_vector.py`.

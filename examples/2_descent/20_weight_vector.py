@@ -13,7 +13,7 @@ missing: what it does, and what it is called.
 # -----------------------------
 #
 # Each weight has an input of its own. The prediction adds up the three products. PyTorch writes that ``w @ x``, and it
-# is called a *dot product*.
+# is called a :term:`dot product`.
 #
 # **Predict.** The inputs are two, three and one, the weights one, one and two, and the target is three. What are the
 # prediction and the loss? You can do this in your head.
@@ -168,10 +168,45 @@ curves(
 # On your own
 # -----------
 #
-# - Print ``w`` before and after a step, and divide the change by ``x``. What do you see, and why? Can this model reach
-#   *every* choice of weights that predicts three?
-# - Put ``w.grad = None`` right before ``loss.backward()``, and in a second try right after it. One of the two places is
-#   wrong. What happens there?
-# - Up to which rate does the descent arrive, if the error is multiplied by one minus twenty-eight times the rate?
+# **Exercise.** Take one step from the first weights, with a rate of a hundredth, and divide the change of each weight
+# by its input. You get the same number three times. Which?
+
+change = -0.01 * w.grad
+print(change / x)
+print(f"{(change / x)[0]:.2f}")
+
+# %%
+# A weight's gradient is its input times eight, so every weight changes by its input times
+# ``-0.01 * 8 ≈ -0.08``. All steps go along ``x``. So of the many choices of weights that predict three, the descent
+# reaches only those that differ from the first weights by a multiple of ``x``.
+#
+# **Exercise.** Each step multiplies the error by one minus twenty-eight times the rate. Up to which rate does the
+# descent arrive?
+
+print(f"not {1 / 28:.4f}: With this rate one step arrives. It may be larger.")
+print(f"{2 / 28:.4f}")
+
+# %%
+# The factor has to stay above minus one: ``2 / 28 ≈ 0.0714``. On the other side of that the loss grows:
+# ``descend(True, rate=0.0715)[4] > descend(True, rate=0.0715)[0]``.
+#
+# **Exercise.** Add a bias, ``y_hat = w @ x + b``, which starts at zero. Derive the gradients of ``w`` and ``b`` from
+# ``error`` and ``x``, and ask ``rec.check(w=..., b=...)``.
+
+w = torch.tensor([1.0, 1.0, 2.0], requires_grad=True)
+b = torch.tensor(0.0, requires_grad=True)
+
+with chainrule.record() as rec:
+    y_hat = w @ x + b
+    error = y_hat - y
+    loss = error**2
+    loss.backward()
+
+print(rec.check(w=2 * error * x, b=2 * error))
+print(rec.check(w=error * x))
+
+# %%
+# The sum hands the gradient on as it is, so the bias gets ``b.grad == 8.0``, as if its input were one. In the last line
+# the two of the square was forgotten, and the check says what it sees.
 #
 # **Next:** one weight again, but several samples, :ref:`sphx_glr_lessons_2_descent_30_line_by_hand.py`.

@@ -35,7 +35,7 @@ print(f"prediction for 5: {predict(5, w=0.0)}")
 
 # %%
 # With four samples there are four errors. We want one number, so we square each and take the **mean**. That is the
-# *mean squared error*:
+# :term:`mean squared error`:
 
 
 def loss_at(w):
@@ -190,9 +190,46 @@ print(f"prediction for 5: before {predict(5, 0.0):.3f}, after {predict(5, w):.3f
 # On your own
 # -----------
 #
-# - Replace ``.mean()`` by ``.sum()`` in the *loss*. Which of the two gradients is the right one now? Let a nudge say
-#   so.
-# - Take the samples twice, so that there are eight. Which of the numbers in this lesson change, and which do not?
-# - Add a bias: predictions ``w * x + b``, and targets one higher. What is the gradient of ``b``?
+# **Exercise.** Replace ``.mean()`` by ``.sum()`` in the *loss*. What is the slope at a weight of zero now?
+
+
+def total_loss_at(w):
+    return ((predict(x, w) - y) ** 2).sum()
+
+
+print(f"not {gradient_one(0.0):.1f}: mean")
+print(f"{(total_loss_at(nudge) - total_loss_at(-nudge)) / (2 * nudge):.1f}")
+
+# %%
+# For this loss the program with the dot product is right: ``gradient_two(0.0) == -120.0``. A gradient is right or wrong
+# only for the loss that it belongs to.
+#
+# **Exercise.** Take the samples twice, so that there are eight, and the mean again. What is the gradient at zero?
+
+x_twice, y_twice = np.tile(x, 2), np.tile(y, 2)
+gradient = (2 * x_twice * (0.0 * x_twice - y_twice)).mean()
+print(f"{gradient:.1f}")
+
+# %%
+# The mean of the same numbers, each taken twice, is the same: ``gradient == -30.0``. The sum would be twice as large,
+# and so would its steps.
+#
+# **Exercise.** Add a bias: predictions ``w * x + b``, and targets one higher. Derive the gradient of ``b``. What is it,
+# with weight and bias at zero?
+
+
+def loss_with_bias(b):
+    return ((0.0 * x + b - (y + 1)) ** 2).mean()
+
+
+error = 0.0 * x + 0.0 - (y + 1)
+print(f"not {(2 * error).sum():.1f}: sum")
+print(f"not {(2 * x * error).mean():.1f}: That is for w. The bias has no input.")
+print(f"{(2 * error).mean():.1f}")
+
+# %%
+# A bias is a weight whose input is always one, so what is left is the mean of twice the error:
+# ``(2 * error).mean() == -12.0``. The nudge agrees:
+# ``(loss_with_bias(nudge) - loss_with_bias(-nudge)) / (2 * nudge) ≈ -12.00``.
 #
 # **Next:** the same line, with PyTorch for the gradient, :ref:`sphx_glr_lessons_2_descent_40_line_with_autograd.py`.

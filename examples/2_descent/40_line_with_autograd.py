@@ -202,10 +202,37 @@ for how, gradient in found.items():
 # On your own
 # -----------
 #
-# - Leave out ``with torch.no_grad():``. Read the message. Then write ``w = w - rate * w.grad`` and read the next one.
-# - Let ``fit`` work in ``float64``: ``x``, ``y`` *and* ``w``. Where does it stop, and after how many steps?
-# - Find the nudge with which ``by_nudging(torch.float32)`` comes closest. Why may it be as large as one here? (What
-#   kind of curve is this loss?)
+# **Exercise.** After the first step the weight is at three tenths. Each step leaves 85 % of the distance to two. Where
+# is the weight after the second?
+
+print(
+    f"not {2 * weights[1]:.3f}: The second step is shorter: the slope is flatter."
+)
+print(f"{weights[2]:.3f}")
+
+# %%
+# What is left of the distance is ``2 * 0.85**2 ≈ 1.445``, so the weight is ``weights[2] ≈ 0.555``.
+#
+# **Exercise.** Back to the pass that we recorded at the top, with ``w`` at zero. Derive the gradient of ``error``, four
+# numbers, and that of ``w``, from ``error`` and ``x``. Ask ``rec.check(error=..., w=...)``.
+
+d_error = 2 * error / 4
+print(rec.check(error=d_error, w=(d_error * x).sum()))
+print(rec.check(error=2 * error, w=(2 * error * x).sum()))
+
+# %%
+# The mean hands each sample a quarter, and the uses of ``w`` add up: ``d_error == (-1, -2, -3, -4)`` and
+# ``(d_error * x).sum() == -30.0``. Without the quarter it is the gradient of a sum, and the check knows it.
+#
+# **Exercise.** Nudge in ``float32`` by one whole, ``by_nudging(torch.float32, nudge=1.0)``, where the true gradient is
+# minus fifteen. How far off is it?
+
+print(f"{abs(by_nudging(torch.float32, nudge=1.0) - true):.1f}")
+
+# %%
+# Not at all: ``by_nudging(torch.float32, nudge=1.0) == -15.0``. This loss is a parabola, and on a parabola a nudge to
+# both sides is exact for any size: what the curve bends away on one side, it bends away on the other. And the larger
+# the nudge, the less is lost when one loss is subtracted from the other. On other curves the nudge has to be small.
 #
 # **Next:** let PyTorch write the loss and the step as well,
 # :ref:`sphx_glr_lessons_2_descent_50_loss_and_optimizer.py`.

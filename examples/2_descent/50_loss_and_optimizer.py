@@ -78,8 +78,9 @@ print(total.item(), w.grad.item())
 # The step
 # --------
 #
-# ``torch.optim.SGD`` is gradient descent. (The S stands for *stochastic*: in large models each step looks at a few
-# samples, drawn at random. Ours looks at all of them.) It is given what it may change, and a rate.
+# ``torch.optim.SGD`` is gradient descent as an object, an :term:`optimizer`. (The S stands for *stochastic*: in large
+# models each step looks at a few samples, drawn at random. Ours looks at all of them.) It is given what it may change,
+# and a rate.
 
 w = torch.tensor(0.0, requires_grad=True)
 optimizer = torch.optim.SGD([w], lr=0.01)
@@ -188,10 +189,44 @@ print("the switch:", [round(weight, 4) for weight in switched])
 # On your own
 # -----------
 #
-# - Give the optimizer a second weight that the loss does not depend on. What is its ``.grad`` after ``backward()``, and
-#   what does ``step()`` do with it?
-# - Swap the arguments, ``loss_of(y, w * x)``. Does the loss change? Does the gradient?
-# - Take ``torch.optim.Adam`` in place of ``SGD``, with a rate of a tenth. How large is its first step, whatever the
-#   gradient is?
+# **Exercise.** Swap the arguments, ``loss_of(y, w * x)``, with the weight at zero. The loss is the same. What is the
+# gradient?
+
+w = torch.tensor(0.0, requires_grad=True)
+loss_of(y, w * x).backward()
+print(w.grad.item())
+
+# %%
+# The same, ``w.grad == -30.0``. Each error changes its sign, and so does the local gradient of the subtraction; twice
+# minus is plus.
+#
+# **Exercise.** Give the optimizer a second weight, which starts at one, and which the loss does not depend on. What is
+# that weight after ``backward()`` and ``step()``?
+
+w = torch.tensor(0.0, requires_grad=True)
+other = torch.tensor(1.0, requires_grad=True)
+optimizer = torch.optim.SGD([w, other], lr=0.01)
+loss_of(w * x, y).backward()
+optimizer.step()
+print("its gradient:", other.grad)
+print("the weight:", other.item())
+
+# %%
+# No walk back arrives at it, so its gradient is not zero but nothing, ``other.grad == None``, and ``step`` passes it
+# over: ``other == 1.0``. A weight that does not move is worth a look at its ``.grad``.
+#
+# **Exercise.** Take ``torch.optim.Adam`` in place of ``SGD``, with a rate of a tenth. It divides each gradient by the
+# size that gradients of this weight have had. Where is the weight after the first step from zero?
+
+w = torch.tensor(0.0, requires_grad=True)
+optimizer = torch.optim.Adam([w], lr=0.1)
+loss_of(w * x, y).backward()
+optimizer.step()
+print(f"not {-0.1 * w.grad.item():.1f}: That is the step of SGD.")
+print(f"{w.item():.1f}")
+
+# %%
+# At the first step the gradient is divided by its own size, so that only its sign is left, and the step is as long as
+# the rate: ``w ≈ 0.1000``, whatever the gradient was.
 #
 # **Next:** the prediction is the last part that is ours, :ref:`sphx_glr_lessons_2_descent_60_module.py`.

@@ -37,9 +37,9 @@ print(f"loss {loss.item()}, gradient {w.grad.item()}")
 # A module
 # --------
 #
-# A **module** is an object that holds weights and says how to predict with them. PyTorch calls weights that belong to a
-# module *parameters*: it finds them by itself, so that an optimizer can be given all of them at once. A fresh parameter
-# is a leaf that requires a gradient.
+# A :term:`module` is an object that holds weights and says how to predict with them. PyTorch calls weights that belong
+# to a module :term:`parameters <parameter>`: it finds them by itself, so that an optimizer can be given all of them at
+# once. A fresh parameter is a leaf that requires a gradient.
 
 from torch import nn
 
@@ -218,8 +218,38 @@ for number in (5, -3, 0.5):
 # On your own
 # -----------
 #
-# - Call ``predict`` with a number of your own. Before you do, say what it should give.
-# - Give the targets a constant, ``y = 5 * x + 1``, and the module its bias back. Do a hundred steps suffice?
-# - Leave out the line that sets the weight to zero, and run the ladder again. What is the same, and what is not?
+# **Exercise.** What will ``predict`` say for seven, to one digit after the point?
+
+print(f"{predict(7):.1f}")
+
+# %%
+# Five times seven: ``predict(7) ≈ 35.000``.
+#
+# **Exercise.** Give the module its bias back, with weight and bias at zero, and leave the targets. Derive the gradient
+# of the bias. What is it?
+
+with_bias = nn.Linear(1, 1)
+nn.init.zeros_(with_bias.weight)
+nn.init.zeros_(with_bias.bias)
+nn.MSELoss()(with_bias(rows), wanted).backward()
+derived = (2 * (0.0 - wanted)).mean()
+print(f"not {(2 * (0.0 - wanted)).sum().item()}: sum")
+print(f"not {with_bias.weight.grad.item()}: That is the gradient of the weight.")
+print(with_bias.bias.grad.item())
+
+# %%
+# The mean of twice the error, and every error is minus the target: ``derived == -25.0`` and
+# ``with_bias.bias.grad == -25.0``.
+#
+# **Exercise.** Descend with that bias, a hundred steps as before. The targets are still five times the inputs, so the
+# best bias is zero. Does the descent get there? (Guess before you open it.)
+
+walked = list(as_module(100, with_bias))
+print("weight", round(walked[-1], 2), "bias", round(with_bias.bias.item(), 2))
+
+# %%
+# Not yet: ``walked[-1] < 5`` and ``with_bias.bias > 0.3``. At the start both weights are pushed up, and the bias goes
+# too far. On its way back it has to wait for the weight: a little more of one is nearly made up for by a little less of
+# the other, so the slope along that direction is small.
 #
 # **Next:** a problem that no line can solve, :ref:`sphx_glr_lessons_3_xor_10_one_step.py`.

@@ -32,11 +32,11 @@ targets = torch.tensor([0.0, 1.0, 1.0, 0.0])
 # Two layers
 # ----------
 #
-# Something has to bend. Our network has a layer of two *hidden units*. Each is a small model of its own, followed by
-# a **ReLU**: a gate that lets a positive number through and turns a negative one into zero. Then a second layer makes
-# one number of the two, and a **sigmoid** presses that into the range from zero to one.
+# Something has to bend. Our network has a layer of two :term:`hidden units <hidden unit>`. Each is a small model of its
+# own, followed by a :term:`ReLU`: a gate that lets a positive number through and turns a negative one into zero. Then a
+# second layer makes one number of the two, and a :term:`sigmoid` presses that into the range from zero to one.
 #
-# The weights to begin with have been chosen by hand. What happens with a bad choice is an exercise of the next lesson.
+# The weights to begin with have been chosen by hand. What becomes of others is a lesson of its own.
 
 # a row for each input, a column for each unit
 w1 = torch.tensor([[0.1, 0.3], [0.2, 0.1]], requires_grad=True)
@@ -241,11 +241,56 @@ for x, old, new in zip(samples, before, after, strict=True):
 # On your own
 # -----------
 #
-# - Set the four weights once more, since the step has moved them. Work out the gradient of ``score`` for the second
-#   sample, ``(0, 1)``, with its target of one. Which sign must it have? Then ask ``rec.check(score=[...])``, with four
-#   digits, in brackets because ``score`` has one entry (``passes`` gives you the recording).
-# - Set ``b1`` to minus one for both units. How many gates are open now, at all four samples? What can such a network
-#   still learn?
-# - Nudge ``w1[0, 0]`` at the sample ``(0, 0)``. Does the loss change? And at ``(1, 0)``?
+# **Exercise.** Set the weights once more, since the step has moved them. Derive the gradient of ``score`` for the
+# second sample, ``(0, 1)``, with its target of one. Which sign must it have? Ask ``rec.check(score=[...])``, in
+# brackets because ``score`` has one entry.
+
+w1 = torch.tensor([[0.1, 0.3], [0.2, 0.1]], requires_grad=True)
+b1 = torch.tensor([0.2, -0.2], requires_grad=True)
+w2 = torch.tensor([[0.1], [-0.4]], requires_grad=True)
+b2 = torch.tensor([0.0], requires_grad=True)
+
+rec, z, y_hat, loss = passes(samples[1], targets[1])
+twice, slope = 2 * (y_hat - 1.0), y_hat * (1 - y_hat)
+print(rec.check(score=[twice * slope]))
+print(rec.check(score=[slope]))
+print(rec.check(score=[twice]))
+
+# %%
+# The target is one and the answer about one half, so a higher score would lower the loss, and the gradient is negative:
+# ``twice * slope ≈ -0.2449``. The other two lines have one factor each, and the check says which is missing.
+#
+# **Exercise.** Set ``b1`` to minus one for both units. How many of the eight gates are open then?
+
+with torch.no_grad():
+    b1.fill_(-1.0)
+open_gates = 0
+for x, y in zip(samples, targets, strict=True):
+    rec, z, y_hat, loss = passes(x, y)
+    open_gates += sum(unit > 0 for unit in z)
+print(open_gates)
+
+# %%
+# None, ``open_gates == 0``: the weights of a unit add up to less than one. Then the network answers with ``b2`` alone,
+# the same to every sample, and nothing in the first layer gets a gradient: ``(w1.grad == 0).all() == True``. It is
+# stuck there.
+#
+# **Exercise.** Back to the old ``b1``. How far does the loss move, for each bit that ``w1[0, 0]`` is nudged, at the
+# sample ``(0, 0)``? And at ``(1, 0)``: derive it as the gradient of the score times two local gradients. (The score
+# there is minus one hundredth, so its gradient is close to minus one quarter.)
+
+with torch.no_grad():
+    b1.copy_(torch.tensor([0.2, -0.2]))
+passes(samples[0], targets[0])
+print("at (0, 0) nothing:", w1.grad[0, 0] == 0)
+rec, z, y_hat, loss = passes(samples[2], targets[2])
+d_score = rec.grad("score").item()
+print(f"not {d_score:.3f}: That is the gradient of the score. Go on to w1.")
+print(f"{w1.grad[0, 0]:.3f}")
+
+# %%
+# At ``(0, 0)`` it does not move. At ``(1, 0)`` the gradient of the score is ``d_score ≈ -0.251``. On the way to the
+# first unit it is multiplied by a tenth, the weight in ``w2``; the gate is open and the input is one. So ``w1.grad[0,
+# 0] ≈ -0.0251``.
 #
 # **Next:** twenty thousand such steps, :ref:`sphx_glr_lessons_3_xor_20_trained.py`.

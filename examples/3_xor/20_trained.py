@@ -13,7 +13,7 @@ and why one of the four answers lags behind. At the end, a report that is wrong 
 # --------
 #
 # Samples, weights and network are those of the last lesson. The loop goes through the samples one at a time: forward,
-# backward, step. Once through all four is an **epoch**.
+# backward, step. Once through all four is an :term:`epoch`.
 
 import torch
 
@@ -242,9 +242,51 @@ print(f"{tuple(differences.shape)}: {wrong:.4f}, and it should be {report():.4f}
 # On your own
 # -----------
 #
-# - Go on for another five thousand epochs. Where does the first answer end?
-# - In ``step``, raise the rate to one tenth. Are five hundred epochs as good as five thousand?
-# - Start with all weights of ``w1`` equal, and both entries of ``b1`` and of ``w2`` equal, too. What can the network
-#   learn? Why can the two units never become different?
+# **Exercise.** Back to the pass that we recorded at ``(0, 0)``, with its target of zero. Derive the gradient of ``b2``
+# from ``y_hat``, and ask ``rec.check(b2=...)``.
+
+slope = y_hat * (1 - y_hat)
+print(rec.check(b2=2 * y_hat * slope))
+print(rec.check(b2=2 * y_hat))
+print(rec.check(b2=y_hat * slope))
+
+# %%
+# The error is ``y_hat`` itself, for the target is zero. Twice that, times the slope of the sigmoid, and the sum passes
+# it on: ``2 * y_hat * slope ≈ 0.0517``. The other lines lack the sigmoid, and the two of the square.
 #
-# **Next:** why all of this works, in symbols: :doc:`/concepts/chain_rule`.
+# **Exercise.** Start again with the weights from the top, raise the rate to a tenth, and take five hundred epochs
+# instead of five thousand. Where does the mean loss end, to two digits after the point?
+
+
+def begin(*values):
+    """Set all parameters."""
+    with torch.no_grad():
+        for weight, value in zip(parameters, values, strict=True):
+            weight.copy_(torch.tensor(value))
+
+
+begin([[0.1, 0.3], [0.2, 0.1]], [0.2, -0.2], [[0.1], [-0.4]], [0.0])
+for _ in range(500):
+    for x, y in zip(samples, targets, strict=True):
+        step(x, y, rate=0.1)
+print(f"{report():.2f}")
+
+# %%
+# About where it ended before, ``0.005 < report() < 0.02``. As long as the steps are small, ten steps along nearly the
+# same slope are as good as one step ten times as long. That has an end: there is a limit to the rate here, too.
+#
+# **Exercise.** Start with all weights of ``w1`` equal, and both entries of ``b1`` and of ``w2`` equal, too. How far
+# apart are the two units after five hundred epochs?
+
+begin([[0.2, 0.2], [0.2, 0.2]], [0.1, 0.1], [[0.3], [0.3]], [0.0])
+for _ in range(500):
+    for x, y in zip(samples, targets, strict=True):
+        step(x, y, rate=0.1)
+print(f"apart by {(w1[:, 0] - w1[:, 1]).abs().max():.1f}")
+
+# %%
+# Not at all, ``(w1[:, 0] == w1[:, 1]).all() == True``. Equal units get equal gradients, take equal steps, and stay
+# equal: the network has one unit, twice. That is why weights start at random.
+#
+# **Next:** was it luck? The weights to begin with were chosen by hand. Draw others, a thousand times:
+# :ref:`sphx_glr_lessons_3_xor_30_thousand_starts.py`.

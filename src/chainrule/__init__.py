@@ -3,6 +3,7 @@
 from chainrule.check import check_gradient
 from chainrule.errors import AnswerError, ChainruleError, FileError, TraceError
 from chainrule.recording import Recording, load, record
+from chainrule.unrecorded import why
 
 __all__ = [
     "AnswerError",
@@ -13,4 +14,5 @@ __all__ = [
     "check_gradient",
     "load",
     "record",
+    "why",
 ]

@@ -7,14 +7,17 @@ import itertools
 import json
 import textwrap
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 import torch
+from torch.overrides import TorchFunctionMode
 
 from chainrule.errors import AnswerError
+from chainrule.recorder import Recorder
 from chainrule.text import derivative, number, numbers
 from chainrule.trace import Array, Snapshot, Term, Trace
 
@@ -165,6 +168,15 @@ def _slips(
                     passed = _carry(trace, later, passed)
                 if _same(given, rest + passed):
                     yield slip, factor
+    # Last, since the slips above say where it was lost.
+    yield from _by_size(given, wanted)
+
+
+def _by_size(given: Array, wanted: Array) -> Iterator[tuple[str, Mapping[str, object]]]:
+    """List the slips that show in the numbers alone, without the steps that led to them."""
+    for slip, mended in (("half", given * 2), ("twice", given / 2), ("inverse", 1 / given)):
+        if _same(mended, wanted):
+            yield slip, {}
 
 
 def _carry(trace: Trace, term: Term, upstream: Array, times: int = 1) -> Array:
@@ -213,6 +225,8 @@ class GradientReport:
     """The largest difference, relative to the largest entry of the gradient."""
     tolerance: float
     dtype: str
+    slips: tuple[str, ...] = ()
+    """For each input, which slip autograd's gradient looks like; empty where it is right, and when all are."""
 
     def __bool__(self) -> bool:
         """Tell whether the two agree to within the tolerance."""
@@ -221,10 +235,12 @@ class GradientReport:
     def __str__(self) -> str:
         """Say it in a line."""
         verdict = "agree" if self else "do not agree"
-        return (
+        says = (
             f"autograd and central differences {verdict}: largest difference {number(self.error)} of the largest "
             f"entry, with step {number(self.step)} in {self.dtype} (allowed: {number(self.tolerance)})"
         )
+        told = [f"argument {position}: {slip}" for position, slip in enumerate(self.slips, 1) if slip]
+        return "\n".join([says, *(textwrap.fill(line, 79, subsequent_indent="    ") for line in told)])
 
     __repr__ = __str__
 
@@ -235,6 +251,9 @@ def check_gradient(loss_of: Callable[..., torch.Tensor], *inputs: torch.Tensor) 
     `loss_of` takes the tensors and returns one number; it is run twice for each entry, from the same random state.
     The step is the cube root of the dtype's rounding unit, which balances rounding against curvature. It runs in
     float64 if the function allows it. Nothing is changed: not the tensors, not their `.grad`, not the random state.
+
+    Where they do not agree, the report says which slip autograd's gradient looks like. It finds that by running the
+    function once more with the forward of each `torch.autograd.Function` taken apart, and without `detach`.
 
     Raises `AnswerError` if an input is no float tensor, or the result is not a single number that depends on it.
 
@@ -280,7 +299,97 @@ def check_gradient(loss_of: Callable[..., torch.Tensor], *inputs: torch.Tensor) 
     error = float(np.max([np.abs(a - b).max(initial=0.0) for a, b in zip(exact, measured, strict=True)])) / scale
     tolerance = 100 * rounding ** (2 / 3)
     name = str(dtype).removeprefix("torch.")
-    return GradientReport(exact, measured, step, error if np.isfinite(error) else np.inf, tolerance, name)
+    error = error if np.isfinite(error) else np.inf
+    slips = _explain(loss_of, points, exact, measured, tolerance) if error > tolerance else ()
+    return GradientReport(exact, measured, step, error, tolerance, name, slips)
+
+
+class _Undetached(TorchFunctionMode):
+    """Let gradients through where a function cuts them off: at `detach`, and within `no_grad`."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Do what was asked for, with a graph."""
+        if getattr(func, "__name__", "") == "detach":
+            return args[0]
+        with torch.enable_grad():
+            return func(*args, **(kwargs or {}))
+
+
+@contextmanager
+def _taken_apart() -> Iterator[list[torch.Tensor]]:
+    """Have each custom function run its forward as plain steps, which PyTorch differentiates; give the results."""
+    results: list[torch.Tensor] = []
+
+    def apply(function: Any, *args: Any) -> Any:
+        if function.setup_context is not torch.autograd.Function.setup_context:
+            result = function.forward(*args)
+        else:
+            context = torch.autograd.function.FunctionCtx()
+            context.needs_input_grad = (True,) * len(args)  # type: ignore[attr-defined]
+            result = function.forward(context, *args)
+        results.extend(part for part in (result if isinstance(result, tuple) else (result,)) if _is_float(part))
+        return result
+
+    kept = torch.autograd.Function.__dict__["apply"]
+    try:
+        torch.autograd.Function.apply = classmethod(apply)  # type: ignore[assignment,method-assign]
+        yield results
+    finally:
+        torch.autograd.Function.apply = kept  # type: ignore[method-assign]
+
+
+def _is_float(thing: Any) -> bool:
+    return isinstance(thing, torch.Tensor) and thing.is_floating_point()
+
+
+def _explain(
+    loss_of: Callable[..., torch.Tensor],
+    points: Sequence[torch.Tensor],
+    exact: Sequence[Array],
+    measured: Sequence[Array],
+    tolerance: float,
+) -> tuple[str, ...]:
+    """Say of each input which slip autograd's gradient looks like, held against the function's own steps."""
+    leaves = [point.clone().requires_grad_() for point in points]
+    recorder = Recorder("all")
+    trace = None
+    alone: Sequence[torch.Tensor | None] = [None] * len(leaves)
+    try:
+        with torch.random.fork_rng(devices=[]), torch.enable_grad(), _taken_apart() as results, _Undetached():
+            with recorder:
+                loss = loss_of(*leaves)
+                loss.backward(retain_graph=True)
+            trace = recorder.trace() if recorder.failure is None else None
+            if results:
+                total = torch.stack([part.sum() for part in results]).sum()
+                alone = torch.autograd.grad(total, leaves, allow_unused=True)
+    except Exception:  # whatever a function cannot do in pieces; then the numbers have to do
+        trace = None
+
+    def look(position: int) -> Iterator[tuple[str, Mapping[str, object]]]:
+        given, wanted, local = exact[position], measured[position], alone[position]
+        values = recorder.values_of(leaves[position]) if trace is not None else ()
+        steps = trace.gradient(values[-1]) if trace is not None and values else None
+        if given.ndim == 2 and _same(given.T, wanted):
+            yield "transposed", {}
+        if _same(-given, wanted):
+            yield "sign", {}
+        if local is not None and _same(given, local.double().numpy()):
+            yield "upstream", {}
+        # The steps are believed only where they lead to what was measured.
+        if trace is not None and steps is not None and steps.data is not None and _same(steps.data, wanted, 0.01):
+            yield from _slips(trace, trace.values[values[-1]].name, values[-1], given, steps.data, -1)
+        yield from _by_size(given, wanted)
+        yield "none", {}
+
+    told = []
+    with np.errstate(all="ignore"):
+        for position, (given, wanted) in enumerate(zip(exact, measured, strict=True)):
+            kind, details = next(look(position))
+            told.append("" if _same(given, wanted, max(CLOSE, tolerance)) else SLIPS[kind].format(**details))
+    return tuple(told)
 
 
 def _run(loss_of: Callable[..., torch.Tensor], inputs: Sequence[torch.Tensor]) -> torch.Tensor:

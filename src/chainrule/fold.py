@@ -49,10 +49,11 @@ def fold(trace: Trace, backward: int | None = None, limit: int = LIMIT) -> Group
     long is cut into stretches. With `backward=None`, all ops.
 
     >>> from chainrule.trace import Op
-    >>> modules = ["net.0"] * 20 + ["net.1"] * 20 + ["net.2"] * 20 + [None]
-    >>> root = fold(Trace(ops=tuple(Op("add", (), (), "a + b", module=module) for module in modules)))
-    >>> [part if isinstance(part, int) else (part.name, len(part.ops)) for part in root.parts]
-    [('net.0', 20), ('net.1', 20), ('net.2', 20), 60]
+    >>> modules = ("net.0", "net.0", "net.1", "net.1", "net.2", "net.2", None)
+    >>> ops = [Op("add", (), (), "a + b", module=m) for m in modules]
+    >>> parts = fold(Trace(ops=tuple(ops)), limit=4).parts
+    >>> [part if isinstance(part, int) else (part.name, part.ops) for part in parts]
+    [('net.0', (0, 1)), ('net.1', (2, 3)), ('net.2', (4, 5)), 6]
     """
     parts = _sort(trace.ops, trace.ops_of(backward), 0, limit)
     # three boxes tell little: the largest is opened even where it has many parts

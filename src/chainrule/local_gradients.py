@@ -7,13 +7,14 @@ numbers, tells whether that is so. If not, and if it is small, a call for each e
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import torch
 from torch.autograd.function import BackwardCFunction
 from torch.autograd.graph import Node
 
-from chainrule.snapshots import WHOLE
+from chainrule.snapshots import WHOLE, is_plain
 from chainrule.trace import Kind
 
 JACOBIAN = 256
@@ -37,7 +38,7 @@ def local_gradients(
         return answer if isinstance(answer, tuple) else (answer,)
 
     try:
-        ones = ask(torch.ones_like(upstream))
+        ones = ask(_ones(upstream.shape, upstream.dtype) if is_plain(upstream) else torch.ones_like(upstream))
         wanted = [edge for edge, gradient in enumerate(outgoing) if gradient is not None and ones[edge] is not None]
         wanted = [edge for edge in wanted if ones[edge].numel() <= WHOLE]
         if upstream.numel() == 1:
@@ -45,14 +46,18 @@ def local_gradients(
                 edge: (ones[edge], "elementwise" if ones[edge].shape == upstream.shape else "gradient")
                 for edge in wanted
             }
-        uneven = torch.arange(1, upstream.numel() + 1).sin().add(1.5).reshape(upstream.shape).to(upstream.dtype)
-        answers = ask(uneven)
         found: dict[int, tuple[torch.Tensor, Kind]] = {}
+        small = [edge for edge in wanted if upstream.numel() * ones[edge].numel() <= JACOBIAN]
+        wanted = [edge for edge in wanted if ones[edge].shape == upstream.shape or edge in small]
+        if not wanted:
+            return found
+        uneven = _uneven(upstream.shape, upstream.dtype).to(upstream.device)
+        answers = ask(uneven)
         rows: list[tuple[Any, ...]] | None = None
         for edge in wanted:
             if ones[edge].shape == upstream.shape and _close(answers[edge], ones[edge] * uneven):
                 found[edge] = (ones[edge], "elementwise")
-            elif upstream.numel() * ones[edge].numel() <= JACOBIAN:
+            elif edge in small:
                 if rows is None:
                     units = torch.eye(upstream.numel(), dtype=upstream.dtype).reshape(-1, *upstream.shape)
                     rows = [ask(unit) for unit in units]
@@ -60,6 +65,16 @@ def local_gradients(
         return found
     except RuntimeError:
         return {}
+
+
+@lru_cache(maxsize=256)
+def _ones(shape: torch.Size, dtype: torch.dtype) -> torch.Tensor:
+    return torch.ones(shape, dtype=dtype)
+
+
+@lru_cache(maxsize=256)
+def _uneven(shape: torch.Size, dtype: torch.dtype) -> torch.Tensor:
+    return torch.arange(1, shape.numel() + 1).sin().add(1.5).reshape(shape).to(dtype)
 
 
 def _narrow(jacobian: torch.Tensor, like: torch.Tensor, upstream: torch.Tensor) -> tuple[torch.Tensor, Kind]:

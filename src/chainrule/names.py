@@ -12,7 +12,7 @@ import contextlib
 import linecache
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from inspect import CO_OPTIMIZED
@@ -22,56 +22,102 @@ from types import CodeType, FrameType, ModuleType
 DEPTH = 32
 """Frames that are searched for a name, from the innermost outwards."""
 
+KNOWN = 16_384
+"""Instructions whose source is remembered."""
+
 _HERE = f"{Path(__file__).resolve().parent}{os.sep}"
 
 
-@dataclass(frozen=True)
-class Site:
-    """Describe the place in the user's code that a call came from."""
+class Files(dict[str, int]):
+    """Sort files, each once: 0 is the user's, 1 what a call passes through on its way to us, 2 inside a library."""
 
-    frame: FrameType | None = None
+    def __init__(self, internal: tuple[str, ...], wrappers: tuple[str, ...]) -> None:
+        """Sort by how a file's path begins."""
+        super().__init__()
+        self._internal, self._wrappers = (_HERE, contextlib.__file__, *internal), (_HERE, *wrappers)
+
+    def __missing__(self, file: str) -> int:
+        """Sort a file that is new."""
+        kind = 1 if file.startswith(self._wrappers) else 2 if file.startswith(self._internal) else 0
+        self[file] = kind
+        return kind
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Describe one instruction of the user's code, as its source has it."""
+
+    code: CodeType | None = None
     expression: str | None = None
     target: str | None = None
     arguments: tuple[str, ...] = ()
-    """The source text of the positional arguments, without modules and plain numbers."""
+    """The source text of the positional arguments."""
     file: str | None = None
     line: int | None = None
 
 
-def user_frame(
-    internal: tuple[str, ...], wrappers: tuple[str, ...], called: CodeType | None
-) -> tuple[FrameType | None, bool]:
-    """Find the innermost frame of the user's code, and whether the call stands there itself.
+NOWHERE = Place()
+_NO_NAMES: dict[int, str] = {}
 
-    It does when between that frame and us there are only `wrappers` (files) and the `called` function's own frame;
-    otherwise the call was made inside a library, and the user's expression means more than this one call.
+
+class Site:
+    """Hold where a call came from, while it runs."""
+
+    __slots__ = ("frame", "inner", "names", "outer", "outside", "place", "wanted")
+
+    def __init__(
+        self,
+        frame: FrameType | None = None,
+        place: Place = NOWHERE,
+        inner: FrameType | None = None,
+        outer: FrameType | None = None,
+    ) -> None:
+        """Hold the user's frame, and the innermost and the outermost of those that were looked for."""
+        self.frame, self.place, self.inner, self.outer = frame, place, inner, outer
+        self.wanted: Collection[int] = ()
+        """The ids of what was looked up, the variables that hold it, and the frames where it was not looked for yet."""
+        self.names: dict[int, str] = _NO_NAMES
+        self.outside: list[FrameType] = []
+
+    def operands(self) -> tuple[str, ...]:
+        """Give the source text of the positional arguments, without modules and plain numbers."""
+        held = ((text, held_as(self.frame, text)) for text in self.place.arguments)
+        return tuple(text for text, thing in held if not isinstance(thing, _NO_OPERAND))
+
+
+def site_of(files: Files, called: CodeType | None, block: CodeType | None, wanted: CodeType | None) -> Site:
+    """Find the innermost frame of the user's code, and those that run `wanted`, up to the block's, in one walk.
+
+    The call stands in the user's frame itself when between that frame and us there are only wrappers and the `called`
+    function's own frame; otherwise it was made inside a library, and the user's expression means more than this call.
     """
     frame: FrameType | None = sys._getframe(1)
+    found = inner = outer = None
     direct = True
     while frame is not None:
-        file = frame.f_code.co_filename
-        if not file.startswith((_HERE, *internal)) and file != contextlib.__file__:
-            return frame, direct
-        direct = direct and (file.startswith((_HERE, *wrappers)) or frame.f_code is called)
+        code = frame.f_code
+        if found is None and (kind := files[code.co_filename]) != 1:
+            if not kind:
+                found = frame
+            elif direct:
+                direct = code is called
+        if code is block:
+            break
+        if code is wanted:
+            outer = frame
+            inner = inner or frame
         frame = frame.f_back
-    return None, False
+    if found is None:
+        return Site()
+    return Site(found, place_of(found.f_code, found.f_lasti, direct), inner, outer)
 
 
-def frames_from(frame: FrameType | None, internal: tuple[str, ...]) -> Iterator[FrameType]:
+def frames_from(frame: FrameType | None, files: Files) -> Iterator[FrameType]:
     """Walk outwards over the user's frames."""
     for _ in range(DEPTH):
         if frame is None:
             return
-        if not frame.f_code.co_filename.startswith((_HERE, *internal)):
-            yield frame
-        frame = frame.f_back
-
-
-def calls_of(code: CodeType, block: CodeType | None) -> Iterator[FrameType]:
-    """Walk outwards, up to the code with the block, over the frames that run `code`."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_code is not block:
-        if frame.f_code is code:
+        if not files[frame.f_code.co_filename]:
             yield frame
         frame = frame.f_back
 
@@ -89,40 +135,49 @@ def locals_of(frame: FrameType) -> Mapping[str, object]:
     return found
 
 
-def around(frame: FrameType | None, block: CodeType | None, internal: tuple[str, ...]) -> list[FrameType]:
-    """Order the user's frames by whose names count first: those of the code with the block, then of what it calls.
+def around(frame: FrameType | None, block: CodeType | None, files: Files) -> tuple[list[FrameType], list[FrameType]]:
+    """Split the user's frames into those up to the block's, whose names count first, and those outside of it.
 
-    So a weight keeps the name that it has in the block, whatever a function calls its parameter.
+    The block's own come before those of what it calls, so that a weight keeps the name that it has in the block,
+    whatever a function calls its parameter.
     """
-    frames = list(frames_from(frame, internal))
+    frames = list(frames_from(frame, files))
     inside = next((i + 1 for i, frame in enumerate(frames) if frame.f_code is block), 0)
-    return [*frames[:inside][::-1], *frames[inside:]]
+    return frames[:inside][::-1], frames[inside:]
 
 
-def name_among(frames: Iterable[FrameType], thing: object) -> str | None:
-    """Find the variable that holds this very object, in the first frame that has one."""
+def names_among(frames: Iterable[FrameType], wanted: Collection[int]) -> dict[int, str]:
+    """Find the variables that hold some objects, given by their ids, each in the first frame that has one."""
+    found: dict[int, str] = {}
     for frame in frames:
+        if len(found) == len(wanted):
+            break
         for name, held in locals_of(frame).items():
-            if held is thing and name.isidentifier() and not name.startswith("_"):
-                return name
+            if id(held) in wanted and id(held) not in found and name.isidentifier() and not name.startswith("_"):
+                found[id(held)] = name
         if frame.f_code.co_flags & CO_OPTIMIZED:
+            around_it = frame.f_globals
             for name in frame.f_code.co_names:
-                if frame.f_globals.get(name) is thing:
-                    return name
-    return None
+                if name in around_it and id(around_it[name]) in wanted:
+                    found.setdefault(id(around_it[name]), name)
+    return found
 
 
-def site_of(frame: FrameType | None, direct: bool) -> Site:
-    """Read the user's source at the instruction that a frame is executing."""
-    if frame is None:
-        return Site()
-    file, line = _short(frame.f_code.co_filename, os.getcwd()), frame.f_lineno  # noqa: PTH109  # a Path is slow
-    found = _read(frame.f_code, frame.f_lasti) if direct else None
-    if found is None:
-        return Site(frame, file=file, line=line)
-    expression, target, arguments = found
-    kept = tuple(text for text in arguments if not isinstance(held_as(frame, text), _NO_OPERAND))
-    return Site(frame, expression, target, kept, file, line)
+_places: dict[tuple[int, int, bool], Place] = {}
+
+
+def place_of(code: CodeType, instruction: int, direct: bool) -> Place:
+    """Read the user's source at an instruction, once; only a call that stands there itself has an expression."""
+    place = _places.get((id(code), instruction, direct))
+    if place is None:
+        if len(_places) > KNOWN:
+            _places.clear()
+        line = next((p[0] for i, p in enumerate(code.co_positions()) if i == instruction // 2), None)
+        found = _read(code, instruction) if direct else None
+        expression, target, arguments = found or (None, None, ())
+        place = Place(code, expression, target, arguments, code.co_filename, line)
+        _places[id(code), instruction, direct] = place
+    return place
 
 
 def held_as(frame: FrameType | None, name: str) -> object:
@@ -140,7 +195,7 @@ _NO_OPERAND = (ModuleType, type, bool, int, float, complex, str)
 
 
 @lru_cache
-def _short(file: str, folder: str) -> str:
+def short(file: str, folder: str) -> str:
     """Give a file's path relative to the working directory, or its last part; a notebook's is `cell`."""
     if file.startswith("<"):
         return "cell" if "ipython" in file else file.strip("<>")
@@ -153,7 +208,6 @@ def _short(file: str, folder: str) -> str:
 _Found = tuple[str, str | None, tuple[str, ...]]
 
 
-@lru_cache(maxsize=4096)
 def _read(code: CodeType, instruction: int) -> _Found | None:
     """Read the expression at one instruction: its text, its target and its arguments."""
     positions = next((p for i, p in enumerate(code.co_positions()) if i == instruction // 2), None)

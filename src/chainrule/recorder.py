@@ -1,4 +1,4 @@
-"""Watch PyTorch run and write down a Trace.
+"""Watch PyTorch run and write down what is seen, to be made into a Trace.
 
 Three things are enough. A function mode sees each call with its arguments and its result. A walk along
 `next_functions` finds the autograd nodes that the call made. A hook on every node sees, while the real backward pass
@@ -10,13 +10,13 @@ Hooks never raise, and on leaving everything is taken down again: hooks, mode an
 
 from __future__ import annotations
 
-import contextlib
 import os
+import sys
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from types import CodeType, FrameType
+from types import CodeType
 from typing import Any, Self, TypeVar
 
 import numpy as np
@@ -26,21 +26,25 @@ from torch.autograd.graph import get_gradient_edge
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
+from chainrule.flow import Flowing
 from chainrule.local_gradients import local_gradients
-from chainrule.names import Site, around, calls_of, frames_from, held_as, locals_of, name_among, site_of, user_frame
-from chainrule.snapshots import Keep, snapshot
-from chainrule.trace import BackwardPass, Edge, Flow, Hook, Node, Number, Op, Snapshot, Trace, Value, Visit
+from chainrule.names import Files, Site, around, frames_from, held_as, names_among, site_of
+from chainrule.paths import Paths
+from chainrule.release import DEPTH, cut
+from chainrule.snapshots import Keep, Taken, finish, take
+from chainrule.tape import SeenNode, SeenOp, SeenPass, SeenValue, Tape
+from chainrule.trace import Number, Trace
 
 TESTED = "2.13"
 """The version of PyTorch that the tests run with; another one is recorded if it has what is needed."""
-NEEDED = ("_current_graph_task_id", "DisableTorchFunction")
+NEEDED = ("_current_graph_task_id", "DisableTorchFunction", "_set_grad_enabled", "_functorch")
 """What is used of PyTorch's own internals."""
 
-_TORCH = (f"{Path(torch.__file__).resolve().parent}{os.sep}",)
-_WRAPPERS = tuple(_TORCH[0] + name for name in ("overrides.py", "_tensor.py", "_jit_internal.py"))
-"""Torch's files that a call passes through on its way to a function mode."""
+_TORCH = f"{Path(torch.__file__).resolve().parent}{os.sep}"
+_FILES = Files((_TORCH,), tuple(_TORCH + name for name in ("overrides.py", "_tensor.py", "_jit_internal.py")))
+"""Torch's own files; through the latter a call passes on its way to a function mode."""
 
-_CALL = torch.nn.Module._call_impl.__code__
+_CALL = torch.nn.Module._wrapped_call_impl.__code__
 """What runs whenever a module is called."""
 
 _SILENT = frozenset({
@@ -58,27 +62,22 @@ _ATTRIBUTES = frozenset({"T", "mT", "H", "mH", "data", "real", "imag"})
 """Attributes of a tensor that are ops in disguise."""
 _IN_ORDER = frozenset({"dim", "axis", "keepdim", "dtype", "inplace", "memory_format"})
 """Keywords that leave the meaning of the arguments before them as it is; with any other, no rule is applied."""
-_NONE: Mapping[tuple[int, int], int] = {}
+_NO_EDGE = (None, 0, None)
+_NUMBERS = (bool, int, float, complex)
+_unseen, _is_recording, _record = torch._C.DisableTorchFunction, torch.is_grad_enabled, torch._C._set_grad_enabled
 _Given = TypeVar("_Given")
 
 
-@dataclass
-class _Pass:
-    roots: tuple[int, ...]
-    visits: list[Visit] = field(default_factory=list)
-    gradients: dict[int, Snapshot] = field(default_factory=dict)
-    hooks: list[Hook] = field(default_factory=list)
-    reached: dict[int | None, int] = field(default_factory=dict)
-    """The value that each node's gradient belongs to, as far as edges led to it."""
-
-
-@dataclass
 class _Seen:
     """Follow one live tensor: which values it has been, so that it is known again."""
 
-    tensor: weakref.ref[torch.Tensor]
-    version: int
-    values: list[int]
+    __slots__ = ("tensor", "values", "version")
+
+    def __init__(self, tensor: torch.Tensor) -> None:
+        self.tensor = weakref.ref(tensor)
+        self.version = -1
+        """-1 where PyTorch counts no versions."""
+        self.values: list[int] = []
 
 
 class Recorder(TorchFunctionMode):
@@ -88,31 +87,29 @@ class Recorder(TorchFunctionMode):
         """Set out to keep tensors as `keep` says, and local gradients or not."""
         super().__init__()
         self._keep, self._local = keep, local_gradients
-        self._values: list[Value] = []
-        self._ops: list[Op] = []
-        self._nodes: list[Node] = []
-        self._passes: list[_Pass] = []
-        self._pass_of: dict[int, _Pass] = {}
+        self._tape = Tape()
+        self._pass_of: dict[int, SeenPass] = {}
         self._roots: tuple[int, ...] = ()
         self._seen: dict[int, _Seen] = {}
         self._torch_nodes: list[TorchNode] = []
         self._number_of: dict[TorchNode, int] = {}
         self._value_at: dict[tuple[int, int], int] = {}
-        self._times_bound: dict[str, int] = {}
-        self._nameless: dict[int, str] = {}
         self._handles: list[RemovableHandle] = []
         self._suspect: set[int] = set()
-        self._arrived: dict[int, Snapshot] = {}
-        self._modules: dict[int, tuple[torch.nn.Module, str]] = {}
+        self._arrived: dict[int, Taken] = {}
+        self._flowing = Flowing(keep)
+        self._paths = Paths(_FILES)
         self._block: CodeType | None = None
         self._trace: Trace | None = None
+        self._me = weakref.ref(self)
         self.failure: Exception | None = None
         """What went wrong inside a hook, where nothing may be raised."""
 
     def __enter__(self) -> Self:
         """Begin to watch."""
-        frame, _ = user_frame(_TORCH, _WRAPPERS, None)
+        frame = next(frames_from(sys._getframe(), _FILES), None)
         self._block = frame.f_code if frame else None
+        self._tape.folder = os.getcwd()  # noqa: PTH109  # a Path is slow
         super().__enter__()  # type: ignore[no-untyped-call]
         return self
 
@@ -128,19 +125,14 @@ class Recorder(TorchFunctionMode):
             self._number_of.clear()
             self._torch_nodes.clear()
             self._pass_of.clear()
-            self._modules.clear()
+            self._paths.clear()
+            self._flowing.clear()
 
     def trace(self) -> Trace:
         """Give what was recorded so far, as plain data."""
         if self._trace is None:
-            self._trace = Trace(
-                values=tuple(self._named_values()),
-                ops=tuple(self._ops),
-                nodes=tuple(self._nodes),
-                passes=tuple(
-                    BackwardPass(p.roots, tuple(p.visits), dict(p.gradients), tuple(p.hooks)) for p in self._passes
-                ),
-            )
+            with torch._C.DisableTorchFunction():
+                self._trace = self._tape.trace()
         return self._trace
 
     def values_of(self, tensor: torch.Tensor) -> tuple[int, ...]:
@@ -173,31 +165,43 @@ class Recorder(TorchFunctionMode):
             handle = func(*args, **kwargs)
             self._safely(self._observe_hook, args[0], code, handle)
             return handle
-        given = list(_tensors((args, dict(kwargs))))
         if name == "__set__":
             self._suspect.add(id(args[0]))
-        if name in _SILENT or not given or (name == "zero_" and not given[0].requires_grad):
+        if name in _SILENT:
+            return func(*args, **kwargs)
+        given, arguments = _operands(args, kwargs)
+        if not given or (name == "zero_" and not given[0].requires_grad):
             return func(*args, **kwargs)
         seen = self._safely(self._before, code, given)
         result = func(*args, **kwargs)
         if seen is not None:
-            self._safely(self._after, name, *seen, given, args, kwargs, result)
+            self._safely(self._after, name, *seen, given, arguments, result)
         return result
 
     def _safely(self, act: Callable[..., _Given], *args: Any) -> _Given | None:
         """Do what is ours to do, unseen by any mode; what goes wrong in it is kept for later, never raised."""
-        try:
-            with torch._C.DisableTorchFunction(), torch.no_grad():
+        self._trace = None
+        with _unseen():
+            recording = _is_recording()
+            if recording:
+                _record(False)
+            try:
                 return act(*args)
-        except Exception as error:
-            self.failure = self.failure or error
-            return None
+            except Exception as error:
+                self.failure = self.failure or error
+                return None
+            finally:
+                if recording:
+                    _record(True)
+
+    def _site(self, code: CodeType | None) -> Site:
+        """Find the place in the user's code that the call being watched came from."""
+        return site_of(_FILES, code, self._block, _CALL)
 
     def _before(self, code: CodeType | None, given: list[torch.Tensor]) -> tuple[Site, tuple[int, ...]]:
         """Find where a call stands, and the values that it is given, while they are what they are."""
-        site = _site(code)
-        arguments = site.arguments if len(site.arguments) == len(given) else (None,) * len(given)
-        return site, tuple(self._value_of(tensor, site, text) for tensor, text in zip(given, arguments, strict=True))
+        site = self._site(code)
+        return site, tuple([self._value_of(tensor, site, given, i) for i, tensor in enumerate(given)])
 
     def _after(
         self,
@@ -205,51 +209,37 @@ class Recorder(TorchFunctionMode):
         site: Site,
         inputs: tuple[int, ...],
         given: list[torch.Tensor],
-        args: Sequence[Any],
-        kwargs: Mapping[str, Any],
+        arguments: tuple[Number | None, ...] | None,
         result: Any,
     ) -> None:
         """Note a call down with what it made."""
         if name == "matmul" and all(tensor.dim() == 1 for tensor in given):
             name = "dot"
-        made = given[:1] if name == "__setitem__" else list(_tensors(result))
-        letters, constants = _letters(args, kwargs)
-        module = self._module(site.frame)
-        op = Op(name, inputs, (), site.expression or "", letters, constants, site.file, site.line, module)
-        self._note(op, site, [t for t in made if not self._is_known(t)])
+        made = given[:1] if name == "__setitem__" else [result] if type(result) is torch.Tensor else _tensors(result)
+        made = [tensor for tensor in made if not self._is_known(tensor)]
+        if made and name not in _FRESH:
+            module = self._paths.of_module(site) if site.inner else None
+            self._note(SeenOp(name, inputs, (), site.place, arguments, module), site, made)
 
-    def _note(self, op: Op, site: Site, made: list[torch.Tensor]) -> None:
+    def _note(self, op: SeenOp, site: Site, made: list[torch.Tensor]) -> None:
         """Note one call down as an op with its inputs and outputs, and the nodes that autograd made for it."""
-        if not made or op.name in _FRESH:
-            return
-        known = {}
+        values, known = self._tape.values, {}
         for value in op.inputs:
-            held = self._values[value]
+            held = values[value]
             if held.node is not None:
                 known[held.node, held.slot] = value
-        number = len(self._ops)
+        number = len(self._tape.ops)
         for tensor in made:
-            if (node := _made_by(tensor)) is not None:
+            if (node := _made_by(tensor)) is not None and node not in self._number_of:
                 self._walk(node, number, site, known)
         outputs = []
         for tensor in made:
-            earlier = self._seen_as(tensor)
-            target = site.target if len(made) == 1 else None
-            if target is None and earlier is not None:
+            target = site.place.target if len(made) == 1 else None
+            if target is None and (earlier := self._seen_as(tensor)) is not None:
                 target = self._variable_of(earlier)
-            outputs.append(self._new_value(tensor, target, op=number))
-        for position, value in enumerate(outputs):
-            if value in self._nameless:
-                called = op.expression or op.name
-                self._nameless[value] = called if len(outputs) == 1 else f"{called}[{position}]"
-        by_letter = {
-            **{a: self._name_of(v) for a, v in op.operands.items()},
-            **{a: str(n) for a, n in op.constants.items()},
-        }
-        words = [by_letter[a] for a in sorted(by_letter)] if op.letters else list(map(self._name_of, op.inputs))
-        self._ops.append(
-            replace(op, outputs=tuple(outputs), expression=op.expression or f"{op.name}({', '.join(words)})")
-        )
+            outputs.append(self._new_value(tensor, target, number))
+        op.outputs = tuple(outputs)
+        self._tape.ops.append(op)
 
     # Values ---------------------------------------------------------------------------------------------------
 
@@ -259,193 +249,204 @@ class Recorder(TorchFunctionMode):
 
     def _is_known(self, tensor: torch.Tensor) -> bool:
         """Tell whether a tensor is a value already, and unchanged since."""
-        seen = self._seen_as(tensor)
-        if seen is None or seen.version != _version(tensor):
+        seen = self._seen.get(id(tensor))
+        return seen is not None and seen.tensor() is tensor and self._is_unchanged(tensor, seen)
+
+    def _is_unchanged(self, tensor: torch.Tensor, seen: _Seen) -> bool:
+        """Tell whether a tensor is still the value that it was last."""
+        if seen.version >= 0 and seen.version != tensor._version:
             return False
         if id(tensor) in self._suspect:  # `.data` changes numbers without a new version
-            held, now = self._values[seen.values[-1]].tensor, self._snapshot(tensor)
+            held, now = finish(self._tape.values[seen.values[-1]].taken), finish(take(tensor, self._keep))
             if (held.shape, held.statistics) != (now.shape, now.statistics):
                 return False
             if held.data is not None and now.data is not None:
                 return np.array_equal(held.data, now.data, equal_nan=held.data.dtype.kind in "fc")
         return True
 
-    def _value_of(self, tensor: torch.Tensor, site: Site, written: str | None = None) -> int:
+    def _value_of(self, tensor: torch.Tensor, site: Site, given: list[torch.Tensor], position: int = 0) -> int:
         """Find the value that a tensor is now; one not seen before, or changed unseen, becomes a new value."""
-        seen = self._seen_as(tensor)
-        if seen is not None and self._is_known(tensor):
+        seen = self._seen.get(id(tensor))
+        if seen is not None and seen.tensor() is not tensor:
+            seen = None
+        if seen is not None and self._is_unchanged(tensor, seen):
             value = seen.values[-1]
-            if value in self._nameless:
-                self._name(value, self._variable_with(tensor, site.frame))
-            if tensor.requires_grad and not self._values[value].requires_grad:  # by `requires_grad_()`
-                self._values[value] = replace(self._values[value], requires_grad=True, leaf=tensor.is_leaf)
-                self._trace = None
-            if self._values[value].node is None and _made_by(tensor) is not None:
+            held = self._tape.values[value]
+            if not held.name and not self._is_written_in(held, site):
+                self._name(value, self._variable_with(tensor, site, given, held.op is not None))
+            if not held.requires_grad and tensor.requires_grad:  # by `requires_grad_()`
+                held.requires_grad, held.leaf = True, tensor.is_leaf
+            if held.node is None and held.requires_grad and _made_by(tensor) is not None:
                 self._adopt(value, tensor, site)
             return value
-        name = self._variable_of(seen) if seen else self._variable_with(tensor, site.frame)
+        name = self._variable_of(seen) if seen else self._variable_with(tensor, site, given)
         if name is None:
-            name = next((text for text in site.arguments if held_as(site.frame, text) is tensor), None)
+            name = next((text for text in site.operands() if held_as(site.frame, text) is tensor), None)
         value = self._new_value(tensor, name)
-        if value in self._nameless:
-            self._nameless[value] = written or f"tensor {value}"
+        if name is None:
+            texts = site.operands()
+            self._tape.values[value].written = texts[position] if len(texts) == len(given) else f"tensor {value}"
         if _made_by(tensor) is not None:
             self._adopt(value, tensor, site)
         return value
+
+    def _is_written_in(self, held: SeenValue, site: Site) -> bool:
+        """Tell whether a value was made by an expression inside of the one that runs; then no variable has it."""
+        place = None if held.op is None else self._tape.ops[held.op].place
+        return place is not None and place.code is site.place.code and place.expression in site.place.arguments
 
     def _adopt(self, value: int, tensor: torch.Tensor, site: Site) -> None:
         """Note where a value came from whose making was not seen, such as the result of a custom Function.
 
         What was made from recorded values counts as an op of its own; what was there before the recording does not.
         """
-        node = tensor.grad_fn
+        node, tape = tensor.grad_fn, self._tape
         assert node is not None
-        number, values, nodes = len(self._ops), len(self._values), len(self._nodes)
+        number, values, nodes = len(tape.ops), len(tape.values), len(tape.nodes)
         self._walk(node, number, site)
-        inputs = tuple(dict.fromkeys(e.value for n in self._nodes[nodes:] for e in n.edges if e.value is not None))
-        made_by: int | None = self._nodes[self._number_of[node]].op
+        inputs = tuple(dict.fromkeys(to for n in tape.nodes[nodes:] for _, _, to in n.edges if to is not None))
+        made_by: int | None = tape.nodes[self._number_of[node]].op
         if any(taken < values and taken != value for taken in inputs):
             name = type(node).__name__.removesuffix("Backward").removesuffix("Backward0")
-            expression = f"{name}({', '.join(map(self._name_of, inputs))})"
-            self._ops.append(Op(name, inputs, (value,), expression, module=self._module(site.frame)))
+            module = self._paths.of_module(site)
+            tape.ops.append(SeenOp(name, inputs, (value,), arguments=None, module=module))
         elif made_by == number:
             made_by = None
-            self._nodes[nodes:] = [replace(n, op=None) for n in self._nodes[nodes:]]
-        elif made_by is not None and value not in self._ops[made_by].outputs:
-            made = self._ops[made_by]
-            self._ops[made_by] = replace(made, outputs=(*made.outputs, value))
-        self._values[value] = replace(
-            self._values[value],
-            requires_grad=True,
-            leaf=False,
-            op=made_by,
-            node=self._number_of[node],
-            slot=tensor.output_nr,
-        )
-        self._value_at[self._number_of[node], tensor.output_nr] = value
-        self._trace = None
+            for seen in tape.nodes[nodes:]:
+                seen.op = None
+        elif made_by is not None and value not in (made := tape.ops[made_by]).outputs:
+            for output in made.outputs:
+                tape.values[output].written = tape.name_of(output)
+            made.outputs = (*made.outputs, value)
+        held = tape.values[value]
+        held.requires_grad, held.leaf, held.op = True, False, made_by
+        held.node, held.slot = self._number_of[node], tensor.output_nr
+        self._value_at[held.node, held.slot] = value
 
     def _new_value(self, tensor: torch.Tensor, name: str | None, op: int | None = None) -> int:
-        number = len(self._values)
-        made_by = _made_by(tensor)
-        node = None if made_by is None else self._number_of.get(made_by)
-        value = Value(
-            name="",
-            tensor=self._snapshot(tensor),
-            leaf=made_by is None and (op is None or tensor.requires_grad),
-            requires_grad=tensor.requires_grad,
-            parameter=isinstance(tensor, torch.nn.Parameter),
-            op=op,
-            node=node,
-            slot=tensor.output_nr if node is not None else 0,
-        )
-        self._values.append(value)
+        number = len(self._tape.values)
+        wanted, node, slot, leaf = tensor.requires_grad, None, 0, op is None
+        if wanted:
+            made_by = _made_by(tensor)
+            leaf = made_by is None
+            if made_by is not None and (node := self._number_of.get(made_by)) is not None:
+                slot = tensor.output_nr
+        parameter = type(tensor) is not torch.Tensor and isinstance(tensor, torch.nn.Parameter)
+        value = SeenValue(take(tensor, self._keep), leaf, wanted, parameter, op, node, slot)
+        self._tape.values.append(value)
         seen = self._seen_as(tensor)
         if seen is None:
-            seen = self._seen[id(tensor)] = _Seen(weakref.ref(tensor), 0, [])
-        seen.version = _version(tensor)
+            seen = self._seen[id(tensor)] = _Seen(tensor)
+        if not tensor.is_inference():
+            seen.version = tensor._version
         seen.values.append(number)
         if node is not None:
-            self._value_at[node, value.slot] = number
-        self._nameless[number] = ""
-        self._name(number, name)
-        self._trace = None
-        if tensor.requires_grad and tensor._backward_hooks and seen.values == [number]:
+            self._value_at[node, slot] = number
+        if name:
+            self._name(number, name)
+        if wanted and tensor._backward_hooks and seen.values == [number]:
             self._observe(tensor, number, first=True)  # hooks from before the recording are one step
             self._observe(tensor, number, "hooks that were there before")
         return number
-
-    def _snapshot(self, tensor: torch.Tensor, whole: bool = False) -> Snapshot:
-        return snapshot(tensor, "all" if whole and self._keep == "auto" else self._keep)
 
     # Names ----------------------------------------------------------------------------------------------------
 
     def _name(self, value: int, name: str | None) -> None:
         """Give a value its name, once; a name that was bound before gets a number."""
-        if not name:
-            return
-        self._nameless.pop(value, None)
-        again = self._times_bound[name] = self._times_bound.get(name, 0) + 1
-        self._values[value] = replace(self._values[value], name=name if again == 1 else f"{name}#{again}")
-        self._trace = None
+        if name:
+            bound = self._tape.times_bound
+            again = bound[name] = bound.get(name, 0) + 1
+            self._tape.values[value].name = name if again == 1 else f"{name}#{again}"
 
-    def _variable_with(self, tensor: torch.Tensor, frame: FrameType | None) -> str | None:
-        """Find what the user's code calls a tensor: a parameter by its path, anything else by its variable."""
-        path = _parameter_name(frame, tensor) if isinstance(tensor, torch.nn.Parameter) else None
-        return path or name_among(around(frame, self._block, _TORCH), tensor)
+    def _variable_with(
+        self, tensor: torch.Tensor, site: Site, given: list[torch.Tensor], made: bool = False
+    ) -> str | None:
+        """Find what the user's code calls a tensor: a parameter by its path, anything else by its variable.
+
+        What was `made` in the block can be in the variables of the code up to the block's alone.
+        """
+        if type(tensor) is not torch.Tensor and isinstance(tensor, torch.nn.Parameter):
+            path = self._paths.of_parameter(tensor, site.frame)
+            if path:
+                return path
+        if id(tensor) not in site.wanted:
+            inside, site.outside = around(site.frame, self._block, _FILES)
+            site.wanted = {id(one) for one in given}
+            site.names = names_among(inside or site.outside, site.wanted)
+        name = site.names.get(id(tensor))
+        return name if name or made else names_among(site.outside, {id(tensor)}).get(id(tensor))
 
     def _variable_of(self, seen: _Seen) -> str | None:
         """Give the name that a tensor went by before it changed, without its number."""
-        return self._values[seen.values[-1]].name.partition("#")[0] or None
-
-    def _name_of(self, value: int) -> str:
-        return self._values[value].name or self._nameless[value]
-
-    def _named_values(self) -> Iterator[Value]:
-        """Give each value with a name that is its alone; without a variable, that is its expression."""
-        times = dict(self._times_bound)
-        for number, value in enumerate(self._values):
-            expression = self._nameless.get(number)
-            if expression is None:
-                yield value
-                continue
-            again = times[expression] = times.get(expression, 0) + 1
-            yield replace(value, name=expression if again == 1 else f"{expression}#{again}")
-
-    def _module(self, frame: FrameType | None) -> str | None:
-        """Find the module whose `forward` is running, by its path; the outermost one goes by its class."""
-        running = (locals_of(inner).get("self") for inner in calls_of(_CALL, self._block))
-        called = [module for module in running if isinstance(module, torch.nn.Module)]
-        if not called:
-            return None
-        module, outermost = called[0], called[-1]
-        if id(module) not in self._modules:
-            roots = (outermost, *_modules_in(frame))
-            paths = [path for root in roots for path, candidate in root.named_modules() if candidate is module]
-            self._modules[id(module)] = (module, _longest(paths) or type(module).__name__)
-        return self._modules[id(module)][1]
+        return self._tape.values[seen.values[-1]].name.partition("#")[0] or None
 
     def _name_the_rest(self) -> None:
         """Look once more for variables that hold what has no name yet, such as what a function returned."""
-        frame, _ = user_frame(_TORCH, _WRAPPERS, None)
-        for seen in self._seen.values():
-            tensor = seen.tensor()
-            if tensor is not None and seen.values[-1] in self._nameless:
-                self._name(seen.values[-1], self._variable_with(tensor, frame))
+        values = self._tape.values
+        nameless = [seen for seen in self._seen.values() if not values[seen.values[-1]].name]
+        rest = [(tensor, seen.values[-1]) for seen in nameless if (tensor := seen.tensor()) is not None]
+        if rest:
+            site, tensors = self._site(None), [tensor for tensor, _ in rest]
+            for tensor, value in rest:
+                self._name(value, self._variable_with(tensor, site, tensors, self._tape.values[value].op is not None))
 
     # Autograd's nodes -----------------------------------------------------------------------------------------
 
-    def _walk(self, root: TorchNode, op: int | None, site: Site, known: Mapping[tuple[int, int], int] = _NONE) -> None:
+    def _walk(
+        self, root: TorchNode, op: int | None, site: Site, known: Mapping[tuple[int, int], int] | None = None
+    ) -> None:
         """Write down the nodes behind `root` that are new, children first, and hang a hook on each."""
-        pending = [root]
+        number_of, nodes, pending = self._number_of, self._tape.nodes, [root]
         while pending:
             node = pending[-1]
-            if node in self._number_of:
+            if node in number_of:
                 pending.pop()
                 continue
-            new = [child for child, _ in node.next_functions if child is not None and child not in self._number_of]
+            children = node.next_functions
+            new = [child for child, _ in children if child is not None and child not in number_of]
             if new:
                 pending.extend(new)
                 continue
             pending.pop()
-            number = self._number_of[node] = len(self._nodes)
+            depth = 0
+            edges: list[tuple[int | None, int, int | None]] = []
+            for child, slot in children:
+                if child is None:
+                    edges.append(_NO_EDGE)
+                    continue
+                number = number_of[child]
+                below = nodes[number]
+                if below.depth > depth:
+                    depth = below.depth
+                if below.name == "AccumulateGrad":
+                    value: int | None = self._value_of_leaf(child.variable, site)  # type: ignore[attr-defined]
+                else:
+                    value = known.get((number, slot)) if known else None
+                    if value is None:
+                        value = self._value_at.get((number, slot))
+                edges.append((number, slot, value))
+            depth += 1
+            if depth >= DEPTH:
+                self._cut(node, depth, children)
+            number = number_of[node] = len(nodes)
             self._torch_nodes.append(node)
-            edges = tuple(self._edge(child, slot, site, known) for child, slot in node.next_functions)
-            self._nodes.append(Node(type(node).__name__, None if _is_leaf(node) else op, edges))
-            if _is_leaf(node):  # before it is added to `.grad`, which may then be the very same tensor
-                self._handles.append(node.register_prehook(self._hook(number, leaf=True)))
+            kind = type(node).__name__
+            if kind == "AccumulateGrad":  # before it is added to `.grad`, which may then be the very same tensor
+                nodes.append(SeenNode(kind, None, (), depth))
+                self._handles.append(node.register_prehook(partial(_arrive, self._me, number)))
             else:
-                self._handles.append(node.register_hook(self._hook(number)))
+                nodes.append(SeenNode(kind, op, tuple(edges), depth))
+                self._handles.append(node.register_hook(partial(_visit, self._me, number)))
 
-    def _edge(self, child: TorchNode | None, slot: int, site: Site, known: Mapping[tuple[int, int], int]) -> Edge:
-        if child is None:
-            return Edge(None)
-        number = self._number_of[child]
-        if not _is_leaf(child):
-            return Edge(number, slot, known.get((number, slot), self._value_at.get((number, slot))))
-        leaf: torch.Tensor = child.variable  # type: ignore[attr-defined]
+    def _cut(self, node: TorchNode, depth: int, children: Iterable[tuple[TorchNode | None, int]]) -> None:
+        """Take care that a deep graph can be freed."""
+        depths = [(child, self._tape.nodes[self._number_of[child]].depth) for child, _ in children if child is not None]
+        cut(node, depth, depths)
+
+    def _value_of_leaf(self, leaf: torch.Tensor, site: Site) -> int:
+        """Find the value that a leaf is, as far as it is known that it changed."""
         seen = self._seen_as(leaf)
-        return Edge(number, slot, seen.values[-1] if seen else self._value_of(leaf, site))
+        return seen.values[-1] if seen else self._value_of(leaf, site, [leaf])
 
     # Backward passes ------------------------------------------------------------------------------------------
 
@@ -461,42 +462,43 @@ class Recorder(TorchFunctionMode):
         start = list(_tensors(args[0] if args else kwargs.get("tensors", kwargs.get("outputs"))))
         roots = self._safely(self._begin, start, code) or ()
         outer, self._roots = self._roots, roots
-        first = len(self._passes)
+        first = len(self._tape.passes)
         try:
             result = func(*args, **kwargs)
         except BaseException as error:
-            self._passes, self._trace = self._passes[:first], None
+            del self._tape.passes[first:]
+            self._trace = None
             if isinstance(error, RuntimeError) and roots:
                 self._safely(self._advise, error, start, roots)
             raise
         finally:
             self._roots = outer
-        if name == "grad" and len(self._passes) > first:
+            self._flowing.clear()
+        if name == "grad" and len(self._tape.passes) > first:
             asked = list(_tensors(args[1] if len(args) > 1 else kwargs.get("inputs")))
-            self._safely(self._answer, self._passes[first], asked, result)
+            self._safely(self._answer, self._tape.passes[first], asked, result)
         return result
 
     def _begin(self, start: list[torch.Tensor], code: CodeType | None) -> tuple[int, ...]:
         """Find the values that a backward pass starts from; a leaf among them gets its node here."""
-        site = _site(code)
-        roots = tuple(self._value_of(tensor, site) for tensor in start)
+        site = self._site(code)
+        roots = tuple([self._value_of(tensor, site, start, i) for i, tensor in enumerate(start)])
         for tensor in start:
             if tensor.is_leaf and tensor.requires_grad:
                 self._walk(get_gradient_edge(tensor).node, None, site)
         return roots
 
-    def _answer(self, run: _Pass, asked: list[torch.Tensor], gradients: Sequence[torch.Tensor | None]) -> None:
+    def _answer(self, run: SeenPass, asked: list[torch.Tensor], gradients: Sequence[torch.Tensor | None]) -> None:
         """Note down the gradients that `torch.autograd.grad` was asked for."""
         for tensor, gradient in zip(asked, gradients, strict=False):
             if gradient is not None:
-                value = self._value_of(tensor, Site())
-                run.gradients[value] = self._snapshot(gradient, whole=tensor.is_leaf)
-                self._trace = None
+                keep = "all" if tensor.is_leaf and self._keep == "auto" else self._keep
+                run.asked[self._value_of(tensor, Site(), [tensor])] = take(gradient, keep)
 
     def _advise(self, error: RuntimeError, start: list[torch.Tensor], roots: tuple[int, ...]) -> None:
         """Add to PyTorch's own error what it means for the user's variables."""
         for tensor, value in zip(start, roots, strict=True):
-            name = self._name_of(value)
+            name = self._tape.name_of(value)
             if not tensor.requires_grad:
                 error.add_note(
                     f"chainrule: `{name}` was not made from any tensor with requires_grad=True, so there is nothing "
@@ -507,16 +509,11 @@ class Recorder(TorchFunctionMode):
                     f"chainrule: `{name}` has shape {tuple(tensor.shape)}, so there is no single number to start "
                     f"the backward pass from. Reduce it first, for example `{name}.mean()`."
                 )
-
-    def _hook(self, number: int, leaf: bool = False) -> Callable[..., None]:
-        """Make one node's hook."""
-        reference = weakref.ref(self)
-
-        def hook(*gradients: tuple[Any, ...]) -> None:
-            if (recorder := reference()) is not None:
-                recorder._safely(recorder._arrive if leaf else recorder._visit, number, *gradients)
-
-        return hook
+            elif "second time" in str(error):
+                error.add_note(
+                    f"chainrule: an earlier backward pass has run through the graph of `{name}` and freed it. Compute "
+                    f"`{name}` again before each backward pass, or keep the graph with `retain_graph=True`."
+                )
 
     def _observe(
         self,
@@ -527,7 +524,7 @@ class Recorder(TorchFunctionMode):
         first: bool = False,
     ) -> None:
         """Look at what stands between two hooks of the user's: each has its turn between two looks."""
-        reference = weakref.ref(self)
+        reference = self._me
 
         def look(gradient: torch.Tensor) -> None:
             if (recorder := reference()) is not None and (user is None or user.id in (user.hooks_dict_ref() or ())):
@@ -541,98 +538,90 @@ class Recorder(TorchFunctionMode):
 
     def _observe_hook(self, tensor: torch.Tensor, code: CodeType | None, handle: RemovableHandle) -> None:
         """Look before and after a hook that was just registered."""
-        site = _site(code)
-        value = self._value_of(tensor, site)
+        site = self._site(code)
+        value = self._value_of(tensor, site, [tensor])
         if list(tensor._backward_hooks or ()) == [handle.id]:
             self._observe(tensor, value, first=True)
-        self._observe(tensor, value, site.expression or "register_hook", handle)
+        self._observe(tensor, value, site.place.expression or "register_hook", handle)
 
     def _look(self, value: int, name: str | None, gradient: torch.Tensor) -> None:
-        node = self._values[value].node
+        node = self._tape.values[value].node
         run = self._run(-1 if node is None else node, node is None)
         if run is None:
             return
-        self._trace = None
-        now = self._snapshot(gradient)
+        self._flowing.clear()  # a hook may have changed what is on its way
+        now = take(gradient, self._keep)
         if name is not None and value in self._arrived:
-            run.hooks.append(Hook(value, name, self._arrived[value], now))
+            run.hooks.append((value, name, self._arrived[value], now))
         self._arrived[value] = now
 
     def _visit(self, number: int, outgoing: tuple[Any, ...], incoming: tuple[Any, ...]) -> None:
         """Note down one node's turn: what came in, what went out on each edge, and the local gradients."""
-        node = self._torch_nodes[number]
-        run = self._run(number, leaf=False)
-        if run is None or all(gradient is None for gradient in incoming):
+        run = self._pass_of.get(torch._C._current_graph_task_id()) or self._run(number, leaf=False)
+        if run is None:
             return
-        self._trace = None
-        for edge in self._nodes[number].edges:
-            if edge.value is not None:
-                run.reached[edge.node] = max(edge.value, run.reached.get(edge.node, 0))
-        local = local_gradients(node, incoming, outgoing) if self._local else {}
-        flows = tuple(
-            Flow(
-                contribution=None if gradient is None else self._snapshot(gradient),
-                local=self._snapshot(local[edge][0]) if edge in local else None,
-                kind=local[edge][1] if edge in local else None,
-            )
-            for edge, gradient in enumerate(outgoing)
-        )
-        run.visits.append(Visit(number, tuple(None if g is None else self._snapshot(g) for g in incoming), flows))
+        flowing = self._flowing
+        came = tuple([None if gradient is None else flowing.into(gradient) for gradient in incoming])
+        if not any(came):
+            return
+        local = None
+        if self._local and (found := local_gradients(self._torch_nodes[number], incoming, outgoing)):
+            local = {edge: (take(factor, self._keep), kind) for edge, (factor, kind) in found.items()}
+        went: list[Taken | None] = []
+        for gradient, (to, _, _) in zip(outgoing, self._tape.nodes[number].edges, strict=True):
+            if gradient is None:
+                went.append(None)
+            elif gradient.dim():
+                went.append(flowing.out(gradient, self._leaf_behind(to)))
+            else:
+                went.append(take(gradient, self._keep))
+        run.turns.append((number, came, tuple(went), local))
+
+    def _leaf_behind(self, node: int | None) -> int | None:
+        """Find the leaf that gets what goes to a node as it is, or turned over."""
+        while node is not None:
+            held = self._tape.nodes[node]
+            if held.name == "AccumulateGrad":
+                return node
+            node = held.edges[0][0] if held.name == "TBackward0" else None
+        return None
 
     def _arrive(self, number: int, incoming: tuple[Any, ...]) -> None:
         """Note down what a leaf gets."""
-        run = self._run(number, leaf=True)
+        run = self._pass_of.get(torch._C._current_graph_task_id()) or self._run(number, leaf=True)
         if run is None or incoming[0] is None:
             return
-        self._trace = None
-        got = self._snapshot(incoming[0], whole=True)
-        run.visits.append(Visit(number, (got,), ()))
         seen = self._seen_as(self._torch_nodes[number].variable)  # type: ignore[attr-defined]
-        value = run.reached.get(number, seen.values[-1] if seen else None)
-        if value is not None:
-            run.gradients[value] = got
+        got = self._flowing.into_leaf(incoming[0], number)
+        run.turns.append((number, (got,), None, seen.values[-1] if seen else None))
 
-    def _run(self, number: int, leaf: bool) -> _Pass | None:
+    def _run(self, number: int, leaf: bool) -> SeenPass | None:
         """Find the backward pass that is running now; autograd numbers them.
 
         `None` for one that did not begin at what was recorded, such as another thread's that shares a leaf.
         """
         task = torch._C._current_graph_task_id()
-        if task not in self._pass_of:
-            begins = {self._values[root].node for root in self._roots}
+        run = self._pass_of.get(task)
+        if run is None:
+            begins = {self._tape.values[root].node for root in self._roots}
             started_at = self._value_at.get((number, 0))
             if number not in begins and not (leaf and None in begins) and (self._roots or leaf or started_at is None):
                 return None
-            self._pass_of[task] = _Pass(self._roots or (() if started_at is None else (started_at,)))
-            self._passes.append(self._pass_of[task])
-        return self._pass_of[task]
+            run = self._pass_of[task] = SeenPass(self._roots or (() if started_at is None else (started_at,)))
+            self._tape.passes.append(run)
+        return run
 
 
-def _site(code: CodeType | None) -> Site:
-    """Find the place in the user's code that the call being watched came from."""
-    return site_of(*user_frame(_TORCH, _WRAPPERS, code))
+def _visit(me: weakref.ref[Recorder], number: int, outgoing: tuple[Any, ...], incoming: tuple[Any, ...]) -> None:
+    """Be a node's hook."""
+    if (recorder := me()) is not None:
+        recorder._safely(recorder._visit, number, outgoing, incoming)
 
 
-def _parameter_name(frame: FrameType | None, parameter: torch.Tensor) -> str | None:
-    """Find a parameter's path in a module that the user's code holds."""
-    paths: list[str] = []
-    for module in _modules_in(frame):
-        with contextlib.suppress(AttributeError):  # a module that is only being made has no parameters yet
-            paths += [path for path, candidate in module.named_parameters() if candidate is parameter]
-    return _longest(paths)
-
-
-def _modules_in(frame: FrameType | None) -> Iterator[torch.nn.Module]:
-    """Find the modules that the user's code holds in variables."""
-    for outer in frames_from(frame, _TORCH):
-        for held in locals_of(outer).values():
-            if isinstance(held, torch.nn.Module):
-                yield held
-
-
-def _longest(paths: list[str]) -> str | None:
-    """Choose the path from the outermost module."""
-    return max(paths, key=lambda path: (path.count("."), len(path)), default=None)
+def _arrive(me: weakref.ref[Recorder], number: int, incoming: tuple[Any, ...]) -> None:
+    """Be a leaf's hook."""
+    if (recorder := me()) is not None:
+        recorder._safely(recorder._arrive, number, incoming)
 
 
 def _made_by(tensor: torch.Tensor) -> TorchNode | None:
@@ -641,14 +630,6 @@ def _made_by(tensor: torch.Tensor) -> TorchNode | None:
         return tensor.grad_fn
     except RuntimeError:
         return None
-
-
-def _is_leaf(node: TorchNode) -> bool:
-    return type(node).__name__ == "AccumulateGrad"
-
-
-def _version(tensor: torch.Tensor) -> int:
-    return 0 if tensor.is_inference() else tensor._version
 
 
 def _tensors(thing: Any) -> Iterator[torch.Tensor]:
@@ -663,16 +644,25 @@ def _tensors(thing: Any) -> Iterator[torch.Tensor]:
             yield from _tensors(item)
 
 
-def _letters(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[tuple[str, ...], dict[str, Number]]:
-    """Give the arguments letters in their order: one for each tensor, and for each plain number, which is constant."""
-    letters: list[str] = []
-    constants: dict[str, Number] = {}
-    if not _IN_ORDER.issuperset(kwargs):
-        return (), {}
+def _operands(
+    args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> tuple[list[torch.Tensor], tuple[Number | None, ...] | None]:
+    """List the tensors among the arguments, and the plain numbers in their order with `None` for each tensor.
+
+    Where keywords change what the arguments mean, their order says nothing.
+    """
+    given: list[torch.Tensor] = []
+    order: list[Number | None] = []
     for argument in args:
-        if isinstance(argument, (bool, int, float, complex)):
-            constants[chr(ord("a") + len(letters) + len(constants))] = argument
+        if isinstance(argument, torch.Tensor):
+            given.append(argument)
+            order.append(None)
+        elif isinstance(argument, _NUMBERS):
+            order.append(argument)
         else:
-            for _ in _tensors(argument):
-                letters.append(chr(ord("a") + len(letters) + len(constants)))
-    return tuple(letters), constants
+            for tensor in _tensors(argument):
+                given.append(tensor)
+                order.append(None)
+    if kwargs:
+        given.extend(_tensors(dict(kwargs)))
+    return given, tuple(order) if _IN_ORDER.issuperset(kwargs) else None

@@ -20,6 +20,8 @@ from chainrule.trace import Snapshot, Trace
 from chainrule.views.derivation import Derivation, derivation
 from chainrule.views.graph import Graph, graph
 from chainrule.views.table import Table, table
+from chainrule.why import Why, why_all
+from chainrule.why import why as _why
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -78,8 +80,15 @@ class Recording:
             )
         return torch.from_numpy(gradient.data.copy()).to(getattr(torch, gradient.dtype))
 
-    def table(self, backward: int | None = -1) -> Table:
+    def table(
+        self, backward: int | None = -1, name: str | None = None, module: str | None = None, fold: bool = True
+    ) -> Table:
         """Show each step as a row: op, expression, value, local gradient, upstream gradient.
+
+        Above 60 rows it is folded: a row stands for all that ran in one module, or on a few lines, unless
+        `fold=False`. With `name`, only values called so are shown (`"h"` has `h#2` too, and `*` stands for anything);
+        with `module`, only what ran inside the module with that path. Raises `TraceError` if there is nothing of the
+        kind.
 
         >>> import chainrule
         >>> w = torch.tensor(3.0, requires_grad=True)
@@ -92,7 +101,17 @@ class Recording:
              w            3                          6
         pow  loss = w**2  9      dloss/dw = 2 w = 6  1
         """
-        return table(self.trace, self._shown(backward))
+        found = table(self.trace, self._shown(backward), name, module, not fold)
+        if not found.rows and (name is not None or module is not None):
+            trace = self.trace
+            modules = sorted({op.module for op in trace.ops if op.module})
+            held = ", ".join(f"`{path}`" for path in modules[:8]) or "no modules"
+            raise TraceError(
+                f"No value is called `{name}` there. {_nearest(name, trace)}"
+                if name is not None
+                else f"Nothing ran in a module `{module}`. There are {held}{' and more' if len(modules) > 8 else ''}."
+            )
+        return found
 
     def derivation(self, value: str | torch.Tensor, backward: int = -1) -> Derivation:
         """Write out the chain rule for one value's gradient, with the numbers in; `.latex` has it as maths.
@@ -156,6 +175,27 @@ class Recording:
         for number in found.values():
             self._gradient(number, backward)
         return _check.check(self.trace, found, answers, backward)
+
+    def why(self, value: str | torch.Tensor | None = None, backward: int = -1) -> Why:
+        """Say where a gradient became zero, NaN, tiny or huge, or why it never came: file, line, and the proof.
+
+        Without a value every leaf is looked at, and leaves that have a cause in common are named together. What counts
+        as tiny or huge stands in `chainrule.why`. If nothing is wrong, it says so, with the gradient's size.
+
+        Raises `TraceError` like `grad`, and if no numbers were kept (`keep="shapes"`).
+
+        >>> import chainrule
+        >>> w = torch.tensor(-2.0, requires_grad=True)
+        >>> with chainrule.record() as rec:
+        ...     loss = (torch.relu(w) - 1) ** 2
+        ...     loss.backward()
+        >>> rec.why("w").reasons[0].cause
+        'dead relu'
+        """
+        self.trace.backward(backward)
+        if value is None:
+            return why_all(self.trace, backward)
+        return _why(self.trace, self._find(value, backward), backward)
 
     def save(self, file: str | os.PathLike[str]) -> None:
         """Write the recording to a `.json` file that `load` reads, or to a `.html` page that needs nothing else.

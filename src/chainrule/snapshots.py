@@ -1,4 +1,4 @@
-"""Copy what is to be kept of a PyTorch tensor into plain NumPy."""
+"""Take what is to be kept of a PyTorch tensor at once, and turn it into plain NumPy when somebody asks."""
 
 from __future__ import annotations
 
@@ -16,21 +16,99 @@ Keep: TypeAlias = Literal["auto", "all", "shapes"]
 WHOLE = 1_000
 """Tensors of up to so many elements are kept whole with `keep="auto"`."""
 
+_PLAIN = frozenset({torch.Tensor, torch.nn.Parameter})
+_wrapped = torch._C._functorch.is_functorch_wrapped_tensor
+
+
+class Copy:
+    """Hold a copy of a tensor; which of it is kept, all or statistics, is worked out when it is asked for."""
+
+    __slots__ = ("_snapshot", "tensor", "whole")
+
+    def __init__(self, tensor: torch.Tensor, whole: bool = True) -> None:
+        """Hold a tensor that nobody else changes."""
+        self.tensor, self.whole = tensor, whole
+        self._snapshot: Snapshot | None = None
+
+    def snapshot(self) -> Snapshot:
+        """Turn it into plain NumPy, once."""
+        if self._snapshot is None:
+            self._snapshot = snapshot(self.tensor, "all" if self.whole else "auto")
+        return self._snapshot
+
+    def settle(self) -> None:
+        """Keep no more than what will be asked for."""
+        self.snapshot()
+        self.tensor = _NOTHING
+
+
+_NOTHING = torch.empty(0)
+
+Taken: TypeAlias = tuple[Any, torch.dtype] | Copy | Snapshot
+"""A single number, a copy, or what needs no more work."""
+
+
+def is_plain(tensor: torch.Tensor) -> bool:
+    """Tell whether a tensor has numbers of its own that can be copied as they are."""
+    if type(tensor) not in _PLAIN or tensor.layout is not torch.strided or not tensor.is_cpu:
+        return False
+    return not (tensor.is_nested or tensor.is_quantized or _wrapped(tensor))
+
+
+def take(tensor: torch.Tensor, keep: Keep) -> Taken:
+    """Take a tensor's numbers, or their statistics, or its shape alone, as fast as can be.
+
+    To be called where no gradients are recorded and no function mode is active.
+    """
+    if keep == "shapes":
+        return snapshot(tensor, keep) if tensor.is_nested else _bare(tensor.shape, tensor.dtype)
+    if tensor.dim() == 0:
+        try:
+            return tensor.item(), tensor.dtype
+        except (RuntimeError, TypeError):  # as inside of vmap, or where there are shapes alone
+            return snapshot(tensor, keep)
+    if is_plain(tensor) and (keep == "all" or tensor.numel() <= WHOLE):
+        return Copy(tensor.clone())
+    return snapshot(tensor, keep)
+
+
+def finish(taken: Taken) -> Snapshot:
+    """Turn what was taken into a snapshot."""
+    if isinstance(taken, Snapshot):
+        return taken
+    if isinstance(taken, Copy):
+        return taken.snapshot()
+    number, dtype = taken
+    name = _name(dtype)
+    array = np.array(number, dtype=held_dtype(name))
+    array.setflags(write=False)
+    return Snapshot((), name, array)
+
 
 def snapshot(tensor: torch.Tensor, keep: Keep) -> Snapshot:
     """Copy a tensor's numbers, or their statistics, or its shape alone."""
-    shape = () if tensor.is_nested else tuple(tensor.shape)  # a nested tensor has no shape
-    dtype = str(tensor.dtype).removeprefix("torch.")
+    shape = () if tensor.is_nested else tensor.shape  # a nested tensor has no shape
     if keep == "shapes" or tensor.device.type == "meta":
-        return Snapshot(shape, dtype)
+        return _bare(shape, tensor.dtype)
+    dtype = _name(tensor.dtype)
     try:
         tensor = tensor.detach().cpu()
         tensor = tensor if tensor.layout is torch.strided else tensor.to_dense()
         if keep == "all" or tensor.numel() <= WHOLE:
-            return Snapshot(shape, dtype, _array(tensor, dtype))
-        return Snapshot(shape, dtype, statistics=_statistics(tensor))
+            return Snapshot(tuple(shape), dtype, _array(tensor, dtype))
+        return Snapshot(tuple(shape), dtype, statistics=_statistics(tensor))
     except (RuntimeError, TypeError):  # it has no numbers of its own, as inside of vmap, or none for NumPy
-        return Snapshot(shape, dtype)
+        return _bare(shape, tensor.dtype)
+
+
+@lru_cache
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+@lru_cache(maxsize=1024)
+def _bare(shape: tuple[int, ...], dtype: torch.dtype) -> Snapshot:
+    return Snapshot(tuple(shape), _name(dtype))
 
 
 @lru_cache
@@ -49,18 +127,22 @@ def _array(tensor: torch.Tensor, dtype: str) -> np.ndarray[Any, np.dtype[Any]]:
 
 
 def _statistics(tensor: torch.Tensor) -> dict[str, float]:
-    """Sum a large tensor up in a few numbers."""
+    """Sum a large tensor up in a few numbers, in as few and as fast passes over it as there are.
+
+    NumPy is faster than PyTorch for the least and the largest, and much faster in counting zeros.
+    """
     if tensor.is_complex():
         return {"norm": float(tensor.abs().norm())}
-    numbers = tensor.double() if tensor.dtype == torch.float64 else tensor.float()
-    smallest, largest = map(float, numbers.aminmax())
+    numbers = (tensor.double() if tensor.dtype == torch.float64 else tensor.float()).resolve_neg()
+    array = numbers.numpy()
+    smallest, largest = float(array.min()), float(array.max())
     finite = math.isfinite(smallest) and math.isfinite(largest)  # the rest is counted only where there is any
     return {
         "min": smallest,
         "max": largest,
         "mean": float(numbers.mean()),
         "norm": float(torch.linalg.vector_norm(numbers)),
-        "zeros": float(numbers.numel() - torch.count_nonzero(numbers)),
-        "nans": 0.0 if finite else float(numbers.isnan().sum()),
-        "infinite": 0.0 if finite else float(numbers.isinf().sum()),
+        "zeros": float(np.count_nonzero(array == 0)) if smallest <= 0 <= largest or not finite else 0.0,
+        "nans": 0.0 if finite else float(np.isnan(array).sum()),
+        "infinite": 0.0 if finite else float(np.isinf(array).sum()),
     }

@@ -57,6 +57,18 @@ def numbers(tensor: Snapshot | None) -> str:
     return f"{shape(tensor.shape)}{_range(tensor)}"
 
 
+def brief(text: str, longest: int = 300) -> str:
+    """Leave out the middle of what is too long to be read.
+
+    >>> brief("a + b"), brief("a + b + c + d + e + f", 13)
+    ('a + b', 'a + ... + f')
+    """
+    if len(text) <= longest:
+        return text
+    half = (longest - 5) // 2
+    return f"{text[: longest - 5 - half].rstrip()} ... {text[-half:].lstrip()}"
+
+
 def _nested(data: Any) -> str:
     return f"[{', '.join(map(_nested, data))}]" if isinstance(data, list) else number(data)
 

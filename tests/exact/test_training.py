@@ -80,13 +80,12 @@ def in_notebook(_: Path) -> Any:
     return shell.user_ns["rec"]
 
 
-def in_doctest(_: Path) -> Any:
+def in_doctest(tmp_path: Path) -> Any:
     """Run it as one example of a doctest."""
     first, *rest = RECORDED[len(SETUP) :].rstrip().splitlines()
     text = f">>> {first}\n>>> {rest[0]}\n" + "\n".join(f"... {line}" for line in rest[1:]) + "\n>>> keep(rec)\n"
     kept: list[Any] = []
-    scope: dict[str, Any] = {"__name__": "made", "keep": kept.append}
-    exec(SETUP, scope)
+    scope = {**_module(tmp_path, SETUP), "keep": kept.append}
     example = doctest.DocTestParser().get_doctest(text, scope, "training", None, 0)
     assert doctest.DocTestRunner(verbose=False).run(example, clear_globs=False).failed == 0
     return kept[0]

@@ -13,11 +13,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from chainrule.rules import carriers, loose, written
-from chainrule.text import SHOWN, derivative, latex_name, latex_number, latex_numbers, number, numbers
+from chainrule.text import SHOWN, brief, derivative, latex_name, latex_number, latex_numbers, number, numbers
 from chainrule.trace import Snapshot, Term, Trace
 
 PATHS = 8
 """Up to so many paths are written as one nested sum."""
+FACTORS = 24
+"""Up to so many factors stand in one product."""
+LINES = 24
+"""Of more lines than these, the first and the last are shown."""
+LONGEST = 2_000
+"""So many characters are shown of one way of writing a line."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +53,24 @@ class Derivation:
     lines: tuple[Line, ...]
 
     def __str__(self) -> str:
-        """Write one equation a line."""
-        return "\n".join(" = ".join(dict.fromkeys((line.left, *line.steps))) for line in self.lines)
+        """Write one equation a line; of very many, the first and the last."""
+        first, left_out, last = self._shown()
+        gap = [f"... {left_out:,} more lines, which are in `.lines` ..."] if left_out else []
+        return "\n".join([*map(_plain, first), *gap, *map(_plain, last)])
 
     @property
     def latex(self) -> str:
-        """Write the equations in LaTeX, aligned at their equals signs."""
-        rows = [f"{line.latex_left} &= " + r"\\ &= ".join(dict.fromkeys(line.latex_steps)) for line in self.lines]
+        """Write the equations in LaTeX, aligned at their equals signs; of very many, the first and the last."""
+        first, left_out, last = self._shown()
+        gap = [rf"&\;\;\vdots \quad \text{{{left_out:,} more lines}}"] if left_out else []
+        rows = [*map(_aligned, first), *gap, *map(_aligned, last)]
         return r"\begin{aligned} " + r" \\[1ex] ".join(rows) + r" \end{aligned}"
+
+    def _shown(self) -> tuple[tuple[Line, ...], int, tuple[Line, ...]]:
+        if len(self.lines) <= LINES:
+            return self.lines, 0, ()
+        half = LINES // 4
+        return self.lines[:half], len(self.lines) - 2 * half, self.lines[-half:]
 
     def _repr_html_(self) -> str:
         """Write one equation a line, as text; where maths is rendered, `.latex` has it."""
@@ -63,6 +79,16 @@ class Derivation:
 
     def _repr_latex_(self) -> str:
         return f"$$ {self.latex} $$"
+
+
+def _plain(line: Line) -> str:
+    return " = ".join(brief(part, LONGEST) for part in dict.fromkeys((line.left, *line.steps)))
+
+
+def _aligned(line: Line) -> str:
+    """Align one equation; a way of writing it that is too long to be read is left out."""
+    *steps, result = dict.fromkeys(line.latex_steps)
+    return f"{line.latex_left} &= " + r"\\ &= ".join([*(step for step in steps if len(step) <= LONGEST), result])
 
 
 @dataclass(frozen=True)
@@ -112,9 +138,17 @@ class _Deriver:
         paths: dict[int, int] = {}
         for value in self.order:
             paths[value] = (value in self.roots) + sum(paths[term.output] for term in self.into[value])
-        if paths[self.target] <= PATHS:
-            return frozenset()
-        return frozenset(value for value in inner if len(self.into[value]) > 1 or uses[value] > 1)
+        named = set()
+        if paths[self.target] > PATHS:
+            named = {value for value in inner if len(self.into[value]) > 1 or uses[value] > 1}
+        factors: dict[int, int] = {}
+        for value in self.order:  # a long product goes on in a line of its own
+            factors[value] = 1 + max((factors[term.output] for term in self.into[value]), default=0)
+            if factors[value] > FACTORS and value in inner:
+                named.add(value)
+            if value in named:
+                factors[value] = 0
+        return frozenset(named)
 
     def lines(self) -> list[Line]:
         """Write the equations, from what was differentiated towards the target."""
@@ -294,8 +328,8 @@ class _Deriver:
 
     def _d(self, value: int, of: tuple[int, ...] | None = None, latex: bool = False) -> str:
         """Write the derivative of one value, or of what was differentiated, with respect to another."""
-        above = [self.trace.values[i].name for i in (self.roots if of is None else of)]
-        below = self.trace.values[value].name
+        above = [brief(self.trace.values[i].name, 100) for i in (self.roots if of is None else of)[:8]]
+        below = brief(self.trace.values[value].name, 100)
         if latex:
             top, bottom = " + ".join(map(_partial, above)), _partial(below)
             return rf"\frac{{{top}}}{{{bottom}}}"

@@ -1,0 +1,49 @@
+// Answers to exercises, compared in the page: what is right and what each slip leads to was worked out by the build.
+(() => {
+  'use strict';
+
+  /** @typedef {{answer: string, close: number, none: string, wrong: [number, number, string][]}} Exercise */
+
+  const PLAIN = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i;
+
+  /** Read a guess: a number or a fraction, and half a unit of its last digit. @param {string} typed */
+  function parse(typed) {
+    const text = typed.trim().replace(/[−–]/g, '-').replace(/^([-+])\s+/, '$1');
+    const [above, below, ...more] = text.split('/').map((part) => part.trim());
+    if (more.length || !PLAIN.test(above) || (below !== undefined && !PLAIN.test(below))) return null;
+    const value = Number(above) / (below === undefined ? 1 : Number(below));
+    if (!Number.isFinite(value)) return null;
+    const [mantissa, power] = above.toLowerCase().split('e'), digits = mantissa.replace(/[-+.]/g, '').replace(/^0+/, '');
+    const decimals = (mantissa.split('.')[1] ?? '').length;
+    // A reader who rounds is right to the digits given, but one digit alone says too little.
+    const rounded = below === undefined && decimals && digits.length > 1 ? 0.5 * 10 ** (Number(power ?? 0) - decimals) : 0;
+    return { value, rounded };
+  }
+
+  /** @param {{value: number, rounded: number}} guess @param {number} number @param {number} close zero for a count */
+  const fits = (guess, number, close) =>
+    Math.abs(guess.value - number) <= (close ? Math.max(close, guess.rounded) : 0) + 1e-9 * Math.abs(number);
+
+  /** @param {Exercise} exercise @param {string} typed @returns {[string, string]} */
+  function verdict(exercise, typed) {
+    const guess = parse(typed);
+    if (!guess) return ['bad', 'Type a number, such as 0.5, -2 or 1/3.'];
+    if (fits(guess, Number(exercise.answer.replace('−', '-')), exercise.close)) return ['good', `Right: ${exercise.answer}.`];
+    const slip = exercise.wrong.find(([number, close]) => fits(guess, number, close));
+    return ['bad', `${typed.trim()} is not right. ${slip ? slip[2] : exercise.none}`];
+  }
+
+  for (const form of /** @type {NodeListOf<HTMLFormElement>} */ (document.querySelectorAll('form.chainrule-answer'))) {
+    const exercise = /** @type {Exercise} */ (JSON.parse(form.dataset.exercise ?? ''));
+    const input = /** @type {HTMLInputElement} */ (form.querySelector('input'));
+    const says = /** @type {HTMLElement} */ (form.querySelector('[role="status"]'));
+    form.hidden = false;
+    form.addEventListener('submit', (event) => {
+      event.preventDefault();
+      const [kind, text] = verdict(exercise, input.value);
+      says.className = kind;
+      says.textContent = text;
+      if (kind === 'bad') input.select();
+    });
+  }
+})();
