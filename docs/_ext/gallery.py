@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from pathlib import Path
 from textwrap import indent
 from typing import Any
@@ -20,6 +21,9 @@ from .failure import stop_at_lesson
 from .progress import say
 
 logger = logging.getLogger(__name__)
+
+# sphinx-gallery looks up each attribute that a lesson mentions, and PyTorch remarks on `.grad` of what is no leaf.
+warnings.filterwarnings("ignore", "The .grad attribute", UserWarning, "sphinx_gallery")
 
 
 def lessons(conf: dict[str, Any]) -> list[Path]:

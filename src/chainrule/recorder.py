@@ -33,7 +33,7 @@ from chainrule.paths import Paths
 from chainrule.release import DEPTH, cut
 from chainrule.snapshots import Keep, Taken, finish, take
 from chainrule.tape import SeenNode, SeenOp, SeenPass, SeenValue, Tape
-from chainrule.trace import Number, Trace
+from chainrule.trace import Number, Trace, many_objects
 
 TESTED = "2.13"
 """The version of PyTorch that the tests run with; another one is recorded if it has what is needed."""
@@ -131,7 +131,7 @@ class Recorder(TorchFunctionMode):
     def trace(self) -> Trace:
         """Give what was recorded so far, as plain data."""
         if self._trace is None:
-            with torch._C.DisableTorchFunction():
+            with torch._C.DisableTorchFunction(), many_objects():
                 self._trace = self._tape.trace()
         return self._trace
 

@@ -33,12 +33,6 @@ class Row:
     local_gradients: tuple[str, ...]
     upstream_gradient: str
 
-    @property
-    def length(self) -> int:
-        """Count the characters that it takes in print."""
-        local = max(map(len, self.local_gradients), default=0)
-        return sum(map(len, (self.op, self.expression, self.value, self.upstream_gradient))) + local
-
 
 @dataclass(frozen=True)
 class Table:
@@ -55,7 +49,7 @@ class Table:
         if not self.rows:
             return "Nothing was recorded."
         lines: list[tuple[str, ...]] = [COLUMNS]
-        shown, more = self._shown(LARGEST)
+        shown, more = self._shown()
         for row in shown:
             first, *others = row.local_gradients or ("",)
             lines.append((row.op, row.expression, row.value, first, row.upstream_gradient))
@@ -70,21 +64,22 @@ class Table:
         """Write a plain HTML table, which reads well without any style too."""
         used = 5 if self.differentiated else 3
         head = "".join(f'<th scope="col">{column}</th>' for column in COLUMNS[:used])
-        shown, more = self._shown(LARGEST)
+        shown, more = self._shown()
         body = "".join(_html_row(row, used) for row in shown)
         says = [f"Gradients are those of {_code(self.differentiated)}."] if self.differentiated else []
         says += [_code(text) for text in more]
         caption = f"<caption>{' '.join(says)}</caption>" if says else ""
         return f'<table class="chainrule-table">{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
-    def _shown(self, largest: int) -> tuple[tuple[Row, ...], list[str]]:
+    def _shown(self) -> tuple[tuple[Row, ...], list[str]]:
         """Choose as many rows as a page has room for, and say what else there is."""
         more = [FOLDED] if self.folded else []
-        total = longest = 0
+        widths, lines, markup = [0] * len(COLUMNS), 0, 0
         for count, row in enumerate(self.rows):
-            longest = max(longest, row.length)
-            total += len(_html_row(row, 5))
-            if max(total, (count + 1) * longest) > largest:
+            cells = (row.op, row.expression, row.value, max(("", *row.local_gradients), key=len), row.upstream_gradient)
+            widths = [max(width, len(cell) + 2) for width, cell in zip(widths, cells, strict=True)]
+            lines, markup = lines + max(1, len(row.local_gradients)), markup + len(_html_row(row, len(COLUMNS)))
+            if max(markup, lines * sum(widths)) > LARGEST:
                 return self.rows[:count], [*more, f"{len(self.rows) - count:,} more rows are in `.rows`."]
         return self.rows, more
 
@@ -121,7 +116,8 @@ class _Maker:
             tuple(op for op in ops if self._is_wanted(op)) if whole else fold(self.trace, self.backward).parts
         )
         pieces = [piece for part in parts for piece in self._pieces(part)]
-        pieces += [(None, root) for root in (self.run.roots if self.run else ()) if root not in self.shown]
+        roots = self.run.roots if self.run and self.module is None else ()
+        pieces += [(None, root) for root in roots if root not in self.shown]
         pieces = [(part, value) for part, value in pieces if value is None or self._is_called(value)]
         left_out = 0 if unfolded else len(pieces) - ROWS
         rows = self._rows(pieces)
@@ -129,8 +125,8 @@ class _Maker:
             half = ROWS // 2
             gap = Row("", f"... {left_out:,} more ...", "", (), "")
             rows = [*self._rows(pieces[:half]), gap, *self._rows(pieces[-half:])]
-        roots = ", ".join(self.trace.values[value].name for value in self.run.roots[:8]) if self.run else None
-        return Table(tuple(rows), roots, left_out > 0 or not whole)
+        of = ", ".join(self.trace.values[value].name for value in self.run.roots[:8]) if self.run else None
+        return Table(tuple(rows), of, left_out > 0 or not whole)
 
     def _is_wanted(self, op: int) -> bool:
         path = self.trace.ops[op].module or ""
