@@ -22,7 +22,7 @@ import torch
 
 import chainrule
 
-one = torch.tensor(1.0)  # float32, as everywhere so far
+one = torch.tensor(1.0)  # float32, as long as we do not ask for more
 y = torch.sigmoid(one)
 true = (y * (1 - y)).item()
 print(f"{true:.6f}")

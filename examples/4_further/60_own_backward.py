@@ -39,7 +39,7 @@ print("gradients", [round(entry, 4) for entry in x.grad.tolist()])
 # %%
 # The values are right, ``y ≈ (0.6931, 10.0000, 100.0000)``. The last gradient is no number, ``x.grad[2].isnan() ==
 # True``, although the value was taken from ``x`` itself, whose local gradient is one. In a training loop, one step with
-# it turns every weight into ``nan``.
+# it turns every weight that it reaches into ``nan``.
 #
 # Here is what happened at a hundred:
 
@@ -91,7 +91,7 @@ class Softplus(torch.autograd.Function):
 # The operation is called with ``Softplus.apply(x)``. Inside ``forward`` nothing is recorded, so the trap of before is
 # not set.
 #
-# **Predict.** The loss is the sum of the squares. What is the gradient at a hundred? And how many boxes does our
+# **Predict.** The loss is the sum of the squares. What is the gradient at a hundred? And how many rows does our
 # operation have in the table: one for each of its steps, or one?
 
 x = torch.tensor([0.0, 10.0, 100.0], requires_grad=True)

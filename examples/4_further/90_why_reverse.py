@@ -3,7 +3,7 @@ Choose the direction
 ====================
 
 **What you get:** the reason why everybody walks backward, as a count. Forward and backward mode are the same product of
-tables, with the brackets set in different places. For a network the difference is a factor as large as the network.
+tables, with the brackets set in different places. For a network the difference is a factor that grows with its weights.
 
 **What you need:** :doc:`/concepts/one_sweep`, where both walks are taken for a model of one layer, and
 :ref:`sphx_glr_lessons_4_further_10_batches.py` for products of tables. Reading time: 15 minutes.
@@ -25,8 +25,8 @@ last = np.array([[1, 2, 1]])  # three inputs, one result
 
 # %%
 # A product of tables may be worked out from either end. The result is the same, since brackets do not matter to it.
-# They matter to you, if you do it by hand: each entry of a product takes as many multiplications as the tables have in
-# common.
+# They matter to you, if you do it by hand: each entry of a product takes as many multiplications as the table on
+# the left has columns.
 #
 # **Predict.** Count the multiplications from the inputs on, ``last @ (second @ first)``, and from the loss on,
 # ``(last @ second) @ first``.
@@ -287,7 +287,7 @@ product(product(row, middle), inputs)
 from_loss = count
 count = 0
 product(row, product(middle, inputs))
-print(f"not {count}: that is from the inputs on")
+print(f"not {count}: That is from the inputs on.")
 print(from_loss)
 
 # %%
