@@ -149,12 +149,12 @@ for k in range(6):
 curves(pulls, xlabel="times the dog's score was lowered by two", ylabel="gradient")
 
 # %%
-# A number that is none
-# ---------------------
+# Large scores
+# ------------
 #
-# Written out as above, the loss has a flaw. Take scores that a large network may well have: zero for everything but the
-# cat, whose score grows. The right answer is still the dog. Since the cat wins by so much, the loss should be about the
-# cat's score.
+# Does it matter in how many pieces the loss is written? Take scores that a large network may well have: zero for
+# everything but the cat, whose score grows. The right answer is still the dog. Since the cat wins by so much, the loss
+# should be about the cat's score.
 #
 # **Predict.** With scores of ten, a hundred and a thousand for the cat, what will the three programs below give?
 

@@ -2,9 +2,9 @@
 Read handwritten digits
 =======================
 
-**What you get:** a network that reads handwriting, with every gradient worked out by four lines of NumPy. It
-learns in seconds, and reads more than nineteen of twenty digits that it has never seen. Autograd gets the same network,
-weight by weight. At the end you see what the first layer looks for.
+**What you get:** a network that reads handwriting, with every gradient worked out by four lines of NumPy. It learns in
+seconds, and is tried on digits that it has never seen. Autograd is the judge of its gradients. At the end you see what
+the first layer looks for.
 
 **What you need:** :ref:`sphx_glr_lessons_4_further_10_batches.py` and
 :ref:`sphx_glr_lessons_4_further_30_softmax.py`. Reading time: 15 minutes.
