@@ -20,7 +20,7 @@ that did not, and see what holds it.
 
 import torch
 
-torch.set_num_threads(1)  # for tensors this small, several would wait for each other
+torch.set_num_threads(1)  # for tables this small, several would wait for each other
 
 samples = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 targets = torch.tensor([0.0, 1.0, 1.0, 0.0])
