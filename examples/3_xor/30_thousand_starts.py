@@ -279,17 +279,18 @@ for loss in (0.125, 1 / 6, 0.25):
 # On your own
 # -----------
 #
-# **Exercise.** A network answers two thirds to three samples, of which two have the target one and one has zero. The
-# fourth sample is right. What is its mean loss? Work it out as a fraction or a decimal.
+# **Exercise.** Both units of a network are dead, and its ``b2`` is such that it answers three quarters to all four
+# samples. What is its mean loss? Give a fraction or a decimal.
 
-errors = torch.tensor([2 / 3 - 1, 2 / 3 - 1, 2 / 3 - 0, 0.0])
+errors = 3 / 4 - targets
 print(f"not {(errors**2).sum():.4f}: That is the sum, not the mean.")
-print(f"not {(errors[:3] ** 2).mean():.4f}: The fourth sample counts, too.")
+print(f"not {errors.abs().mean():.4f}: The errors are squared before the mean.")
 print(f"{(errors**2).mean():.4f}")
 
 # %%
-# The squares are one ninth, one ninth and four ninths, so six ninths together, and a quarter of that is the middle one
-# of the plateaus: ``(errors**2).mean() ≈ 0.1667``.
+# Two squares are nine sixteenths and two are one sixteenth, which makes twenty sixteenths, and a quarter of that is
+# ``(errors**2).mean() ≈ 0.3125``. One half for everything costs less, ``((0.5 - targets) ** 2).mean() == 0.25``, and
+# that is where ``b2`` goes.
 #
 # **Exercise.** Draw the weights from a range twice as wide, from minus two to two, with the same seed. By how much does
 # the number of networks change that start with a dead unit?

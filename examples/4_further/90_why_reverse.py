@@ -264,8 +264,7 @@ print("walks forward:", columns, "  walks backward:", rows)
 # once, as a batch. They have to be paid for, all the same.)
 #
 # Forward mode has another advantage. It needs no notes: what an operation hands on is used at once, so nothing has to
-# be kept for the way back. And if you want to know how the loss moves along *one* direction in which all weights move
-# together, one walk forward is enough.
+# be kept for the way back.
 #
 # Take away
 # ---------
@@ -320,7 +319,7 @@ print(walks)
 
 # %%
 # One: a direction goes in, a speed comes out. It is the sum of all slopes times their share of the direction, and you
-# have it without knowing any of them.
+# have it without knowing any of them. So for *one* direction, forward is enough, however many weights move.
 #
 # **Exercise.** Forward mode fits into a few lines: a number that carries along how fast it moves. Derive how fast a
 # sum, a product and a ``tanh`` move, write them down, and check the slope of ``x * tanh(x * x + x)`` by
