@@ -13,7 +13,7 @@ from tests.markup import spans
 from tests.pages import read
 
 GLOSSARY = ROOT / "docs/reference/glossary.md"
-ENTRY = re.compile(r"^(?P<term>\w[\w ]*)\n(?:  .*\n)*?  From \{doc\}`/(?P<lesson>[^`]+)`\.$", re.MULTILINE)
+ENTRY = re.compile(r"^(?P<term>\w[\w -]*)\n(?:  .*\n)*?  From \{doc\}`/(?P<lesson>[^`]+)`\.$", re.MULTILINE)
 LINK = re.compile(r":term:`(?:[^`<]*<)?([^`<>]+)>?`")
 PLURALS = {"leaf": "leaves"}
 

@@ -131,7 +131,7 @@ x = 2.0
 print(f"{slope_at(1.0):.1f}")
 
 # %%
-# Nothing: with an input of two the model predicts two, which is the target, so we stand at the bottom:
+# Zero: with an input of two the model predicts two, which is the target, so we stand at the bottom:
 # ``loss_at(1.0) == 0.0``.
 #
 # **Exercise.** Stay with an input of two, and go to a weight of three. The prediction is six now. What is the slope?
@@ -143,8 +143,9 @@ print(f"{slope_at(3.0):.1f}")
 # A nudge of the weight moves the prediction by twice the nudge, and the prediction is four too high:
 # ``slope_at(3.0) ≈ 16.00``, and without the input it would be ``2 * (3.0 * x - y) == 8.0``.
 #
-# **Exercise.** Make the nudge tiny: fifteen zeros after the point, then a one. The slope just right of one should be
-# close to zero, and not quite zero. What does ``slope_at`` give?
+# **Exercise.** Stay with an input of two. Just right of a weight of one, the slope should be close to zero, and not
+# quite zero. Make the nudge tiny, with fifteen zeros after the point and then a one: what does
+# ``slope_at(1.01, nudge=1e-16)`` give?
 
 print(slope_at(1.01, nudge=1e-16))
 

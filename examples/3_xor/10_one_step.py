@@ -275,9 +275,9 @@ print(open_gates)
 # the same to every sample, and nothing in the first layer gets a gradient: ``(w1.grad == 0).all() == True``. It is
 # stuck there.
 #
-# **Exercise.** Back to the old ``b1``. How far does the loss move, for each bit that ``w1[0, 0]`` is nudged, at the
-# sample ``(0, 0)``? And at ``(1, 0)``: derive it as the gradient of the score times two local gradients. (The score
-# there is minus one hundredth, so its gradient is close to minus one quarter.)
+# **Exercise.** Back to the old ``b1``. Does the loss at the sample ``(0, 0)`` move, if ``w1[0, 0]`` is nudged? And what
+# is the gradient of ``w1[0, 0]`` at ``(1, 0)``? Derive that one as the gradient of the score times the local gradients
+# on the way. (The score there is minus one hundredth, so its gradient is close to minus one quarter.)
 
 with torch.no_grad():
     b1.copy_(torch.tensor([0.2, -0.2]))

@@ -223,9 +223,9 @@ print(f"{tuple(differences.shape)}: {wrong:.4f}, and it should be {report():.4f}
 
 # %%
 # Sixteen differences, ``differences.shape == (4, 4)``. Half of them compare a prediction with the target of a sample of
-# the other kind, so the report says ``wrong > 0.39`` of a network whose loss is ``report() < 0.015`` (the
-# hundred epochs more have lowered it a little). It is worse than
-# guessing one half each time. At the start it would have said a quarter, and nobody would have noticed.
+# the other kind, so the report says ``wrong > 0.39`` of a network whose loss is ``report() < 0.015`` (the hundred
+# epochs more have lowered it a little). That would be worse than guessing one half each time. At the start it would
+# have said a quarter, and nobody would have noticed.
 #
 # The training was not touched by this, since the loop takes one sample at a time. Had it taken all four at once, with
 # the same word missing, the network would have learned to answer one half to everything, and no error would have
@@ -235,7 +235,7 @@ print(f"{tuple(differences.shape)}: {wrong:.4f}, and it should be {report():.4f}
 # ---------
 #
 # - A hidden layer with a bend can change a problem until a line is enough.
-# - The loss need not fall at once. This one took a thousand epochs for its first fifth.
+# - The loss need not fall at once. In its first thousand epochs, this one lost less than a fifth.
 # - When all gates are shut at a sample, only the last bias learns from it.
 # - Before two shapes meet in a difference, look at both.
 #

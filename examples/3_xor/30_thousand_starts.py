@@ -2,7 +2,7 @@
 A thousand starts
 =================
 
-**What you get:** you train thousands of networks at once, in seconds, and count how many learn XOR. Then you open one
+**What you get:** you train a thousand networks at once, in seconds, and count how many learn XOR. Then you open one
 that did not, and see what holds it.
 
 **What you need:** :ref:`sphx_glr_lessons_3_xor_20_trained.py`. Reading time: 12 minutes.
@@ -20,7 +20,7 @@ that did not, and see what holds it.
 
 import torch
 
-torch.set_num_threads(1)  # for tensors this small, several would wait for each other
+torch.set_num_threads(1)  # for tables this small, several would wait for each other
 
 samples = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 targets = torch.tensor([0.0, 1.0, 1.0, 0.0])
@@ -130,8 +130,8 @@ for (bend, width), weights in trained.items():
 # %%
 # With two ReLU units about a quarter of the starts lead to a solution, ``0.2 < share["ReLU", 2] < 0.32``. Three of four
 # fail. Width helps, although two units would do: ``0.6 < share["ReLU", 4] < 0.76``, and with eight it is nearly all,
-# ``0.92 < share["ReLU", 8] < 0.99``. With tanh it goes better from the start, ``0.55 < share["tanh", 2] < 0.75``, and
-# four units hardly ever fail, ``share["tanh", 4] > 0.97``.
+# ``0.92 < share["ReLU", 8] < 0.99``. With tanh two units do better, ``0.55 < share["tanh", 2] < 0.75``, and four
+# units hardly ever fail, ``share["tanh", 4] > 0.97``.
 #
 # (``torch.autograd.grad`` gives the gradients back instead of adding them to ``.grad``, so there is nothing to set to
 # zero.)
@@ -188,8 +188,8 @@ print(
 )
 
 # %%
-# Most of them have stopped, ``still > 0.85``. A gradient of almost zero means that no small step helps. Waiting will
-# not change that.
+# Nearly all of them have stopped, ``still > 0.85``. A gradient of almost zero means that no small step helps. Waiting
+# will not change that.
 #
 # Inside a failed one
 # -------------------
@@ -248,7 +248,7 @@ rec
 # A dead unit is the plainest way to fail, but not the only one. These are the answers of some that failed, by the loss
 # that they ended with:
 
-_, answers = forward(trained["ReLU", 2], torch.relu)
+hidden, answers = forward(trained["ReLU", 2], torch.relu)
 ends = losses_of(trained["ReLU", 2], torch.relu)
 for loss in (0.125, 1 / 6, 0.25):
     alike = (failed & ((ends - loss).abs() < 0.005)).nonzero().flatten()
@@ -260,7 +260,10 @@ for loss in (0.125, 1 / 6, 0.25):
 # these have the same target and one has the other, so the answer is two thirds or one third. Near ``0.125`` two samples
 # are right, and the two others get the same answer, one half. And near ``0.25`` all four get one half.
 #
-# In each case samples with different targets have come to lie in the same place, and no second layer can part them.
+# On the first two, samples with different targets have come to lie in the same place of the hidden layer, and no second
+# layer can part them. On the third no unit bends anything. Each is open at all four samples or at none:
+# ``((hidden[:, :, alike] > 0).sum(0) % 4 == 0).float().mean() > 0.97``. What is left is a model without a bend, and you
+# know that it cannot solve XOR.
 #
 # A tanh unit is never entirely flat, so it cannot die like that. Can it get stuck? With two units, about one in three
 # still does, ``0.25 < 1 - share["tanh", 2] < 0.45``. So the activation is not the whole story.
@@ -276,17 +279,18 @@ for loss in (0.125, 1 / 6, 0.25):
 # On your own
 # -----------
 #
-# **Exercise.** A network answers two thirds to three samples, of which two have the target one and one has zero. The
-# fourth sample is right. What is its mean loss? Work it out as a fraction or a decimal.
+# **Exercise.** Both units of a network are dead, and its ``b2`` is such that it answers three quarters to all four
+# samples. What is its mean loss? Give a fraction or a decimal.
 
-errors = torch.tensor([2 / 3 - 1, 2 / 3 - 1, 2 / 3 - 0, 0.0])
+errors = 3 / 4 - targets
 print(f"not {(errors**2).sum():.4f}: That is the sum, not the mean.")
-print(f"not {(errors[:3] ** 2).mean():.4f}: The fourth sample counts, too.")
+print(f"not {errors.abs().mean():.4f}: The errors are squared before the mean.")
 print(f"{(errors**2).mean():.4f}")
 
 # %%
-# The squares are one ninth, one ninth and four ninths, so six ninths together, and a quarter of that is the middle one
-# of the plateaus: ``(errors**2).mean() ≈ 0.1667``.
+# Two squares are nine sixteenths and two are one sixteenth, which makes twenty sixteenths, and a quarter of that is
+# ``(errors**2).mean() ≈ 0.3125``. One half for everything costs less, ``((0.5 - targets) ** 2).mean() == 0.25``, and
+# that is where ``b2`` goes.
 #
 # **Exercise.** Draw the weights from a range twice as wide, from minus two to two, with the same seed. By how much does
 # the number of networks change that start with a dead unit?

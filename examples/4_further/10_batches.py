@@ -12,9 +12,10 @@ product, of anything that was stretched to fit. And what happens when a loss is 
 # Four samples at once
 # --------------------
 #
-# So far a network saw one sample at a time. In practice it sees many, as the rows of one table. Such a table is called
-# a **batch**. Each sample has its own say about every weight, and yet there are no more weights than before. So
-# somewhere on the way back a thousand gradients must become one, although nobody wrote a sum. Where?
+# A network may see its samples one at a time, as at first in XOR. In practice it sees many at once, as the rows of one
+# table. Such a table is called a :term:`batch`. Each sample has its own say about every weight, and yet there are no
+# more weights than before. So somewhere on the way back the gradients of all samples must become one, although nobody
+# wrote a sum. Where?
 #
 # Our batch has four samples with three inputs each, and a layer of two units: a weight for each input and unit,
 # and a bias for each unit. All numbers are small and whole, so that you can follow them.
@@ -82,7 +83,7 @@ print(one_weight.item(), w.grad[0, 1].item())
 # %%
 # ``one_weight == 6.0``, which is what PyTorch has in that place, ``w.grad[0, 1] == 6.0``. It is a dot product: a column
 # of ``x`` with a column of ``dz``. The matrix product ``@`` takes *rows* of what is on its left, so ``x`` must be laid
-# on its side first. That is its **transpose**, ``x.T``, with rows and columns exchanged.
+# on its side first. That is its :term:`transpose`, ``x.T``, with rows and columns exchanged.
 #
 # **Predict.** You can find the whole formula from shapes alone. ``w.grad`` has three rows and two columns. You have
 # ``x`` with four rows and three columns, and ``dz`` with four rows and two columns. Which product, with which
@@ -151,8 +152,8 @@ for reduction in ("sum", "mean"):
 # Stretching, and back
 # --------------------
 #
-# Adding ``b`` to four rows is a case of **broadcasting**. When two shapes differ, PyTorch lines them up at the right.
-# Where one of them has size one, or nothing at all, it is repeated until it fits:
+# Adding ``b`` to four rows is a case of :term:`broadcasting`. When two shapes differ, PyTorch lines them up at the
+# right. Where one of them has size one, or nothing at all, it is repeated until it fits:
 #
 # .. code-block:: text
 #
@@ -268,7 +269,7 @@ print(weights + biases)
 #
 # **Exercise.** The batch does not fit into memory, so somebody splits it into three samples and one. For each part they
 # compute the *mean* loss and call ``backward()``, and let ``.grad`` add up. The gradient is not that of the mean over
-# all four. By what do you have to multiply the loss of the *larger* part to make it right?
+# all four. By what do you have to multiply the mean loss of the *larger* part to make it right?
 
 whole = torch.tensor(bias_gradient(x, target, "mean"))
 parts = [

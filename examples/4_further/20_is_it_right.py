@@ -22,7 +22,7 @@ import torch
 
 import chainrule
 
-one = torch.tensor(1.0)  # float32, as everywhere so far
+one = torch.tensor(1.0)  # float32, as long as we do not ask for more
 y = torch.sigmoid(one)
 true = (y * (1 - y)).item()
 print(f"{true:.6f}")
@@ -99,7 +99,7 @@ axes.annotate("float32", (1e-5, 0.01), color="#16877a", va="bottom")
 axes.annotate("float64", (2e-8, 3e-9), color="#a25bc4", va="bottom")
 axes.set(xscale="log", yscale="log", xlabel="nudge", ylabel="error of the slope")
 axes.spines[["top", "right"]].set_visible(False)
-figure.set_label(
+figure.set_label(  # for readers who cannot see the figure
     "The error of a numerical gradient over the nudge, both on logarithmic scales, "
     "as a median with a band. From right to left both curves fall together on one "
     "straight line. float32 turns first and climbs. float64 goes on falling, turns "

@@ -16,7 +16,7 @@ that you can read it off, and the reason why PyTorch has this loss in one piece 
 # larger the likelier. What we want are probabilities: positive, and together one.
 #
 # The *exponential* ``exp`` makes any number positive, and a larger one out of a larger one. Then each is divided by the
-# sum of all. That is the **softmax**.
+# sum of all. That is the :term:`softmax`.
 #
 # The *logarithm* ``log`` undoes the exponential: ``exp(log(5))`` is five. We choose logarithms for scores, so that the
 # numbers are easy.
@@ -50,8 +50,8 @@ print([round(share, 4) for share in shifted.tolist()])
 # It is a dog. The network gave that a quarter. How wrong is it?
 #
 # The loss takes the logarithm of the probability that the *right* class got, and turns its sign. It is called
-# **cross-entropy**. With a probability of one the loss is zero, and each time the probability is halved, it rises by
-# the same amount.
+# :term:`cross-entropy`. With a probability of one the loss is zero, and each time the probability is halved, it rises
+# by the same amount.
 
 right = 1  # the place of the dog
 for share in (1.0, 0.5, 0.25, 0.125, 0.001):
@@ -149,12 +149,12 @@ for k in range(6):
 curves(pulls, xlabel="times the dog's score was lowered by two", ylabel="gradient")
 
 # %%
-# A number that is none
-# ---------------------
+# Large scores
+# ------------
 #
-# Written out as above, the loss has a flaw. Take scores that a large network may well have: zero for everything but the
-# cat, whose score grows. The right answer is still the dog. Since the cat wins by so much, the loss should be about the
-# cat's score.
+# Does it matter in how many pieces the loss is written? Take scores that a large network may well have: zero for
+# everything but the cat, whose score grows. The right answer is still the dog. Since the cat wins by so much, the loss
+# should be about the cat's score.
 #
 # **Predict.** With scores of ten, a hundred and a thousand for the cat, what will the three programs below give?
 

@@ -5,8 +5,8 @@ Write an engine of your own
 **What you get:** what PyTorch does when you call ``backward()``, in fewer than a hundred lines that you write along
 with the page. They give PyTorch's numbers on random graphs, and a graph of ten thousand steps does not stop them.
 
-**What you need:** :ref:`sphx_glr_lessons_1_one_weight_50_forks.py`, and Python's classes and ``lambda``. Reading time:
-15 minutes.
+**What you need:** :ref:`sphx_glr_lessons_1_one_weight_50_forks.py`, and Python's classes and ``lambda``.
+Reading time: 15 minutes.
 """
 
 # %%
@@ -221,8 +221,8 @@ print(lines + others)
 # Is it right?
 # ------------
 #
-# PyTorch is the judge. We write the sample of the XOR network once more, where you know every number, with
-# values of our own, entry by entry.
+# PyTorch is the judge. We take the XOR network and its last sample once more, where you know every number: both inputs
+# are one, and the target is zero. This time we write it with values of our own, entry by entry.
 
 x = [1.0, 1.0]
 w1 = [[Value(0.1), Value(0.3)], [Value(0.2), Value(0.1)]]
@@ -344,13 +344,13 @@ print("stopped, ten thousand steps deep:", stopped)
 # What PyTorch has besides
 # ------------------------
 #
-# - Tensors: one value for a million numbers, so that the bookkeeping is paid for once. The local gradients become what
-#   :doc:`/concepts/chain_rule` calls vector-Jacobian products.
+# - Tensors: one value for a million numbers, so that the bookkeeping is paid for once. "Upstream times local" becomes
+#   what :doc:`/concepts/chain_rule` calls a vector-Jacobian product.
 # - Hundreds of operations more in the table.
 # - Attention to what you change in place, to memory, and to several devices. The next lesson is about some of it.
 #
-# The heart is what you have here. PyTorch's engine also numbers what it makes, and of those that
-# may be visited it takes the largest number first.
+# The heart is what you have here. PyTorch's engine also numbers what it makes, and of those that may be visited it
+# takes the largest number first.
 #
 # Take away
 # ---------
@@ -372,8 +372,8 @@ d = b * (b + 1)
 d.backward()
 once = a.grad
 d.backward()
-print(f"not {once}: that is one walk, and a leaf adds up what walks bring")
-print(f"not {second}: values on the way would have kept gradients; ours do not")
+print(f"not {once}: That is one walk. A leaf adds up what walks bring.")
+print(f"not {second}: Values on the way would have kept gradients. Ours do not.")
 print(a.grad)
 
 # %%
@@ -388,7 +388,7 @@ for _ in range(60):
     v = v + v
 v.backward()
 assert start.grad == 2**60
-print(f"not {len(order(v)) - 1}: those are the sums; the leaf is visited, too")
+print(f"not {len(order(v)) - 1}: Those are the sums. The leaf is visited, too.")
 print(len(order(v)))
 
 # %%

@@ -271,9 +271,9 @@ print(kept_all, "tensors kept,", runs_once, "layers run")
 # %%
 # ``kept_all == 21``: the input, and the result of each layer. With ``runs_once == 20``, each layer ran once.
 #
-# Must it all be kept? A layer's result can be computed again from the one before. A **checkpoint** does that: it runs a
-# part of the network without recording, keeps only what went *into* the part, and when the way back comes by, runs the
-# part once more, recording this time.
+# Must it all be kept? A layer's result can be computed again from the one before. A :term:`checkpoint` does that: it
+# runs a part of the network without recording, keeps only what went *into* the part, and when the way back comes by,
+# runs the part once more, recording this time.
 #
 # **Predict.** Four parts of five layers each. How many tensors are kept on the way forward? And how many layers run,
 # the second runs included?
@@ -336,7 +336,7 @@ print(len(watch.kept))
 
 sums = {parts: parts + 100 // parts for parts in (1, 2, 4, 5, 10, 20, 25, 50, 100)}
 print(sums)
-print(f"not {min(sums.values())}: that is the sum; how many parts make it?")
+print(f"not {min(sums.values())}: That is the sum. How many parts make it?")
 print(min(sums, key=sums.get))
 
 # %%
@@ -344,8 +344,8 @@ print(min(sums, key=sums.get))
 # pass.
 #
 # **Exercise.** With the state detached, each step's gradient treats the state that comes in as data. Derive the
-# gradient of ``tanh(w * state) ** 2`` for ``w``, with ``state`` fixed, and check it. Then say what is missing in it if
-# the state depends on ``w``, too.
+# gradient of ``tanh(w * state) ** 2`` for ``w``, with ``state`` fixed. Record it with numbers that you choose, and ask
+# ``rec.check(w=...)``. Then say what is missing in it if the state depends on ``w``, too.
 
 import chainrule
 

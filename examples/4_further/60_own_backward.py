@@ -9,8 +9,8 @@ know when you need that, and why a test of it may pass although it is wrong.
 """
 
 # %%
-# A right value with a gradient that is none
-# ------------------------------------------
+# Two formulas for one curve
+# --------------------------
 #
 # The function ``log(1 + exp(x))`` is a ReLU with a rounded corner. It is called *softplus*. For a large ``x`` it is as
 # good as ``x`` itself, and you know what becomes of ``exp(x)`` there. So we choose: above twenty take ``x``, else the
@@ -39,7 +39,7 @@ print("gradients", [round(entry, 4) for entry in x.grad.tolist()])
 # %%
 # The values are right, ``y ≈ (0.6931, 10.0000, 100.0000)``. The last gradient is no number, ``x.grad[2].isnan() ==
 # True``, although the value was taken from ``x`` itself, whose local gradient is one. In a training loop, one step with
-# it turns every weight into ``nan``.
+# it turns every weight that it reaches into ``nan``.
 #
 # Here is what happened at a hundred:
 
@@ -91,7 +91,7 @@ class Softplus(torch.autograd.Function):
 # The operation is called with ``Softplus.apply(x)``. Inside ``forward`` nothing is recorded, so the trap of before is
 # not set.
 #
-# **Predict.** The loss is the sum of the squares. What is the gradient at a hundred? And how many boxes does our
+# **Predict.** The loss is the sum of the squares. What is the gradient at a hundred? And how many rows does our
 # operation have in the table: one for each of its steps, or one?
 
 x = torch.tensor([0.0, 10.0, 100.0], requires_grad=True)
@@ -163,11 +163,8 @@ except RuntimeError as message:
 # A result that was searched for
 # ------------------------------
 #
-# The second case in which you need a backward of your own: the value comes from somewhere that autograd cannot see. It
-# may be NumPy, a program in another language, or a *search*.
-#
-# This one looks for the cube root of ``x``. It begins with the range from zero to ten, tries the middle, and keeps the
-# half in which the root must be, sixty times over:
+# Not every value comes from a formula. This program *searches* for the cube root of ``x``. It begins with the range
+# from zero to ten, tries the middle, and keeps the half in which the root must be, sixty times over:
 
 
 def search(x, halvings):
@@ -191,7 +188,9 @@ print(f"root {root.item():.4f}, follows x: {root.requires_grad}")
 
 # %%
 # It cannot: ``root.requires_grad == False``. ``x`` was only *compared* with something. Each comparison answers yes or
-# no, and a later lesson is about that. All the numbers that were halved came from zero and ten.
+# no, and a later lesson is about that. All the numbers that were halved came from zero and ten. So this is the second
+# case in which you need a backward of your own: the value comes from where autograd cannot see. Besides a search, that
+# may be NumPy, or a program in another language.
 #
 # And yet the root has a slope. We need not follow the search for it. It is enough to know what it was looking for,
 # ``root**3 == x``. Nudge the root a little. Its cube changes ``3 * root**2`` times as much, and that change is the one
@@ -240,8 +239,8 @@ print(torch.autograd.gradcheck(CubeRoot.apply, (x, 60)))
 # On your own
 # -----------
 #
-# **Exercise.** The loss is the *square* of the cube root of eight. What is the gradient at ``x``, to four digits after
-# the point? And what would it be if ``backward`` forgot the upstream gradient?
+# **Exercise.** The loss is the *square* of the cube root of eight. If ``backward`` forgot the upstream gradient, it
+# would answer one twelfth again. What is the right gradient at ``x``, to four digits after the point?
 
 x = torch.tensor(8.0, dtype=torch.float64, requires_grad=True)
 loss = CubeRoot.apply(x, 60) ** 2

@@ -14,8 +14,8 @@ that it is the fork you know, drawn out in time, and why its gradients tend to v
 # -----------------------
 #
 # A text can have three words or three hundred. A network that is to read both cannot have a weight for each place. A
-# **recurrent** network keeps a *state*, a number that stands for what it has read so far. At each step it multiplies
-# the state by a weight and adds the next input. The weight is the same at every step.
+# :term:`recurrent network` keeps a *state*, a number that stands for what it has read so far. At each step it
+# multiplies the state by a weight and adds the next input. The weight is the same at every step.
 #
 # Small enough for the head: three inputs of one, a weight of two, and the state at the end is what we differentiate.
 
@@ -27,9 +27,7 @@ x = [1.0, 1.0, 1.0]
 w = torch.tensor(2.0, requires_grad=True)
 
 with chainrule.record() as rec:
-    h1 = torch.tensor(
-        x[0]
-    )  # the state was zero, so the first step only takes the input
+    h1 = torch.tensor(x[0])  # the first step: from a state of zero, only the input
     h2 = w * h1 + x[1]
     h3 = w * h2 + x[2]
     h3.backward()
@@ -144,8 +142,8 @@ def gradient_norms(factor, around=False):
 
 
 # %%
-# **Predict.** With a factor of one half, and of two: what will the two curves look like on a logarithmic scale? And
-# can you think of a way to hand a gradient back through fifty steps without a product at each?
+# **Predict.** With a factor of one half, and of two: what will the two curves look like on a logarithmic scale? A third
+# network has the factor of one half, and its step *adds* a tenth of the new state to the old one. And its curve?
 
 small, large = gradient_norms(0.5), gradient_norms(2.0)
 around = gradient_norms(0.5, around=True)
@@ -164,11 +162,11 @@ curves(
 # of the first state has shrunk to ``small[-1] / small[0] < 1e-12`` of that of the last. With two it has grown instead,
 # ``large[-1] / large[0] > 1000``. (Not as fast as powers of two, since ``tanh`` holds against it.)
 #
-# The third curve stays near where it was, ``0.1 < around[-1] / around[0] < 10``. It belongs to a network that *adds* a
-# tenth of the new state to the old one. A sum hands a gradient on as it is, so there is a way around the products. That
-# is the idea behind the gates of an LSTM, the best-known recurrent network, and behind the residual connections of deep
-# networks, whose layers are steps with a table each. Against exploding gradients there is a blunter tool: if the norm
-# of all gradients is above a limit, scale them down to it. In PyTorch, ``torch.nn.utils.clip_grad_norm_`` does that.
+# The third curve stays near where it was, ``0.1 < around[-1] / around[0] < 10``. A sum hands a gradient on as it is,
+# so where the old state is kept and something is added, there is a way around the products. That is the idea behind the
+# gates of an LSTM, the best-known recurrent network, and behind the residual connections of deep networks, whose layers
+# are steps with a table each. Against exploding gradients there is a blunter tool: if the norm of all gradients is
+# above a limit, scale them down to it. In PyTorch, ``torch.nn.utils.clip_grad_norm_`` does that.
 #
 # Take away
 # ---------
@@ -199,7 +197,7 @@ left = 1.0
 while left >= 0.001:
     left *= 0.9
     products += 1
-print(f"not {products - 1}: then there is still a little more than a thousandth")
+print(f"not {products - 1}: There is still a little more than a thousandth.")
 print(products)
 
 # %%
@@ -207,8 +205,8 @@ print(products)
 # weight learns little from what is further back.
 #
 # **Exercise.** Now with ``tanh``: each step is ``h = torch.tanh(w * h + u * x)``, three steps from a state of one half,
-# and the loss is the square of the last state. Write the way back as a loop, which gives the gradients of ``w`` and of
-# ``u``, and check both.
+# and the loss is the square of the last state. Choose the weights and the inputs. Write the way back as a loop, which
+# gives the gradients of ``w`` and of ``u``, and ask ``rec.check(w=..., u=...)``.
 
 w = torch.tensor(0.8, requires_grad=True)
 u = torch.tensor(0.5, requires_grad=True)

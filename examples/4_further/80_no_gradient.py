@@ -323,7 +323,7 @@ print(f"{rounded.mean():.1f}")
 # %%
 # It does not come to rest. At two the advice is "larger", at three it is "smaller", so the fine weight swings about the
 # edge between them, ``late.min() < 2.5 < late.max()``. It is at three in two steps of five, because then the advice
-# adds up to zero: ``rounded.mean() ≈ 2.4``. On average it is exactly right, and at no single step. People who use
+# adds up to zero: ``rounded.mean() ≈ 2.4``. On average it is right, and at no single step. People who use
 # this let the rate go down at the end, and keep the best weight that they have seen.
 #
 # **Next:** why everyone goes backward, :ref:`sphx_glr_lessons_4_further_90_why_reverse.py`.

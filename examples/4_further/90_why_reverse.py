@@ -3,7 +3,7 @@ Choose the direction
 ====================
 
 **What you get:** the reason why everybody walks backward, as a count. Forward and backward mode are the same product of
-tables, with the brackets set in different places. For a network the difference is a factor as large as the network.
+tables, with the brackets set in different places. For a network the difference is a factor that grows with its weights.
 
 **What you need:** :doc:`/concepts/one_sweep`, where both walks are taken for a model of one layer, and
 :ref:`sphx_glr_lessons_4_further_10_batches.py` for products of tables. Reading time: 15 minutes.
@@ -25,8 +25,8 @@ last = np.array([[1, 2, 1]])  # three inputs, one result
 
 # %%
 # A product of tables may be worked out from either end. The result is the same, since brackets do not matter to it.
-# They matter to you, if you do it by hand: each entry of a product takes as many multiplications as the tables have in
-# common.
+# They matter to you, if you do it by hand: each entry of a product takes as many multiplications as the table on
+# the left has columns.
 #
 # **Predict.** Count the multiplications from the inputs on, ``last @ (second @ first)``, and from the loss on,
 # ``(last @ second) @ first``.
@@ -264,8 +264,7 @@ print("walks forward:", columns, "  walks backward:", rows)
 # once, as a batch. They have to be paid for, all the same.)
 #
 # Forward mode has another advantage. It needs no notes: what an operation hands on is used at once, so nothing has to
-# be kept for the way back. And if you want to know how the loss moves along *one* direction in which all weights move
-# together, one walk forward is enough.
+# be kept for the way back.
 #
 # Take away
 # ---------
@@ -287,7 +286,7 @@ product(product(row, middle), inputs)
 from_loss = count
 count = 0
 product(row, product(middle, inputs))
-print(f"not {count}: that is from the inputs on")
+print(f"not {count}: That is from the inputs on.")
 print(from_loss)
 
 # %%
@@ -320,7 +319,7 @@ print(walks)
 
 # %%
 # One: a direction goes in, a speed comes out. It is the sum of all slopes times their share of the direction, and you
-# have it without knowing any of them.
+# have it without knowing any of them. So for *one* direction, forward is enough, however many weights move.
 #
 # **Exercise.** Forward mode fits into a few lines: a number that carries along how fast it moves. Derive how fast a
 # sum, a product and a ``tanh`` move, write them down, and check the slope of ``x * tanh(x * x + x)`` by

@@ -2,9 +2,9 @@
 Read handwritten digits
 =======================
 
-**What you get:** a network that reads handwriting, with every gradient worked out by four lines of NumPy. It
-learns in seconds, and of the digits that it has never seen it gets ``counts[-1] / 500 > 0.95`` right. Autograd gets the
-same network, weight by weight. At the end you see what the first layer looks for.
+**What you get:** a network that reads handwriting, with every gradient worked out by four lines of NumPy. It learns in
+seconds, and is tried on digits that it has never seen. Autograd is the judge of its gradients. At the end you see what
+the first layer looks for.
 
 **What you need:** :ref:`sphx_glr_lessons_4_further_10_batches.py` and
 :ref:`sphx_glr_lessons_4_further_30_softmax.py`. Reading time: 15 minutes.
@@ -119,9 +119,9 @@ print(right(start), "of", len(y_held))
 # -----------------
 #
 # You have met each step of the way back. From the loss to the scores it is *probability minus one-hot*, over the number
-# of pictures in the batch. (*One-hot*: a row of ten with a one at the right digit, zero elsewhere.) Then twice the same
-# three lines. To a weight: the transposed inputs of the layer times what arrives. To a bias: the sum over the batch. To
-# the layer before: what arrives times the transposed weights, and through the open gates only.
+# of pictures in the batch. (*One-hot*: a row of ten with a one at the right digit, zero elsewhere.) Then each layer has
+# the same three rules. To a weight: the transposed inputs of the layer times what arrives. To a bias: the sum over the
+# batch. To the layer before: what arrives times the transposed weights, and through the open gates only.
 #
 # **Predict.** A batch has thirty-two pictures, and the gradient of the scores has a row for each of them. Which shapes
 # do the gradients of the four weights and biases have? Where do the thirty-two rows go?
@@ -154,9 +154,7 @@ print(shapes)
 
 import torch
 
-torch.set_num_threads(
-    1
-)  # for tables as small as these, one core is faster than several
+torch.set_num_threads(1)  # for tables this small, several would wait for each other
 
 
 def with_autograd(weights, x, y):
@@ -337,12 +335,12 @@ print(len(set(forward(stuck, x_held)[1].argmax(axis=1))))
 
 # %%
 # One. All gates are shut, and where ``hidden`` is zero, ``w2`` gets nothing; where ``w2`` is zero, the first layer gets
-# nothing either. ``moving == ["b2"]``: the last bias alone learns, and that is how often each digit occurs.
+# nothing either. ``moving == ["b2"]``: the last bias alone learns. It can only learn how often each digit occurs.
 #
 # **Exercise.** How many numbers would the network have with thirty-two hidden units instead of sixteen?
 
 wide = 64 * 32 + 32 + 32 * 10 + 10
-print(f"not {64 * 32 + 32 * 10}: those are the weights alone, and there are biases")
+print(f"not {64 * 32 + 32 * 10}: Those are the weights. There are biases, too.")
 print(wide)
 
 # %%
@@ -370,6 +368,6 @@ print([(answer.name, answer.right) for answer in report.answers])
 
 # %%
 # The gate becomes ``1 - hidden**2``, the local gradient of ``tanh``: ``bool(report) == True``. (The biases are left out
-# here. At their start they are zero, and their gradients do not change.)
+# here. They start at zero, and the rule for their gradients stays as it was.)
 #
 # **Next:** the rule behind all of it in symbols, :doc:`/concepts/chain_rule`.
