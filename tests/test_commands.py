@@ -115,7 +115,9 @@ def test_test(project: Path) -> None:
     assert done.returncode == 0
     lines = done.stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["BROWSER", "SPHINX", "The", "PYTEST", "Everything"]
-    assert lines[3] == "PYTEST -n auto --dist loadfile --no-loadscope-reorder", "every core, and each file by one of them"
+    assert lines[3] == "PYTEST -n auto --dist loadfile --no-loadscope-reorder", (
+        "every core, and each file by one of them"
+    )
     assert "make lint" in lines[-1]
 
 
