@@ -131,10 +131,9 @@ for x, place in zip(samples, hidden.tolist(), strict=True):
 # %%
 # ``hidden ≈ [[0.00, 0.00], [1.64, 0.00], [1.64, 0.00], [3.28, 2.21]]``. Both units look at the *sum* of the inputs,
 # which is zero, one, one and two. The first unit grows with the sum right away. The second has a bias of ``b1[1] ≈
-# -2.21``, just as much as one input brings, so it wakes up only when the sum goes past one.
-#
-# So the two samples in the middle have come to lie on one another, and the last one has been bent upward, away from the
-# line through the others.
+# -2.21``, just as much as one input brings, so it wakes up only when the sum goes past one. So the two samples in
+# the middle have come to lie on one another, and the last one has been bent upward, away from the line through the
+# others.
 #
 # **Predict.** Can you separate them with one straight line now?
 

@@ -166,11 +166,11 @@ for function in (mean_price, mean_price_hurried):
 
 # %%
 # The numerical gradient is the same for both, since the functions are the same. Autograd's is not. A total that has
-# become a plain number is a constant to PyTorch: the path through ``amounts.sum()`` is missing, and nothing is said.
+# become a plain number is a constant to PyTorch: the path through ``amounts.sum()`` is missing, and nothing is said. It
+# matters. Raise the first amount, the cheap one, and the mean price *falls*: ``report.numerical[0] ≈ (-0.2500, 0.0000,
+# 0.2500)``. The hurried gradient says that it rises, ``report.autograd[0] == (0.25, 0.5, 0.75)``.
 #
-# It matters. Raise the first amount, the cheap one, and the mean price *falls*: ``report.numerical[0] ≈ (-0.2500,
-# 0.0000, 0.2500)``. The hurried gradient says that it rises, ``report.autograd[0] == (0.25, 0.5, 0.75)``. The
-# report also has the numbers on which it decided. (``print(report)`` says them in a sentence.)
+# The report also has the numbers on which it decided. (``print(report)`` says them in a sentence.)
 
 print(f"error {report.error:.4f}, allowed {report.tolerance:.1e}")
 print(f"nudge {report.step:.1e}, in {report.dtype}")

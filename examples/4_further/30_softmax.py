@@ -185,8 +185,7 @@ for cat in (10.0, 100.0, 1000.0):
 # %%
 # With ten all three agree. With a hundred the first has no loss any more, and the second no gradient. With a thousand
 # both have neither. Only the last is right each time: ``table["in_one_piece", 1000.0] == (1000.0, -1.0)``.
-#
-# Two different things went wrong:
+# Two different things went wrong with the others:
 #
 # - **A number too large.** In ``float32``, ``exp(100)`` is *infinity*, ``torch.exp(torch.tensor(100.0)) ==
 #   float("inf")``. A zero share of infinity has an infinite loss; on the way back, infinity meets zero, and

@@ -96,6 +96,8 @@ for name, operation in {
     print(f"{name:7} keeps {kept[name]}")
 
 # %%
+# Three keep something, and the product keeps two tensors:
+#
 # - A sum hands on what arrives: ``kept["a + b"] == []``.
 # - Twice ``a`` needs the two and nothing else, and a plain number is not a tensor: ``kept["2 * a"] == []``.
 # - For a product each factor is the other's local gradient: ``kept["a * b"] == [1000, 1000]``.
@@ -303,10 +305,11 @@ print(
 # %%
 # ``kept_few == 4`` instead of twenty-one, one for each part, at the price of running each layer twice,
 # ``runs_twice == 40``. The gradient is the same, bit by bit: ``torch.equal(gradient, same) == True``.
-#
 # While the way back goes through a part, that part's own five results are there as well. So at the worst moment there
-# are ``kept_few + 5 == 9``. (``use_reentrant=True`` is PyTorch's older way of doing it. Its documentation advises
-# ``False`` for new code, which does the same, but out of sight of our ``Watch``.)
+# are ``kept_few + 5 == 9``.
+#
+# (``use_reentrant=True`` is PyTorch's older way of doing it. Its documentation advises ``False`` for new code, which
+# does the same, but out of sight of our ``Watch``.)
 #
 # Take away
 # ---------

@@ -43,12 +43,13 @@ rec.graph(backward=None)
 print(w.grad)
 
 # %%
-# ``w.grad == 5.0``.
+# ``w.grad == 5.0``. Written out, the end is ``w**2 + w + 1``, whose slope ``2 * w + 1 == 5.0`` says the same. The two
+# products have their parts in it:
 #
 # - At the last product the local gradient is the other factor, ``h2 == 3.0``, and the rest of the way is a sum: three.
 # - At the first it is ``h1 == 1.0``. But the change then has to pass the last product, which doubles it: two.
 #
-# Add where paths meet. Written out, the end is ``w**2 + w + 1``, whose slope ``2 * w + 1 == 5.0`` says the same.
+# Add where paths meet:
 
 rec.derivation("w")
 
@@ -160,13 +161,14 @@ curves(
 # %%
 # A straight line on a logarithmic scale is a product: each step divides by about the same. With one half, the gradient
 # of the first state has shrunk to ``small[-1] / small[0] < 1e-12`` of that of the last. With two it has grown instead,
-# ``large[-1] / large[0] > 1000``. (Not as fast as powers of two, since ``tanh`` holds against it.)
+# ``large[-1] / large[0] > 1000``. (Not as fast as powers of two, since ``tanh`` holds against it.) The third curve
+# stays near where it was, ``0.1 < around[-1] / around[0] < 10``.
 #
-# The third curve stays near where it was, ``0.1 < around[-1] / around[0] < 10``. A sum hands a gradient on as it is,
-# so where the old state is kept and something is added, there is a way around the products. That is the idea behind the
-# gates of an LSTM, the best-known recurrent network, and behind the residual connections of deep networks, whose layers
-# are steps with a table each. Against exploding gradients there is a blunter tool: if the norm of all gradients is
-# above a limit, scale them down to it. In PyTorch, ``torch.nn.utils.clip_grad_norm_`` does that.
+# A sum hands a gradient on as it is, so where the old state is kept and something is added, there is a way around the
+# products. That is the idea behind the gates of an LSTM, the best-known recurrent network, and behind the residual
+# connections of deep networks, whose layers are steps with a table each. Against exploding gradients there is a blunter
+# tool: if the norm of all gradients is above a limit, scale them down to it. In PyTorch,
+# ``torch.nn.utils.clip_grad_norm_`` does that.
 #
 # Take away
 # ---------

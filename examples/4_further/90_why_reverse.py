@@ -5,8 +5,8 @@ Choose the direction
 **What you get:** the reason why everybody walks backward, as a count. Forward and backward mode are the same product of
 tables, with the brackets set in different places. For a network the difference is a factor that grows with its weights.
 
-**What you need:** :doc:`/concepts/one_sweep`, where both walks are taken for a model of one layer, and
-:ref:`sphx_glr_lessons_4_further_10_batches.py` for products of tables. Reading time: 15 minutes.
+**What you need:** :ref:`sphx_glr_lessons_4_further_10_batches.py` for products of tables, and the short chapter
+:doc:`/concepts/one_sweep`, where both walks are taken for a model of one layer. Reading time: 15 minutes.
 """
 
 # %%
@@ -100,7 +100,7 @@ print("reverse:", counts)
 # Count it for a network
 # ----------------------
 #
-# The chapter has counted for a model with one layer, where it is two multiplications for each weight. Now three layers
+# The chapter named above counted for a model of one layer: two multiplications for each weight. Now three layers
 # of the same width, each a table of weights and a ``tanh``, and as the loss half the sum of the squares. ``times``
 # counts.
 
