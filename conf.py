@@ -35,6 +35,7 @@ extensions = [
     "_ext.predict",
     "_ext.exercise",
     "_ext.sidebar",
+    "_ext.search_index",
     "_ext.hosting",
     "_ext.accessible",
 ]

@@ -46,6 +46,11 @@ Some words.
 :tags: [answer]
 print(6 * 7)
 ```
+
+```{glossary}
+answer
+: What the chapter gives.
+```
 """
 FRONT = """# Front
 

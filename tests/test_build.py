@@ -36,11 +36,14 @@ def small(cold: Project) -> Project:
 
 def test_nothing_changed_nothing_executed(small: Project) -> None:
     """When nothing has changed, nothing is executed and no page is written, and the build says so."""
+    index = small.page("searchindex.js")
+    assert '"answer":[[' in index
     small.build()
     assert small.status == 0
     assert small.executed() == []
     assert small.written == set()
     assert small.said == "nothing has changed: no page to write\n"
+    assert small.page("searchindex.js") == index
 
 
 def test_one_lesson_changed(small: Project) -> None:
@@ -153,8 +156,8 @@ def test_a_warning_fails_until_it_is_mended(small: Project) -> None:
     """A build with warnings tells them all and fails, and so does the next one, until all of them are mended."""
     before = (small.folder / "docs/chapter.md").read_text("utf-8")
     faults = {
-        "**Predict.** What comes?\n\n```python\n```": "chapter.md:14: WARNING: a prediction has no output after it",
-        r"$\frac{1$": "docs/chapter.md:19: WARNING: this formula cannot be rendered",
+        "**Predict.** What comes?\n\n```python\n```": "chapter.md:19: WARNING: a prediction has no output after it",
+        r"$\frac{1$": "docs/chapter.md:24: WARNING: this formula cannot be rendered",
         "{py:func}`torch.no_such_name`": "py:func reference target not found: torch.no_such_name",
     }
     small.write("docs/chapter.md", "\n".join([before, *(f"{words}\n" for words in faults)]))
