@@ -40,9 +40,10 @@ lint: set-up  ## style, types and spelling
 	@$(VENV) -m codespell_lib
 	@$(VENV) -m tools.check_js
 
-bench: set-up  ## measure the lessons, what recording costs, and the live graph in a browser; results are kept in bench
+bench: set-up  ## measure recording beside other tools, the lessons and the live graph; results are kept in bench
+	@$(VENV) -m tools.peers
+	@$(VENV) -m bench.performance
 	@$(VENV) -m bench.lessons
-	@$(VENV) -m bench.recording
 	@$(VENV) -m tools.browser
 	@$(VENV) -m bench.live
 

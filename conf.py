@@ -30,6 +30,7 @@ extensions = [
     "_ext.failure",
     "_ext.kernel",
     "_ext.live",
+    "_ext.measured",
     "_ext.course",
     "_ext.downloads",
     "_ext.predict",

@@ -1,8 +1,8 @@
 """Measure what watching a step costs, as a ratio to a plain step: chainrule and its peers, in turns.
 
-A plain step, the floor and chainrule take turns in one process, step by step. Each peer has a process of its own, since
-some leave PyTorch changed; processes take turns too, and only one works at a time. Time is the processor's, not the
-clock's, so that other work on the machine disturbs it less; on one thread.
+Each has a process of its own, the plain step too: some leave PyTorch changed, and all leave garbage, and caches filled
+with what is theirs. In each round every one has its turn, and only one works at a time. Time is the processor's, not
+the clock's, so that other work on the machine disturbs it less; on one thread.
 """
 
 from __future__ import annotations
@@ -22,66 +22,55 @@ from bench.contestants import OURS, PEERS
 from bench.works import WORKS, Work
 
 ROUNDS = 15
-BUDGET = 0.08
+BUDGET = 0.05
 """Seconds that a contestant has in each round; it has one step at least."""
 
-Times = dict[str, list[float]]
 
-
-def turn(names: Iterable[str], work: Work, budget: float = BUDGET) -> dict[str, Any]:
-    """Let contestants take turns, step by step: for each the median microseconds of a step, and what it shows."""
-    contestants = {name: (OURS | PEERS)[name] for name in names}
-    taken: Times = {name: [] for name in contestants}
-    found: dict[str, Any] = {}
-    end = time.process_time() + budget * len(contestants)
-    while not found or time.process_time() < end:
-        for name, contestant in contestants.items():
-            start = time.process_time()
-            show = contestant(work)
-            taken[name].append((time.process_time() - start) * 1e6)
-            if name not in found:
-                start = time.process_time()
-                size = len(show().encode())
-                found[name] = {"show": (time.process_time() - start) * 1e6, "bytes": size}
-    return {name: {**found[name], "record": statistics.median(times)} for name, times in taken.items()}
+def turn(name: str, work: Work, budget: float) -> dict[str, float]:
+    """Let a contestant have its turn: the median microseconds of a step and of showing it, and the bytes shown."""
+    contestant = (OURS | PEERS)[name]
+    taken: list[float] = []
+    end = time.process_time() + budget
+    while not taken or time.process_time() < end:
+        start = time.process_time()
+        show = contestant(work)
+        taken.append((time.process_time() - start) * 1e6)
+    start = time.process_time()
+    size = len(show().encode())
+    shown = (time.process_time() - start) * 1e6
+    return {"record": statistics.median(taken), "show": shown, "bytes": size}
 
 
 def serve() -> None:
-    """Take turns when asked to: a line of JSON in, contestants and work; a line out, what they took or what stopped."""
+    """Answer each line of JSON, a contestant and its work, with a line: what its turn gave, or what stopped it."""
     torch.set_num_threads(1)
     works: dict[str, Work] = {}
     out, sys.stdout = sys.stdout, sys.stderr  # what contestants print is no answer
     for line in sys.stdin:
-        names, which, budget = json.loads(line)
+        name, which, budget = json.loads(line)
         try:
             works.setdefault(which, WORKS[which]())
-            answer = turn(names, works[which], budget)
+            answer: dict[str, Any] = turn(name, works[which], budget)
         except Exception as error:
             answer = {"error": f"{type(error).__name__}: {error}".splitlines()[0]}
         print(json.dumps(answer), file=out, flush=True)
 
 
-class Contestants:
-    """Hold a process that takes turns when asked to."""
+class Contestant:
+    """Hold the process of one of them."""
 
-    def __init__(self, names: list[str]) -> None:
+    def __init__(self, name: str) -> None:
         """Start it."""
-        self.names = names
+        self.name = name
         command = [sys.executable, "-W", "ignore", "-m", "bench.compare"]
-        self.process = subprocess.Popen(
-            command,
-            env=environment(),
-            text=True,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
+        pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
+        self.process = subprocess.Popen(command, env=environment(), text=True, stdin=pipe, stdout=pipe, stderr=nothing)
 
     def turn(self, work: str, budget: float) -> dict[str, Any]:
-        """Let them take turns at some work."""
+        """Let it have its turn at some work."""
         assert self.process.stdin
         assert self.process.stdout
-        self.process.stdin.write(json.dumps([self.names, work, budget]) + "\n")
+        self.process.stdin.write(json.dumps([self.name, work, budget]) + "\n")
         self.process.stdin.flush()
         answer: dict[str, Any] = json.loads(self.process.stdout.readline())
         return answer
@@ -99,30 +88,25 @@ def quartiles(numbers: list[float]) -> list[float]:
 
 
 def compare(works: Iterable[str], peers: Iterable[str], rounds: int = ROUNDS, budget: float = BUDGET) -> dict[str, Any]:
-    """Measure works: for each contestant the ratio to a plain step, its quartiles, and what showing it takes."""
-    processes = [Contestants(list(OURS)), *(Contestants([peer]) for peer in peers)]
+    """Measure works: for each contestant the ratio to a plain step, and what showing it takes, with quartiles."""
+    processes = [Contestant(name) for name in (*OURS, *peers)]
     found: dict[str, Any] = {}
     for work in works:
         print(f"{work}: {rounds} rounds", flush=True)
         for process in processes:
             process.turn(work, 0)  # what is done once, such as wrapping PyTorch, is not counted
-        turns: list[dict[str, Any]] = []
-        for _ in range(rounds):
-            answers = [(process, process.turn(work, budget)) for process in processes]
-            turns.append({})
-            for process, answer in answers:
-                turns[-1] |= dict.fromkeys(process.names, answer) if "error" in answer else answer
+        turns = [{process.name: process.turn(work, budget) for process in processes} for _ in range(rounds)]
         found[work] = {"plain": {"microseconds": statistics.median(one["plain"]["record"] for one in turns)}}
         for name in list(turns[0])[1:]:
             if "error" in turns[0][name]:
                 found[work][name] = turns[0][name]
                 continue
+            first, middle, last = quartiles([one[name]["record"] / one["plain"]["record"] for one in turns])
             found[work][name] = {
-                "record": quartiles([one[name]["record"] / one["plain"]["record"] for one in turns]),
+                "record": [first, middle, last],
                 "show": quartiles([one[name]["show"] / 1000 for one in turns]),
                 "bytes": turns[0][name]["bytes"],
             }
-            first, middle, last = found[work][name]["record"]
             print(f"  {name:20} {middle:8.2f} x  ({first:.2f} to {last:.2f})", flush=True)
     for process in processes:
         process.stop()
