@@ -1,7 +1,7 @@
 """Try features: each on chainrule and on each peer, with a small program whose numbers are known.
 
-A cell says whether it can be had, and how, or what stood in the way. What a tool has to tell is gathered as text, by all
-the ways that its documentation names, and the known numbers and names are looked for in it. `None` is "not tried".
+A cell says whether it can be had, and how, or what stood in the way. What a tool has to tell is gathered as text, and
+the known numbers and names are looked for in it. `None` is "not tried".
 
 Each tool has a process of its own, and so has each feature that may take long or leave PyTorch changed.
 """
@@ -25,7 +25,7 @@ import torch
 from torch import nn
 
 from bench.alone import alone
-from bench.works import Scalar, of_model
+from bench.works import Scalar
 
 Cell: TypeAlias = tuple[bool | None, str]
 Text: TypeAlias = str
@@ -64,7 +64,7 @@ ALONE = ("long", "after an error")
 
 W, B, X, Y = 0.7, 0.2, 1.3, 2.0
 KNOWN = {"values": r"0\.804", "gradients": r"-2\.39", "local": r"0\.353"}
-"""Of tanh(0.7 * 1.3 + 0.2), its first digits: its value, the gradient of (tanh - 2)^2 with respect to it, and its own derivative."""
+"""The first digits of h = tanh(0.7 * 1.3 + 0.2), of the gradient of (h - 2)^2 with respect to it, and of tanh'."""
 
 
 BEFORE_AND_AFTER = r"(?s)0\.9(?:1|09).*2\.1(?:6|59)"
@@ -307,7 +307,7 @@ class Chainrule(Tool):
         return is_offline(self.page())
 
     def edit(self) -> Cell:
-        return found(self.page(), r"type[=:]\W*(?:number|range)|\"input\"", "save(\"graph.html\")")
+        return found(self.page(), r"type[=:]\W*(?:number|range)|\"input\"", 'save("graph.html")')
 
     def save(self) -> Cell:
         with tempfile.TemporaryDirectory() as folder:
@@ -332,7 +332,7 @@ class Chainrule(Tool):
         return found(self.text, r"(?i)flop", "table()")
 
     def dot(self) -> Cell:
-        return found(self.page(), r"digraph", "save(\"graph.html\")")
+        return found(self.page(), r"digraph", 'save("graph.html")')
 
     def without(self) -> Cell:
         return without_torch("chainrule")

@@ -1,6 +1,6 @@
 """Measure recording, beside other tools, and write down all that the page "How fast it is" is made from.
 
-    make bench
+make bench
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The work that is measured: small models, each with its loss, so that one call is a forward pass and gives a number."""
+"""The work that is measured: small models, each with its loss, so that one call gives a number."""
 
 from __future__ import annotations
 

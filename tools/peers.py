@@ -1,4 +1,4 @@
-"""Installs the tools that `make bench` measures beside chainrule, into .peers: a folder that no other command looks into.
+"""Installs the tools that `make bench` measures beside chainrule, into .peers, which no other command looks into.
 
 PyTorch and NumPy are those of .venv, so that all are measured on the same.
 """
