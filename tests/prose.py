@@ -91,7 +91,9 @@ def check(page: Page, latex_of: Callable[[Namespace], Iterable[str]] = lambda _:
     derived: set[Decimal] = set()
     plain: list[Span] = []
     count = 0
-    texts = [span for block in page.blocks if block.kind == "text" for span in spans(block.text, page.markup, block.line)]
+    texts = [
+        span for block in page.blocks if block.kind == "text" for span in spans(block.text, page.markup, block.line)
+    ]
     in_maths = any(True for span in texts if span.kind == "math" for _ in numbers_in_latex(span.text))
 
     def at_text(block: Block, namespace: Namespace) -> None:
