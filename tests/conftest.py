@@ -18,7 +18,7 @@ COURSE = re.compile("test_lessons|test_prose|test_same_numbers|test_graphs_of_th
 FIRST = ("test_browser.py", "test_build.py", "test_lessons.py")
 
 
-class Shared(LoadFileScheduling):
+class Shared(LoadFileScheduling):  # type: ignore[misc]  # xdist carries no types
     """Give each process a file after the other, and all that asks about the course to the same one."""
 
     def _split_scope(self, nodeid: str) -> str:
