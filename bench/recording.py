@@ -110,7 +110,7 @@ def left_behind(times: str = "5000") -> dict[str, float]:
             start = time.process_time()
             work.step()
             took[which].append(time.process_time() - start)
-    return {"MB": grown, "ratio": statistics.median(took[0]) / statistics.median(took[1])}
+    return {"recordings": float(times), "MB": grown, "ratio": statistics.median(took[0]) / statistics.median(took[1])}
 
 
 def profile(name: str, work: str, seconds: str = "8") -> dict[str, float]:
