@@ -5,8 +5,11 @@ from __future__ import annotations
 import gc
 import json
 import os
+import resource
+import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +23,20 @@ def environment() -> dict[str, str]:
     return os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{PEERS}", "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
 
 
-def alone(module: str, *arguments: str, seconds: float | None = None) -> Any:
+def alone(module: str, *arguments: str, seconds: int = 3_600) -> Any:
     """Run a module of bench's, and read the last line that it prints as JSON.
 
     Raises:
-        subprocess.TimeoutExpired: if it is not done in time.
+        TimeoutError: if it has not done after so many seconds of computing; waiting for others does not count.
         RuntimeError: if it failed; with the last line of what it said.
     """
     command = [sys.executable, "-W", "ignore", "-m", f"bench.{module}", *arguments]
+    limit = partial(resource.setrlimit, resource.RLIMIT_CPU, (seconds, seconds + 5))
     done = subprocess.run(
-        command, check=False, capture_output=True, text=True, timeout=seconds, env=environment(), cwd=ROOT
+        command, check=False, capture_output=True, text=True, env=environment(), cwd=ROOT, preexec_fn=limit
     )
+    if done.returncode == -signal.SIGXCPU:
+        raise TimeoutError(f"not done after {seconds} s of computing")
     if done.returncode:
         said = done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"]
         raise RuntimeError(said[-1])

@@ -29,8 +29,8 @@ from bench.works import Scalar
 
 Cell: TypeAlias = tuple[bool | None, str]
 Text: TypeAlias = str
-PATIENCE = 120
-"""Seconds that a feature may take."""
+PATIENCE = 60
+"""Seconds of computing that a feature may take that has a process of its own."""
 HERE = Path(__file__)
 
 FEATURES = {
@@ -772,16 +772,14 @@ def measure(tools: list[str]) -> dict[str, Any]:
     for name in tools:
         print(f"trying what {name} can do", flush=True)
         sizes[name] = alone("features", name, "size")
-        parts = [[feature for feature in FEATURES if feature not in ALONE], *([feature] for feature in ALONE)]
-        for part in parts:
+        found = alone("features", name, *(feature for feature in FEATURES if feature not in ALONE))
+        for feature in ALONE:
             try:
-                found = alone("features", name, *part, seconds=PATIENCE)
-            except subprocess.TimeoutExpired:
-                found = dict.fromkeys(part, (False, f"not done after {PATIENCE} s"))
-            except RuntimeError as error:
-                found = dict.fromkeys(part, (False, f"it crashed: {error}"[:160]))
-            for feature, (can, how) in found.items():
-                cells[feature][name] = {"can": can, "how": how}
+                found |= alone("features", name, feature, seconds=PATIENCE)
+            except (TimeoutError, RuntimeError) as error:
+                found[feature] = (False, str(error)[:160])
+        for feature, row in cells.items():
+            row[name] = dict(zip(("can", "how"), found[feature], strict=True))
     return {"cells": cells, "tools": sizes}
 
 

@@ -68,7 +68,9 @@ def goals(found: dict[str, Any]) -> str:
     peak = recorded["peak"]["chainrule"] / recorded["peak"]["plain"]
     rows.append(["memory of six encoder layers, at its peak", "1.2", _judged(peak, 1.2), ""])
     left = recorded["left behind"]
-    rows.append([f"a plain step after {left['recordings']:,.0f} recordings", "1", _judged(left["ratio"], 1.0, 0.02), ""])
+    rows.append(
+        [f"a plain step after {left['recordings']:,.0f} recordings", "1", _judged(left["ratio"], 1.0, 0.02), ""]
+    )
     for graph, lengths in recorded["growth"].items():
         for what, quantity in (("time", "record"), ("memory", "MB")):
             each = {ops: grown[quantity] / int(ops) for ops, grown in lengths.items()}
