@@ -24,8 +24,9 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.intersphinx",
     "sphinx_copybutton",
-    "sphinx_gallery.gen_gallery",
     "myst_nb",
+    "_ext.ahead",  # when MyST is configured, and before the lessons run
+    "sphinx_gallery.gen_gallery",
     "_ext.maths",
     "_ext.failure",
     "_ext.kernel",
