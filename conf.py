@@ -39,6 +39,7 @@ extensions = [
     "_ext.search_index",
     "_ext.hosting",
     "_ext.accessible",
+    "_ext.bundle",
 ]
 exclude_patterns = [
     "_build",
@@ -109,7 +110,7 @@ html_title = "chainrule"
 html_favicon = "docs/_static/logo.svg"
 html_static_path = ["docs/_static"]
 templates_path = ["docs/_templates"]
-html_css_files = ["katex/katex.min.css", "chainrule.css"]
+html_css_files = ["chainrule.css"]
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
