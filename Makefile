@@ -40,11 +40,13 @@ lint: set-up  ## style, types and spelling
 	@$(VENV) -m codespell_lib
 	@$(VENV) -m tools.check_js
 
-bench: set-up  ## measure the lessons, what recording costs, and the live graph in a browser; results are kept in bench
+bench: set-up  ## measure lessons, builds, recording, the live graph and the pages; results are kept in bench
 	@$(VENV) -m bench.lessons
+	@$(VENV) -m bench.build
 	@$(VENV) -m bench.recording
 	@$(VENV) -m tools.browser
 	@$(VENV) -m bench.live
+	@$(VENV) -m bench.pages
 
 ##@ Keep
 lock:  ## resolve requirements.lock again; UPGRADE=1 takes newer versions

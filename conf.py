@@ -23,6 +23,7 @@ extensions = [
     "_ext.inventories",
     "sphinx.ext.autodoc",
     "sphinx.ext.intersphinx",
+    "sphinx.ext.viewcode",
     "sphinx_copybutton",
     "myst_nb",
     "_ext.ahead",  # when MyST is configured, and before the lessons run
@@ -38,6 +39,8 @@ extensions = [
     "_ext.sidebar",
     "_ext.search_index",
     "_ext.hosting",
+    "_ext.sharing",
+    "_ext.code_links",
     "_ext.accessible",
     "_ext.bundle",
 ]
@@ -110,6 +113,7 @@ html_title = "chainrule"
 html_favicon = "docs/_static/logo.svg"
 html_static_path = ["docs/_static"]
 templates_path = ["docs/_templates"]
+html_additional_pages = {"404": "404.html"}
 html_css_files = ["chainrule.css"]
 html_copy_source = False
 html_show_sourcelink = False

@@ -116,7 +116,7 @@ class Project:
     def times(self) -> dict[str, int]:
         """Return when each page was written."""
         html = self.folder / "docs/_build/html"
-        found = [page for page in html.rglob("*.html") if page.name != "search.html"]
+        found = [page for page in html.rglob("*.html") if page.name not in ("404.html", "search.html")]
         return {page.relative_to(html).as_posix(): page.stat().st_mtime_ns for page in found}
 
     def build(self, **host: str) -> None:

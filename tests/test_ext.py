@@ -3,11 +3,14 @@
 import io
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import pytest
 from _ext import (
     accessible,
+    bundle,
+    code_links,
     course,
     downloads,
     exercise,
@@ -18,8 +21,10 @@ from _ext import (
     maths,
     predict,
     progress,
+    sharing,
 )
 from docutils import nodes
+from docutils.utils import new_document
 from matplotlib.figure import Figure
 from sphinx.util.inventory import InventoryFile
 
@@ -397,15 +402,15 @@ def test_a_lesson_is_listed_by_title_and_first_sentence(opening: str, expected: 
 
 
 @pytest.mark.parametrize(
-    "changed", ["src/chainrule/rules.py", "src/chainrule/views/graph.js", "requirements.lock", "docs/_ext/predict.py"]
+    "changed", ["src/chainrule/rules.py", "src/chainrule/views/graph.js", "requirements.lock", "docs/_ext/figures.py"]
 )
 def test_the_fingerprint_sees_a_change(changed: str, tmp_path: Path) -> None:
-    """A change in the library, the lock or the site's own code changes the fingerprint; a page's does not."""
-    for name in ("src/chainrule/rules.py", "requirements.lock", "docs/_ext/predict.py", "docs/index.md"):
+    """A change in the library, the lock or what runs the lessons changes the fingerprint; other site code does not."""
+    for name in ("src/chainrule/rules.py", "requirements.lock", "docs/_ext/figures.py", "docs/_ext/predict.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("before")
     before = fingerprint.fingerprint(tmp_path)
-    (tmp_path / "docs/index.md").write_text("after")
+    (tmp_path / "docs/_ext/predict.py").write_text("after")
     assert fingerprint.fingerprint(tmp_path) == before
     (tmp_path / changed).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / changed).write_text("after")
@@ -463,3 +468,57 @@ def test_mends(before: str, after: str) -> None:
 def test_counts_read_well(number: int, expected: str) -> None:
     """One page is a page, and four are pages."""
     assert progress.counted(number, "page") == expected
+
+
+# --- links from code
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("torch.relu(x)", {"torch.relu"}),
+        ("import numpy as np\nnp.abs(x)", {"numpy.abs"}),
+        ("from torch import nn\nnn.Linear(2, 1)", {"torch.nn.Linear"}),
+        ("with chainrule.record() as rec:\n    y\nrec.grad(y)", {"chainrule.record", "chainrule.Recording.grad"}),
+        ("# torch.relu is told of\nx.y", {"x.y"}),
+    ],
+)
+def test_code_names_what_it_uses(code: str, expected: set[str]) -> None:
+    """A name is found written out, behind an abbreviation, and as a recording's; not in what a lesson tells."""
+    assert code_links.used(code) == expected
+
+
+# --- one stylesheet, one script
+
+
+def test_parts_of_a_bundle_give_way_to_it() -> None:
+    """Files that are joined are replaced where the first of them stands; unused ones go, and all others stay."""
+    files = [
+        SimpleNamespace(filename=name) for name in ("_static/a.css", "_static/mystnb.1.css", "_static/b.css?v=1", "x")
+    ]
+    whole = SimpleNamespace(filename="whole")
+    bundle.replace(files, ("a.css", "b.css"), whole)
+    assert [file.filename for file in files] == ["whole", "x"]
+
+
+# --- what is told to those who share a page
+
+
+@pytest.mark.parametrize(
+    ("paragraphs", "expected"),
+    [
+        (["Short.", "What you get: a way to see which of the numbers moves the loss."], "A way to see which of the"),
+        ([], ""),
+        (["word " * 100], "Word word"),
+    ],
+)
+def test_a_page_is_described_by_its_first_words(paragraphs: list[str], expected: str) -> None:
+    """The description is the first paragraph that says something, cut after a word."""
+    document = new_document("page")
+    section = nodes.section()
+    document += section
+    section += [nodes.paragraph(text, text) for text in paragraphs]
+    said = sharing.description(document)
+    assert said.startswith(expected)
+    assert len(said) <= sharing.LONGEST + 2
+    assert bool(said) == bool(expected)

@@ -89,7 +89,7 @@ def execute(job: IO[bytes]) -> None:
 
 
 def setup(app: Any) -> dict[str, bool]:
-    """Start between MyST, which makes its configuration, and sphinx-gallery, which runs the lessons: conf.py's order."""
+    """Start between MyST, which makes its configuration, and sphinx-gallery, which runs the lessons: see conf.py."""
     ahead = Ahead()
     app.connect("builder-inited", ahead.start)
     app.connect("env-before-read-docs", ahead.join)

@@ -1,8 +1,8 @@
 """Serve what each page needs as one stylesheet and one script, and leave out what none of them uses.
 
-The theme and the extensions bring some fifteen files, each a request that a page waits for. They stay where they are, so
-that one can be looked up; pages ask for `site.css` and `site.js`, which are made of them. Pages with formulas
-ask for `maths.css` too.
+The theme and the extensions bring some fifteen files, each a request that a page waits for. They stay where they are,
+so that one can be looked up; pages ask for `site.css` and `site.js`, which are made of them. Pages with formulas ask
+for `maths.css` too.
 """
 
 from __future__ import annotations

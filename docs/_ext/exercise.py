@@ -11,7 +11,7 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -71,7 +71,7 @@ class Wrong:
 
 
 @cache
-def sentences() -> dict[str, str]:
+def sentences() -> Mapping[str, str]:
     """Return the sentence of each slip; the library, and PyTorch with it, is imported when one is asked for."""
     from chainrule.check import SLIPS
 

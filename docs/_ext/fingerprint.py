@@ -1,6 +1,6 @@
-"""Execute everything again when what it rests on has changed: library, locked versions, a chapter's script, and how
-lessons and chapters are run. All of the site's other code rests on what they gave: pages are read again for it.
+"""Execute everything again when what it rests on has changed: library, locked versions, what runs it.
 
+All of the site's other code rests on what lessons and chapters gave: pages are read again for it, and nothing is run.
 sphinx-gallery looks at a lesson alone, and myst-nb at a chapter alone; neither notices a change in the library.
 """
 
