@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import html
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,21 @@ def link_names(app: Sphinx, page: str, template: str, context: dict[str, Any], d
     context["body"] = LISTING.sub(lambda listing: SPANS.sub(link, listing[0]), body)
 
 
+def mend_way_back(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Lead from a module's source to its API by the right name: viewcode takes one prefix for the whole module."""
+    if not page.startswith("_modules/"):
+        return
+    module, objects = page.removeprefix("_modules/").replace("/", "."), app.env.domains.python_domain.objects
+
+    def mended(link: re.Match[str]) -> str:
+        full_name = f"{module}.{link[1]}"
+        return f'#{full_name}"' if f"chainrule.{link[1]}" not in objects and full_name in objects else link[0]
+
+    context["body"] = re.sub(r'#chainrule\.([\w.]+)"', mended, context["body"])
+
+
 def list_lessons(app: Sphinx, doctree: nodes.document, page: str) -> None:
     """Put the lessons that use a function or method under it."""
     if page != PAGE:
@@ -108,6 +124,12 @@ def list_lessons(app: Sphinx, doctree: nodes.document, page: str) -> None:
         content.append(nodes.raw("", listed, format="html"))
 
 
+def forget_sources(app: Sphinx, env: Any, docnames: list[str]) -> None:
+    """Have the pages of sources written with all others: viewcode looks at the sources' dates alone."""
+    if docnames:
+        shutil.rmtree(Path(app.outdir, "_modules"), ignore_errors=True)
+
+
 def watch_lessons(app: Sphinx, env: Any) -> list[str]:
     """Write the API again when another set of lessons uses a name."""
     uses = {
@@ -119,7 +141,9 @@ def watch_lessons(app: Sphinx, env: Any) -> list[str]:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Look at the API once its links are resolved, and at each page's code once it is highlighted."""
+    app.connect("env-before-read-docs", forget_sources)
     app.connect("env-updated", watch_lessons)
     app.connect("doctree-resolved", list_lessons)
     app.connect("html-page-context", link_names, priority=910)
+    app.connect("html-page-context", mend_way_back)
     return {"parallel_read_safe": True, "parallel_write_safe": True, "env_version": 1}
