@@ -63,6 +63,7 @@ def main() -> None:
         floor = seconds(scratch, sys.executable, "-c", FLOOR, *programs(scratch))
         print(f"floor {floor:.1f} s", flush=True)
         copy, empty = scratch / "copy", scratch / "empty"
+        copy.mkdir()
         ignored = shutil.ignore_patterns("_build", "lessons", "jupyter_execute", "__pycache__")
         for part in PARTS:
             source = ROOT / part

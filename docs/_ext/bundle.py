@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import furo
 from docutils import nodes
 from sphinx.application import Sphinx
 
@@ -27,9 +28,14 @@ UNUSED = ("mystnb.", "sg_gallery.css", "sg-tags.js")
 MATHS = ("katex/katex.min.css", "katex/common.css")
 
 
+def part(file: Path) -> str:
+    """Return the text of a file as it will be: the theme adds the dark colours of code when all pages are written."""
+    return furo.get_pygments_stylesheet() if file.name == "pygments.css" else file.read_text("utf-8")
+
+
 def join(static: Path, names: tuple[str, ...], bundle: str, separator: str) -> None:
     """Write files behind one another, if that gives something else than what is there."""
-    text = separator.join((static / name).read_text("utf-8") for name in names)
+    text = separator.join(part(static / name) for name in names)
     target = static / bundle
     if not (target.is_file() and target.read_text("utf-8") == text):
         target.write_text(text, "utf-8")
