@@ -33,6 +33,7 @@ extensions = [
     "_ext.course",
     "_ext.downloads",
     "_ext.predict",
+    "_ext.raised",
     "_ext.exercise",
     "_ext.sidebar",
     "_ext.search_index",
