@@ -31,6 +31,7 @@ extensions = [
     "_ext.kernel",
     "_ext.live",
     "_ext.course",
+    "_ext.course_map",
     "_ext.downloads",
     "_ext.predict",
     "_ext.raised",
