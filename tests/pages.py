@@ -70,7 +70,7 @@ def run(page: Page, at_text: Callable[[Block, Namespace], None]) -> str:
     file = _source_file(page)
     first = next((i for i, block in enumerate(page.blocks) if block.kind == "code"), len(page.blocks))
     printed = io.StringIO()
-    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder), _figures_closed(), warnings.catch_warnings():
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder), _left_as_found():
         for block in page.blocks[first:]:
             if block.kind == "text":
                 at_text(block, namespace)
@@ -109,9 +109,11 @@ def _error_shown(page: Page, block: Block) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _figures_closed() -> Iterator[None]:
+def _left_as_found() -> Iterator[None]:
+    """Close the figures that a page opens, and put the filters of warnings back that it sets."""
     try:
-        yield
+        with warnings.catch_warnings():
+            yield
     finally:
         if pyplot := sys.modules.get("matplotlib.pyplot"):
             pyplot.close("all")

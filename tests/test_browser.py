@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from chainrule.check import SLIPS
 from tests import built
+from tests.messages import PAGE, entries
 from tests.project import Project
 from tools.browser import find_browser
 
@@ -384,6 +385,21 @@ def test_search_finds_a_lesson(browser: Browser, home: str) -> None:
         found.first.wait_for()
         links = found.evaluate_all("links => links.map(link => link.href.split(/[?#]/)[0])")
         assert home + lesson in links
+        assert not visit.wrong
+
+
+def test_search_finds_every_message(browser: Browser, home: str) -> None:
+    """The search leads from a message's words to its entry, and from all of the message to the page that has it."""
+    ask = """words => Search._performSearch(...Search._parseQuery(words))
+        .map(([page, title, anchor]) => page + anchor)"""
+    with context(browser) as profile:
+        visit = Visit(profile, f"{home}search.html?q=gradient")
+        visit.page.locator("#search-results a").first.wait_for()
+        page = PAGE.removesuffix(".html")
+        for entry in entries():
+            assert f"{page}#{entry.anchor}" in visit.page.evaluate(ask, entry.heading), entry.heading
+            found = visit.page.evaluate(ask, entry.words)
+            assert any(place.startswith(page) for place in found), entry.words
         assert not visit.wrong
 
 

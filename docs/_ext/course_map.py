@@ -68,6 +68,20 @@ def part_title(folder: Path) -> str:
     return (folder / "index.rst").read_text("utf-8").partition("\n")[0].partition(": ")[2] or folder.name
 
 
+def in_order(names: list[str], course: list[Lesson], known: set[str]) -> list[Lesson]:
+    """Return the lessons of a plan; raise ValueError if one is not there, or comes before what it needs."""
+    by_name = {each.name: each for each in course}
+    planned: list[Lesson] = []
+    for name in names:
+        if name not in by_name:
+            raise ValueError(f"there is no lesson examples/{name}.py; name one, such as {course[0].name}")
+        met = known | {each.name for each in planned}
+        if missing := [needed for needed in by_name[name].needs if needed not in met]:
+            raise ValueError(f"{name} needs {', '.join(missing)}; put it before, or leave this one out")
+        planned.append(by_name[name])
+    return planned
+
+
 def picture(course: list[Lesson], titles: dict[str, str]) -> str:
     """Draw the lessons one below the other, each joined on the left to those that it needs, as inline SVG."""
     rows: dict[str, float] = {}
@@ -151,20 +165,14 @@ class Plan(_OfTheCourse):
 
     def run(self) -> list[nodes.Node]:
         """Return the list."""
-        by_name = {each.name: each for each in self.course()}
-        known: set[str] = set(self.env.temp_data.get("chainrule_plan", ())) if "continues" in self.options else set()
-        lines, minutes = [], 0
-        for name in filter(None, map(str.strip, self.content)):
-            if name not in by_name:
-                raise self.error(f"there is no lesson examples/{name}.py; name one, such as {next(iter(by_name))}")
-            each = by_name[name]
-            if missing := [needed for needed in each.needs if needed not in known]:
-                raise self.error(f"{name} needs {', '.join(missing)}; put it before, or leave this one out")
-            known.add(name)
-            minutes += each.minutes
-            lines.append(f"1. {{doc}}`{each.title} </lessons/{name}>`, {each.minutes} minutes")
-        self.env.temp_data["chainrule_plan"] = known
-        lines += ["", f"Reading time together: {minutes} minutes."]
+        known: set[str] = (self.env.temp_data.get("chainrule_plan") or set()) if "continues" in self.options else set()
+        try:
+            planned = in_order([line.strip() for line in self.content if line.strip()], self.course(), known)
+        except ValueError as error:
+            raise self.error(str(error)) from None
+        self.env.temp_data["chainrule_plan"] = known | {each.name for each in planned}
+        lines = [f"1. {{doc}}`{each.title} </lessons/{each.name}>`, {each.minutes} minutes" for each in planned]
+        lines += ["", f"Reading time together: {sum(each.minutes for each in planned)} minutes."]
         return self.parse_text_to_nodes("\n".join(lines), offset=self.content_offset)
 
 
