@@ -54,6 +54,12 @@ MARK_DISTINCT = """() => {
     }
     axe.configure({rules: [{id: 'color-contrast', selector: '[data-distinct]'}]});
 }"""
+# What a reader reads: not the code, which may print LaTeX to be copied, and not what KaTeX hides for screen readers.
+PROSE = """(() => {
+    const article = document.querySelector("article").cloneNode(true);
+    article.querySelectorAll("pre, code, annotation, script, style").forEach(part => part.remove());
+    return article.textContent;
+})()"""
 RAW_LATEX = r"/\\frac|\\partial|\\cdot|\\\(|\\\[/"
 
 WITH_PREDICTION = built.with_class("chainrule-reveal")
@@ -141,7 +147,7 @@ def faults(profile: BrowserContext, address: str) -> list[str]:
     page.evaluate(AXE)
     # What is folded is part of the page too.
     page.evaluate("document.querySelectorAll('details').forEach(fold => fold.open = true)")
-    assert not page.evaluate(f"document.querySelector('article').innerText.match({RAW_LATEX})")
+    assert not page.evaluate(PROSE + f".match({RAW_LATEX})")
     for theme, width in LOOKS:
         page.emulate_media(color_scheme=theme)
         page.set_viewport_size({"width": width, "height": 900})
