@@ -53,7 +53,7 @@ def test_every_cause_is_tried_in_three_shapes() -> None:
     count = Counter(broken.cause for broken in BROKEN)
     main = {"dead relu", "saturated", "times zero", "cancels", "not picked", "clamped", "dropout", "masked", "flat"}
     main |= {"root at 0", "log of 0", "divided by 0", "overflow", "in the data", "vanished", "exploded"}
-    main |= {"detached", "integer", "no_grad", "not used", "replaced", "requires_grad"}
+    main |= {"changed unseen", "detached", "integer", "no_grad", "not used", "replaced", "requires_grad"}
     assert {cause for cause in main if count[cause] < 3} == set()
 
 
@@ -260,6 +260,19 @@ def test_a_bias_that_a_normalisation_takes_away_is_told_when_asked() -> None:
     assert rec.why().reasons == ()
     assert rec.why("0.bias").reasons[0].cause == "rounding"
     assert "0 up to rounding" in rec.why("0.bias").reasons[0].says
+
+
+@pytest.mark.parametrize("width", [1, 3])
+def test_a_product_that_is_zero_honestly_is_not_blamed_on_a_change(width: int) -> None:
+    """A gradient that cancels over what was broadcast is told as that; a weight that is read through `.data`, too."""
+    w, c = torch.tensor(2.0, requires_grad=True), torch.tensor([1.0, 1.0])
+    signs = torch.tensor([[1.0, -1.0]] * width)
+    with chainrule.record() as rec:
+        read = w.data + c.data.sum()
+        loss = ((w * c) * signs).sum()
+        loss.backward()
+    assert read.item() == 4
+    assert rec.why("w").reasons[0].cause != "changed unseen"
 
 
 # All leaves together ----------------------------------------------------------------------------------------------
