@@ -442,7 +442,7 @@ def _changed(step: Step) -> Said | None:
         return None
     factors = step.others or step.targets
     came = span(step.upstream)
-    power = (_exponent(step) or 2.0) - 1 if step.kind == "pow" else 1.0
+    power = (_exponent(step) or 0.0) - 1 if step.kind == "pow" else 1.0  # an exponent that learns is left alone
     stretched = came is None or step.contribution is None or step.contribution.size != came.size
     if came is None or stretched or came.zeros or power <= 0 or 0 in step.op.constants.values():
         return None
