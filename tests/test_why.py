@@ -96,6 +96,9 @@ def afterwards(case: str) -> tuple[torch.Tensor, torch.Tensor]:
             loss = (w.data * 2).sum()
         case "detached as numbers":
             loss = torch.tensor(w.tolist()).sum()
+        case "detached and made a leaf":
+            loss = torch.tensor(loss.item(), requires_grad=True)
+            loss.backward()
         case "integer loss":
             loss = (w > 0).sum()
         case "not used":
@@ -141,7 +144,7 @@ def afterwards(case: str) -> tuple[torch.Tensor, torch.Tensor]:
         for case in (
             "integer", "integer loss", "requires_grad", "requires_grad under no_grad", "not a leaf",
             "not a leaf scaled", "not a leaf converted", "detached", "detached as data",
-            "detached as numbers", "not used",
+            "detached as numbers", "detached and made a leaf", "not used",
             "not used but detached", "not used but as a number", "replaced", "replaced by a copy",
             "replaced by a deep copy", "freed", "freed by grad", "freed by other inputs", "no backward pass",
             "no backward pass through a checkpoint", "no backward pass of a leaf",
@@ -296,6 +299,16 @@ def test_leaves_with_one_cause_are_told_in_one_sentence() -> None:
         (net[-1](h)).sum().backward()
     (reason, *_) = [reason for reason in rec.why().reasons if reason.cause == "detached"]
     assert len(reason.names) == 200
+
+
+def test_leaves_of_one_name_are_told_apart() -> None:
+    """Of two layers that no model holds, each calls its weight `weight`; one that was cut off is found all the same."""
+    first, second = torch.nn.Linear(1, 4), torch.nn.Linear(4, 1)
+    with chainrule.record() as rec:
+        hidden = first(torch.ones(3, 1))
+        second(torch.tensor(hidden.tolist())).sum().backward()
+    (reason,) = rec.why().reasons
+    assert (reason.cause, reason.names) == ("not used", ("weight", "bias"))
 
 
 def test_several_causes_are_told_in_order() -> None:
