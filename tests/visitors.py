@@ -31,7 +31,9 @@ class Visitor:
 VISITORS: list[Visitor] = []
 
 
-def visitor(case: str, examined: bool = True) -> Callable[[Callable[[], tuple[Round, Weights]]], Callable[[], tuple[Round, Weights]]]:
+def visitor(
+    case: str, examined: bool = True
+) -> Callable[[Callable[[], tuple[Round, Weights]]], Callable[[], tuple[Round, Weights]]]:
     """Put a program into the table: it gives one round of its loop, and its weights."""
 
     def add(program: Callable[[], tuple[Round, Weights]]) -> Callable[[], tuple[Round, Weights]]:
@@ -109,21 +111,22 @@ def scaled_at_the_start() -> tuple[Round, Weights]:
 
 
 @visitor("40_data")
-def decay_in_between() -> tuple[Round, Weights]:
-    x, y = torch.randn(40, 4), torch.randn(40)
-    model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+def scaled_for_a_plot() -> tuple[Round, Weights]:
+    x = torch.randn(40, 4)
+    y = torch.sin(x[:, 0]) + x[:, 1]
+    first, second = nn.Linear(4, 8), nn.Linear(8, 1)
+    optimizer = torch.optim.SGD([*first.parameters(), *second.parameters()], lr=0.1)
 
     def a_round() -> Tensor:
         optimizer.zero_grad()
-        loss = (model(x).squeeze(1) - y).pow(2).mean()
-        for parameter in model.parameters():
-            parameter.data *= 0.9
+        units = torch.tanh(first(x))
+        loss: Tensor = (second(units).squeeze(1) - y).pow(2).mean()
+        units.data /= 100  # per cent, for a plot
         loss.backward()
         optimizer.step()
         return loss
 
-    return a_round, dict(model.named_parameters())
+    return a_round, named(first, second)
 
 
 @visitor("50_missing_squeeze")

@@ -42,7 +42,9 @@ def train(loss_of, x, rate=0.03, steps=100):
 
 for name, samples in (("four", x), ("eight", more)):
     losses = train(loss_of, samples)
-    print(f"{name:5}", *(f"{losses[step]:.3g}" for step in (0, 1, 2, 3, 10, 50, 99)))
+    print(
+        f"{name:5}", *(f"{losses[step]:.3g}" for step in (0, 1, 2, 3, 10, 50, 99))
+    )
 
 # %%
 # With four, the loss goes to zero. With eight, the first loss is twice as high, and each loss is several times the one
@@ -94,7 +96,9 @@ def mean_loss_of(w, x):
 
 cured = [train(mean_loss_of, samples) for samples in (x, more)]
 for name, losses in zip(("four", "eight"), cured, strict=True):
-    print(f"{name:5}", *(f"{losses[step]:.3g}" for step in (0, 1, 2, 3, 10, 50, 99)))
+    print(
+        f"{name:5}", *(f"{losses[step]:.3g}" for step in (0, 1, 2, 3, 10, 50, 99))
+    )
 
 # %%
 # They are the same run, up to rounding: ``max(abs(a - b) for a, b in zip(*cured)) < 1e-6``. It starts at

@@ -41,8 +41,8 @@ with warnings.catch_warnings(action="ignore"):  # more of this below
 # Guess
 # -----
 #
-# **Predict.** Why is it ``None``? a) ``backward()`` empties it. b) The loss was not made from ``w``. c) ``w`` is not the
-# tensor any more that we created. d) The gradient was zero. PyTorch's graph is still there, so we can ask.
+# **Predict.** Why is it ``None``? a) ``backward()`` empties it. b) The loss was not made from ``w``. c) ``w`` is not
+# the tensor any more that we created. d) The gradient was zero. PyTorch's graph is still there, so we can ask.
 
 print("leaf:", w.is_leaf, "  made by:", type(w.grad_fn).__name__)
 found = chainrule.why(loss, w)
@@ -167,8 +167,8 @@ except RuntimeError as error:
 print(passes)
 
 # %%
-# ``passes == 1``. What was made under ``no_grad`` asks for no gradient: ``w.requires_grad == False``. So the second loss
-# is made of plain numbers, and has no way back. The message speaks of the loss, and the cause is the step.
+# ``passes == 1``. What was made under ``no_grad`` asks for no gradient: ``w.requires_grad == False``. So the second
+# loss is made of plain numbers, and has no way back. The message speaks of the loss, and the cause is the step.
 #
 # **Exercise.** The recording above ends with the backward pass of the second loss. The result that is called ``w``
 # there keeps no ``.grad``, but a gradient did come by. Derive it, and ask ``rec.check(w=...)``.

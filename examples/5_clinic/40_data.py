@@ -61,8 +61,8 @@ broken = train(through_data)
 print([round(loss, 2) for loss in broken])
 
 # %%
-# It learns. But you have seen this line with this rate: each step should leave 40 % of the distance to two, that is 16 %
-# of the loss (``0.4**2 ≈ 0.16``). Here it is ``broken[1] / broken[0] ≈ 0.7225``.
+# It learns. But you have seen this line with this rate: each step should leave 40 % of the distance to two, that is 16
+# % of the loss (``0.4**2 ≈ 0.16``). Here it is ``broken[1] / broken[0] ≈ 0.7225``.
 #
 # Guess
 # -----
@@ -82,15 +82,15 @@ print(rec.table())
 
 # %%
 # It is b). The line of ``x`` says what the inputs were when they were used: one, two, three, four. The line below says
-# that the local gradient is ``x``, and there it is four times smaller. **The table contradicts itself**: the way forward
-# went through one row of numbers, the way back through another. So the gradient is ``w.grad == -7.5``, and not minus
-# thirty.
+# that the local gradient is ``x``, and there it is four times smaller. **The table contradicts itself**: the way
+# forward went through one row of numbers, the way back through another. So the gradient is ``w.grad == -7.5``, and not
+# minus thirty.
 #
 # The cause
 # ---------
 #
-# A product keeps its factors for the way back. It does not copy them, it keeps the tensors. ``x.data`` is a second tensor
-# on the same memory, and what is written through it is not counted. In the open, each change is:
+# A product keeps its factors for the way back. It does not copy them, it keeps the tensors. ``x.data`` is a second
+# tensor on the same memory, and what is written through it is not counted. In the open, each change is:
 
 w = torch.tensor(3.0, requires_grad=True)
 before = w._version
@@ -191,14 +191,14 @@ w = torch.tensor(2.0, requires_grad=True)
 loss = w**3
 w.data.fill_(1.0)
 loss.backward()
-print("not 12.0: That is right for the loss. But the number it is made of was changed.")
+print("not 12.0: That is right for the loss. But its number was changed.")
 print(f"{w.grad.item():.1f}")
 
 # %%
 # Three times the square of the *new* weight, ``w.grad == 3.0``. At the old one it is ``3 * 2.0**2 == 12.0``.
 #
-# **Exercise.** ``loss = w * x``, and before ``backward()`` somebody runs ``w.data.zero_()``. Both require a gradient; the
-# weight is three, the input is five. What is the gradient of ``w``?
+# **Exercise.** ``loss = w * x``, and before ``backward()`` somebody runs ``w.data.zero_()``. Both require a gradient;
+# the weight is three, the input is five. What is the gradient of ``w``?
 
 w = torch.tensor(3.0, requires_grad=True)
 x = torch.tensor(5.0, requires_grad=True)
@@ -209,8 +209,8 @@ print("not 0.0: That is the gradient of the input, which is made of the weight."
 print(f"{w.grad.item():.1f}")
 
 # %%
-# It is right, ``w.grad == 5.0``: the gradient of a factor is made of the *other* one. The wrong one is ``x.grad == 0.0``,
-# and it should be three. So one line can spoil the gradients of one layer and leave those of the next alone.
+# It is right, ``w.grad == 5.0``: the gradient of a factor is made of the *other* one. The wrong one is ``x.grad ==
+# 0.0``, and it should be three. So one line can spoil the gradients of one layer and leave those of the next alone.
 #
 # **Next:** every gradient is right in the next case, and the network answers one half to everything,
 # :ref:`sphx_glr_lessons_5_clinic_50_missing_squeeze.py`.

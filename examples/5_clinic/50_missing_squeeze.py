@@ -12,8 +12,8 @@ the reason in two shapes, and keep the line that would have stopped it.
 # What you see
 # ------------
 #
-# The network for XOR with the weights of the course, which is known to learn. Here all four samples go through at once, for
-# a thousand steps with a rate of one.
+# The network for XOR with the weights of the course, which is known to learn. Here all four samples go through at once,
+# for a thousand steps with a rate of one.
 
 import torch
 
@@ -64,8 +64,9 @@ print("answers", [round(answer, 3) for answer in answers.tolist()])
 # Guess
 # -----
 #
-# **Predict.** Why does it learn nothing? a) Both ReLU units are dead. b) The rate is too low. c) The loss is not the loss
-# of these answers. d) The gradients vanish. First a) and d): what does the record say of the gradients in the first step?
+# **Predict.** Why does it learn nothing? a) Both ReLU units are dead. b) The rate is too low. c) The loss is not the
+# loss of these answers. d) The gradients vanish. First a) and d): what does the record say of the gradients in the
+# first step?
 
 weights = start()
 w1, b1, w2, b2 = weights
@@ -78,13 +79,16 @@ found = rec.why()
 found
 
 # %%
-# Nothing is wrong with them: ``len(found.reasons) == 0``. So the gradients are the right ones *for this loss*, and d) and
-# a) are out. Each gradient is fine, and the network still learns nothing. That leaves the loss.
+# Nothing is wrong with them: ``len(found.reasons) == 0``. So the gradients are the right ones *for this loss*, and d)
+# and a) are out. Each gradient is fine, and the network still learns nothing. That leaves the loss.
 #
 # **Predict.** Which of these lines shows what is wrong with it?
 
 for value in rec.trace.values:
-    if value.name.partition("#")[0] in ("answers", "targets", "loss") or "-" in value.name:
+    if (
+        value.name.partition("#")[0] in ("answers", "targets", "loss")
+        or "-" in value.name
+    ):
         print(f"{value.name:22} {value.shape}")
 
 # %%
@@ -94,9 +98,9 @@ for value in rec.trace.values:
 # The cause
 # ---------
 #
-# Two of the four targets are zero, two are one, and *every* answer is held against all of them. The best that one answer
-# can do against these is their mean, one half. So the loss really is lowest there, ``broken[999] ≈ 0.25000``, and the
-# descent has done what it was told. A ``squeeze()`` is missing, which makes four numbers of four rows.
+# Two of the four targets are zero, two are one, and *every* answer is held against all of them. The best that one
+# answer can do against these is their mean, one half. So the loss really is lowest there, ``broken[999] ≈ 0.25000``,
+# and the descent has done what it was told. A ``squeeze()`` is missing, which makes four numbers of four rows.
 #
 # The cure
 # --------
@@ -114,8 +118,8 @@ print("losses ", [round(cured[step], 5) for step in (0, 1, 10, 100, 999)])
 print("answers", [round(answer, 3) for answer in answers.tolist()])
 
 # %%
-# It is ``cured[0] ≈ 0.24755``, one percent lower. Nobody would have noticed in the first line of a log. After a thousand
-# steps it is ``cured[999] < 0.01``, and all four answers are on the right side of one half.
+# It is ``cured[0] ≈ 0.24755``, one percent lower. Nobody would have noticed in the first line of a log. After a
+# thousand steps it is ``cured[999] < 0.01``, and all four answers are on the right side of one half.
 #
 # See it next time
 # ----------------
@@ -163,8 +167,8 @@ print(f"answering the mean: {ignorant}")
 # On your own
 # -----------
 #
-# **Exercise.** Three samples, targets of zero, zero and three, answers in three rows, a loss with the mean of the squares,
-# and no squeeze. To which answer is every sample pulled?
+# **Exercise.** Three samples, targets of zero, zero and three, answers in three rows, a loss with the mean of the
+# squares, and no squeeze. To which answer is every sample pulled?
 
 rows = torch.zeros(3, 1, requires_grad=True)
 wanted = torch.tensor([0.0, 0.0, 3.0])

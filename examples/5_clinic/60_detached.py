@@ -32,8 +32,8 @@ except RuntimeError as error:
     print("RuntimeError:", error)
 
 # %%
-# The loss is right, ``((0 - y) ** 2).mean() == 41.0``. But there is no way back from it: *does not require grad and does
-# not have a grad_fn*.
+# The loss is right, ``((0 - y) ** 2).mean() == 41.0``. But there is no way back from it: *does not require grad and
+# does not have a grad_fn*.
 #
 # Guess
 # -----
@@ -64,8 +64,8 @@ with warnings.catch_warnings(action="ignore"):  # PyTorch advises against the fi
 
 # %%
 # Three of the seven: ``sum(leads_back.values()) == 3``. To stack, to copy and to convert are operations, which autograd
-# records. ``torch.tensor``, ``item`` and NumPy take the *numbers* out, and numbers have no history. ``detach`` cuts it off
-# on purpose.
+# records. ``torch.tensor``, ``item`` and NumPy take the *numbers* out, and numbers have no history. ``detach`` cuts it
+# off on purpose.
 #
 # The cause
 # ---------
@@ -91,8 +91,8 @@ found = chainrule.why(loss, w)
 found
 
 # %%
-# No error, and no gradient: ``w.grad is None``, with ``found.reasons[0].cause == "detached"``. The loss has become a leaf
-# itself, and the backward pass ended where it began.
+# No error, and no gradient: ``w.grad is None``, with ``found.reasons[0].cause == "detached"``. The loss has become a
+# leaf itself, and the backward pass ended where it began.
 #
 # When it does not stop
 # ---------------------
@@ -126,11 +126,13 @@ def step(forward):
 rec = step(forward)
 for layer, name in ((first, "first"), (second, "second")):
     for which, parameter in layer.named_parameters():
-        print(f"{name}.{which:7} {None if parameter.grad is None else 'a gradient'}")
+        print(
+            f"{name}.{which:7} {None if parameter.grad is None else 'a gradient'}"
+        )
 
 # %%
-# Those of the second layer. The first layer stands still, and the loss falls all the same, since the second one learns. So
-# nobody looks. The record does:
+# Those of the second layer. The first layer stands still, and the loss falls all the same, since the second one learns.
+# So nobody looks. The record does:
 
 found = rec.why()
 found
@@ -151,14 +153,16 @@ def cured_forward(hidden):
 
 rec = step(cured_forward)
 parameters = [*first.parameters(), *second.parameters()]
-print("with a gradient:", sum(parameter.grad is not None for parameter in parameters))
+print(
+    "with a gradient:", sum(parameter.grad is not None for parameter in parameters)
+)
 cured = rec.why()
 cured
 
 # %%
 # All four, ``all(parameter.grad is not None for parameter in parameters) == True``, and nothing to complain about,
-# ``len(cured.reasons) == 0``. The same in the program at the top: ``torch.stack`` takes the place of ``torch.tensor`` and
-# ``item``.
+# ``len(cured.reasons) == 0``. The same in the program at the top: ``torch.stack`` takes the place of ``torch.tensor``
+# and ``item``.
 
 w.grad = b.grad = None
 loss = torch.stack([(w * x[i] + b - y[i]) ** 2 for i in range(4)]).mean()
@@ -239,7 +243,7 @@ print(f"not {squares_behind(as_tensor)}: That is without item().")
 print(squares_behind(as_number))
 
 # %%
-# None: ``squares_behind(as_number) == 0``. Here ``item()`` is the cure. It takes numbers out, which is wrong on the way to
-# the loss and right in a report.
+# None: ``squares_behind(as_number) == 0``. Here ``item()`` is the cure. It takes numbers out, which is wrong on the way
+# to the loss and right in a report.
 #
 # **Next:** every gradient has a way, and some of it is zero: :ref:`sphx_glr_lessons_5_clinic_70_symmetric_or_dead.py`.

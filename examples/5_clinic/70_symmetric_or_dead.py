@@ -71,8 +71,8 @@ for name, (bend, start) in patients.items():
     broken[name] = report(name, make(*start), bend)
 
 # %%
-# The first two come down to about ``1 / 6 ≈ 0.1667`` and stay there, with three of four answers right. The third does not
-# move at all: ``broken["C"][999] == broken["C"][0]``. None of them is on its way to anything.
+# The first two come down to about ``1 / 6 ≈ 0.1667`` and stay there, with three of four answers right. The third does
+# not move at all: ``broken["C"][999] == broken["C"][0]``. None of them is on its way to anything.
 #
 # Guess
 # -----
@@ -84,7 +84,9 @@ for name, (bend, start) in patients.items():
 hidden = {}
 for name, (bend, start) in patients.items():
     hidden[name] = forward(make(*start), bend)[0].detach()
-    print(name, [[round(entry, 2) for entry in row] for row in hidden[name].tolist()])
+    print(
+        name, [[round(entry, 2) for entry in row] for row in hidden[name].tolist()]
+    )
 
 # %%
 # A has two columns that are equal, so it is c). B has one column of zeros: b). C has nothing but zeros: a).
@@ -107,8 +109,8 @@ for name, (bend, start) in patients.items():
     print(f"{name}: {causes}, gradient of w1 {rounded}")
 
 # %%
-# Of C alone: ``found["C"].reasons[0].cause == "dead relu"``. In B one unit is dead and the other gets a gradient. A network
-# in which some units are off is healthy, as far as one can tell from one pass, so nothing is said:
+# Of C alone: ``found["C"].reasons[0].cause == "dead relu"``. In B one unit is dead and the other gets a gradient. A
+# network in which some units are off is healthy, as far as one can tell from one pass, so nothing is said:
 # ``found["B"].reasons == ()``. And in A no gradient is lost, ``found["A"].reasons == ()``; its two columns are equal.
 
 found["C"]
@@ -144,8 +146,8 @@ for name, units, bend in (("A", 4, torch.tanh), ("B and C", 8, torch.relu)):
     cured[name] = right(weights, bend)
 
 # %%
-# All four are right, ``cured["A"] == 4`` and ``cured["B and C"] == 4``. One run proves little; the lesson with a thousand
-# starts has counted how often it works.
+# All four are right, ``cured["A"] == 4`` and ``cured["B and C"] == 4``. One run proves little; the lesson with a
+# thousand starts has counted how often it works.
 #
 # See it next time
 # ----------------
@@ -154,7 +156,7 @@ for name, units, bend in (("A", 4, torch.tanh), ("B and C", 8, torch.relu)):
 
 
 def look_at_units(hidden):
-    """Count the units that are zero for every sample, and those that only repeat another."""
+    """Count the units that are zero for every sample, and those that repeat another."""
     dead = int((hidden == 0).all(dim=0).sum())
     different = hidden.round(decimals=4).unique(dim=1).shape[1]
     return {"dead": dead, "repeats": hidden.shape[1] - different}
@@ -164,8 +166,8 @@ for name in patients:
     print(name, look_at_units(hidden[name]))
 
 # %%
-# ``look_at_units(hidden["A"]) == {"dead": 0, "repeats": 1}`` and ``look_at_units(hidden["B"]) == {"dead": 1, "repeats": 0}``.
-# In C both are dead, ``look_at_units(hidden["C"])["dead"] == 2``, and dead units repeat one another as well.
+# ``look_at_units(hidden["A"]) == {"dead": 0, "repeats": 1}`` and ``look_at_units(hidden["B"]) == {"dead": 1, "repeats":
+# 0}``. In C both are dead, ``look_at_units(hidden["C"])["dead"] == 2``, and dead units repeat one another as well.
 #
 # Take away
 # ---------
@@ -177,8 +179,8 @@ for name in patients:
 # On your own
 # -----------
 #
-# **Exercise.** Somebody starts with *all* weights and biases at zero, and with tanh. How many of the nine numbers have a
-# gradient that is not zero?
+# **Exercise.** Somebody starts with *all* weights and biases at zero, and with tanh. How many of the nine numbers have
+# a gradient that is not zero?
 
 weights = make([[0.0, 0.0], [0.0, 0.0]], [0.0, 0.0], [0.0, 0.0])
 answers = forward(weights, torch.tanh)[1]
@@ -188,11 +190,12 @@ print("not 1: The last bias would have one, if there were more ones than zeros."
 print(alive)
 
 # %%
-# None. The hidden units are zero, so ``w2`` gets nothing. ``w2`` is zero, so ``w1`` and ``b1`` get nothing. The last bias
-# gets the mean of the errors, and with two targets of each kind that is zero: ``alive == 0``.
+# None. The hidden units are zero, so ``w2`` gets nothing. ``w2`` is zero, so ``w1`` and ``b1`` get nothing. The last
+# bias gets the mean of the errors, and with two targets of each kind that is zero: ``alive == 0``.
 #
-# **Exercise.** How different is different enough? Patient A starts with the first entry of ``w1`` larger by a hundredth,
-# by a tenth, or by one. Which is the smallest of the three with which it gets all four right in three hundred steps?
+# **Exercise.** How different is different enough? Patient A starts with the first entry of ``w1`` larger by a
+# hundredth, by a tenth, or by one. Which is the smallest of the three with which it gets all four right in three
+# hundred steps?
 
 amounts = (0.01, 0.1, 1.0)
 solved = []
@@ -204,8 +207,8 @@ print(solved)
 print(amounts[solved.index(4)])
 
 # %%
-# Only one is enough, ``solved == [3, 3, 4]``. What is nearly equal gets nearly equal gradients, and drifts apart slowly: the
-# loss then rests for a long time before it falls again. So weights are drawn from a range, and not set to one number with
-# a little noise.
+# Only one is enough, ``solved == [3, 3, 4]``. What is nearly equal gets nearly equal gradients, and drifts apart
+# slowly: the loss then rests for a long time before it falls again. So weights are drawn from a range, and not set to
+# one number with a little noise.
 #
 # **Next:** what if a gradient is not zero, but far too small? :ref:`sphx_glr_lessons_5_clinic_80_vanishing.py`.

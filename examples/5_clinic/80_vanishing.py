@@ -12,8 +12,8 @@ layer, why the gradients of the weights hide it, and what other first weights do
 # What you see
 # ------------
 #
-# Twenty layers of thirty-two units with a tanh each, and a last one that adds up. The targets depend on two of the inputs,
-# and there is nothing random about them. ``nn.Linear`` chooses the first weights.
+# Twenty layers of thirty-two units with a tanh each, and a last one that adds up. The targets depend on two of the
+# inputs, and there is nothing random about them. ``nn.Linear`` chooses the first weights.
 
 from functools import partial
 
@@ -33,7 +33,9 @@ class Deep(nn.Module):
         super().__init__()
         torch.manual_seed(0)
         self.bend = bend
-        self.layers = nn.ModuleList(nn.Linear(32, 32, bias=False) for _ in range(20))
+        self.layers = nn.ModuleList(
+            nn.Linear(32, 32, bias=False) for _ in range(20)
+        )
         self.last = nn.Linear(32, 1)
         if start is not None:
             for layer in self.layers:
@@ -68,16 +70,16 @@ broken = train(Deep(torch.tanh))
 print([round(broken[step], 4) for step in (0, 5, 20, 40, 59)])
 
 # %%
-# It falls a little, and then it stands: between the last two it moves by ``broken[40] - broken[59] < 0.0001``. It has come
-# to rest at ``broken[59] ≈ 1.1294``, which is the variance of the targets,
-# ``((y - y.mean()) ** 2).mean() ≈ 1.1294``. A network that answers the mean to everything is that good.
+# It falls a little, and then it stands: between the last two it moves by ``broken[40] - broken[59] < 0.0001``. It has
+# come to rest at ``broken[59] ≈ 1.1294``, which is the variance of the targets, ``((y - y.mean()) ** 2).mean() ≈
+# 1.1294``. A network that answers the mean to everything is that good.
 #
 # Guess
 # -----
 #
-# **Predict.** The shapes fit, and no unit is dead. What is it? a) The rate is too low. b) The gradient is lost on its way
-# back. c) The signal is lost on its way forward. d) Twenty layers cannot learn this. One pass, with three norms for each
-# layer: of what it says, of the gradient of its weights, and of the gradient of what it says.
+# **Predict.** The shapes fit, and no unit is dead. What is it? a) The rate is too low. b) The gradient is lost on its
+# way back. c) The signal is lost on its way forward. d) Twenty layers cannot learn this. One pass, with three norms for
+# each layer: of what it says, of the gradient of its weights, and of the gradient of what it says.
 
 
 def look(model):
@@ -95,17 +97,18 @@ def look(model):
 seen = look(Deep(torch.tanh))
 print("layer      |h|    |dL/dW|    |dL/dh|")
 for layer in (0, 5, 10, 15, 19):
-    print(f"{layer + 1:5}  {seen['h'][layer]:7.1e}    {seen['dW'][layer]:.1e}    {seen['dh'][layer]:.1e}")
+    size, weights, back = (seen[kind][layer] for kind in ("h", "dW", "dh"))
+    print(f"{layer + 1:5}  {size:7.1e}    {weights:.1e}    {back:.1e}")
 
 # %%
 # Both b) and c). From the last layer to the first, the gradient of what the layers say shrinks to
 # ``seen["dh"][0] / seen["dh"][19] < 0.001`` of what it was. And from the first to the last, what they say shrinks to
 # ``seen["h"][19] / seen["h"][0] < 0.001``.
 #
-# The column in the middle hides it. The gradient of a weight is the product of what came in and of what came back. At the
-# first layer the one is large and the other tiny, at the last it is the other way round. So
-# ``0.1 < seen["dW"][0] / seen["dW"][19] < 10``, and somebody who looks at the weights' gradients alone sees nothing amiss
-# between the layers. **Look at the gradients of the values between the layers.** The record names it, too:
+# The column in the middle hides it. The gradient of a weight is the product of what came in and of what came back. At
+# the first layer the one is large and the other tiny, at the last it is the other way round. So ``0.1 < seen["dW"][0] /
+# seen["dW"][19] < 10``, and somebody who looks at the weights' gradients alone sees nothing amiss between the layers.
+# **Look at the gradients of the values between the layers.** The record names it, too:
 
 
 def asked(model):
@@ -119,22 +122,22 @@ found = asked(Deep(torch.tanh))
 found
 
 # %%
-# ``[reason.cause for reason in found.reasons] == ["vanished"]``. Compared with the last layer's bias, the gradients of some
-# weights are tiny.
+# ``[reason.cause for reason in found.reasons] == ["vanished"]``. Compared with the last layer's bias, the gradients of
+# some weights are tiny.
 #
 # The cause
 # ---------
 #
 # Each layer multiplies by its weights on the way forward, and by the same weights, transposed, on the way back. What
-# ``nn.Linear`` draws lies between minus and plus one over the root of the number of inputs. That is a variance of a third
-# of what would keep the norm: with thirty-two inputs, a layer keeps about ``(1 / 3) ** 0.5 ≈ 0.58`` of it. Twenty of them
-# keep ``0.58**20 < 0.0001``. The bend takes a little more.
+# ``nn.Linear`` draws lies between minus and plus one over the root of the number of inputs. That is a variance of a
+# third of what would keep the norm: with thirty-two inputs, a layer keeps about ``(1 / 3) ** 0.5 ≈ 0.58`` of it. Twenty
+# of them keep ``0.58**20 < 0.0001``. The bend takes a little more.
 #
 # The cure
 # --------
 #
-# First weights that keep the norm. Xavier's have a variance of one over the number of units, which suits tanh. He's have
-# twice that, since a ReLU lets through only one half.
+# First weights that keep the norm. Xavier's have a variance of one over the number of units, which suits tanh. He's
+# have twice that, since a ReLU lets through only one half.
 #
 # **Predict.** Six networks, two bends and three ways to draw. Here is the norm of dL/dh by layer. Which stay level?
 
@@ -200,8 +203,8 @@ norms = fading(Deep(torch.tanh), loss_of)
 print(f"first {norms[0]:.1e}, last {norms[-1]:.1e}")
 
 # %%
-# ``norms[0] / norms[-1] < 0.001``. Below that, think of first weights, of a normalisation between the layers, or of paths
-# around them.
+# ``norms[0] / norms[-1] < 0.001``. Below that, think of first weights, of a normalisation between the layers, or of
+# paths around them.
 #
 # Take away
 # ---------
@@ -213,8 +216,8 @@ print(f"first {norms[0]:.1e}, last {norms[-1]:.1e}")
 # On your own
 # -----------
 #
-# **Exercise.** The slope of a sigmoid is one quarter at most. With weights that keep the norm, how much of the gradient is
-# left after twenty layers of sigmoids at best? Give the exponent of ten, rounded down to a whole number.
+# **Exercise.** The slope of a sigmoid is one quarter at most. With weights that keep the norm, how much of the gradient
+# is left after twenty layers of sigmoids at best? Give the exponent of ten, rounded down to a whole number.
 
 import math
 
@@ -223,11 +226,11 @@ print("not 12: The exponent is negative: less than one is left.")
 print(math.floor(math.log10(left)))
 
 # %%
-# ``left < 1e-12``, so the exponent is ``math.floor(math.log10(left)) == -13``. No first weights make up for that, and so
-# sigmoids are seldom put between layers any more.
+# ``left < 1e-12``, so the exponent is ``math.floor(math.log10(left)) == -13``. No first weights make up for that, and
+# so sigmoids are seldom put between layers any more.
 #
-# **Exercise.** Give each layer a path around it, ``h + bend(layer(h))``, and leave the default weights. Is the gradient at
-# the first layer smaller or larger than at the last?
+# **Exercise.** Give each layer a path around it, ``h + bend(layer(h))``, and leave the default weights. Is the gradient
+# at the first layer smaller or larger than at the last?
 
 
 class Around(Deep):
@@ -243,7 +246,7 @@ around = look(Around(torch.tanh))["dh"]
 print("larger" if around[0] > around[19] else "smaller")
 
 # %%
-# Larger, ``around[0] > around[19]``: on the path around, the local gradient is one, so nothing fades, and each layer adds
-# a little. This is why networks with hundreds of layers have such paths.
+# Larger, ``around[0] > around[19]``: on the path around, the local gradient is one, so nothing fades, and each layer
+# adds a little. This is why networks with hundreds of layers have such paths.
 #
 # **Next:** the rule behind all of it in symbols, :doc:`/concepts/chain_rule`.
