@@ -156,7 +156,7 @@ for name, units, bend in (("A", 4, torch.tanh), ("B and C", 8, torch.relu)):
 
 
 def look_at_units(hidden):
-    """Count the units that are zero for every sample, and those that repeat another."""
+    """Count the units that are zero throughout, and those that repeat another."""
     dead = int((hidden == 0).all(dim=0).sum())
     different = hidden.round(decimals=4).unique(dim=1).shape[1]
     return {"dead": dead, "repeats": hidden.shape[1] - different}
