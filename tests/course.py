@@ -25,22 +25,14 @@ class Walk:
     gradients: tuple[Gradient, ...]
     """What each recording says that a leaf got, beside what PyTorch added to its `.grad`."""
     recordings: tuple[chainrule.Recording, ...]
-    namespace: Namespace
-    """What the page leaves behind."""
 
 
 @cache
 def walk(path: Path) -> Walk:
     """Run a page, check its numbers, and watch its gradients."""
-    left: Namespace = {}
-
-    def look(namespace: Namespace) -> Iterator[str]:
-        left.update(namespace)
-        yield from _derivations(namespace)
-
     with witnessed() as seen:
-        report = check(read(path), latex_of=look)
-    return Walk(report, tuple(seen.gradients), tuple(seen.recordings), left)
+        report = check(read(path), latex_of=_derivations)
+    return Walk(report, tuple(seen.gradients), tuple(seen.recordings))
 
 
 def name(path: Path) -> str:

@@ -58,7 +58,7 @@ NAMED = {
 
 def holds(case: str, claim: str) -> object:
     """Evaluate a claim about what a lesson leaves behind."""
-    return eval(claim, {**walk(CLINIC[case]).namespace, "near": near, "isnan": lambda number: number != number})
+    return eval(claim, {**walk(CLINIC[case]).report.namespace, "near": near, "isnan": lambda number: number != number})
 
 
 def test_there_are_eight_cases_and_each_is_tried() -> None:
@@ -103,7 +103,7 @@ def rows() -> tuple[tuple[tuple[str, ...], str], ...]:
 
 def examined(visitor: Visitor) -> list[str]:
     """Do with a broken program what the page says."""
-    page: Namespace = walk(SYMPTOMS).namespace
+    page: Namespace = walk(SYMPTOMS).report.namespace
     found: list[str] = page["examine"](*visitor.run())
     return found
 
