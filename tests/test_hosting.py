@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import re
 import shutil
@@ -413,16 +414,23 @@ def test_where_a_source_is(told: dict[str, str], expected: str | None) -> None:
 
 def links(project: Project) -> dict[str, list[str]]:
     """Return what each page of a site names as its own address and what its button leads to, as far as it has them."""
-    html = project.folder / "docs/_build/html"
+    built = project.folder / "docs/_build/html"
     return {
-        file.relative_to(html).as_posix(): [
+        file.relative_to(built).as_posix(): [
             given["href"]
             for tag, given in Page(file).elements
             if (tag == "link" and given.get("rel") == "canonical")
             or (tag == "a" and given.get("title") in ("Edit this page", "View this page"))
         ]
-        for file in sorted(html.rglob("*.html"))
+        for file in sorted(built.rglob("*.html"))
     }
+
+
+def stripped(page: str) -> list[str]:
+    """Return the words of a page without what depends on where it is and on where its sources are."""
+    page = re.sub(r'<link rel="canonical"[^>]*>', "", page)
+    page = re.sub(r'<div class="sphx-glr-footer.*?</section>', "", page, flags=re.DOTALL)
+    return re.sub(r'<div class="edit-this-page">.*?</div>', "", page, flags=re.DOTALL).split()
 
 
 @pytest.fixture
@@ -458,10 +466,30 @@ def test_pages_know_where_they_are(again: Project, nowhere: Project) -> None:
     assert links(again) == {**expected, "search.html": [site + "search.html"]}
     assert all((again.folder / file).is_file() for file in written_in.values())
     for name in expected:
-        page = re.sub(r'<link rel="canonical"[^>]*>', "", again.page(name))
-        page = re.sub(r'<div class="edit-this-page">.*?</div>', "", page, flags=re.DOTALL)
-        page = re.sub(r'<div class="sphx-glr-download docutils container">\s*<p><a class="[^"]*".*?</div>', "", page)
-        assert page.split() == nowhere.page(name).split()
+        assert stripped(again.page(name)) == stripped(nowhere.page(name))
+
+
+@pytest.mark.site
+def test_a_lesson_can_be_opened_in_colab(again: Project, nowhere: Project) -> None:
+    """On GitHub a lesson leads to its notebook in Colab, and installs the library from there; elsewhere from the index.
+
+    A build that knows of no host leaves no trace of one.
+    """
+    page, notebook = "lessons/1_part/10_one.html", again.folder / "docs/lessons/1_part/10_one.ipynb"
+    colab = "https://colab.research.google.com/github/someone/course/blob/notebooks/1_part/10_one.ipynb"
+    before = notebook.read_bytes()
+    again.build(**GITHUB)
+    assert again.status == 0, again.complained
+    assert f'href="{colab}"' in again.page(page)
+    package = "chainrule[lessons] @ git+https://github.com/someone/course"
+    shown = html.unescape(re.sub(r"</?span[^>]*>", "", again.page(page)))
+    assert f'pip install "{package}"' in shown
+    assert f"%pip install --quiet '{package}'" in notebook.read_text("utf-8")
+    again.build(CHAINRULE_REPOSITORY_URL="https://gitlab.com/a/b")
+    assert "colab" not in again.page(page)
+    again.build()
+    assert notebook.read_bytes() == before
+    assert stripped(again.page(page)) == stripped(nowhere.page(page))
 
 
 @pytest.mark.site
