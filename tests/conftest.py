@@ -1,8 +1,10 @@
-"""Settings for every test."""
+"""Settings for every test, and which tests share a process."""
 
 import os
+import re
 
 import pytest
+from xdist.scheduler import LoadFileScheduling, Scheduling
 
 from tests.installed import Installed, install
 
@@ -11,6 +13,29 @@ os.environ["MPLBACKEND"] = "Agg"
 
 # Tests work on small tensors, for which PyTorch's threads only wait for each other, the longer the busier the machine.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# What asks about the course runs each lesson once, if it runs in one process.
+COURSE = re.compile("test_lessons|test_prose|test_same_numbers|test_graphs_of_the_course|test_a_notebook_runs")
+# What takes longest, so that no core is left alone with it in the end.
+FIRST = ("test_browser.py", "test_build.py", "test_lessons.py")
+
+
+class Shared(LoadFileScheduling):  # type: ignore[misc]  # xdist carries no types
+    """Give each process a file after the other, and all that asks about the course to the same one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "the course" if COURSE.search(nodeid) else super()._split_scope(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config) -> Scheduling:
+    """Share the tests out among processes."""
+    return Shared(config)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest; all else stays in its order."""
+    items.sort(key=lambda item: FIRST.index(item.path.name) if item.path.name in FIRST else len(FIRST))
 
 
 @pytest.fixture(scope="session")

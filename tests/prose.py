@@ -91,10 +91,15 @@ def check(page: Page, latex_of: Callable[[Namespace], Iterable[str]] = lambda _:
     derived: set[Decimal] = set()
     plain: list[Span] = []
     count = 0
+    texts = [
+        span for block in page.blocks if block.kind == "text" for span in spans(block.text, page.markup, block.line)
+    ]
+    in_maths = any(True for span in texts if span.kind == "math" for _ in numbers_in_latex(span.text))
 
     def at_text(block: Block, namespace: Namespace) -> None:
         nonlocal count
-        derived.update(number.value for latex in latex_of(namespace) for number in numbers_in_latex(latex))
+        if in_maths:  # or nothing would be looked up in the formulas, of which large recordings have hundreds
+            derived.update(number.value for latex in latex_of(namespace) for number in numbers_in_latex(latex))
         for span in spans(block.text, page.markup, block.line):
             try:
                 claim = claims.parse(span.text) if span.kind == "code" else None

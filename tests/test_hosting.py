@@ -471,7 +471,7 @@ def test_pages_know_where_they_are(again: Project, nowhere: Project) -> None:
 
 @pytest.mark.site
 def test_a_lesson_can_be_opened_in_colab(again: Project) -> None:
-    """From GitHub a lesson leads to its notebook in Colab; a notebook installs the library from where its sources are."""
+    """From GitHub a lesson leads to its notebook in Colab; it installs the library from where its sources are."""
     page, notebook = "lessons/1_part/10_one.html", again.folder / "docs/lessons/1_part/10_one.ipynb"
     colab = "https://colab.research.google.com/github/someone/course/blob/notebooks/1_part/10_one.ipynb"
     again.build(**GITHUB)
