@@ -19,7 +19,7 @@ class Runner:
 
     def __init__(self, python: Path) -> None:
         pipe = subprocess.PIPE
-        command = [python, "-P", Path(__file__).with_name("runner.py")]
+        command = [str(python), "-P", str(Path(__file__).with_name("runner.py"))]
         self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, cwd=python.parent, encoding="utf-8")
 
     def run(self, script: Path, folder: Path) -> tuple[int, str, str]:

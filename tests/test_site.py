@@ -128,6 +128,7 @@ def kernel(installed: Installed, tmp_path_factory: pytest.TempPathFactory) -> It
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("IPYTHONDIR", str(tmp_path_factory.mktemp("ipython")))
         manager = KernelManager()
+        assert manager.kernel_spec
         manager.kernel_spec.argv[0] = str(installed.python)
         manager.start_kernel(cwd=tmp_path_factory.mktemp("empty"), extra_arguments=["--Application.log_level=40"])
         yield manager
