@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 import chainrule
+from chainrule.snapshots import finish, take
 from tests.graphs import same
 
 
@@ -145,6 +146,40 @@ def test_what_is_recorded_is_never_wrong(name: str) -> None:
     assert rec.graph().title
     assert rec.derivation(made[-1]).lines
     assert chainrule.trace.Trace.from_dict(rec.trace.to_dict()).to_dict() == rec.trace.to_dict()
+
+
+class Own(Tensor):
+    """A tensor of a type of one's own."""
+
+
+KINDS: dict[str, Callable[[], Tensor]] = {
+    "sparse": lambda: torch.eye(2).to_sparse(),
+    "sparse rows": lambda: torch.eye(2).to_sparse_csr(),
+    "conjugated": lambda: torch.tensor([1 + 2j, 3], dtype=torch.complex128).conj(),
+    "negated": lambda: torch.tensor([1 + 2j, 3], dtype=torch.complex128).conj().imag,
+    "zeros without memory": lambda: torch._efficientzerotensor((2,)),
+    "eight bits": lambda: torch.tensor([0.5, -2]).to(torch.float8_e4m3fn),
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("own", [False, True])
+def test_numbers_of_every_kind_are_kept(name: str, own: bool) -> None:
+    """Numbers that are held in an unusual way are copied as what they stand for."""
+    tensor = KINDS[name]()
+    tensor = tensor.as_subclass(Own) if own and not name.startswith("sparse") else tensor
+    dense = tensor if tensor.layout is torch.strided else tensor.to_dense()
+    kept = finish(take(tensor, "auto")).data
+    assert kept is not None
+    assert kept.tolist() == (dense.float() if name == "eight bits" else dense + 0).tolist()
+
+
+def test_quantized_numbers_have_a_shape() -> None:
+    """NumPy cannot hold numbers with a scale of their own, and their shape is kept."""
+    tensor = torch.quantize_per_tensor(torch.ones(3), 0.1, 0, torch.qint8)
+    kept = finish(take(tensor, "auto"))
+    assert (kept.shape, kept.dtype, kept.data) == ((3,), "qint8", None)
 
 
 def test_a_tensor_without_numbers_has_a_shape() -> None:
