@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests import built
-from tests.project import ROOT, Project
+from tests.pages import read
+from tests.project import LESSON, ROOT, Project
+from tests.prose import check
 
 pytestmark = pytest.mark.site
 
@@ -207,6 +212,42 @@ def test_links_to_other_sites_can_be_checked(small: Project, elsewhere: str) -> 
     found = (small.folder / "docs/_build/linkcheck/output.txt").read_text("utf-8")
     assert re.findall(r"^(\S+?):\d+: \[broken\] (\S+):", found, re.MULTILINE) == [("chapter.md", f"{elsewhere}/gone")]
     small.make_good()
+
+
+def test_the_recipe_for_a_lesson_leads_to_a_page(small: Project) -> None:
+    """Who follows the recipe in the documentation, line by line, gets a page with a question, a field and a place."""
+    recipe = (built.ROOT / "docs/how-to/lesson.md").read_text("utf-8")
+    files = dict(re.findall(r"^```\{code-block\} \w+\n:caption: (\S+)\n\n(.*?)^```$", recipe, re.MULTILINE | re.DOTALL))
+    lesson = "examples/6_mine/10_double.py"
+    assert list(files) == ["examples/6_mine/index.rst", "docs/index.md", lesson]
+    assert re.findall(r"^\$ (.*)$", recipe, re.MULTILINE) == [f".venv/bin/python {lesson}", "make html"]
+
+    # The lessons of the course that the new one links to
+    small.write("examples/1_one_weight/index.rst", "Part 1: One weight\n==================\n\n.. lessons::\n")
+    for name in ("10_nudge", "30_local_gradients"):
+        small.write(f"examples/1_one_weight/{name}.py", LESSON.format(title="Course", number=1))
+    front = (small.folder / "docs/index.md").read_text("utf-8")
+    small.edit(
+        "docs/index.md", "1_part/index\n", "1_part/index\nlessons/1_one_weight/index\n" + files.pop("docs/index.md")
+    )
+    for name, text in files.items():
+        small.write(name, text)
+
+    alone = subprocess.run([sys.executable, lesson], cwd=small.folder, capture_output=True, text=True, check=True)
+    assert alone.stdout == "12.0\n12.0\n"
+    report = check(read(small.folder / lesson))
+    assert (report.failures, report.unnoticed) == ((), ())
+    small.build()
+    assert small.status == 0, small.complained
+    page = small.page("lessons/6_mine/10_double.html")
+    assert page.count("<details") == 2
+    assert "chainrule-answer" in page
+    assert "Double a weight" in small.page("lessons/6_mine/index.html")
+    assert "lessons/6_mine/index.html" in small.page("index.html")
+
+    for part in ("6_mine", "1_one_weight"):
+        shutil.rmtree(small.folder / "examples" / part)
+    small.write("docs/index.md", front)
 
 
 def test_a_cold_build_elsewhere_is_identical(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from _ext import (
     accessible,
     course,
+    course_map,
     downloads,
     exercise,
     figures,
@@ -18,6 +19,7 @@ from _ext import (
     maths,
     predict,
     progress,
+    raised,
 )
 from docutils import nodes
 from matplotlib.figure import Figure
@@ -464,3 +466,64 @@ def test_mends(before: str, after: str) -> None:
 def test_counts_read_well(number: int, expected: str) -> None:
     """One page is a page, and four are pages."""
     assert progress.counted(number, "page") == expected
+
+
+# --- errors that a chapter shows
+
+
+def test_of_a_traceback_its_last_words_are_shown() -> None:
+    """A message keeps all of its lines, and loses the traceback before it and the place where PyTorch was built."""
+    way = "KeyError: 1\n\nDuring handling of this, another came\nCell In[1], line 2\n"
+    assert raised.message(way + "RuntimeError: one\ntwo: 3") == "RuntimeError: one\ntwo: 3"
+    said = raised.message("UserWarning: Old. (Triggered internally at /build/a.h:12.)\n")
+    assert said == "UserWarning: Old. (Triggered internally at …)"
+
+
+# --- the map of the course
+
+
+def write_lesson(folder: Path, name: str, need: str) -> None:
+    """Write the opening of a lesson."""
+    path = folder / f"{name}.py"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f'"""\n{name[-3:]}\n===\n\nA promise.\n\n{need}\n"""\n', "utf-8")
+
+
+def test_a_lesson_says_what_it_needs(tmp_path: Path) -> None:
+    """What a lesson needs, however it is linked, and its minutes are read from its opening, over a line's end too."""
+    write_lesson(tmp_path, "1_a/10_one", "**What you need:** Python. Reading time: 8 minutes.")
+    write_lesson(
+        tmp_path, "2_b/10_two", "**What you need:** :ref:`sphx_glr_lessons_1_a_10_one.py`. Reading time: 10\nminutes."
+    )
+    write_lesson(tmp_path, "2_b/20_six", "**What you need:** :doc:`/lessons/2_b/10_two`. Reading time: 1 minutes.")
+    assert [(each.name, each.minutes, each.needs) for each in course_map.lessons(tmp_path)] == [
+        ("1_a/10_one", 8, ()),
+        ("2_b/10_two", 10, ("1_a/10_one",)),
+        ("2_b/20_six", 1, ("2_b/10_two",)),
+    ]
+    write_lesson(tmp_path, "2_b/30_ten", "Nothing.")
+    with pytest.raises(ValueError, match=r"examples/2_b/30_ten\.py does not say what it needs"):
+        course_map.lessons(tmp_path)
+
+
+def test_a_plan_comes_in_an_order_that_can_be_followed() -> None:
+    """A plan holds what its lessons need, before them or in the plan that it continues, and only lessons there are."""
+    one = course_map.Lesson("1_a/10_one", "One", 8, ())
+    two = course_map.Lesson("1_a/20_two", "Two", 5, ("1_a/10_one",))
+    assert course_map.in_order(["1_a/10_one", "1_a/20_two"], [one, two], set()) == [one, two]
+    assert course_map.in_order(["1_a/20_two"], [one, two], {"1_a/10_one"}) == [two]
+    with pytest.raises(ValueError, match="1_a/20_two needs 1_a/10_one; put it before"):
+        course_map.in_order(["1_a/20_two", "1_a/10_one"], [one, two], set())
+    with pytest.raises(ValueError, match=r"there is no lesson examples/1_a/30\.py"):
+        course_map.in_order(["1_a/30"], [one, two], set())
+
+
+def test_the_map_joins_each_lesson_to_what_it_needs() -> None:
+    """The picture has a dot and a title for each lesson, a line for each need, and a description."""
+    found = course_map.lessons(ROOT / "examples")
+    titles = {each.part: course_map.part_title(ROOT / "examples" / each.part) for each in found}
+    svg = course_map.picture(found, titles)
+    assert svg.count("<circle") == len(found)
+    assert svg.count("<path") == sum(len(each.needs) for each in found)
+    assert f'aria-label="{len(found)} lessons' in svg
+    assert "One weight" in svg
