@@ -23,22 +23,29 @@ extensions = [
     "_ext.inventories",
     "sphinx.ext.autodoc",
     "sphinx.ext.intersphinx",
+    "sphinx.ext.viewcode",
     "sphinx_copybutton",
-    "sphinx_gallery.gen_gallery",
     "myst_nb",
+    "_ext.ahead",  # when MyST is configured, and before the lessons run
+    "sphinx_gallery.gen_gallery",
     "_ext.maths",
     "_ext.failure",
     "_ext.kernel",
     "_ext.live",
     "_ext.measured",
     "_ext.course",
+    "_ext.course_map",
     "_ext.downloads",
     "_ext.predict",
+    "_ext.raised",
     "_ext.exercise",
     "_ext.sidebar",
     "_ext.search_index",
     "_ext.hosting",
+    "_ext.sharing",
+    "_ext.code_links",
     "_ext.accessible",
+    "_ext.bundle",
 ]
 exclude_patterns = [
     "_build",
@@ -86,7 +93,6 @@ sphinx_gallery_conf = {
     "reset_modules": ("_ext.gallery.before_lesson",),
     "remove_config_comments": True,
     "download_all_examples": False,  # docs/_ext/downloads.py makes archives without dates
-    "first_notebook_cell": "%matplotlib inline",  # or a notebook would show a figure's type, and not the figure
     "write_computation_times": False,
     "min_reported_time": 1_000_000,
     "show_signature": False,
@@ -109,7 +115,8 @@ html_title = "chainrule"
 html_favicon = "docs/_static/logo.svg"
 html_static_path = ["docs/_static"]
 templates_path = ["docs/_templates"]
-html_css_files = ["katex/katex.min.css", "chainrule.css"]
+html_additional_pages = {"404": "404.html"}
+html_css_files = ["chainrule.css"]
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False

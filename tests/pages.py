@@ -8,6 +8,7 @@ import linecache
 import re
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,7 @@ class Block:
     kind: Literal["text", "code"]
     text: str
     line: int
-    may_raise: bool = False
+    raises: bool = False
     """Whether the page says that this code ends in an error, and shows it."""
 
 
@@ -69,12 +70,12 @@ def run(page: Page, at_text: Callable[[Block, Namespace], None]) -> str:
     file = _source_file(page)
     first = next((i for i, block in enumerate(page.blocks) if block.kind == "code"), len(page.blocks))
     printed = io.StringIO()
-    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder), _figures_closed():
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder), _left_as_found():
         for block in page.blocks[first:]:
             if block.kind == "text":
                 at_text(block, namespace)
                 continue
-            expected = contextlib.suppress(Exception) if block.may_raise else contextlib.nullcontext()
+            expected = _error_shown(page, block) if block.raises else contextlib.nullcontext()
             with contextlib.redirect_stdout(printed), expected:
                 # The empty lines put each line of code where it stands in the file, so that tracebacks, and
                 # whoever reads the source by file and line, find it.
@@ -98,9 +99,21 @@ def _source_file(page: Page) -> str:
 
 
 @contextlib.contextmanager
-def _figures_closed() -> Iterator[None]:
+def _error_shown(page: Page, block: Block) -> Iterator[None]:
+    """Let an error pass that the page shows, and none that it waits for in vain."""
     try:
         yield
+    except Exception:
+        return
+    raise AssertionError(f"{page.path}:{block.line}: the page shows an error of this code, and there was none.")
+
+
+@contextlib.contextmanager
+def _left_as_found() -> Iterator[None]:
+    """Close the figures that a page opens, and put the filters of warnings back that it sets."""
+    try:
+        with warnings.catch_warnings():
+            yield
     finally:
         if pyplot := sys.modules.get("matplotlib.pyplot"):
             pyplot.close("all")

@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from chainrule.check import SLIPS
 from tests import built
+from tests.messages import PAGE, entries
 from tests.project import Project
 from tools.browser import find_browser
 
@@ -53,6 +54,12 @@ MARK_DISTINCT = """() => {
     }
     axe.configure({rules: [{id: 'color-contrast', selector: '[data-distinct]'}]});
 }"""
+# What a reader reads: not the code, which may print LaTeX to be copied, and not what KaTeX hides for screen readers.
+PROSE = """(() => {
+    const article = document.querySelector("article").cloneNode(true);
+    article.querySelectorAll("pre, code, annotation, script, style").forEach(part => part.remove());
+    return article.textContent;
+})()"""
 RAW_LATEX = r"/\\frac|\\partial|\\cdot|\\\(|\\\[/"
 
 WITH_PREDICTION = built.with_class("chainrule-reveal")
@@ -140,7 +147,7 @@ def faults(profile: BrowserContext, address: str) -> list[str]:
     page.evaluate(AXE)
     # What is folded is part of the page too.
     page.evaluate("document.querySelectorAll('details').forEach(fold => fold.open = true)")
-    assert not page.evaluate(f"document.querySelector('article').innerText.match({RAW_LATEX})")
+    assert not page.evaluate(PROSE + f".match({RAW_LATEX})")
     for theme, width in LOOKS:
         page.emulate_media(color_scheme=theme)
         page.set_viewport_size({"width": width, "height": 900})
@@ -384,6 +391,21 @@ def test_search_finds_a_lesson(browser: Browser, home: str) -> None:
         found.first.wait_for()
         links = found.evaluate_all("links => links.map(link => link.href.split(/[?#]/)[0])")
         assert home + lesson in links
+        assert not visit.wrong
+
+
+def test_search_finds_every_message(browser: Browser, home: str) -> None:
+    """The search leads from a message's words to its entry, and from all of the message to the page that has it."""
+    ask = """words => Search._performSearch(...Search._parseQuery(words))
+        .map(([page, title, anchor]) => page + anchor)"""
+    with context(browser) as profile:
+        visit = Visit(profile, f"{home}search.html?q=gradient")
+        visit.page.locator("#search-results a").first.wait_for()
+        page = PAGE.removesuffix(".html")
+        for entry in entries():
+            assert f"{page}#{entry.anchor}" in visit.page.evaluate(ask, entry.heading), entry.heading
+            found = visit.page.evaluate(ask, entry.words)
+            assert any(place.startswith(page) for place in found), entry.words
         assert not visit.wrong
 
 

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from tests import built
-from tests.project import Project
+from tests.pages import read
+from tests.project import LESSON, ROOT, Project
+from tests.prose import check
 
 pytestmark = pytest.mark.site
 
@@ -168,6 +176,78 @@ def test_a_warning_fails_until_it_is_mended(small: Project) -> None:
     small.write("docs/chapter.md", before)
     small.build()
     assert small.status == 0, small.complained
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[str]:
+    """The address of another site, which has one page."""
+
+    class Site(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/here" else 404)
+            self.end_headers()
+
+        def do_HEAD(self) -> None:
+            self.do_GET()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Site) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_links_to_other_sites_can_be_checked(small: Project, elsewhere: str) -> None:
+    """`make linkcheck` names the link that leads nowhere, with its page and line, and fails; it executes nothing."""
+    (line,) = re.findall(
+        r"^linkcheck:.*\n\t@\$\(VENV\) -m sphinx (.*)$", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE
+    )
+    assert line.endswith("-c . -d docs/_build/doctrees docs docs/_build/linkcheck")
+    small.edit("docs/chapter.md", "Some words", f"[One]({elsewhere}/here) and [another]({elsewhere}/gone)")
+    small.sphinx(line.split()[:3], "docs/_build/linkcheck", {})
+    assert small.status != 0
+    assert small.executed() == []
+    found = (small.folder / "docs/_build/linkcheck/output.txt").read_text("utf-8")
+    assert re.findall(r"^(\S+?):\d+: \[broken\] (\S+):", found, re.MULTILINE) == [("chapter.md", f"{elsewhere}/gone")]
+    small.make_good()
+
+
+def test_the_recipe_for_a_lesson_leads_to_a_page(small: Project) -> None:
+    """Who follows the recipe in the documentation, line by line, gets a page with a question, a field and a place."""
+    recipe = (built.ROOT / "docs/how-to/lesson.md").read_text("utf-8")
+    files = dict(re.findall(r"^```\{code-block\} \w+\n:caption: (\S+)\n\n(.*?)^```$", recipe, re.MULTILINE | re.DOTALL))
+    lesson = "examples/6_mine/10_double.py"
+    assert list(files) == ["examples/6_mine/index.rst", "docs/index.md", lesson]
+    assert re.findall(r"^\$ (.*)$", recipe, re.MULTILINE) == [f".venv/bin/python {lesson}", "make html"]
+
+    # The lessons of the course that the new one links to
+    small.write("examples/1_one_weight/index.rst", "Part 1: One weight\n==================\n\n.. lessons::\n")
+    for name in ("10_nudge", "30_local_gradients"):
+        small.write(f"examples/1_one_weight/{name}.py", LESSON.format(title="Course", number=1))
+    front = (small.folder / "docs/index.md").read_text("utf-8")
+    small.edit(
+        "docs/index.md", "1_part/index\n", "1_part/index\nlessons/1_one_weight/index\n" + files.pop("docs/index.md")
+    )
+    for name, text in files.items():
+        small.write(name, text)
+
+    alone = subprocess.run([sys.executable, lesson], cwd=small.folder, capture_output=True, text=True, check=True)
+    assert alone.stdout == "12.0\n12.0\n"
+    report = check(read(small.folder / lesson))
+    assert (report.failures, report.unnoticed) == ((), ())
+    small.build()
+    assert small.status == 0, small.complained
+    page = small.page("lessons/6_mine/10_double.html")
+    assert page.count("<details") == 2
+    assert "chainrule-answer" in page
+    assert "Double a weight" in small.page("lessons/6_mine/index.html")
+    assert "lessons/6_mine/index.html" in small.page("index.html")
+
+    for part in ("6_mine", "1_one_weight"):
+        shutil.rmtree(small.folder / "examples" / part)
+    small.write("docs/index.md", front)
 
 
 def test_a_cold_build_elsewhere_is_identical(tmp_path: Path) -> None:

@@ -3,12 +3,16 @@
 import io
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import pytest
 from _ext import (
     accessible,
+    bundle,
+    code_links,
     course,
+    course_map,
     downloads,
     exercise,
     figures,
@@ -18,8 +22,11 @@ from _ext import (
     maths,
     predict,
     progress,
+    raised,
+    sharing,
 )
 from docutils import nodes
+from docutils.utils import new_document
 from matplotlib.figure import Figure
 from sphinx.util.inventory import InventoryFile
 
@@ -373,13 +380,14 @@ def test_an_archive_depends_on_contents_alone(tmp_path: Path) -> None:
     """The same files give the same bytes, whatever their dates and the order in which they are named."""
     import os
 
-    files = [tmp_path / name for name in ("b.py", "a.ipynb")]
+    files = [tmp_path / name for name in ("part/b.py", "part/a.ipynb")]
+    (tmp_path / "part").mkdir()
     for file in files:
         file.write_text(file.name)
-    first = downloads.archive(files)
+    first = downloads.archive(files, tmp_path)
     os.utime(files[0], (0, 10**9))
-    assert downloads.archive(files[::-1]) == first
-    assert zipfile.ZipFile(io.BytesIO(first)).namelist() == ["a.ipynb", "b.py"]
+    assert downloads.archive(files[::-1], tmp_path) == first
+    assert zipfile.ZipFile(io.BytesIO(first)).namelist() == ["part/a.ipynb", "part/b.py"]
 
 
 @pytest.mark.parametrize(
@@ -397,15 +405,15 @@ def test_a_lesson_is_listed_by_title_and_first_sentence(opening: str, expected: 
 
 
 @pytest.mark.parametrize(
-    "changed", ["src/chainrule/rules.py", "src/chainrule/views/graph.js", "requirements.lock", "docs/_ext/predict.py"]
+    "changed", ["src/chainrule/rules.py", "src/chainrule/views/graph.js", "requirements.lock", "docs/_ext/figures.py"]
 )
 def test_the_fingerprint_sees_a_change(changed: str, tmp_path: Path) -> None:
-    """A change in the library, the lock or the site's own code changes the fingerprint; a page's does not."""
-    for name in ("src/chainrule/rules.py", "requirements.lock", "docs/_ext/predict.py", "docs/index.md"):
+    """A change in the library, the lock or what runs the lessons changes the fingerprint; other site code does not."""
+    for name in ("src/chainrule/rules.py", "requirements.lock", "docs/_ext/figures.py", "docs/_ext/predict.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("before")
     before = fingerprint.fingerprint(tmp_path)
-    (tmp_path / "docs/index.md").write_text("after")
+    (tmp_path / "docs/_ext/predict.py").write_text("after")
     assert fingerprint.fingerprint(tmp_path) == before
     (tmp_path / changed).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / changed).write_text("after")
@@ -463,3 +471,118 @@ def test_mends(before: str, after: str) -> None:
 def test_counts_read_well(number: int, expected: str) -> None:
     """One page is a page, and four are pages."""
     assert progress.counted(number, "page") == expected
+
+
+# --- links from code
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("torch.relu(x)", {"torch.relu"}),
+        ("import numpy as np\nnp.abs(x)", {"numpy.abs"}),
+        ("from torch import nn\nnn.Linear(2, 1)", {"torch.nn.Linear"}),
+        ("with chainrule.record() as rec:\n    y\nrec.grad(y)", {"chainrule.record", "chainrule.Recording.grad"}),
+        ("# torch.relu is told of\nx.y", {"x.y"}),
+    ],
+)
+def test_code_names_what_it_uses(code: str, expected: set[str]) -> None:
+    """A name is found written out, behind an abbreviation, and as a recording's; not in what a lesson tells."""
+    assert code_links.used(code) == expected
+
+
+# --- one stylesheet, one script
+
+
+def test_parts_of_a_bundle_give_way_to_it() -> None:
+    """Files that are joined are replaced where the first of them stands; unused ones go, and all others stay."""
+    files = [
+        SimpleNamespace(filename=name) for name in ("_static/a.css", "_static/mystnb.1.css", "_static/b.css?v=1", "x")
+    ]
+    whole = SimpleNamespace(filename="whole")
+    bundle.replace(files, ("a.css", "b.css"), whole)
+    assert [file.filename for file in files] == ["whole", "x"]
+
+
+# --- what is told to those who share a page
+
+
+@pytest.mark.parametrize(
+    ("paragraphs", "expected"),
+    [
+        (["Short.", "What you get: a way to see which of the numbers moves the loss."], "A way to see which of the"),
+        ([], ""),
+        (["word " * 100], "Word word"),
+    ],
+)
+def test_a_page_is_described_by_its_first_words(paragraphs: list[str], expected: str) -> None:
+    """The description is the first paragraph that says something, cut after a word."""
+    document = new_document("page")
+    section = nodes.section()
+    document += section
+    section += [nodes.paragraph(text, text) for text in paragraphs]
+    said = sharing.description(document)
+    assert said.startswith(expected)
+    assert len(said) <= sharing.LONGEST + 2
+    assert bool(said) == bool(expected)
+
+
+# --- errors that a chapter shows
+
+
+def test_of_a_traceback_its_last_words_are_shown() -> None:
+    """A message keeps all of its lines, and loses the traceback before it and the place where PyTorch was built."""
+    way = "KeyError: 1\n\nDuring handling of this, another came\nCell In[1], line 2\n"
+    assert raised.message(way + "RuntimeError: one\ntwo: 3") == "RuntimeError: one\ntwo: 3"
+    said = raised.message("UserWarning: Old. (Triggered internally at /build/a.h:12.)\n")
+    assert said == "UserWarning: Old. (Triggered internally at …)"
+
+
+# --- the map of the course
+
+
+def write_lesson(folder: Path, name: str, need: str) -> None:
+    """Write the opening of a lesson."""
+    path = folder / f"{name}.py"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f'"""\n{name[-3:]}\n===\n\nA promise.\n\n{need}\n"""\n', "utf-8")
+
+
+def test_a_lesson_says_what_it_needs(tmp_path: Path) -> None:
+    """What a lesson needs, however it is linked, and its minutes are read from its opening, over a line's end too."""
+    write_lesson(tmp_path, "1_a/10_one", "**What you need:** Python. Reading time: 8 minutes.")
+    write_lesson(
+        tmp_path, "2_b/10_two", "**What you need:** :ref:`sphx_glr_lessons_1_a_10_one.py`. Reading time: 10\nminutes."
+    )
+    write_lesson(tmp_path, "2_b/20_six", "**What you need:** :doc:`/lessons/2_b/10_two`. Reading time: 1 minutes.")
+    assert [(each.name, each.minutes, each.needs) for each in course_map.lessons(tmp_path)] == [
+        ("1_a/10_one", 8, ()),
+        ("2_b/10_two", 10, ("1_a/10_one",)),
+        ("2_b/20_six", 1, ("2_b/10_two",)),
+    ]
+    write_lesson(tmp_path, "2_b/30_ten", "Nothing.")
+    with pytest.raises(ValueError, match=r"examples/2_b/30_ten\.py does not say what it needs"):
+        course_map.lessons(tmp_path)
+
+
+def test_a_plan_comes_in_an_order_that_can_be_followed() -> None:
+    """A plan holds what its lessons need, before them or in the plan that it continues, and only lessons there are."""
+    one = course_map.Lesson("1_a/10_one", "One", 8, ())
+    two = course_map.Lesson("1_a/20_two", "Two", 5, ("1_a/10_one",))
+    assert course_map.in_order(["1_a/10_one", "1_a/20_two"], [one, two], set()) == [one, two]
+    assert course_map.in_order(["1_a/20_two"], [one, two], {"1_a/10_one"}) == [two]
+    with pytest.raises(ValueError, match="1_a/20_two needs 1_a/10_one; put it before"):
+        course_map.in_order(["1_a/20_two", "1_a/10_one"], [one, two], set())
+    with pytest.raises(ValueError, match=r"there is no lesson examples/1_a/30\.py"):
+        course_map.in_order(["1_a/30"], [one, two], set())
+
+
+def test_the_map_joins_each_lesson_to_what_it_needs() -> None:
+    """The picture has a dot and a title for each lesson, a line for each need, and a description."""
+    found = course_map.lessons(ROOT / "examples")
+    titles = {each.part: course_map.part_title(ROOT / "examples" / each.part) for each in found}
+    svg = course_map.picture(found, titles)
+    assert svg.count("<circle") == len(found)
+    assert svg.count("<path") == sum(len(each.needs) for each in found)
+    assert f'aria-label="{len(found)} lessons' in svg
+    assert "One weight" in svg

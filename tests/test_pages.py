@@ -144,6 +144,12 @@ def test_an_error_is_the_pages_own(tmp_path: Path) -> None:
     assert (Path(str(last.path)).name, last.lineno + 1) == ("page.py", 4)
 
 
+def test_an_error_that_is_shown_has_to_come(tmp_path: Path) -> None:
+    """A cell that the page shows an error of fails the page when there is none."""
+    with pytest.raises(AssertionError, match=r"page\.md:\d+: the page shows an error of this code, and there was none"):
+        run(page(tmp_path, CHAPTER.replace("raise ValueError", "ValueError"), ".md"), lambda *_: None)
+
+
 def test_a_script_that_is_no_python_is_named(tmp_path: Path) -> None:
     """A lesson that cannot be parsed says which it is, instead of counting as a page without code."""
     with pytest.raises(SyntaxError, match=r"page\.py"):

@@ -11,16 +11,15 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
-
-from chainrule.check import SLIPS
 
 from .predict import Reveal, begins_with, is_code, outputs, place, reading
 
@@ -71,6 +70,14 @@ class Wrong:
     says: str
 
 
+@cache
+def sentences() -> Mapping[str, str]:
+    """Return the sentence of each slip; the library, and PyTorch with it, is imported when one is asked for."""
+    from chainrule.check import SLIPS
+
+    return SLIPS
+
+
 class UnknownSlipError(ValueError):
     """Say that a slip's sentence wants words that a page does not have."""
 
@@ -98,14 +105,14 @@ def wrong_answers(printed: str, right: Number) -> Iterator[Wrong]:
     if right.value and not right.is_whole:
         value = right.value
         for kind, slip in (("sign", -value), ("half", value / 2), ("twice", 2 * value), ("inverse", 1 / value)):
-            yield Wrong(slip, right.close * abs(slip / value), SLIPS[kind])
+            yield Wrong(slip, right.close * abs(slip / value), sentences()[kind])
 
 
 def _sentence(says: str, wrong: float, right: float) -> str:
     """Return a slip's sentence by its name, or what was printed instead of a name."""
     ratio = abs(wrong / right) if says == "sum" and right else abs(right / wrong) if wrong else 0.0
     try:
-        return SLIPS.get(says, says).format(n=f"{ratio:.4g}") if says in SLIPS else says
+        return sentences()[says].format(n=f"{ratio:.4g}") if says in sentences() else says
     except KeyError as error:
         raise UnknownSlipError(f"`{says}` needs words of its own here; print the sentence instead") from error
 
@@ -119,7 +126,7 @@ def field(printed: str) -> Field | None:
     return Field(
         answer=right.text,
         close=right.close,
-        none=SLIPS["none"],
+        none=sentences()["none"],
         wrong=[[each.value, each.close, each.says] for each in wrong],
     )
 

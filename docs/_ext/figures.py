@@ -8,6 +8,7 @@ from __future__ import annotations
 import html
 import io
 import re
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 STYLE = Path(__file__).with_name("site.mplstyle")
 
-# As SVG, a point costs about thirty bytes: this is where some 2,000 of them make a page heavy.
+# As SVG, a point costs about thirty bytes: this is where some 2,000 of them may make a page heavy.
 HEAVY = 60_000
 
 
@@ -31,7 +32,7 @@ def inline(figure: Figure, prefix: str) -> str:
     """Return the figure as HTML; `prefix` keeps its ids apart from those of other figures on the page."""
     svg = _svg(figure)
     if len(svg) > HEAVY:
-        svg = _svg_with_drawn_parts_as_pixels(figure)
+        svg = min(svg, _svg_with_drawn_parts_as_pixels(figure), key=_sent)
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r'\bid="', f'id="{prefix}-', svg)
     svg = re.sub(r'(href="|url\()#', rf"\1#{prefix}-", svg)
@@ -42,6 +43,11 @@ def inline(figure: Figure, prefix: str) -> str:
     label = html.escape(description(figure))
     svg = svg.replace("<svg", f'<svg role="img" aria-label="{label}" fill="currentColor"', 1)
     return f'<div class="chainrule-plot">{svg.rstrip()}</div>'
+
+
+def _sent(text: str) -> int:
+    """Return how many bytes a host sends for a text."""
+    return len(zlib.compress(text.encode()))
 
 
 def _svg(figure: Figure) -> str:

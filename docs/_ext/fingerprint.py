@@ -1,5 +1,6 @@
-"""Execute everything again when what it rests on has changed: library, locked versions, site code, a chapter's script.
+"""Execute everything again when what it rests on has changed: library, locked versions, what runs it.
 
+All of the site's other code rests on what lessons and chapters gave: pages are read again for it, and nothing is run.
 sphinx-gallery looks at a lesson alone, and myst-nb at a chapter alone; neither notices a change in the library.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from sphinx.application import Sphinx
@@ -15,13 +17,15 @@ from sphinx.config import Config
 
 from .progress import say
 
-WATCHED = ("src/chainrule", "requirements.lock", "docs/_ext", "docs/how-to/train_distributed.py")
+RUN_BY = tuple(f"docs/_ext/{name}" for name in ("figures.py", "gallery.py", "kernel.py", "live.py", "site.mplstyle"))
+WATCHED = ("src/chainrule", "requirements.lock", "docs/how-to/train_distributed.py", *RUN_BY)
+SITE_CODE = ("docs/_ext",)
 
 
-def fingerprint(root: Path) -> str:
+def fingerprint(root: Path, names: Iterable[str] = WATCHED) -> str:
     """Return a digest of all that is watched below `root`, and of Python's version."""
     digest = hashlib.sha256(".".join(map(str, sys.version_info[:3])).encode())
-    for name in WATCHED:
+    for name in names:
         path = root / name
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.is_file() and file.suffix != ".pyc":
@@ -32,6 +36,7 @@ def fingerprint(root: Path) -> str:
 def note(app: Sphinx, config: Config) -> None:
     """Take the fingerprint; chapters are cached in a folder named by it, and every page is read when it differs."""
     config.chainrule_fingerprint = fingerprint(Path(app.confdir))
+    config.chainrule_site_code = fingerprint(Path(app.confdir), SITE_CODE)
     caches = Path(app.doctreedir) / "executed"
     config.nb_execution_cache_path = str(caches / config.chainrule_fingerprint)
 
@@ -42,7 +47,7 @@ def run_stale_lessons(app: Sphinx) -> None:
     if record.is_file() and record.read_text() == app.config.chainrule_fingerprint:
         return
     if record.is_file():
-        say("the library, the locked versions or the site's code changed: executing everything again")
+        say("the library, the locked versions or how lessons are run changed: executing everything again")
     # Gone until all have run: an interrupted build must not leave a record of what it did not do.
     record.unlink(missing_ok=True)
     app.config.sphinx_gallery_conf["run_stale_examples"] = True
@@ -71,6 +76,7 @@ def record_of(app: Sphinx) -> Path:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Compare before sphinx-gallery runs the lessons (500), and record that it did; a failing one stops the build."""
     app.add_config_value("chainrule_fingerprint", "", "env", str)
+    app.add_config_value("chainrule_site_code", "", "env", str)
     app.connect("config-inited", note)
     app.connect("builder-inited", run_stale_lessons, priority=100)
     app.connect("builder-inited", record_lessons, priority=700)

@@ -6,6 +6,7 @@ sphinx-gallery calls `before_lesson` only for a lesson that it is about to run, 
 from __future__ import annotations
 
 import ast
+import gc
 import re
 import warnings
 from pathlib import Path
@@ -14,9 +15,7 @@ from typing import Any
 
 from sphinx.util import logging
 
-from chainrule.views.derivation import Derivation
-
-from . import figures
+from . import figures, live
 from .failure import stop_at_lesson
 from .progress import say
 
@@ -43,6 +42,10 @@ def before_lesson(conf: dict[str, Any], name: str) -> None:
     for built in Path(conf["src_dir"]).glob(f"{conf['gallery_dirs'][0].split('/')[0]}/*/{path.stem}.*"):
         if built.name in (f"{name}.md5", f"{path.stem}.rst"):
             built.unlink()
+    live.leave_script_out()
+    # sphinx-gallery collects garbage before each lesson; all that is there by now, PyTorch above all, is none.
+    gc.collect()
+    gc.freeze()
     plt.close("all")
     plt.rcdefaults()
     plt.switch_backend("agg")
@@ -56,6 +59,8 @@ def show_figures(block: tuple[str, str, int], variables: dict[str, Any], conf: d
     """
     import matplotlib.pyplot as plt
     from matplotlib.figure import Figure
+
+    from chainrule.views.derivation import Derivation
 
     source = Path(variables["src_file"])
     if "formatted_exception" in variables:
