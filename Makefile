@@ -43,10 +43,11 @@ lint: set-up  ## style, types and spelling
 linkcheck: html  ## ask every outside link whether it still leads somewhere; needs the network
 	@$(VENV) -m sphinx -b linkcheck -q -c . -d docs/_build/doctrees docs docs/_build/linkcheck
 
-bench: set-up  ## measure lessons, builds, recording, the live graph and the pages; results are kept in bench
+bench: set-up  ## measure lessons, builds, recording beside other tools, the live graph and the pages; results are kept in bench
+	@$(VENV) -m tools.peers
+	@$(VENV) -m bench.performance
 	@$(VENV) -m bench.lessons
 	@$(VENV) -m bench.build
-	@$(VENV) -m bench.recording
 	@$(VENV) -m tools.browser
 	@$(VENV) -m bench.live
 	@$(VENV) -m bench.pages

@@ -32,6 +32,7 @@ extensions = [
     "_ext.failure",
     "_ext.kernel",
     "_ext.live",
+    "_ext.measured",
     "_ext.course",
     "_ext.course_map",
     "_ext.downloads",
