@@ -6,11 +6,11 @@ VENV := .venv/bin/python
 # what was set for other Pythons stays out of this one and of those that it starts
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help html test check serve bench lint lock clean set-up
+.PHONY: help html test check serve bench lint linkcheck lock clean set-up
 .NOTPARALLEL:
 
 help:  ## this list
-	@awk -F ':.*## ' '/^##@ /{print "\n" substr($$0, 5)} /^[a-z-]+:.*## /{printf "  make %-8s%s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^##@ /{print "\n" substr($$0, 5)} /^[a-z-]+:.*## /{printf "  make %-11s%s\n", $$1, $$2}' Makefile
 
 ##@ Read
 html: set-up  ## build the site; it ends with the page to open
@@ -40,10 +40,14 @@ lint: set-up  ## style, types and spelling
 	@$(VENV) -m codespell_lib
 	@$(VENV) -m tools.check_js
 
-bench: set-up  ## measure lessons, builds, recording, the live graph and the pages; results are kept in bench
+linkcheck: html  ## ask every outside link whether it still leads somewhere; needs the network
+	@$(VENV) -m sphinx -b linkcheck -q -c . -d docs/_build/doctrees docs docs/_build/linkcheck
+
+bench: set-up  ## measure lessons, builds, recording beside other tools, the live graph and the pages; results are kept in bench
+	@$(VENV) -m tools.peers
+	@$(VENV) -m bench.performance
 	@$(VENV) -m bench.lessons
 	@$(VENV) -m bench.build
-	@$(VENV) -m bench.recording
 	@$(VENV) -m tools.browser
 	@$(VENV) -m bench.live
 	@$(VENV) -m bench.pages

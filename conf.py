@@ -32,6 +32,7 @@ extensions = [
     "_ext.failure",
     "_ext.kernel",
     "_ext.live",
+    "_ext.measured",
     "_ext.course",
     "_ext.course_map",
     "_ext.downloads",
@@ -92,7 +93,6 @@ sphinx_gallery_conf = {
     "reset_modules": ("_ext.gallery.before_lesson",),
     "remove_config_comments": True,
     "download_all_examples": False,  # docs/_ext/downloads.py makes archives without dates
-    "first_notebook_cell": "%matplotlib inline",  # or a notebook would show a figure's type, and not the figure
     "write_computation_times": False,
     "min_reported_time": 1_000_000,
     "show_signature": False,

@@ -401,6 +401,48 @@ def underflow_in_half() -> None:
     loss.backward()
 
 
+@broken("changed unseen")
+def changed_through_data() -> None:
+    w = torch.tensor(3.0, requires_grad=True)
+    loss = w**2
+    w.data.zero_()  # here
+    loss.backward()
+
+
+@broken("changed unseen", "scale")
+def changed_in_a_module() -> None:
+    class Scaled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.scale, self.shift = nn.Parameter(torch.ones(2, 3)), nn.Parameter(torch.ones(3))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return x * self.scale + self.shift
+
+    net, x = Scaled(), torch.tensor([[1.0, 2.0, 3.0], [2.0, 1.0, 1.0]])
+    loss = net(x).sum()
+    x.data.mul_(0)  # here
+    loss.backward()
+
+
+@broken("changed unseen")
+def changed_by_numpy() -> None:
+    w, c = weight(2, 2), torch.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    shared = c.detach().numpy()  # here
+    loss = (w * c).mean()
+    shared[:] = 0.0
+    loss.backward()
+
+
+@broken("changed unseen")
+def changed_by_new_data() -> None:
+    w = torch.tensor([1.5, 0.5], requires_grad=True)
+    squares = w.square()  # here
+    w.data = torch.zeros(2)
+    loss = squares.sum()
+    loss.backward()
+
+
 # Not finite -------------------------------------------------------------------------------------------------------
 
 

@@ -6,6 +6,8 @@ import re
 import pytest
 from xdist.scheduler import LoadFileScheduling, Scheduling
 
+from tests.installed import Installed, install
+
 # Lessons draw, and no window opens. Set before anything imports matplotlib; processes started here inherit it.
 os.environ["MPLBACKEND"] = "Agg"
 
@@ -13,7 +15,9 @@ os.environ["MPLBACKEND"] = "Agg"
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # What asks about the course runs each lesson once, if it runs in one process.
-COURSE = re.compile("test_lessons|test_prose|test_same_numbers|test_graphs_of_the_course|test_a_notebook_runs")
+COURSE = re.compile(
+    "test_lessons|test_clinic|test_prose|test_same_numbers|test_graphs_of_the_course|test_a_notebook_runs"
+)
 # What takes longest, so that no core is left alone with it in the end.
 FIRST = ("test_browser.py", "test_build.py", "test_lessons.py")
 
@@ -34,3 +38,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config) -> Scheduling:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest; all else stays in its order."""
     items.sort(key=lambda item: FIRST.index(item.path.name) if item.path.name in FIRST else len(FIRST))
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    """Chainrule's wheel in an environment of its own, made once for each process that tests."""
+    return install(tmp_path_factory.mktemp("installed") / "venv")

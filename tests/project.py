@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -122,10 +123,17 @@ class Project:
     def build(self, **host: str) -> None:
         """Build with the line that the project itself uses; `host` is what a host tells in its variables."""
         before = self.times()
-        options = ["-b", "html", "-nqW", "--keep-going", "-c", ".", "-d", "docs/_build/doctrees"]
+        self.sphinx(["-b", "html", "-nqW", "--keep-going"], "docs/_build/html", host)
+        if self.status == 0:
+            self.good.clear()
+        self.written = {name for name, time in self.times().items() if before.get(name) != time}
+
+    def sphinx(self, options: list[str], output: str, host: Mapping[str, str]) -> None:
+        """Run Sphinx, and keep what it says."""
         own = {name: value for name, value in os.environ.items() if not name.startswith(TOLD_BY_HOSTS)}
+        command = [sys.executable, "-m", "sphinx", *options, "-c", ".", "-d", "docs/_build/doctrees", "docs", output]
         run = subprocess.run(
-            [sys.executable, "-m", "sphinx", *options, "docs", "docs/_build/html"],
+            command,
             cwd=self.folder,
             env={**own, **host, "PYTHONDONTWRITEBYTECODE": "1"},
             capture_output=True,
@@ -133,9 +141,6 @@ class Project:
             check=False,
         )
         self.status, self.said, self.complained = run.returncode, run.stdout, run.stderr
-        if self.status == 0:
-            self.good.clear()
-        self.written = {name for name, time in self.times().items() if before.get(name) != time}
 
     def executed(self) -> list[str]:
         """Return the lessons and chapters that the last build ran."""

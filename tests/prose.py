@@ -81,6 +81,8 @@ class Report:
     """How many claims were evaluated."""
     printed: str
     """What the page's code prints."""
+    namespace: Namespace
+    """What it leaves behind."""
 
 
 def check(page: Page, latex_of: Callable[[Namespace], Iterable[str]] = lambda _: ()) -> Report:
@@ -91,13 +93,15 @@ def check(page: Page, latex_of: Callable[[Namespace], Iterable[str]] = lambda _:
     derived: set[Decimal] = set()
     plain: list[Span] = []
     count = 0
+    left: Namespace = {}
     texts = [
         span for block in page.blocks if block.kind == "text" for span in spans(block.text, page.markup, block.line)
     ]
     in_maths = any(True for span in texts if span.kind == "math" for _ in numbers_in_latex(span.text))
 
     def at_text(block: Block, namespace: Namespace) -> None:
-        nonlocal count
+        nonlocal count, left
+        left = namespace
         if in_maths:  # or nothing would be looked up in the formulas, of which large recordings have hundreds
             derived.update(number.value for latex in latex_of(namespace) for number in numbers_in_latex(latex))
         for span in spans(block.text, page.markup, block.line):
@@ -134,7 +138,7 @@ def check(page: Page, latex_of: Callable[[Namespace], Iterable[str]] = lambda _:
     for block in page.code:
         failures.extend(_unchecked_in_code(block, claimed))
     said = tuple(f"{page.path}:{line}: {message}" for line, message in sorted(failures))
-    return Report(said, tuple(unnoticed), count, printed)
+    return Report(said, tuple(unnoticed), count, printed, left)
 
 
 def numbers_in_prose(text: str) -> Iterator[Number]:

@@ -6,13 +6,16 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from tests import built
 from tests.pages import read
-from tests.project import LESSON, Project
+from tests.project import LESSON, ROOT, Project
 from tests.prose import check
 
 pytestmark = pytest.mark.site
@@ -173,6 +176,42 @@ def test_a_warning_fails_until_it_is_mended(small: Project) -> None:
     small.write("docs/chapter.md", before)
     small.build()
     assert small.status == 0, small.complained
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[str]:
+    """The address of another site, which has one page."""
+
+    class Site(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/here" else 404)
+            self.end_headers()
+
+        def do_HEAD(self) -> None:
+            self.do_GET()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Site) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_links_to_other_sites_can_be_checked(small: Project, elsewhere: str) -> None:
+    """`make linkcheck` names the link that leads nowhere, with its page and line, and fails; it executes nothing."""
+    (line,) = re.findall(
+        r"^linkcheck:.*\n\t@\$\(VENV\) -m sphinx (.*)$", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE
+    )
+    assert line.endswith("-c . -d docs/_build/doctrees docs docs/_build/linkcheck")
+    small.edit("docs/chapter.md", "Some words", f"[One]({elsewhere}/here) and [another]({elsewhere}/gone)")
+    small.sphinx(line.split()[:3], "docs/_build/linkcheck", {})
+    assert small.status != 0
+    assert small.executed() == []
+    found = (small.folder / "docs/_build/linkcheck/output.txt").read_text("utf-8")
+    assert re.findall(r"^(\S+?):\d+: \[broken\] (\S+):", found, re.MULTILINE) == [("chapter.md", f"{elsewhere}/gone")]
+    small.make_good()
 
 
 def test_the_recipe_for_a_lesson_leads_to_a_page(small: Project) -> None:

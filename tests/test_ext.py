@@ -380,13 +380,14 @@ def test_an_archive_depends_on_contents_alone(tmp_path: Path) -> None:
     """The same files give the same bytes, whatever their dates and the order in which they are named."""
     import os
 
-    files = [tmp_path / name for name in ("b.py", "a.ipynb")]
+    files = [tmp_path / name for name in ("part/b.py", "part/a.ipynb")]
+    (tmp_path / "part").mkdir()
     for file in files:
         file.write_text(file.name)
-    first = downloads.archive(files)
+    first = downloads.archive(files, tmp_path)
     os.utime(files[0], (0, 10**9))
-    assert downloads.archive(files[::-1]) == first
-    assert zipfile.ZipFile(io.BytesIO(first)).namelist() == ["a.ipynb", "b.py"]
+    assert downloads.archive(files[::-1], tmp_path) == first
+    assert zipfile.ZipFile(io.BytesIO(first)).namelist() == ["part/a.ipynb", "part/b.py"]
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,15 @@
-"""Tests of the two files that hosts read, and of what the site makes of what hosts tell it."""
+"""Tests of the files that hosts and tools read, and of what the site makes of what hosts tell it."""
 
 from __future__ import annotations
 
+import html
+import os
 import re
 import shutil
 import subprocess
 import sys
+import tomllib
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +19,21 @@ from ruamel.yaml import YAML
 
 from tests.built import Page
 from tests.project import ROOT, Project
-from tools import environment
+from tools import environment, package
 
 READ_THE_DOCS = ".readthedocs.yaml"
 WORKFLOW = ".github/workflows/site.yml"
-SCHEMAS = {READ_THE_DOCS: "vendor.readthedocs", WORKFLOW: "vendor.github-workflows"}
+RELEASE = ".github/workflows/release.yml"
+VERSIONS = ".github/workflows/versions.yml"
+SCHEMAS = {
+    READ_THE_DOCS: "vendor.readthedocs",
+    WORKFLOW: "vendor.github-workflows",
+    RELEASE: "vendor.github-workflows",
+    VERSIONS: "vendor.github-workflows",
+    "CITATION.cff": "vendor.citation-file-format",
+}
 ON_MAIN = "github.event_name == 'push' && github.ref == 'refs/heads/main'"
-PUBLISHING = ("actions/configure-pages", "actions/upload-pages-artifact", "actions/deploy-pages")
+PUBLISHING = ("configure-pages", "upload-pages-artifact", "upload-artifact", "deploy-pages", "download-artifact")
 
 
 def read(name: str) -> Any:
@@ -56,7 +68,7 @@ def hashed(key: str) -> set[Path]:
     return found
 
 
-# --- the two files
+# --- the files
 
 
 def complaints(file: Path, schema: str) -> str:
@@ -74,7 +86,13 @@ def test_a_file_is_what_its_host_reads(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "right", "wrong"),
-    [(READ_THE_DOCS, "tools:", "tool:"), (WORKFLOW, "runs-on:", "runs-at:")],
+    [
+        (READ_THE_DOCS, "tools:", "tool:"),
+        (WORKFLOW, "runs-on:", "runs-at:"),
+        (RELEASE, "permissions:", "permission:"),
+        (VERSIONS, "fail-fast:", "fail-last:"),
+        ("CITATION.cff", "license:", "licence:"),
+    ],
 )
 def test_a_slip_in_a_file_is_found(name: str, right: str, wrong: str, tmp_path: Path) -> None:
     """The schema notices a misspelt key, so agreeing with it says something."""
@@ -107,19 +125,43 @@ def test_the_workflow_runs_the_readers_line() -> None:
     """GitHub runs `make test`, which builds the site too, with the README's small build of PyTorch: nothing else."""
     index = re.search(r"TORCH_INDEX=\S+", (ROOT / "README.md").read_text("utf-8"))
     assert index is not None
-    assert [step["run"] for step in steps() if "run" in step] == [f"make test {index[0]}"]
+    assert [step["run"] for step in jobs()["test"]["steps"] if "run" in step] == [f"make test {index[0]}"]
 
 
 def test_only_main_is_published() -> None:
     """Every step that has to do with publishing is in a job, or is one, that only a push to main starts."""
     guarded = [
-        (step["uses"].partition("@")[0], ON_MAIN in (job.get("if"), step.get("if")))
+        (step["uses"].partition("@")[0].partition("/")[2], ON_MAIN in (job.get("if"), step.get("if")))
         for job in jobs().values()
         for step in job["steps"]
-        if step.get("uses", "").startswith(PUBLISHING)
+        if step.get("uses", "").startswith(tuple(f"actions/{name}@" for name in PUBLISHING))
     ]
-    assert guarded == [(action, True) for action in PUBLISHING]
-    assert jobs()["deploy"]["needs"] == "test"
+    assert guarded == [(name, True) for name in PUBLISHING]
+    assert {jobs()[name]["needs"] for name in ("deploy", "notebooks")} == {"test"}
+
+
+def test_the_notebooks_branch_holds_the_notebooks_alone(tmp_path: Path) -> None:
+    """The lines that fill the branch for Colab leave the notebooks of the archive there by their paths, and no more."""
+    (line,) = (step["run"] for step in jobs()["notebooks"]["steps"] if "run" in step)
+    origin, checkout = tmp_path / "origin", tmp_path / "checkout"
+    git = ["git", "-c", "init.defaultBranch=main", "-c", "user.name=a", "-c", "user.email=a@b"]
+    with zipfile.ZipFile(tmp_path / "lessons.zip", "w") as archive:
+        for name in ("1_part/10_one.ipynb", "1_part/10_one.py", "2_part/10_two.ipynb"):
+            archive.writestr(name, name)
+    told = {**os.environ, "RUNNER_TEMP": str(tmp_path), "GITHUB_SHA": "0123abc"}
+    subprocess.run([*git, "init", "--quiet", "--bare", origin], check=True)
+    subprocess.run([*git, "init", "--quiet", checkout], check=True)
+    (checkout / "conf.py").touch()
+    for command in (["add", "."], ["commit", "--quiet", "-m", "a"], ["remote", "add", "origin", str(origin)]):
+        subprocess.run([*git, *command], cwd=checkout, check=True)
+    for _ in range(2):  # a second time over what the first has left
+        subprocess.run([*git, "switch", "--quiet", "main"], cwd=checkout, check=True)
+        subprocess.run([*git, "branch", "--quiet", "-D", "notebooks"], cwd=checkout, stderr=subprocess.DEVNULL)
+        subprocess.run(["bash", "-e", "-c", line], cwd=checkout, env=told, check=True)
+    listed = subprocess.run(
+        ["git", "ls-tree", "-r", "--name-only", "notebooks"], cwd=origin, capture_output=True, encoding="utf-8"
+    )
+    assert listed.stdout.split() == ["1_part/10_one.ipynb", "2_part/10_two.ipynb"]
 
 
 def test_every_change_is_tested() -> None:
@@ -129,15 +171,70 @@ def test_every_change_is_tested() -> None:
 
 
 def test_only_publishing_may_write() -> None:
-    """No job may write, except that the one that deploys may publish pages, and shows who it is to do so."""
-    assert read(WORKFLOW)["permissions"] == {"contents": "read"}
-    written = {name: {r for r, level in job["permissions"].items() if level == "write"} for name, job in jobs().items()}
-    assert written == {"test": set(), "deploy": {"pages", "id-token"}}
+    """No job may write, except those that publish: pages, notebooks, and packages, for which it shows who it is."""
+    written = {}
+    for workflow in (WORKFLOW, RELEASE, VERSIONS):
+        assert read(workflow)["permissions"] == {"contents": "read"}
+        for name, job in read(workflow)["jobs"].items():
+            written[name] = {right for right, level in job.get("permissions", {}).items() if level == "write"}
+    assert {name: rights for name, rights in written.items() if rights} == {
+        "deploy": {"pages", "id-token"},
+        "notebooks": {"contents"},
+        "publish": {"id-token"},
+    }
 
 
 def test_actions_are_held_to_a_major_version() -> None:
-    """Each action is GitHub's own, at a major version."""
-    assert all(re.fullmatch(r"actions/[a-z-]+@v\d+", step["uses"]) for step in steps() if "uses" in step)
+    """Each action is GitHub's own, at a major version, but for the package index's own."""
+    used = {
+        step["uses"]
+        for workflow in (WORKFLOW, RELEASE, VERSIONS)
+        for job in read(workflow)["jobs"].values()
+        for step in job["steps"]
+        if "uses" in step
+    }
+    others = {action for action in used if not re.fullmatch(r"actions/[a-z-]+@v\d+", action)}
+    assert others == {"pypa/gh-action-pypi-publish@release/v1"}
+
+
+def test_a_release_is_built_tested_and_then_published() -> None:
+    """A published release alone starts it; what is published is what was built, after the wheel's tests, attested."""
+    workflow = read(RELEASE)
+    assert workflow["on"] == {"release": {"types": ["published"]}}
+    build, publish = workflow["jobs"]["build"], workflow["jobs"]["publish"]
+    runs = [step["run"] for step in build["steps"] if "run" in step]
+    assert runs[1:] == ['.venv/bin/python -m tools.package "$TAG"', ".venv/bin/python -m pytest tests/test_wheel.py"]
+    assert (publish["needs"], publish["environment"]["name"]) == ("build", "pypi")
+    kept = build["steps"][-1]["with"]
+    fetched, handed_on = publish["steps"]
+    assert kept["path"] == fetched["with"]["path"] == str(package.DIST)
+    assert kept["name"] == fetched["with"]["name"]
+    assert handed_on["with"] == {"attestations": True}
+
+
+def test_what_is_claimed_is_in_the_matrix() -> None:
+    """The Pythons and the oldest PyTorch that pyproject.toml claims are tested by the workflow, and the newest."""
+    (job,) = read(VERSIONS)["jobs"].values()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    pythons = [line.rpartition(" ")[2] for line in project["classifiers"] if re.search(r":: 3\.\d+$", line)]
+    (torch,) = (need for need in project["dependencies"] if need.startswith("torch"))
+    assert job["strategy"]["matrix"]["python"] == pythons
+    assert project["requires-python"] == f">={pythons[0]}"
+    assert job["strategy"]["matrix"]["torch"] == [f"{torch.replace('>=', '==')}.*", "torch"]
+    assert read(VERSIONS)["on"].keys() == {"push", "pull_request"}
+
+
+def test_hooks_are_the_checks_of_make_lint() -> None:
+    """The hooks for pre-commit are valid, and run line by line what `make lint` runs."""
+    config = ".pre-commit-config.yaml"
+    command = [sys.executable, "-m", "pre_commit", "validate-config", str(ROOT / config)]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8")
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+    (repository,) = read(config)["repos"]
+    recipe = re.search(r"^lint:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    assert recipe
+    lines = [line.removeprefix("\t@").replace("$(VENV)", ".venv/bin/python") for line in recipe[1].splitlines()]
+    assert [hook["entry"] for hook in repository["hooks"]] == lines
 
 
 def test_what_is_published_is_what_was_tested() -> None:
@@ -317,16 +414,23 @@ def test_where_a_source_is(told: dict[str, str], expected: str | None) -> None:
 
 def links(project: Project) -> dict[str, list[str]]:
     """Return what each page of a site names as its own address and what its button leads to, as far as it has them."""
-    html = project.folder / "docs/_build/html"
+    built = project.folder / "docs/_build/html"
     return {
-        file.relative_to(html).as_posix(): [
+        file.relative_to(built).as_posix(): [
             given["href"]
             for tag, given in Page(file).elements
             if (tag == "link" and given.get("rel") == "canonical")
             or (tag == "a" and given.get("title") in ("Edit this page", "View this page"))
         ]
-        for file in sorted(html.rglob("*.html"))
+        for file in sorted(built.rglob("*.html"))
     }
+
+
+def stripped(page: str) -> list[str]:
+    """Return the words of a page without what depends on where it is and on where its sources are."""
+    page = re.sub(r'<link rel="canonical"[^>]*>', "", page)
+    page = re.sub(r'<div class="sphx-glr-footer.*?</section>', "", page, flags=re.DOTALL)
+    return re.sub(r'<div class="edit-this-page">.*?</div>', "", page, flags=re.DOTALL).split()
 
 
 @pytest.fixture
@@ -362,9 +466,24 @@ def test_pages_know_where_they_are(again: Project, nowhere: Project) -> None:
     assert links(again) == {**expected, "search.html": [site + "search.html"]}
     assert all((again.folder / file).is_file() for file in written_in.values())
     for name in expected:
-        page = re.sub(r'<link rel="canonical"[^>]*>', "", again.page(name))
-        page = re.sub(r'<div class="edit-this-page">.*?</div>', "", page, flags=re.DOTALL)
-        assert page.split() == nowhere.page(name).split()
+        assert stripped(again.page(name)) == stripped(nowhere.page(name))
+
+
+@pytest.mark.site
+def test_a_lesson_can_be_opened_in_colab(again: Project) -> None:
+    """From GitHub a lesson leads to its notebook in Colab; it installs the library from where its sources are."""
+    page, notebook = "lessons/1_part/10_one.html", again.folder / "docs/lessons/1_part/10_one.ipynb"
+    colab = "https://colab.research.google.com/github/someone/course/blob/notebooks/1_part/10_one.ipynb"
+    again.build(**GITHUB)
+    assert again.status == 0, again.complained
+    assert f'href="{colab}"' in again.page(page)
+    package = "chainrule[lessons] @ git+https://github.com/someone/course"
+    shown = html.unescape(re.sub(r"</?span[^>]*>", "", again.page(page)))
+    assert f'pip install "{package}"' in shown
+    assert f"%pip install --quiet '{package}'" in notebook.read_text("utf-8")
+    again.build(CHAINRULE_REPOSITORY_URL="https://gitlab.com/a/b")
+    assert "colab" not in again.page(page)
+    assert "%pip install --quiet 'chainrule[lessons] @ git+https://gitlab.com/a/b'" in notebook.read_text("utf-8")
 
 
 @pytest.mark.site

@@ -2,54 +2,63 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import runpy
+import shutil
 import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.course import CHAPTERS, LESSONS, name, walk
+from tests.installed import Installed
 from tests.pages import read
 
-# Each lesson gets a process of its own, forked from one that has imported PyTorch, which takes longest.
-FRESH = multiprocessing.get_context("forkserver")
-FRESH.set_forkserver_preload(["tests.course", "chainrule.plots", "sklearn.datasets"])
+
+class Runner:
+    """Runs scripts where chainrule is installed, each in a process of its own, as `python script.py` would."""
+
+    def __init__(self, python: Path) -> None:
+        pipe = subprocess.PIPE
+        command = [str(python), "-P", str(Path(__file__).with_name("runner.py"))]
+        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, cwd=python.parent, encoding="utf-8")
+
+    def run(self, script: Path, folder: Path) -> tuple[int, str, str]:
+        """Run a script in a folder; give its exit code and what it wrote to either stream."""
+        assert self.process.stdin
+        assert self.process.stdout
+        print(script, folder, sep="\t", file=self.process.stdin, flush=True)
+        code = int(self.process.stdout.readline())
+        said, complained = (folder.with_suffix(f".{stream}").read_text("utf-8") for stream in (1, 2))
+        return code, said, complained
 
 
-def run_alone(path: Path, folder: Path) -> None:
-    """Run a lesson as `python lesson.py` does, in a folder, with what it says in files of their own."""
-    os.chdir(folder)
-    for stream, descriptor in ((sys.stdout, 1), (sys.stderr, 2)):
-        file = os.open(folder.with_suffix(f".{descriptor}"), os.O_CREAT | os.O_WRONLY)
-        os.dup2(file, descriptor)
-        stream.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
-    sys.argv = [str(path)]
-    runpy.run_path(str(path), run_name="__main__")
+@pytest.fixture(scope="module")
+def runner(installed: Installed) -> Iterator[Runner]:
+    """A runner that has imported PyTorch, which takes longest, once for all lessons."""
+    runner = Runner(installed.python)
+    yield runner
+    runner.process.communicate()
+    assert runner.process.returncode == 0
 
 
 @pytest.mark.parametrize("path", LESSONS, ids=name)
-def test_a_lesson_runs_on_its_own(path: Path, tmp_path: Path) -> None:
-    """A lesson runs in a fresh process, from any folder, without complaint and without writing files.
+def test_a_lesson_runs_on_its_own(path: Path, runner: Runner, tmp_path: Path) -> None:
+    """A lesson runs where chainrule is installed, far from this checkout, without complaint and without writing files.
 
-    It prints the same there as after the others, so it depends on nothing that they leave behind.
+    It prints the same there, in a fresh process, as after the others, so it depends on nothing that they leave behind.
     """
+    script = tmp_path / "downloads" / path.name
     folder = tmp_path / "empty"
-    folder.mkdir()
-    process = FRESH.Process(target=run_alone, args=(path, folder))
-    process.start()
-    process.join()
-    complaints = folder.with_suffix(".2").read_text("utf-8")
-    assert (process.exitcode, complaints) == (0, "")
+    for new in (script.parent, folder):
+        new.mkdir()
+    shutil.copy(path, script)
+    assert runner.run(script, folder) == (0, walk(path).report.printed, "")
     assert list(folder.iterdir()) == []
-    assert folder.with_suffix(".1").read_text("utf-8") == walk(path).report.printed
 
 
-def test_a_lesson_runs_as_a_script(tmp_path: Path) -> None:
+def test_a_lesson_runs_as_a_script(installed: Installed, tmp_path: Path) -> None:
     """`python examples/...py` is all that it takes."""
-    done = subprocess.run([sys.executable, LESSONS[0]], cwd=tmp_path, capture_output=True, encoding="utf-8")
+    done = subprocess.run([installed.python, LESSONS[0]], cwd=tmp_path, capture_output=True, encoding="utf-8")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == walk(LESSONS[0]).report.printed
 

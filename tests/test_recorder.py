@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import re
 import threading
 import weakref
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -600,6 +602,14 @@ def test_pytorchs_errors_keep_their_text_and_get_a_note() -> None:
         with pytest.raises(RuntimeError, match="does not require grad") as caught:
             total.backward()
     assert "`total` was not made from any tensor with requires_grad=True" in caught.value.__notes__[0]
+    with chainrule.record():
+        mean = ((w * x).detach() * 2).mean()
+        with pytest.raises(RuntimeError, match="does not require grad") as caught:
+            mean.backward()
+    note = caught.value.__notes__[0]
+    assert note.startswith("chainrule: `mean` has no way back: `(w * x).detach()` at ")
+    line = int(re.findall(r"test_recorder\.py:(\d+) let go", note)[0])
+    assert "(w * x).detach()" in Path(__file__).read_text("utf-8").splitlines()[line - 1]
 
 
 def test_nothing_keeps_the_graph_alive() -> None:

@@ -40,7 +40,7 @@ def awkward() -> chainrule.Recording:
         count = mask.sum()
         bad = (w / 0.0) * float("inf") + float("nan")
         top, index = torch.max(w * 2, 0)
-        twice = half * 2j
+        twice = half.float() * 2j
         empty = w[3:]
         big = (w[0] + torch.arange(2000.0)).sum()
         (bad.sum() + top + big + count + twice.real.sum() + empty.sum() + index).backward()

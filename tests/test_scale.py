@@ -66,18 +66,22 @@ def test_a_hundred_thousand_ops_are_recorded_and_let_go_of() -> None:
     assert alone("run(chain, 100_000)") == "freed\n0"
 
 
-@pytest.mark.parametrize("graph", ["residual", "branching"])
-def test_deep_graphs_are_let_go_of_in_threads(graph: str) -> None:
+@pytest.mark.parametrize(("graph", "ops"), [("residual", 10_000), ("branching", 20_000)])
+def test_deep_graphs_are_let_go_of_in_threads(graph: str, ops: int) -> None:
     """Residual and branching graphs are freed in pieces too, where another thread lets go of them."""
-    code = f"worker = threading.Thread(target=run, args=({graph}, 10_000)); worker.start(); worker.join()"
+    code = f"worker = threading.Thread(target=run, args=({graph}, {ops})); worker.start(); worker.join()"
     assert alone(code) == "freed\n0"
 
 
 def test_a_deep_graph_may_outlive_the_program() -> None:
-    """A graph that is still held when Python ends is let go of without a crash."""
+    """A graph that is still held when Python ends is let go of then without a crash."""
     code = (
-        "w = torch.tensor(1.0, requires_grad=True)\n"
-        "with chainrule.record(keep='shapes', local_gradients=False): loss = chain(w, 30_000)"
+        "import atexit\n"
+        "def go():\n"
+        "    w = torch.tensor(1.0, requires_grad=True)\n"
+        "    with chainrule.record(keep='shapes', local_gradients=False): loss = chain(w, 10_000)\n"
+        "    atexit.register([loss].clear)\n"
+        "go()"
     )
     assert alone(code) == "freed\n0"
 

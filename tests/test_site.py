@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import html
 import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import unquote, urldefrag
 
 import nbformat
 import pytest
+from IPython.core.inputtransformer2 import TransformerManager
 from jupyter_client.manager import KernelManager
 from nbclient import NotebookClient
 
 from tests import built
 from tests.course import walk
+from tests.installed import Installed
 
 pytestmark = pytest.mark.site
 
 ROOT = built.ROOT
+LESSONS = [str(Path(name).relative_to("lessons").with_suffix("")) for name in built.lessons()]
 EVERY_PAGE = built.names()
 FORGET = nbformat.v4.new_code_cell("%reset -f")
 
@@ -118,11 +123,13 @@ def test_a_lesson_can_be_taken_away(name: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KernelManager]:
-    """A kernel for one notebook after another."""
+def kernel(installed: Installed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KernelManager]:
+    """A kernel for one notebook after another, where chainrule is installed, far from this checkout."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("IPYTHONDIR", str(tmp_path_factory.mktemp("ipython")))
         manager = KernelManager()
+        assert manager.kernel_spec
+        manager.kernel_spec.argv[0] = str(installed.python)
         manager.start_kernel(cwd=tmp_path_factory.mktemp("empty"), extra_arguments=["--Application.log_level=40"])
         yield manager
         manager.shutdown_kernel(now=True)
@@ -143,11 +150,28 @@ def test_a_notebook_runs_as_it_is(name: str, kernel: KernelManager) -> None:
 
 
 def test_a_part_can_be_taken_away() -> None:
-    """A part offers an archive of all its lessons, as scripts and as notebooks."""
-    archives = list((built.SITE / "_downloads").rglob("*.zip"))
-    names = [name for archive in archives for name in zipfile.ZipFile(archive).namelist()]
-    expected = [Path(lesson).stem + suffix for lesson in built.lessons() for suffix in (".ipynb", ".py")]
-    assert sorted(names) == sorted(expected)
+    """A part offers an archive of all its lessons, as scripts and as notebooks, and the front page one of all parts."""
+    archives = {archive.name: zipfile.ZipFile(archive) for archive in (built.SITE / "_downloads").rglob("*.zip")}
+    course = archives.pop("lessons.zip")
+    expected = {f"{lesson}{suffix}" for lesson in LESSONS for suffix in (".ipynb", ".py")}
+    assert {f"{Path(name).stem}/{file}" for name, part in archives.items() for file in part.namelist()} == expected
+    assert set(course.namelist()) == expected
+    assert any(target.endswith("/lessons.zip") for _, target in built.pages()["index.html"].links)
+
+
+@pytest.mark.parametrize("name", built.lessons())
+def test_a_lesson_says_what_it_needs(name: str) -> None:
+    """Below each lesson stands the line that installs what it needs, and its notebook runs that where it is missing."""
+    footer = (built.SITE / name).read_text("utf-8").partition("sphx-glr-footer")[2]
+    assert 'pip install "chainrule[lessons]"' in html.unescape(re.sub("<[^>]+>", "", footer))
+    notebook = nbformat.reads((ROOT / "docs" / Path(name).with_suffix(".ipynb")).read_text("utf-8"), as_version=4)
+    first = notebook.cells[0].source
+    asked = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("importlib.util.find_spec", lambda name: None)
+        shell = TransformerManager().transform_cell(first)
+        exec(shell, {"get_ipython": lambda: SimpleNamespace(run_line_magic=lambda *line: asked.append(line))})
+    assert asked == [("pip", "install --quiet 'chainrule[lessons]'"), ("matplotlib", "inline")]
 
 
 def test_no_path_of_the_machine_is_left() -> None:

@@ -53,7 +53,7 @@ def test_every_cause_is_tried_in_three_shapes() -> None:
     count = Counter(broken.cause for broken in BROKEN)
     main = {"dead relu", "saturated", "times zero", "cancels", "not picked", "clamped", "dropout", "masked", "flat"}
     main |= {"root at 0", "log of 0", "divided by 0", "overflow", "in the data", "vanished", "exploded"}
-    main |= {"detached", "integer", "no_grad", "not used", "replaced", "requires_grad"}
+    main |= {"changed unseen", "detached", "integer", "no_grad", "not used", "replaced", "requires_grad"}
     assert {cause for cause in main if count[cause] < 3} == set()
 
 
@@ -96,6 +96,9 @@ def afterwards(case: str) -> tuple[torch.Tensor, torch.Tensor]:
             loss = (w.data * 2).sum()
         case "detached as numbers":
             loss = torch.tensor(w.tolist()).sum()
+        case "detached and made a leaf":
+            loss = torch.tensor(loss.item(), requires_grad=True)
+            loss.backward()
         case "integer loss":
             loss = (w > 0).sum()
         case "not used":
@@ -141,7 +144,7 @@ def afterwards(case: str) -> tuple[torch.Tensor, torch.Tensor]:
         for case in (
             "integer", "integer loss", "requires_grad", "requires_grad under no_grad", "not a leaf",
             "not a leaf scaled", "not a leaf converted", "detached", "detached as data",
-            "detached as numbers", "not used",
+            "detached as numbers", "detached and made a leaf", "not used",
             "not used but detached", "not used but as a number", "replaced", "replaced by a copy",
             "replaced by a deep copy", "freed", "freed by grad", "freed by other inputs", "no backward pass",
             "no backward pass through a checkpoint", "no backward pass of a leaf",
@@ -262,6 +265,19 @@ def test_a_bias_that_a_normalisation_takes_away_is_told_when_asked() -> None:
     assert "0 up to rounding" in rec.why("0.bias").reasons[0].says
 
 
+@pytest.mark.parametrize("width", [1, 3])
+def test_a_product_that_is_zero_honestly_is_not_blamed_on_a_change(width: int) -> None:
+    """A gradient that cancels over what was broadcast is told as that; a weight that is read through `.data`, too."""
+    w, c = torch.tensor(2.0, requires_grad=True), torch.tensor([1.0, 1.0])
+    signs = torch.tensor([[1.0, -1.0]] * width)
+    with chainrule.record() as rec:
+        read = w.data + c.data.sum()
+        loss = ((w * c) * signs).sum()
+        loss.backward()
+    assert read.item() == 4
+    assert rec.why("w").reasons[0].cause != "changed unseen"
+
+
 # All leaves together ----------------------------------------------------------------------------------------------
 
 
@@ -283,6 +299,16 @@ def test_leaves_with_one_cause_are_told_in_one_sentence() -> None:
         (net[-1](h)).sum().backward()
     (reason, *_) = [reason for reason in rec.why().reasons if reason.cause == "detached"]
     assert len(reason.names) == 200
+
+
+def test_leaves_of_one_name_are_told_apart() -> None:
+    """Of two layers that no model holds, each calls its weight `weight`; one that was cut off is found all the same."""
+    first, second = torch.nn.Linear(1, 4), torch.nn.Linear(4, 1)
+    with chainrule.record() as rec:
+        hidden = first(torch.ones(3, 1))
+        second(torch.tensor(hidden.tolist())).sum().backward()
+    (reason,) = rec.why().reasons
+    assert (reason.cause, reason.names) == ("not used", ("weight", "bias"))
 
 
 def test_several_causes_are_told_in_order() -> None:

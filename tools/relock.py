@@ -22,8 +22,8 @@ def main(arguments: list[str]) -> int:
         print("make lock needs uv, which is not installed here: pip install uv", file=sys.stderr)
         return 1
     # one version for all Pythons where there is one, so that everybody builds the same site
-    options = ["--universal", "--python-version", "3.11", "--fork-strategy", "fewest", "--extra", "docs"]
-    options += ["--extra", "test", "--no-annotate", "--no-header", "--quiet", "--output-file", str(LOCK)]
+    options = ["--universal", "--python-version", "3.11", "--fork-strategy", "fewest", "--all-extras"]
+    options += ["--no-annotate", "--no-header", "--quiet", "--output-file", str(LOCK)]
     done = subprocess.run([uv, "pip", "compile", *options, *arguments, "pyproject.toml"])
     if done.returncode == 0:
         pins = [line for line in LOCK.read_text().splitlines() if line[:1].isalnum() and not GPU.match(line)]

@@ -1,9 +1,14 @@
-"""Offer each lesson as a script and a notebook, and each part as one archive that is the same in every build."""
+"""Offer each lesson as a script and a notebook, and each part and the course as one archive, the same in every build.
+
+A notebook installs what it needs where that is missing. Colab reads notebooks from GitHub alone, so a lesson is opened
+there if the repository is known to be on GitHub; the workflow puts the notebooks into a branch of their own.
+"""
 
 from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import zipfile
 from pathlib import Path
@@ -12,11 +17,23 @@ from typing import Any
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
+from sphinx.config import Config
 from sphinx.transforms import SphinxTransform
 from sphinx_gallery.py_source_parser import split_code_and_text_blocks
 
+from . import hosting
 from .course import title_and_promise
 
+PACKAGE = "chainrule[lessons]"
+FIRST_CELL = f"""\
+import importlib.util
+
+if not importlib.util.find_spec("chainrule"):  # as in Colab
+    %pip install --quiet '{PACKAGE}'
+%matplotlib inline"""  # without the last line a notebook would show a figure's type, and not the figure
+INSTALLS = re.compile(r"(?<=%pip install --quiet ')[^']+")
+COLAB = "https://colab.research.google.com/github/{}/blob/notebooks/{}.ipynb"
+GITHUB = "https://github.com/"
 TERM = re.compile(r":term:`([^`<]+?)(?: <[^`>]+>)?`")
 # The oldest date that an archive can hold: what is inside has no date of its own.
 NO_DATE = (1980, 1, 1, 0, 0, 0)
@@ -36,24 +53,26 @@ def titles(app: Sphinx) -> dict[str, str]:
 
 
 def name_links(app: Sphinx) -> None:
-    """Write titles into the notebooks, where a link to another lesson or chapter leads nowhere."""
+    """Write titles into the notebooks, where links lead nowhere, and from where they install what they need."""
     names = titles(app)
+    found = hosting.source(os.environ)
+    package = f"{PACKAGE} @ git+{found.repository}" if found else PACKAGE
     for folder in app.config.sphinx_gallery_conf["gallery_dirs"]:
         for notebook in (Path(app.srcdir) / folder).glob("*.ipynb"):
             before = after = notebook.read_text("utf-8")
             for target, title in names.items():
                 after = after.replace(target, json.dumps(title)[1:-1])
-            after = TERM.sub(r"**\1**", after)
+            after = INSTALLS.sub(package, TERM.sub(r"**\1**", after))
             if after != before:
                 notebook.write_text(after, "utf-8")
 
 
-def archive(files: list[Path]) -> bytes:
-    """Return a zip of the files that depends on nothing but their names and contents."""
+def archive(files: list[Path], folder: Path) -> bytes:
+    """Return a zip of the files, by their paths in a folder, that depends on nothing but these and their contents."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archived:
         for file in sorted(files):
-            entry = zipfile.ZipInfo(file.name, NO_DATE)
+            entry = zipfile.ZipInfo(file.relative_to(folder).as_posix(), NO_DATE)
             entry.external_attr = 0o644 << 16
             entry.create_system = 3
             archived.writestr(entry, file.read_bytes())
@@ -61,13 +80,21 @@ def archive(files: list[Path]) -> bytes:
 
 
 def write_archives(app: Sphinx) -> None:
-    """Write an archive of each part beside its lessons, unless it is there already: a newer file is a changed one."""
+    """Write an archive of each part beside its lessons, and one of the course; what is there already is left alone."""
+    every = []
     for name in app.config.sphinx_gallery_conf["gallery_dirs"]:
         folder = Path(app.srcdir) / name
-        target = folder / f"{folder.name}.zip"
-        data = archive([*folder.glob("*.py"), *folder.glob("*.ipynb")])
-        if not target.is_file() or target.read_bytes() != data:
-            target.write_bytes(data)
+        files = [*folder.glob("*.py"), *folder.glob("*.ipynb")]
+        every += files
+        _write(folder / f"{folder.name}.zip", archive(files, folder))
+    lessons = Path(app.srcdir) / "lessons"
+    _write(lessons / "lessons.zip", archive(every, lessons))
+
+
+def _write(target: Path, data: bytes) -> None:
+    """Write a file if it differs: a newer one is a changed one."""
+    if not target.is_file() or target.read_bytes() != data:
+        target.write_bytes(data)
 
 
 class LessonDownloads(SphinxTransform):
@@ -89,8 +116,32 @@ class LessonDownloads(SphinxTransform):
                 link += nodes.literal("", f"{kind}: {target}")
 
 
+def say_how_to_run(app: Sphinx, doctree: nodes.document, name: str) -> None:
+    """Say below a lesson what installs all that it needs, and lead to Colab if that can read it."""
+    found = hosting.source(os.environ)
+    repository = found.repository if found else ""
+    for footer in doctree.findall(nodes.container):
+        if "sphx-glr-footer-example" not in footer["classes"]:
+            continue
+        if repository.startswith(GITHUB):
+            address = COLAB.format(repository.removeprefix(GITHUB), name.removeprefix("lessons/"))
+            link = nodes.reference("", "Open in Colab", refuri=address)
+            footer += nodes.container("", nodes.paragraph("", "", link), classes=["sphx-glr-download"])
+        package = f"{PACKAGE} @ git+{repository}" if repository else PACKAGE
+        line = nodes.literal("", f'pip install "{package}"')
+        words = nodes.paragraph("", "", nodes.Text("Both run after "), line)
+        footer += nodes.container("", words, classes=["sphx-glr-download"])
+
+
+def set_first_cell(app: Sphinx, config: Config) -> None:
+    """Have every notebook begin with what it needs."""
+    config.sphinx_gallery_conf["first_notebook_cell"] = FIRST_CELL
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Write the archives once sphinx-gallery has run the lessons (500)."""
+    app.connect("config-inited", set_first_cell, priority=5)
+    app.connect("doctree-resolved", say_how_to_run)
     app.connect("builder-inited", name_links, priority=640)
     app.connect("builder-inited", write_archives, priority=650)
     app.add_transform(LessonDownloads)

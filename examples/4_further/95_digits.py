@@ -370,4 +370,4 @@ print([(answer.name, answer.right) for answer in report.answers])
 # The gate becomes ``1 - hidden**2``, the local gradient of ``tanh``: ``bool(report) == True``. (The biases are left out
 # here. They start at zero, and the rule for their gradients stays as it was.)
 #
-# **Next:** the rule behind all of it in symbols, :doc:`/concepts/chain_rule`.
+# **Next:** eight programs that are broken on purpose, :ref:`sphx_glr_lessons_5_clinic_10_not_zeroed.py`.

@@ -428,8 +428,52 @@ def why_zero(step: Step) -> Said:
     if empty:
         return Said("not picked", f"{name(step.trace, empty[0])} has no entries: nothing was picked", "Check the mask.")
     explain = ZERO.get(step.kind)
-    said = explain(step) if explain else None
+    said = _changed(step) or (explain(step) if explain else None)
     return said or _by_values(step, "zero", "0")
+
+
+def _changed(step: Step) -> Said | None:
+    """Say that a factor was written over before the way back, out of autograd's sight: it was not 0 when it was used.
+
+    A product of numbers none of which is 0 is 0 only if one of them was another by then. (Where a broadcast is added up
+    on the way back, it may also have cancelled, and nothing is said here.)
+    """
+    if step.kind not in ("mul", "pow", "square"):
+        return None
+    factors = step.others or step.targets
+    came = span(step.upstream)
+    power = (_exponent(step) or 0.0) - 1 if step.kind == "pow" else 1.0  # an exponent that learns is left alone
+    stretched = came is None or step.contribution is None or step.contribution.size != came.size
+    if came is None or stretched or came.zeros or power <= 0 or 0 in step.op.constants.values():
+        return None
+    for value in factors:
+        factor = span(step.trace.values[value].tensor)
+        if factor is None or min(abs(factor.low), abs(factor.high)) ** power * came.largest < _TELLING:
+            continue
+        if factor.low * factor.high > 0:
+            called = name(step.trace, value)
+            used = f"{called} {'was' if factor.size == 1 else 'ran'} {reach(factor)} when {short(step.op.expression)}"
+            proof = f"{used} used it, and was written over before the way back, out of autograd's sight"
+            hint = "Write after the backward pass, and under `no_grad` in place of `.data`: then PyTorch keeps watch."
+            return Said("changed unseen", proof, hint, _written_by(step, value))
+    return None
+
+
+def _written_by(step: Step, value: int) -> int | None:
+    """Find the op that last took or wrote a tensor which shares a value's memory and which autograd does not follow."""
+    ops, shared, found = step.trace.ops, {value}, None
+    for i, op in enumerate(ops):
+        if op.inputs and op.inputs[0] in shared:
+            taken = op.name in ("data", "detach")
+            inside = op.inputs[0] != value and (op.name.endswith("_") or op.name in ("setitem", "__setitem__"))
+            if taken or inside:
+                shared.update(op.outputs)
+                found = i
+    return found
+
+
+_TELLING = 1e-6
+"""A product above this is not 0 by rounding, in half precision either."""
 
 
 def _by_values(step: Step, cause: str, became: str) -> Said:
@@ -440,10 +484,12 @@ def _by_values(step: Step, cause: str, became: str) -> Said:
     )
     if came and came.nans:
         arrived = "an upstream gradient with NaN"
-    where = "the only entry" if gone is not None and gone.size == 1 else f"all {gone.size:,} entries" if gone else "all"
+    where = f"all {gone.size:,} entries of what it handed on are" if gone else "all of what it handed on is"
     if cause == "nan":
-        where = "entries"
-    return Said(cause, f"{arrived} arrived there, and {where} of what it handed on are {became}", "Look at its inputs.")
+        where = "entries of what it handed on are"
+    if gone is not None and gone.size == 1:
+        where = "what it handed on is"
+    return Said(cause, f"{arrived} arrived there, and {where} {became}", "Look at its inputs.")
 
 
 def flattens(step: Step, gain: float) -> Said | None:

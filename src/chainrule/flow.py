@@ -54,7 +54,8 @@ class Flowing:
                 taken = take(gradient, self._keep)
             if len(self._held) > WHOLE:
                 self._held.clear()
-            self._held[gradient.data_ptr()] = _Held(weakref.ref(gradient), gradient._version, taken)
+        # also where it was known: the tensor by which it was is let go of before its view arrives
+        self._held[gradient.data_ptr()] = _Held(weakref.ref(gradient), gradient._version, taken)
         return taken
 
     def into(self, gradient: torch.Tensor) -> Taken:

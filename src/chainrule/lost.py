@@ -194,7 +194,8 @@ class Search:
         A leaf that was changed in place is one leaf, however many values it has been.
         """
         trace, first = self.trace, self._first
-        reached = {first[i] for run in trace.passes for i in (*run.gradients, *run.roots)}
+        came = [i for run in trace.passes for i in (*run.gradients, *run.roots)]
+        reached = {first[i] for i in came} | {trace.values[i].name.partition("#")[0] for i in came}
         used = {
             value
             for op in trace.ops
@@ -218,10 +219,12 @@ class Search:
 
     @cached_property
     def _first(self) -> Sequence[object]:
-        """Tell leaves apart: by what each was called before it was changed in place."""
+        """Tell leaves apart: by autograd's own node, or else by what each was called before it was changed in place."""
         trace, found = self.trace, list[object]()
+        nodes = {to.value: to.node for node in trace.nodes for to in node.edges if to.value is not None}
         for i, held in enumerate(trace.values):
-            known: object = held.name.partition("#")[0]
+            known: object = nodes.get(i) if held.leaf else None  # two modules may both call theirs `weight`
+            known = held.name.partition("#")[0] if known is None else known
             if held.op is not None and held.leaf:
                 for earlier in trace.ops[held.op].inputs[:1]:
                     known = found[earlier] if earlier < i and trace.values[earlier].leaf else known

@@ -40,7 +40,7 @@ class Program:
 
     def __init__(self, folded: Folded, lean: bool) -> None:
         """Hold what is written, and whether large tensors are left out, so that it stays small whatever there is."""
-        self.trace, self.backward, self.lean = folded.trace, folded.backward, lean
+        self.trace, self.backward, self.lean, self.folds = folded.trace, folded.backward, lean, folded
         self.ops = self.trace.ops_of(self.backward)
         self.folded = bool(folded.root.parts) and folded.root.parts != self.ops
         computable = not lean and len(self.ops) <= COMPUTED
@@ -83,6 +83,14 @@ class Program:
         if self.folded:
             plain["run"] = [self._op(number, place, bare=True) for number in self.ops] if self.runs else []
         return plain
+
+    def letters(self) -> int:
+        """Count the letters that the numbers of what is surely written take at least: a digit and a comma each."""
+        shown = self.whole.values if self.whole and self.runs else self.folds.view().values
+        held = [self.trace.values[value].tensor for value in shown]
+        if self.backward is not None:
+            held += [g for v in shown if (g := self.trace.gradient(v, self.backward)) is not None]
+        return 2 * sum(tensor.size for tensor in held if self._is_written(tensor))
 
     def size(self, drawn: Drawn) -> int:
         """Count the letters that one more view takes, without what its values take."""
@@ -183,9 +191,12 @@ class Program:
 
     def _data(self, tensor: Snapshot) -> list[Any] | None:
         """List the numbers, each with as many digits as its dtype needs, if they were kept and are real."""
-        if tensor.data is None or np.iscomplexobj(tensor.data) or (self.lean and tensor.size > SHOWN):
+        if tensor.data is None or not self._is_written(tensor):
             return None
         return [_number(x) for x in tensor.data.reshape(-1)]
+
+    def _is_written(self, tensor: Snapshot) -> bool:
+        return tensor.data is not None and not np.iscomplexobj(tensor.data) and not (self.lean and tensor.size > SHOWN)
 
 
 def _layout(drawn: Layout, place: dict[int, int]) -> Plain:

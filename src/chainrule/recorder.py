@@ -28,7 +28,7 @@ from torch.utils.hooks import RemovableHandle
 
 from chainrule.flow import Flowing
 from chainrule.local_gradients import local_gradients
-from chainrule.names import Files, Site, around, frames_from, held_as, names_among, site_of
+from chainrule.names import Files, Site, around, frames_from, held_as, names_among, short, site_of
 from chainrule.paths import Paths
 from chainrule.release import DEPTH, cut
 from chainrule.snapshots import Keep, Taken, finish, take
@@ -499,10 +499,17 @@ class Recorder(TorchFunctionMode):
         """Add to PyTorch's own error what it means for the user's variables."""
         for tensor, value in zip(start, roots, strict=True):
             name = self._tape.name_of(value)
-            if not tensor.requires_grad:
+            if not tensor.requires_grad and (lost := self._cut_off(value)) is not None:
+                where = f" at {short(lost.place.file, self._tape.folder)}:{lost.place.line}" if lost.place.file else ""
+                error.add_note(
+                    f"chainrule: `{name}` has no way back: `{lost.place.expression or lost.name}`{where} let go of it. "
+                    "Compute the loss without that, and outside of `no_grad`."
+                )
+            elif not tensor.requires_grad:
                 error.add_note(
                     f"chainrule: `{name}` was not made from any tensor with requires_grad=True, so there is nothing "
-                    "to differentiate by. Create the weight with `requires_grad=True`, and outside of `no_grad`."
+                    "to differentiate by. Create the weight with `requires_grad=True`, and outside of `no_grad`; "
+                    "`.item()`, `torch.tensor(...)` and NumPy lose the way back as well."
                 )
             elif tensor.numel() != 1 and "scalar" in str(error):
                 error.add_note(
@@ -514,6 +521,20 @@ class Recorder(TorchFunctionMode):
                     f"chainrule: an earlier backward pass has run through the graph of `{name}` and freed it. Compute "
                     f"`{name}` again before each backward pass, or keep the graph with `retain_graph=True`."
                 )
+
+    def _cut_off(self, value: int) -> SeenOp | None:
+        """Find the last call on the way to a value that was given something to differentiate, and gave nothing."""
+        values, pending, passed = self._tape.values, [value], set[int]()
+        while pending:
+            at = values[pending.pop(0)].op
+            if at is None or at in passed:
+                continue
+            passed.add(at)
+            op = self._tape.ops[at]
+            if any(values[given].requires_grad for given in op.inputs):
+                return op
+            pending.extend(op.inputs)
+        return None
 
     def _observe(
         self,

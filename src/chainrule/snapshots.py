@@ -134,14 +134,21 @@ def _statistics(tensor: torch.Tensor) -> dict[str, float]:
     if tensor.is_complex():
         return {"norm": float(tensor.abs().norm())}
     numbers = (tensor.double() if tensor.dtype == torch.float64 else tensor.float()).resolve_neg()
+    if not numbers.is_contiguous():  # in the order of the memory, most need no copy to be one long row
+        numbers = numbers.permute(sorted(range(numbers.dim()), key=numbers.stride, reverse=True))
+    numbers = numbers.reshape(-1)
     array = numbers.numpy()
     smallest, largest = float(array.min()), float(array.max())
     finite = math.isfinite(smallest) and math.isfinite(largest)  # the rest is counted only where there is any
+    norm = math.sqrt(float(numbers.dot(numbers)))
+    if not 1e-12 < norm < 1e18 and finite and (smallest or largest):  # squares may have been too small or too large
+        scale = max(-smallest, largest)
+        norm = scale * float(torch.linalg.vector_norm(numbers.double() / scale))
     return {
         "min": smallest,
         "max": largest,
-        "mean": float(numbers.mean()),
-        "norm": float(torch.linalg.vector_norm(numbers)),
+        "mean": float(numbers.sum()) / numbers.numel(),
+        "norm": norm,
         "zeros": float(np.count_nonzero(array == 0)) if smallest <= 0 <= largest or not finite else 0.0,
         "nans": 0.0 if finite else float(np.isnan(array).sum()),
         "infinite": 0.0 if finite else float(np.isinf(array).sum()),

@@ -114,6 +114,10 @@ def _search(root: str, name: str, loss: torch.Tensor, leaf: torch.Tensor) -> _Fo
             says = f"{root} was made from another leaf with the same {held.numel():,} numbers, a copy"
             hint = "`copy.deepcopy`, `clone().detach()` or loading made it: ask the model in use for its parameters."
             return "replaced", says, hint
+    if loss.grad_fn is None:
+        says = f"{root} is a leaf itself, made of plain numbers, and has no way back to anything"
+        hint = "`torch.tensor(...)` or `requires_grad_()` made it, after the way was lost. Compute it from {} instead."
+        return "detached", says, f"{hint.format(name)} {_RECORD}"
     count = "one leaf" if len(leaves) == 1 else f"{len(leaves):,} leaves"
     hint = "It was not used, or the way was cut by `.detach()`, `.item()`, `torch.tensor(...)` or `no_grad`."
     return "not used", f"{root} was made from {count}, and {name} is not among them", f"{hint} {_RECORD}"

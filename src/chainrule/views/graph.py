@@ -76,15 +76,18 @@ def graph(trace: Trace, backward: int | None, table: str) -> Graph:
     if len(table) > MOST // 4:
         table = "<p>There are too many rows for a page: <code>print(rec.table())</code> writes them.</p>"
     for limit, lean in ((LIMIT, False), (LIMIT, True), (LIMIT // 2, True), (LIMIT // 4, True)):
-        made = _graph(Folded(trace, backward, limit), lean, table)
+        folded = Folded(trace, backward, limit)
+        program = Program(folded, lean)
+        if not lean and program.letters() > MOST:  # nothing is written that would be thrown away
+            continue
+        made = _graph(folded, program, table)
         if len(made.element) <= MOST:
             break
     return made
 
 
-def _graph(folded: Folded, lean: bool, table: str) -> Graph:
+def _graph(folded: Folded, made: Program, table: str) -> Graph:
     trace, backward = folded.trace, folded.backward
-    made = Program(folded, lean)
     views = [_drawn(folded, None)]
     inside: dict[tuple[int, int], int] = {}
     wide, narrow = views[0][1:]

@@ -1,0 +1,182 @@
+"""
+Stop a loss that turns back
+===========================
+
+**What you get:** a training loop whose loss falls faster than it should, and then rises again. You find the reason by
+comparing two numbers, and keep a check of one line for your own loops.
+
+**What you need:** :ref:`sphx_glr_lessons_2_descent_50_loss_and_optimizer.py`. Reading time: 7 minutes.
+"""
+
+# %%
+# What you see
+# ------------
+#
+# Three weights, one sample, an optimizer. The inputs, the target and the first weights are those of the lesson on three
+# weights.
+
+import torch
+
+import chainrule
+from chainrule.plots import curves
+
+x = torch.tensor([2.0, 3.0, 1.0])
+y = torch.tensor(3.0)
+
+
+def train(rate=0.01, steps=5):
+    w = torch.tensor([1.0, 1.0, 2.0], requires_grad=True)
+    optimizer = torch.optim.SGD([w], lr=rate)
+    losses = []
+    for _ in range(steps):
+        loss = (w @ x - y) ** 2
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+broken = train()
+print([round(loss, 2) for loss in broken])
+
+# %%
+# The fourth loss is higher than the third, and the fifth is higher still. Nothing failed, and nothing warned.
+#
+# Somebody lowers the rate to a tenth, since a rate that is too high is the first thing to think of:
+
+slower = train(rate=0.001, steps=40)
+curves({"a hundredth": train(steps=40), "a thousandth": slower})
+
+# %%
+# It takes longer, and turns back all the same: after its lowest point it climbs to ``max(slower[15:]) > 15.9``. A rate
+# that is too high is cured by a lower one. This is not.
+#
+# Guess
+# -----
+#
+# **Predict.** What is it? a) PyTorch computes a wrong gradient. b) The step goes along something else than this loss's
+# gradient. c) One sample is too little to learn from. d) The loss has two valleys. Here is one more run, with two
+# numbers in each step: the first entry of what the backward pass *gave*, as the record has it, and the first entry of
+# what the optimizer *used*.
+
+w = torch.tensor([1.0, 1.0, 2.0], requires_grad=True)
+optimizer = torch.optim.SGD([w], lr=0.01)
+given, used = [], []
+for _ in range(4):
+    with chainrule.record() as rec:
+        loss = (w @ x - y) ** 2
+        loss.backward()
+    given.append(rec.grad("w")[0].item())
+    used.append(w.grad[0].item())
+    print(f"given {given[-1]:6.2f}   used {used[-1]:6.2f}")
+    optimizer.step()
+
+# %%
+# It is b). In the first step both are ``given[0] == 16.0``. In the second the backward pass gives
+# ``given[1] ≈ 11.52``, which is right, and the optimizer uses ``used[1] ≈ 27.52``. That is the sum of the two:
+# ``given[0] + given[1] ≈ 27.52``.
+#
+# The cause
+# ---------
+#
+# ``backward()`` adds to ``w.grad``, and nobody empties it. So each step goes along the sum of all gradients since the
+# start. When the loss is at its lowest, that sum still points where all the old gradients pointed, and the weights run
+# on, up the other side. The gradient of the step itself had long changed its sign: ``given[3] < 0 < used[3]``.
+#
+# The cure
+# --------
+#
+# One line, before each backward pass.
+
+
+def train_cured(rate=0.01, steps=5):
+    w = torch.tensor([1.0, 1.0, 2.0], requires_grad=True)
+    optimizer = torch.optim.SGD([w], lr=rate)
+    losses = []
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss = (w @ x - y) ** 2
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+# %%
+# **Predict.** The first two losses were ``broken[0] == 16.0`` and ``broken[1] ≈ 8.29``. Which of them stay?
+
+cured = train_cured()
+print([round(loss, 2) for loss in cured])
+
+# %%
+# Both stay: at the first step there was nothing to add to. Then it goes on as it should, ``cured ≈ [16.00, 8.29, 4.30,
+# 2.23, 1.16]``, and not ``broken ≈ [16.00, 8.29, 0.91, 1.54, 9.52]``.
+#
+# See it next time
+# ----------------
+#
+# Ask the weights just before ``backward()``. Nothing should be there.
+
+
+def left_over(weights):
+    """Give the largest entry of what is in `.grad` before the backward pass."""
+    held = [w.grad.abs().max().item() for w in weights if w.grad is not None]
+    return max(held, default=0.0)
+
+
+print("left over:", round(left_over([w]), 2))
+
+# %%
+# ``left_over([w]) > 0``: in the run above, nobody emptied it. (Some loops add up on purpose, over several batches, and
+# empty once for all of them. Ask after the step of the optimizer in those.)
+#
+# Take away
+# ---------
+#
+# - A loss that falls too fast, rises, and does so at any rate: look at what is left in ``.grad``.
+# - ``rec.grad("w")`` is what one backward pass gave; ``w.grad`` is what has added up.
+# - ``zero_grad()`` belongs before ``backward()``.
+#
+# On your own
+# -----------
+#
+# **Exercise.** Somebody heard of ``zero_grad()`` and put it *between* ``backward()`` and ``step()``. What is the loss
+# after five steps?
+
+w = torch.tensor([1.0, 1.0, 2.0], requires_grad=True)
+optimizer = torch.optim.SGD([w], lr=0.01)
+for _ in range(5):
+    loss = (w @ x - y) ** 2
+    loss.backward()
+    optimizer.zero_grad()
+    optimizer.step()
+print(f"not {cured[4]:.2f}: That is with the line in its place.")
+print(f"{((w @ x - y) ** 2).item():.1f}")
+
+# %%
+# It stays at ``loss == 16.0``. The optimizer finds no gradient, and steps over a weight that has none without a word:
+# ``w.grad is None``. A loss that stands still to the last digit looks like this.
+#
+# **Exercise.** Two groups of weights have an optimizer each, and ``first.zero_grad()`` is called in every step, but
+# ``second.zero_grad()`` is not. The model is ``a * 2 + b``, the target is three, both weights start at one half. What
+# is in ``b.grad`` after the second backward pass, with a rate of a tenth?
+
+a, b = (torch.tensor(0.5, requires_grad=True) for _ in range(2))
+first, second = (torch.optim.SGD([weight], lr=0.1) for weight in (a, b))
+each = []
+for _ in range(2):
+    first.zero_grad()
+    with chainrule.record() as rec:
+        loss = (a * 2 + b - 3) ** 2
+        loss.backward()
+    each.append(rec.grad("b").item())
+    first.step()
+    second.step()
+print("not 0.0: That is what the second pass gave. The first was not emptied.")
+print(f"{b.grad.item():.1f}")
+
+# %%
+# The error goes from minus one and a half to zero in one step, so the second pass gives ``each[1] ≈ 0.0``, and what is
+# there is all from the first: ``each[0] == -3.0``. The model is right by then, and ``b`` is moved away from it.
+#
+# **Next:** a loss that does not turn back but flies off, :ref:`sphx_glr_lessons_5_clinic_20_sum_for_mean.py`.

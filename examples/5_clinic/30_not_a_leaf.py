@@ -1,0 +1,183 @@
+"""
+Find a gradient that is None
+============================
+
+**What you get:** a loop that takes one step and then stops with an error about ``NoneType``. You find the line that did
+it, which is not the line that the error names. And you learn to tell a weight from the result of a calculation.
+
+**What you need:** :ref:`sphx_glr_lessons_2_descent_40_line_with_autograd.py`. Reading time: 7 minutes.
+"""
+
+# %%
+# What you see
+# ------------
+#
+# Four samples, one weight, a step as in a textbook: the new weight is the old one minus the rate times the gradient.
+
+import warnings
+
+import torch
+
+import chainrule
+
+x = torch.tensor([1.0, 2.0, 3.0, 4.0])
+y = 2 * x
+w = torch.tensor(0.0, requires_grad=True)
+
+with warnings.catch_warnings(action="ignore"):  # more of this below
+    try:
+        for step in range(5):
+            loss = ((w * x - y) ** 2).mean()
+            loss.backward()
+            print(f"step {step}: loss {loss.item():.2f}, gradient {w.grad}")
+            w = w - 0.04 * w.grad
+    except TypeError as error:
+        print("TypeError:", error)
+
+# %%
+# The first step is fine. In the second ``w.grad`` is ``None``, although ``backward()`` has run without an error. Then
+# Python cannot multiply it, and complains about a line that has worked once already.
+#
+# Guess
+# -----
+#
+# **Predict.** Why is it ``None``? a) ``backward()`` empties it. b) The loss was not made from ``w``. c) ``w`` is not
+# the tensor any more that we created. d) The gradient was zero. PyTorch's graph is still there, so we can ask.
+
+print("leaf:", w.is_leaf, "  made by:", type(w.grad_fn).__name__)
+found = chainrule.why(loss, w)
+found
+
+# %%
+# It is c): ``w.is_leaf == False``, it was made by a subtraction, and the cause is ``found.reasons[0].cause == "not a
+# leaf"``. (The answer also names the likely line. With a recording it would be sure of it.)
+#
+# The cause
+# ---------
+#
+# ``w = w - 0.04 * w.grad`` computes a *new* tensor and gives it the name ``w``. The old one, the leaf, is still in the
+# graph, behind the subtraction. The second backward pass goes through the subtraction to the old leaf, and fills *its*
+# ``.grad``. Results keep none. A recording of two steps shows it with the numbers:
+
+w = torch.tensor(0.0, requires_grad=True)
+first = w
+with chainrule.record() as rec:
+    loss = ((w * x - y) ** 2).mean()
+    loss.backward()
+    w = w - 0.04 * w.grad
+    loss = ((w * x - y) ** 2).mean()
+    loss.backward()
+
+print("the first w is a leaf:", first.is_leaf, "  and holds", first.grad.item())
+rec.why("w")
+
+# %%
+# The leaf has got both gradients, ``rec.grad(first, backward=0) == -30.0`` and ``rec.grad(first, backward=1) ≈ -12.0``,
+# added up to ``first.grad ≈ -42.0``. Nobody looks at it any more.
+#
+# When you ask a result for its ``grad``, PyTorch warns: *The .grad attribute of a Tensor that is not a leaf Tensor is
+# being accessed.* The script above switched its warnings off, as many do.
+#
+# The cure
+# --------
+#
+# Change the leaf in place, and do not let autograd watch.
+
+
+def train(steps=5):
+    w = torch.tensor(0.0, requires_grad=True)
+    losses = []
+    for _ in range(steps):
+        w.grad = None
+        loss = ((w * x - y) ** 2).mean()
+        loss.backward()
+        with torch.no_grad():
+            w -= 0.04 * w.grad
+        losses.append(loss.item())
+    return losses, w
+
+
+losses, w = train()
+print([round(loss, 3) for loss in losses], "leaf:", w.is_leaf)
+
+# %%
+# ``losses ≈ [30.000, 4.800, 0.768, 0.123, 0.020]``, and ``w.is_leaf == True``. An optimizer's ``step()`` does the same.
+#
+# Both halves are needed. With ``w -= ...`` outside of ``no_grad``, PyTorch refuses:
+
+try:
+    w -= 0.04 * w.grad
+except RuntimeError as error:
+    print("RuntimeError:", error)
+
+# %%
+# See it next time
+# ----------------
+#
+# A weight is a leaf that asks for a gradient. Anything that is done to it after ``requires_grad=True`` makes a result.
+#
+# **Predict.** Which of these five are weights that can learn?
+
+start = torch.ones(3)
+candidates = {
+    "scaled after": torch.ones(3, requires_grad=True) * 0.1,
+    "scaled before": (torch.ones(3) * 0.1).requires_grad_(),
+    "converted after": torch.ones(3, requires_grad=True).double(),
+    "a parameter": torch.nn.Parameter(start),
+    "forgotten": torch.ones(3),
+}
+
+
+def can_learn(w):
+    """Tell whether a backward pass fills `.grad` of a tensor."""
+    return w.is_leaf and w.requires_grad
+
+
+for name, candidate in candidates.items():
+    print(f"{name:16} {can_learn(candidate)}")
+
+# %%
+# Two of them: ``[can_learn(c) for c in candidates.values()] == [False, True, False, True, False]``. The first and the
+# third are results, of a product and of a conversion; ``.to(device)`` is one as well. The last is a leaf, but never
+# asked. **Scale and move first, ask for the gradient last.**
+#
+# Take away
+# ---------
+#
+# - ``.grad`` is filled for leaves that ask for it, and for nothing else.
+# - ``w = w - ...`` makes a result. ``w -= ...`` under ``no_grad`` changes the leaf.
+# - If ``.grad`` is ``None``, ask ``chainrule.why(loss, w)``.
+#
+# On your own
+# -----------
+#
+# **Exercise.** Somebody writes the step as ``with torch.no_grad(): w = w - 0.04 * w.grad``. How many backward passes
+# run without an error?
+
+w, passes = torch.tensor(0.0, requires_grad=True), 0
+try:
+    for _ in range(5):
+        loss = ((w * x - y) ** 2).mean()
+        loss.backward()
+        passes += 1
+        with torch.no_grad():
+            w = w - 0.04 * w.grad
+except RuntimeError as error:
+    print("RuntimeError:", error)
+print(passes)
+
+# %%
+# ``passes == 1``. What was made under ``no_grad`` asks for no gradient: ``w.requires_grad == False``. So the second
+# loss is made of plain numbers, and has no way back. The message speaks of the loss, and the cause is the step.
+#
+# **Exercise.** The recording above ends with the backward pass of the second loss. The result that is called ``w``
+# there keeps no ``.grad``, but a gradient did come by. Derive it, and ask ``rec.check(w=...)``.
+
+new = 0.0 - 0.04 * -30.0
+print(rec.check(w=(2 * x * (new * x - y)).mean()))
+
+# %%
+# The new weight is ``new ≈ 1.2``, and the mean of twice the input times the error is ``rec.grad("w") ≈ -12.0`` there.
+# The subtraction handed it on to the leaf as it was.
+#
+# **Next:** a gradient that is there, and wrong: :ref:`sphx_glr_lessons_5_clinic_40_data.py`.

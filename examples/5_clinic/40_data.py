@@ -1,0 +1,216 @@
+"""
+Catch a gradient that is silently wrong
+=======================================
+
+**What you get:** a weight whose gradient is zero where it should be six, without an error. You find a contradiction in
+the record. Then you get PyTorch to report such mistakes itself, and learn what keeps it from doing so.
+
+**What you need:** :ref:`sphx_glr_lessons_4_further_50_autograds_life.py`. Reading time: 8 minutes.
+"""
+
+# %%
+# What you see
+# ------------
+#
+# A weight of three, and its square for a loss. Between the two passes, somebody resets the weight.
+
+import torch
+
+import chainrule
+
+w = torch.tensor(3.0, requires_grad=True)
+loss = w**2
+w.data.zero_()
+loss.backward()
+print("loss", loss.item(), "  gradient", w.grad.item())
+
+# %%
+# The loss is that of the old weight, ``loss == 9.0``. Its gradient there is six. PyTorch says ``w.grad == 0.0``, and no
+# error.
+#
+# In a program of four lines you see the reason. So here is one in which people overlook it. It is the line through four
+# samples, with a rate of four hundredths, and before the step it notes down the inputs as shares of the largest.
+
+
+def batch():
+    x = torch.tensor([1.0, 2.0, 3.0, 4.0])
+    return x, 2 * x
+
+
+def train(note_down, steps=6):
+    w = torch.tensor(0.0, requires_grad=True)
+    losses, notes = [], []
+    for _ in range(steps):
+        w.grad = None
+        x, y = batch()
+        loss = ((w * x - y) ** 2).mean()
+        notes.append(note_down(x))
+        loss.backward()
+        with torch.no_grad():
+            w -= 0.04 * w.grad
+        losses.append(loss.item())
+    return losses
+
+
+def through_data(x):
+    x.data /= x.max()
+    return x.tolist()
+
+
+broken = train(through_data)
+print([round(loss, 2) for loss in broken])
+
+# %%
+# It learns. But you have seen this line with this rate: each step should leave 40 % of the distance to two, that is 16
+# % of the loss (``0.4**2 ≈ 0.16``). Here it is ``broken[1] / broken[0] ≈ 0.7225``.
+#
+# Guess
+# -----
+#
+# **Predict.** Why is it so slow? a) The rate is too low. b) The gradient was computed from other numbers than the loss.
+# c) The notes are part of the graph. d) The gradient is emptied too late. Look at the record of one step, line by line.
+
+w = torch.tensor(0.0, requires_grad=True)
+x, y = batch()
+with chainrule.record() as rec:
+    y_hat = w * x
+    loss = ((y_hat - y) ** 2).mean()
+    through_data(x)
+    loss.backward()
+
+print(rec.table())
+
+# %%
+# It is b). The line of ``x`` says what the inputs were when they were used: one, two, three, four. The line below says
+# that the local gradient is ``x``, and there it is four times smaller. **The table contradicts itself**: the way
+# forward went through one row of numbers, the way back through another. So the gradient is ``w.grad == -7.5``, and not
+# minus thirty.
+#
+# The cause
+# ---------
+#
+# A product keeps its factors for the way back. It does not copy them, it keeps the tensors. ``x.data`` is a second
+# tensor on the same memory, and what is written through it is not counted. In the open, each change is:
+
+w = torch.tensor(3.0, requires_grad=True)
+before = w._version
+w.data.zero_()
+through = w._version
+with torch.no_grad():
+    w.zero_()
+print("changes counted:", before, through, w._version)
+
+# %%
+# ``through == 0`` after the first, and ``w._version == 1`` after the second. On the way back PyTorch compares this
+# number with the one it noted down. Through ``.data`` it finds nothing to complain about. Where the gradient has
+# become zero altogether, the record can name the line:
+
+w = torch.tensor(3.0, requires_grad=True)
+with chainrule.record() as rec:
+    loss = w**2
+    w.data.zero_()
+    loss.backward()
+
+found = rec.why("w")
+found
+
+# %%
+# ``found.reasons[0].cause == "changed unseen"``.
+#
+# The cure
+# --------
+#
+# First, the same change in the open, without ``.data``.
+
+
+def in_the_open(x):
+    x /= x.max()
+    return x.tolist()
+
+
+# %%
+# **Predict.** What happens in the training now?
+
+try:
+    train(in_the_open)
+except RuntimeError as error:
+    print(str(error).partition(";")[0])
+
+# %%
+# PyTorch refuses. That is the message one wants: not a training that is slow for no reason, but a stop where it began.
+# Then the cure itself. Who wants other numbers makes a new tensor, and leaves the old one alone:
+
+
+def as_a_copy(x):
+    return (x / x.max()).tolist()
+
+
+cured = train(as_a_copy)
+print([round(loss, 2) for loss in cured])
+
+# %%
+# ``cured ≈ [30.00, 4.80, 0.77, 0.12, 0.02, 0.00]``: each is 16 % of the one before, ``cured[1] / cured[0] ≈ 0.16``. (To
+# change *weights*, wait until after the step, and do it under ``no_grad``.)
+#
+# See it next time
+# ----------------
+#
+# Search your script for ``.data``. For each place write the same without it, and under ``torch.no_grad()`` if it is a
+# weight. If PyTorch then stops with *modified by an inplace operation*, you have found the case. If it does not, the
+# code is better than before.
+#
+# A number that is wrong and not zero is found by a nudge, as always:
+
+
+def step_of(w):
+    loss = (w**2).sum()
+    w.data.mul_(0.5)
+    return loss
+
+
+report = chainrule.check_gradient(step_of, torch.tensor([3.0, 0.5]))
+print("right:", bool(report), "  autograd:", report.autograd[0])
+
+# %%
+# ``bool(report) == False``: autograd's gradient is half of what the loss says, and the nudge notices.
+#
+# Take away
+# ---------
+#
+# - What autograd keeps for the way back must not change. PyTorch counts changes, but not those through ``.data``.
+# - In the record, a local gradient that does not fit the value beside it gives it away.
+# - Make a new tensor, or change weights after the step, under ``no_grad``. Then PyTorch keeps watch.
+#
+# On your own
+# -----------
+#
+# **Exercise.** ``loss = w**3``, at a weight of two. Before ``backward()`` somebody runs ``w.data.fill_(1.0)``. What is
+# the gradient?
+
+w = torch.tensor(2.0, requires_grad=True)
+loss = w**3
+w.data.fill_(1.0)
+loss.backward()
+print("not 12.0: That is right for the loss. But its number was changed.")
+print(f"{w.grad.item():.1f}")
+
+# %%
+# Three times the square of the *new* weight, ``w.grad == 3.0``. At the old one it is ``3 * 2.0**2 == 12.0``.
+#
+# **Exercise.** ``loss = w * x``, and before ``backward()`` somebody runs ``w.data.zero_()``. Both require a gradient;
+# the weight is three, the input is five. What is the gradient of ``w``?
+
+w = torch.tensor(3.0, requires_grad=True)
+x = torch.tensor(5.0, requires_grad=True)
+loss = w * x
+w.data.zero_()
+loss.backward()
+print("not 0.0: That is the gradient of the input, which is made of the weight.")
+print(f"{w.grad.item():.1f}")
+
+# %%
+# It is right, ``w.grad == 5.0``: the gradient of a factor is made of the *other* one. The wrong one is ``x.grad ==
+# 0.0``, and it should be three. So one line can spoil the gradients of one layer and leave those of the next alone.
+#
+# **Next:** every gradient is right in the next case, and the network answers one half to everything,
+# :ref:`sphx_glr_lessons_5_clinic_50_missing_squeeze.py`.

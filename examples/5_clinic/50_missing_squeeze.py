@@ -1,0 +1,195 @@
+"""
+Free a network that answers one half
+====================================
+
+**What you get:** a network for XOR that trains without an error and ends by answering one half to everything. You find
+the reason in two shapes, and keep the line that would have stopped it.
+
+**What you need:** :ref:`sphx_glr_lessons_4_further_10_batches.py`. Reading time: 7 minutes.
+"""
+
+# %%
+# What you see
+# ------------
+#
+# The network for XOR with the weights of the course, which is known to learn. Here all four samples go through at once,
+# for a thousand steps with a rate of one.
+
+import torch
+
+import chainrule
+
+samples = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+targets = torch.tensor([0.0, 1.0, 1.0, 0.0])
+
+
+def start():
+    return [
+        torch.tensor([[0.1, 0.3], [0.2, 0.1]], requires_grad=True),
+        torch.tensor([0.2, -0.2], requires_grad=True),
+        torch.tensor([[0.1], [-0.4]], requires_grad=True),
+        torch.tensor([0.0], requires_grad=True),
+    ]
+
+
+def predict(w1, b1, w2, b2):
+    return torch.sigmoid(torch.relu(samples @ w1 + b1) @ w2 + b2)
+
+
+def loss_of(answers):
+    return ((answers - targets) ** 2).mean()
+
+
+def train(loss_of, steps=1000, rate=1.0):
+    weights = start()
+    losses = []
+    for _ in range(steps):
+        loss = loss_of(predict(*weights))
+        gradients = torch.autograd.grad(loss, weights)
+        with torch.no_grad():
+            for weight, gradient in zip(weights, gradients, strict=True):
+                weight -= rate * gradient
+        losses.append(loss.item())
+    return losses, predict(*weights).detach().flatten()
+
+
+broken, answers = train(loss_of)
+print("losses ", [round(broken[step], 5) for step in (0, 1, 10, 100, 999)])
+print("answers", [round(answer, 3) for answer in answers.tolist()])
+
+# %%
+# It starts at ``broken[0] ≈ 0.25005``, falls a little, and stops at ``broken[999] ≈ 0.25000``. Each answer is one half,
+# to two digits: ``answers ≈ (0.50, 0.50, 0.50, 0.50)``.
+#
+# Guess
+# -----
+#
+# **Predict.** Why does it learn nothing? a) Both ReLU units are dead. b) The rate is too low. c) The loss is not the
+# loss of these answers. d) The gradients vanish. First a) and d): what does the record say of the gradients in the
+# first step?
+
+weights = start()
+w1, b1, w2, b2 = weights
+with chainrule.record() as rec:
+    answers = predict(*weights)
+    loss = loss_of(answers)
+    loss.backward()
+
+found = rec.why()
+found
+
+# %%
+# Nothing is wrong with them: ``len(found.reasons) == 0``. So the gradients are the right ones *for this loss*, and d)
+# and a) are out. Each gradient is fine, and the network still learns nothing. That leaves the loss.
+#
+# **Predict.** Which of these lines shows what is wrong with it?
+
+for value in rec.trace.values:
+    if (
+        value.name.partition("#")[0] in ("answers", "targets", "loss")
+        or "-" in value.name
+    ):
+        print(f"{value.name:22} {value.shape}")
+
+# %%
+# The difference. Four rows, ``answers.shape == (4, 1)``, and four numbers, ``targets.shape == (4,)``, make
+# ``(answers - targets).shape == (4, 4)``: each answer is compared with every target.
+#
+# The cause
+# ---------
+#
+# Two of the four targets are zero, two are one, and *every* answer is held against all of them. The best that one
+# answer can do against these is their mean, one half. So the loss really is lowest there, ``broken[999] ≈ 0.25000``,
+# and the descent has done what it was told. A ``squeeze()`` is missing, which makes four numbers of four rows.
+#
+# The cure
+# --------
+
+
+def squeezed_loss_of(answers):
+    return ((answers.squeeze(1) - targets) ** 2).mean()
+
+
+# %%
+# **Predict.** With the same first weights, is the first loss higher or lower than before, or the same?
+
+cured, answers = train(squeezed_loss_of)
+print("losses ", [round(cured[step], 5) for step in (0, 1, 10, 100, 999)])
+print("answers", [round(answer, 3) for answer in answers.tolist()])
+
+# %%
+# It is ``cured[0] ≈ 0.24755``, one percent lower. Nobody would have noticed in the first line of a log. After a
+# thousand steps it is ``cured[999] < 0.01``, and all four answers are on the right side of one half.
+#
+# See it next time
+# ----------------
+#
+# One line before the loss. It costs nothing, and stops at once, with both shapes:
+
+
+def same_shape(answers, targets):
+    assert answers.shape == targets.shape, (answers.shape, targets.shape)
+
+
+try:
+    same_shape(predict(*weights), targets)
+except AssertionError as error:
+    print("stopped:", error)
+
+# %%
+# PyTorch's own loss warns, once, and goes on. In a long log it is easily passed over, so make an error of it:
+
+import warnings
+
+with warnings.catch_warnings(action="error"):
+    try:
+        torch.nn.functional.mse_loss(predict(*weights), targets)
+    except UserWarning as warning:
+        print(str(warning).partition(". ")[0])
+
+# %%
+# And a number to know: **the loss of somebody who answers the mean to everything.** If your loss comes to rest at just
+# that, the network has not seen its inputs.
+
+ignorant = ((targets - targets.mean()) ** 2).mean().item()
+print(f"answering the mean: {ignorant}")
+
+# %%
+# Here it is ``ignorant == 0.25``, and that is where the broken run ended.
+#
+# Take away
+# ---------
+#
+# - A gradient can be right, and the loss wrong.
+# - A loss that comes to rest at the variance of the targets: print the shape of answers and targets.
+# - Compare the two before every loss.
+#
+# On your own
+# -----------
+#
+# **Exercise.** Three samples, targets of zero, zero and three, answers in three rows, a loss with the mean of the
+# squares, and no squeeze. To which answer is every sample pulled?
+
+rows = torch.zeros(3, 1, requires_grad=True)
+wanted = torch.tensor([0.0, 0.0, 3.0])
+for _ in range(200):
+    (slope,) = torch.autograd.grad(((rows - wanted) ** 2).mean(), rows)
+    with torch.no_grad():
+        rows -= 0.5 * slope
+print("not 1.50: That is half way. But one of the two is there twice.")
+print(f"{rows[0].item():.2f}")
+
+# %%
+# To the mean of the targets: ``rows.flatten() ≈ (1.00, 1.00, 1.00)`` and ``wanted.mean() == 1.0``. Half way between
+# zero and three would be ``(0 + 3) / 2 == 1.50``.
+#
+# **Exercise.** The same with the shapes exchanged: answers of shape ``(4,)``, targets of shape ``(4, 1)``. How many
+# differences are there?
+
+print("not 4: The shapes are lined up at the right, and both are stretched.")
+print((torch.zeros(4) - torch.zeros(4, 1)).numel())
+
+# %%
+# Sixteen again. It does not matter which of the two has the extra axis.
+#
+# **Next:** a loss that has lost its way back, :ref:`sphx_glr_lessons_5_clinic_60_detached.py`.

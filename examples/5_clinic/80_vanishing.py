@@ -1,0 +1,254 @@
+"""
+Wake the first layers
+=====================
+
+**What you get:** a deep network that takes a few steps and then stands still. You see the gradient fade from layer to
+layer, why the gradients of the weights hide it, and what other first weights do.
+
+**What you need:** :ref:`sphx_glr_lessons_4_further_70_shared_weights.py`. Reading time: 10 minutes.
+"""
+
+# %%
+# What you see
+# ------------
+#
+# Twenty layers of thirty-two units with a tanh each, and a last one that adds up. The targets depend on two of the
+# inputs, and there is nothing random about them. ``nn.Linear`` chooses the first weights.
+
+from functools import partial
+
+import torch
+from torch import nn
+
+import chainrule
+from chainrule.plots import curves
+
+torch.set_num_threads(1)  # for tables this small, several would wait for each other
+
+torch.manual_seed(1)
+x = torch.randn(24, 32)
+y = torch.sin(2 * x[:, 0]) + x[:, 1]
+
+
+class Deep(nn.Module):
+    def __init__(self, bend, start=None):
+        super().__init__()
+        torch.manual_seed(0)
+        self.bend = bend
+        self.layers = nn.ModuleList(
+            nn.Linear(32, 32, bias=False) for _ in range(20)
+        )
+        self.last = nn.Linear(32, 1)
+        if start is not None:
+            for layer in self.layers:
+                start(layer.weight)
+
+    def forward(self, h):
+        self.hidden = []
+        for layer in self.layers:
+            h = self.bend(layer(h))
+            self.hidden.append(h)
+        return self.last(h).squeeze(1)
+
+
+def loss_of(model):
+    return ((model(x) - y) ** 2).mean()
+
+
+def train(model, steps=60, rate=0.05):
+    parameters = list(model.parameters())
+    losses = []
+    for _ in range(steps):
+        loss = loss_of(model)
+        gradients = torch.autograd.grad(loss, parameters)
+        with torch.no_grad():
+            for parameter, gradient in zip(parameters, gradients, strict=True):
+                parameter -= rate * gradient
+        losses.append(loss.item())
+    return losses
+
+
+broken = train(Deep(torch.tanh))
+print([round(broken[step], 4) for step in (0, 5, 20, 40, 59)])
+
+# %%
+# It falls a little, and then it stands: between the last two it moves by ``broken[40] - broken[59] < 0.0001``. It has
+# come to rest at ``broken[59] ≈ 1.1294``, which is the variance of the targets, ``((y - y.mean()) ** 2).mean() ≈
+# 1.1294``. A network that answers the mean to everything is that good.
+#
+# Guess
+# -----
+#
+# **Predict.** The shapes fit, and no unit is dead. What is it? a) The rate is too low. b) The gradient is lost on its
+# way back. c) The signal is lost on its way forward. d) Twenty layers cannot learn this. One pass, with three norms for
+# each layer: of what it says, of the gradient of its weights, and of the gradient of what it says.
+
+
+def look(model):
+    """Give, layer by layer, the norms of h, of dL/dW and of dL/dh."""
+    with chainrule.record(local_gradients=False) as rec:
+        loss = loss_of(model)
+        loss.backward()
+    return {
+        "h": [h.norm().item() for h in model.hidden],
+        "dW": [layer.weight.grad.norm().item() for layer in model.layers],
+        "dh": [rec.grad(h).norm().item() for h in model.hidden],
+    }
+
+
+seen = look(Deep(torch.tanh))
+print("layer      |h|    |dL/dW|    |dL/dh|")
+for layer in (0, 5, 10, 15, 19):
+    size, weights, back = (seen[kind][layer] for kind in ("h", "dW", "dh"))
+    print(f"{layer + 1:5}  {size:7.1e}    {weights:.1e}    {back:.1e}")
+
+# %%
+# Both b) and c). From the last layer to the first, the gradient of what the layers say shrinks to
+# ``seen["dh"][0] / seen["dh"][19] < 0.001`` of what it was. And from the first to the last, what they say shrinks to
+# ``seen["h"][19] / seen["h"][0] < 0.001``.
+#
+# The column in the middle hides it. The gradient of a weight is the product of what came in and of what came back. At
+# the first layer the one is large and the other tiny, at the last it is the other way round. So ``0.1 < seen["dW"][0] /
+# seen["dW"][19] < 10``, and somebody who looks at the weights' gradients alone sees nothing amiss between the layers.
+# **Look at the gradients of the values between the layers.** The record names it, too:
+
+
+def asked(model):
+    with chainrule.record(local_gradients=False) as rec:
+        loss = loss_of(model)
+        loss.backward()
+    return rec.why()
+
+
+found = asked(Deep(torch.tanh))
+found
+
+# %%
+# ``[reason.cause for reason in found.reasons] == ["vanished"]``. Compared with the last layer's bias, the gradients of
+# some weights are tiny.
+#
+# The cause
+# ---------
+#
+# Each layer multiplies by its weights on the way forward, and by the same weights, transposed, on the way back. What
+# ``nn.Linear`` draws lies between minus and plus one over the root of the number of inputs. That is a variance of a
+# third of what would keep the norm: with thirty-two inputs, a layer keeps about ``(1 / 3) ** 0.5 ≈ 0.58`` of it. Twenty
+# of them keep ``0.58**20 < 0.0001``. The bend takes a little more.
+#
+# The cure
+# --------
+#
+# First weights that keep the norm. Xavier's have a variance of one over the number of units, which suits tanh. He's
+# have twice that, since a ReLU lets through only one half.
+#
+# **Predict.** Six networks, two bends and three ways to draw. Here is the norm of dL/dh by layer. Which stay level?
+
+starts = {
+    "default": None,
+    "Xavier": nn.init.xavier_normal_,
+    "He": partial(nn.init.kaiming_normal_, nonlinearity="relu"),
+}
+fades = {}
+lines = {"tanh": {}, "ReLU": {}}
+for bend_name, bend in (("tanh", torch.tanh), ("ReLU", torch.relu)):
+    for name, start in starts.items():
+        dh = look(Deep(bend, start))["dh"]
+        fades[bend_name, name] = dh[0] / dh[19]
+        lines[bend_name][name] = dh
+        print(f"{bend_name}  {name:8} first to last {dh[0] / dh[19]:.1e}")
+
+# %%
+# With tanh, Xavier and He: ``fades["tanh", "Xavier"] > 0.1`` and ``fades["tanh", "He"] > 0.1``. With ReLU only He,
+# ``fades["ReLU", "He"] > 0.1``; Xavier loses about a root of two in each layer and ends at
+# ``fades["ReLU", "Xavier"] < 0.01``. With the default, tanh ends at ``fades["tanh", "default"] < 0.001`` and ReLU at
+# ``fades["ReLU", "default"] < 0.000001``. Layer by layer, first with tanh:
+
+curves(lines["tanh"], xlabel="layer", ylabel="norm of dL/dh", log=True)
+
+# %%
+# And with ReLU, where two of the three go straight down:
+
+curves(lines["ReLU"], xlabel="layer", ylabel="norm of dL/dh", log=True)
+
+# %%
+# A straight line on this scale is a constant factor for each layer.
+#
+# **Predict.** The same sixty steps with the same rate, tanh and Xavier's weights. Where does the loss end?
+
+cured = train(Deep(torch.tanh, nn.init.xavier_normal_))
+print([round(cured[step], 4) for step in (0, 5, 20, 40, 59)])
+
+# %%
+# At ``cured[59] < 0.2``, where the other one stood at more than one. Nothing else was changed.
+#
+# See it next time
+# ----------------
+#
+# ``look`` above needs the values between the layers. For a model of somebody else, hooks collect them:
+
+
+def fading(model, loss_of, kind=nn.Linear):
+    """Give the norm of the gradient at each layer's result, first to last."""
+    results = []
+    hooks = [
+        layer.register_forward_hook(lambda _, __, result: results.append(result))
+        for layer in model.modules()
+        if isinstance(layer, kind)
+    ]
+    gradients = torch.autograd.grad(loss_of(model), results)
+    for hook in hooks:
+        hook.remove()
+    return [gradient.norm().item() for gradient in gradients]
+
+
+norms = fading(Deep(torch.tanh), loss_of)
+print(f"first {norms[0]:.1e}, last {norms[-1]:.1e}")
+
+# %%
+# ``norms[0] / norms[-1] < 0.001``. Below that, think of first weights, of a normalisation between the layers, or of
+# paths around them.
+#
+# Take away
+# ---------
+#
+# - A deep network that comes to rest at the variance of the targets: its first layers hear nothing.
+# - Compare dL/dh by layer, and not dL/dW.
+# - Xavier for tanh, He for ReLU. The default is neither.
+#
+# On your own
+# -----------
+#
+# **Exercise.** The slope of a sigmoid is one quarter at most. With weights that keep the norm, how much of the gradient
+# is left after twenty layers of sigmoids at best? Give the exponent of ten, rounded down to a whole number.
+
+import math
+
+left = 0.25**20
+print("not 12: The exponent is negative: less than one is left.")
+print(math.floor(math.log10(left)))
+
+# %%
+# ``left < 1e-12``, so the exponent is ``math.floor(math.log10(left)) == -13``. No first weights make up for that, and
+# so sigmoids are seldom put between layers any more.
+#
+# **Exercise.** Give each layer a path around it, ``h + bend(layer(h))``, and leave the default weights. Is the gradient
+# at the first layer smaller or larger than at the last?
+
+
+class Around(Deep):
+    def forward(self, h):
+        self.hidden = []
+        for layer in self.layers:
+            h = h + self.bend(layer(h))
+            self.hidden.append(h)
+        return self.last(h).squeeze(1)
+
+
+around = look(Around(torch.tanh))["dh"]
+print("larger" if around[0] > around[19] else "smaller")
+
+# %%
+# Larger, ``around[0] > around[19]``: on the path around, the local gradient is one, so nothing fades, and each layer
+# adds a little. This is why networks with hundreds of layers have such paths.
+#
+# **Next:** the rule behind all of it in symbols, :doc:`/concepts/chain_rule`.
