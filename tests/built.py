@@ -78,8 +78,9 @@ def pages() -> dict[str, Page]:
 
 
 def documents() -> dict[str, Page]:
-    """Return the pages that somebody wrote: all but the search page."""
-    return {name: page for name, page in pages().items() if name not in ("search.html", "genindex.html")}
+    """Return the pages that somebody wrote: no search page, no 404, none of the library's source."""
+    made = ("404.html", "_modules/", "search.html")
+    return {name: page for name, page in pages().items() if not name.startswith(made)}
 
 
 def names() -> list[str]:
