@@ -4,6 +4,7 @@ import os
 import re
 
 import pytest
+from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling, Scheduling
 
 from tests.installed import Installed, install
@@ -30,9 +31,9 @@ class Shared(LoadFileScheduling):  # type: ignore[misc]  # xdist carries no type
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config) -> Scheduling:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling:
     """Share the tests out among processes."""
-    return Shared(config)
+    return Shared(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
