@@ -428,7 +428,7 @@ def links(project: Project) -> dict[str, list[str]]:
 
 def stripped(page: str) -> list[str]:
     """Return the words of a page without what depends on where it is and on where its sources are."""
-    page = re.sub(r'<link rel="canonical"[^>]*>', "", page)
+    page = re.sub(r'<link rel="canonical"[^>]*>|<meta (?:property="og:|name="twitter:)[^>]*>', "", page)
     page = re.sub(r'<div class="sphx-glr-footer.*?</section>', "", page, flags=re.DOTALL)
     return re.sub(r'<div class="edit-this-page">.*?</div>', "", page, flags=re.DOTALL).split()
 
@@ -445,7 +445,7 @@ def again(nowhere: Project, tmp_path: Path) -> Project:
 @pytest.mark.site
 def test_nothing_is_linked_where_nothing_is_known(nowhere: Project) -> None:
     """Without a host's variables no page names an address of the site or of its sources."""
-    assert links(nowhere) == {name: [] for name in [*nowhere.times(), "search.html"]}
+    assert links(nowhere) == {name: [] for name in [*nowhere.times(), "404.html", "search.html"]}
 
 
 @pytest.mark.site
@@ -463,8 +463,14 @@ def test_pages_know_where_they_are(again: Project, nowhere: Project) -> None:
         "lessons/1_part/index": "examples/1_part/index.rst",
     }
     expected = {f"{name}.html": [f"{site}{name}.html", sources + file] for name, file in written_in.items()}
-    assert links(again) == {**expected, "search.html": [site + "search.html"]}
+    assert links(again) == {**expected, "404.html": [], "search.html": [site + "search.html"]}
     assert all((again.folder / file).is_file() for file in written_in.values())
+    output = again.folder / "docs/_build/html"
+    assert re.findall(r"<loc>(.*?)</loc>", again.page("sitemap.xml")) == sorted(site + name for name in expected)
+    for name in expected:
+        picture = re.search(rf'"og:image" content="{site}([^"]+)"', again.page(name))
+        assert picture is not None
+        assert (output / picture[1]).read_bytes().startswith(b"\x89PNG")
     for name in expected:
         assert stripped(again.page(name)) == stripped(nowhere.page(name))
 

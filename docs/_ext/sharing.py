@@ -75,6 +75,8 @@ def card(title: str) -> bytes:
 
 def describe(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
     """Put the description into a page, and with an address what a preview shows."""
+    if page == "404":
+        context["pageurl"] = None  # it is shown for any address, and has none
     if doctree is None:
         return
     title, says = app.env.titles[page].astext(), description(doctree)
