@@ -66,8 +66,12 @@ def test_one_lesson_changed(small: Project) -> None:
 
 def test_words_of_a_chapter_changed(small: Project) -> None:
     """When only the words of a chapter change, it is written again but not executed."""
-    small.edit("docs/chapter.md", "Some words", "Some other words")
+    small.edit("docs/chapter.md", "Some words", "Some other words unheard")
     small.build()
+    assert '"unheard":' in small.page("searchindex.js")
+    small.edit("docs/chapter.md", "Some other words unheard", "Some other words")
+    small.build()
+    assert '"unheard":' not in small.page("searchindex.js")
     assert small.status == 0, small.complained
     assert small.executed() == []
     assert "chapter.html" in small.written
@@ -205,7 +209,7 @@ def test_links_to_other_sites_can_be_checked(small: Project, elsewhere: str) -> 
         r"^linkcheck:.*\n\t@\$\(VENV\) -m sphinx (.*)$", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE
     )
     assert line.endswith("-c . -d docs/_build/doctrees docs docs/_build/linkcheck")
-    small.edit("docs/chapter.md", "Some words", f"[One]({elsewhere}/here) and [another]({elsewhere}/gone)")
+    small.edit("docs/chapter.md", "words.", f"words, [one]({elsewhere}/here) and [another]({elsewhere}/gone).")
     small.sphinx(line.split()[:3], "docs/_build/linkcheck", {})
     assert small.status != 0
     assert small.executed() == []
@@ -253,7 +257,7 @@ def test_the_recipe_for_a_lesson_leads_to_a_page(small: Project) -> None:
 def test_a_cold_build_elsewhere_is_identical(tmp_path: Path) -> None:
     """A cold build in another folder gives the same files as the site has, byte for byte, archives included."""
     project = Project(tmp_path / "another place")
-    project.copy("conf.py", "docs", "examples", "src", "requirements.lock", "pyproject.toml")
+    project.copy("conf.py", "docs", "examples", "src", "bench", "requirements.lock", "pyproject.toml")
     project.build()
     assert project.status == 0, project.complained
     one, other = (

@@ -100,7 +100,7 @@ def _by_work(found: dict[str, Any], cell: Callable[[dict[str, Any]], str], skip:
     for tool in tools:
         cells = [compared[work].get(tool, {"error": ""}) for work in WORKS]
         rows.append([HOWS.get(tool, tool), *("cannot" if "error" in one else cell(one) for one in cells)])
-    return table(["", *WORKS.values()], rows)
+    return table(["recorder", *WORKS.values()], rows)
 
 
 def peak(found: dict[str, Any]) -> str:
@@ -108,7 +108,7 @@ def peak(found: dict[str, Any]) -> str:
     peaks = found["recording"]["peak"]
     named = {**HOWS, "plain": "nothing recorded"}
     rows = [[named.get(tool, tool), number(mb), number(mb / peaks["plain"])] for tool, mb in peaks.items()]
-    return table(["", "MB", "ratio"], rows)
+    return table(["recorder", "MB", "ratio"], rows)
 
 
 def growth(found: dict[str, Any]) -> str:
@@ -119,7 +119,7 @@ def growth(found: dict[str, Any]) -> str:
             each = grown["record"] / int(ops) * 1e6
             shown = grown["trace"] + grown["print"]
             rows.append([graph, f"{int(ops):,}", f"{each:.0f} µs", number(shown) + " s", f"{grown['MB']:.0f}"])
-    return table(["", "ops", "record, an op", "print", "MB"], rows)
+    return table(["graph", "ops", "record, an op", "print", "MB"], rows)
 
 
 def profile(found: dict[str, Any], work: str) -> str:
@@ -138,7 +138,7 @@ def features(found: dict[str, Any]) -> str:
     rows = [[FEATURES[feature], *(words[row[tool]["can"]] for tool in tools)] for feature, row in cells.items()]
     rows.append(["lines of Python", *(f"{one['lines']:,}" for one in tools.values())])
     rows.append(["packages that it needs besides PyTorch", *(str(len(one["needs"])) for one in tools.values())])
-    return table(["", *tools], rows)
+    return table(["what", *tools], rows)
 
 
 def setting(found: dict[str, Any]) -> str:
