@@ -1,10 +1,8 @@
 """Execute the chapters in a process of their own while the lessons run, when all have to be executed.
 
-A chapter starts a kernel and imports PyTorch anew, which takes longer than its cells do; meanwhile the lessons need one
-core. What chapters give goes into myst-nb's cache, where it is found once they are read. One that fails leaves nothing
-there: it is executed again as it is read, and stops the build with its line.
-
-Run as a program, this file is that other process.
+The lessons need one core; meanwhile the chapters use another. What they give goes into myst-nb's cache, where it is
+found once they are read. One that fails leaves nothing there: it is executed again as it is read, and stops the build
+with its line.
 """
 
 from __future__ import annotations
@@ -17,6 +15,9 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
+
+PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); from _ext.ahead import execute; execute(sys.stdin.buffer)"
+"""What the other process runs. It stands behind `-P`: nothing is to be imported from where the build was started."""
 
 
 def chapters(app: Any) -> list[str]:
@@ -41,8 +42,7 @@ class Ahead:
             return
         if not (paths := chapters(app)):
             return
-        # Not the folder of this file but its own installation is what the process, and its kernels, import from.
-        command = [sys.executable, "-P", __file__]
+        command = [sys.executable, "-P", "-c", PROGRAM, str(Path(__file__).parent.parent)]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         atexit.register(self.process.terminate)  # should a lesson fail
         assert self.process.stdin is not None
@@ -74,6 +74,9 @@ def execute(job: IO[bytes]) -> None:
     from myst_nb.core.execute import ExecutionError, create_client
     from myst_nb.core.read import create_nb_reader
 
+    from . import warm
+
+    warm.start()
     myst_config, nb_config, paths = pickle.load(job)
     for path in paths:
         text = Path(path).read_text("utf-8")
@@ -94,7 +97,3 @@ def setup(app: Any) -> dict[str, bool]:
     app.connect("builder-inited", ahead.start)
     app.connect("env-before-read-docs", ahead.join)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
-
-
-if __name__ == "__main__":
-    execute(sys.stdin.buffer)
