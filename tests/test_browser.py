@@ -60,6 +60,23 @@ PROSE = """(() => {
     article.querySelectorAll("pre, code, annotation, script, style").forEach(part => part.remove());
     return article.textContent;
 })()"""
+# What those rely on who hear a page or go over it by keyboard: one title and no level left out, a first stop that leads
+# to what is written, an order that is the page's own, and words for each picture and formula.
+STRUCTURE = """(() => {
+    const all = (selector, from = document) => [...from.querySelectorAll(selector)];
+    const levels = all("article :is(h1, h2, h3, h4, h5, h6)").map(heading => +heading.tagName[1]);
+    const stops = all("a[href], button, input, summary, [tabindex]")
+        .filter(one => one.tabIndex >= 0 && one.checkVisibility());
+    const skip = stops[0]?.getAttribute("href");
+    const silent = "img:not([alt]), article svg:not([aria-label], [aria-hidden] *, button *), .katex:not(:has(math))";
+    return Object.entries({
+        "no title of its own": document.title.trim().startsWith("-"),
+        "headings": levels[0] != 1 || levels.some((level, i) => i && (level == 1 || level > levels[i - 1] + 1)),
+        "the first stop is no way to the text": !(skip?.startsWith("#") && document.querySelector(skip)),
+        "an order of its own": stops.some(one => one.tabIndex > 0),
+        "no words for": all(silent).map(one => one.outerHTML.slice(0, 80)).join(),
+    }).filter(([, wrong]) => wrong).map(([what, wrong]) => `${what}: ${wrong}`);
+})()"""
 RAW_LATEX = r"/\\frac|\\partial|\\cdot|\\\(|\\\[/"
 
 WITH_PREDICTION = built.with_class("chainrule-reveal")
@@ -148,6 +165,9 @@ def faults(profile: BrowserContext, address: str) -> list[str]:
     # What is folded is part of the page too.
     page.evaluate("document.querySelectorAll('details').forEach(fold => fold.open = true)")
     assert not page.evaluate(PROSE + f".match({RAW_LATEX})")
+    wrong += page.evaluate(STRUCTURE)
+    page.set_viewport_size({"width": 320, "height": 900})  # which is also 640 px, enlarged to 200 %
+    wrong += ["320: too wide"] * page.evaluate("document.documentElement.scrollWidth > innerWidth")
     for theme, width in LOOKS:
         page.emulate_media(color_scheme=theme)
         page.set_viewport_size({"width": width, "height": 900})
@@ -165,7 +185,10 @@ def faults(profile: BrowserContext, address: str) -> list[str]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_page_is_sound(name: str, browser: Browser, home: str) -> None:
-    """A page has no console error, asks no other host, never scrolls sideways, and has no axe violation in any look."""
+    """A page has no console error, asks no other host, never scrolls sideways, and has no axe violation in any look.
+
+    Its headings are in order, its first stop leads past the navigation, and its pictures and formulas have words.
+    """
     with context(browser) as profile:
         wrong = faults(profile, home + name)
     assert not wrong, "\n".join(wrong)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 
@@ -70,6 +71,11 @@ def curves(
 
     >>> curves({"rate 0.1": [4.0, 1.0], "rate 0.2": [4.0, 0.0]}).get_label()
     'loss by step. rate 0.1: from 4 to 1. rate 0.2: from 4 to 0.'
+
+    What goes further than where it ends is said, too.
+
+    >>> curves({"swings": [4.0, 0.5, 2.0]}).get_label()
+    'loss by step. swings: from 4 to 2, and 0.5 on the way.'
     """
     figure = Figure(figsize=(6, 3.6), layout="constrained")
     axes = figure.subplots()
@@ -79,9 +85,18 @@ def curves(
     axes.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
-    said = [f"{label}: from {values[0]:.4g} to {values[-1]:.4g}." for label, values in series.items()]
+    said = [f"{label}: {_course(values)}." for label, values in series.items()]
     figure.set_label(f"{ylabel} by {xlabel}{', on a logarithmic scale' if log else ''}. {' '.join(said)}")
     return figure
+
+
+def _course(values: Sequence[float]) -> str:
+    """Say where a curve begins and ends, and how far it goes beyond both in between, if that can be seen."""
+    low, high = sorted((values[0], values[-1]))
+    between = [value for value in values if math.isfinite(value)] or [low]
+    beyond = [f"{far:.4g}" for far in (min(between), max(between)) if max(low - far, far - high) > 0.1 * (high - low)]
+    passed = f", and {' and '.join(beyond)} on the way" if beyond else ""
+    return f"from {values[0]:.4g} to {values[-1]:.4g}{passed}"
 
 
 def regions(
