@@ -76,10 +76,10 @@ def execute(job: IO[bytes]) -> None:
 
     from . import warm
 
-    warm.start()
     myst_config, nb_config, paths = pickle.load(job)
-    for path in paths:
-        text = Path(path).read_text("utf-8")
+    texts = [Path(path).read_text("utf-8") for path in paths]
+    warm.start(texts)
+    for path, text in zip(paths, texts, strict=True):
         reader = create_nb_reader(path, myst_config, nb_config, text)
         assert reader is not None
         print(f"executing chapter {Path(path).stem}", flush=True)

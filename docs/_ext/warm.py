@@ -9,12 +9,15 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
+from collections.abc import Sequence
 from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-IMPORTS = ["ipykernel.ipkernel", "ipykernel.kernelapp", "matplotlib.pyplot", "numpy", "torch"]
+KERNEL = ["ipykernel.ipkernel", "ipykernel.kernelapp"]
+HEAVY = {"matplotlib": "matplotlib.pyplot", "numpy": "numpy", "torch": "torch"}
+"""What takes long to import, by the word that is found where it is used."""
 LAUNCHER = "ipykernel_launcher"
 
 
@@ -78,12 +81,13 @@ def launch(ordinary: Any, command: list[str], env: dict[str, str] | None = None,
     return Forked(process)
 
 
-def start() -> None:
-    """Fork kernels from now on, where that is safe: PyTorch may not be forked on every system."""
+def start(texts: Sequence[str]) -> None:
+    """Fork the kernels of some chapters from now on, where that is safe: PyTorch may not be forked on every system."""
     from jupyter_client import launcher
     from jupyter_client.provisioning import local_provisioner
 
     if sys.platform == "linux":
+        used = [module for word, module in HEAVY.items() if any(word in text for text in texts)]
         os.environ["MPLBACKEND"] = "agg"  # matplotlib looks once, when it is imported
-        multiprocessing.get_context("forkserver").set_forkserver_preload(IMPORTS)
+        multiprocessing.get_context("forkserver").set_forkserver_preload([*KERNEL, *used])
         local_provisioner.launch_kernel = partial(launch, launcher.launch_kernel)  # type: ignore[attr-defined]
