@@ -1,4 +1,4 @@
-"""Turn a matplotlib figure into inline SVG that follows the page: its text is text, its black is the page's ink.
+"""Turn a matplotlib figure into inline SVG that follows the page: its text is text, its colours are the page's own.
 
 Used by the lessons (gallery.py) and, inside the kernel, by the chapters (kernel.py).
 """
@@ -37,12 +37,27 @@ def inline(figure: Figure, prefix: str) -> str:
     svg = re.sub(r'\bid="', f'id="{prefix}-', svg)
     svg = re.sub(r'(href="|url\()#', rf"\1#{prefix}-", svg)
     svg = svg.replace("xlink:href", "href")
-    # Black and white are the page's own ink and paper, whichever theme it has.
-    svg = re.sub(r"#000000\b", "currentColor", svg)
-    svg = re.sub(r"#ffffff\b", "var(--color-background-primary, #fff)", svg)
+    for colour, of_page in colours().items():
+        svg = re.sub(rf"{colour}\b", of_page, svg)
     label = html.escape(description(figure))
     svg = svg.replace("<svg", f'<svg role="img" aria-label="{label}" fill="currentColor"', 1)
     return f'<div class="chainrule-plot">{svg.rstrip()}</div>'
+
+
+def colours() -> dict[str, str]:
+    """Return what the page has for a figure's colours, whichever theme it shows: ink, paper, and one for each meaning.
+
+    A figure alone stands on white and black alike, with colours between; here, where it stands is known.
+    """
+    from chainrule.colors import LINES
+
+    return {
+        "#000000": "currentColor",
+        "#ffffff": "var(--color-background-primary, #fff)",
+        LINES.value: f"var(--chainrule-value, {LINES.value})",
+        LINES.gradient: f"var(--chainrule-gradient, {LINES.gradient})",
+        LINES.faint: f"var(--color-foreground-muted, {LINES.faint})",
+    }
 
 
 def _sent(text: str) -> int:
