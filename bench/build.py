@@ -15,6 +15,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from pathlib import Path
 
@@ -23,7 +24,7 @@ RESULTS = Path(__file__).with_name("build.md")
 PARTS = ("conf.py", "requirements.lock", "docs", "examples", "src", "tools")
 COLD, UNCHANGED = 1.3, 1.5
 """Goals: a cold build against the floor, and one that finds nothing to do against that of an empty furo project."""
-CELL = re.compile(r"^```\{code-cell\}[^\n]*\n(?::[^\n]*\n)*(.*?)^```$", re.MULTILINE | re.DOTALL)
+CELL = re.compile(r"^```\{code-cell\}[^\n]*\n((?::[^\n]*\n)*)(.*?)^```$", re.MULTILINE | re.DOTALL)
 FLOOR = """\
 import sys
 from pathlib import Path
@@ -45,13 +46,20 @@ def seconds(folder: Path, *command: str | Path) -> float:
     return time.perf_counter() - begin
 
 
+def code(options: str, cell: str) -> str:
+    """Return a cell's code, which goes on where the cell is meant to fail."""
+    if "raises-exception" not in options:
+        return cell
+    return "import contextlib\nwith contextlib.suppress(Exception):\n" + textwrap.indent(cell, "    ")
+
+
 def programs(scratch: Path) -> list[Path]:
     """Return all lessons, and each chapter's cells as a program."""
     found = sorted((ROOT / "examples").glob("[0-9]*/*.py"))
     for page in sorted([*ROOT.glob("docs/*.md"), *ROOT.glob("docs/[!_]*/*.md")]):
         if cells := CELL.findall(page.read_text("utf-8")):
             program = scratch / f"{page.stem}.py"
-            program.write_text("\n".join(cells), "utf-8")
+            program.write_text("\n".join(code(*cell) for cell in cells), "utf-8")
             found.append(program)
     return found
 

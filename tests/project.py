@@ -46,6 +46,8 @@ Some words.
 ```{code-cell} python3
 :tags: [answer]
 print(6 * 7)
+import sys, matplotlib, torch
+torch.get_default_dtype(), torch.get_num_threads(), matplotlib.rcParams, sys.path, sys.argv[0], [*locals()]
 ```
 
 ```{glossary}
