@@ -15,8 +15,8 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import textwrap
 import time
+from itertools import starmap
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -46,22 +46,22 @@ def seconds(folder: Path, *command: str | Path) -> float:
     return time.perf_counter() - begin
 
 
-def code(options: str, cell: str) -> str:
-    """Return a cell's code, which goes on where the cell is meant to fail."""
-    if "raises-exception" not in options:
-        return cell
-    return "import contextlib\nwith contextlib.suppress(Exception):\n" + textwrap.indent(cell, "    ")
-
-
 def programs(scratch: Path) -> list[Path]:
     """Return all lessons, and each chapter's cells as a program."""
     found = sorted((ROOT / "examples").glob("[0-9]*/*.py"))
     for page in sorted([*ROOT.glob("docs/*.md"), *ROOT.glob("docs/[!_]*/*.md")]):
         if cells := CELL.findall(page.read_text("utf-8")):
             program = scratch / f"{page.stem}.py"
-            program.write_text("\n".join(code(*cell) for cell in cells), "utf-8")
+            program.write_text("import contextlib\n" + "\n".join(starmap(runnable, cells)), "utf-8")
             found.append(program)
     return found
+
+
+def runnable(options: str, cell: str) -> str:
+    """Return a cell as lines of a program, which go on after it where the page goes on."""
+    if "raises-exception" not in options:
+        return cell
+    return f"with contextlib.suppress(Exception):\n    exec({cell!r})"
 
 
 def main() -> None:

@@ -57,7 +57,7 @@ def main() -> None:
     """Measure everything, and write it down once all is done."""
     peers = list(PEERS)
     load = os.getloadavg()[0]
-    print(f"Measuring recording beside {', '.join(peers)}: some fifteen minutes. Load now: {load:.1f}", flush=True)
+    print(f"Measuring recording beside {', '.join(peers)}: some six minutes. Load now: {load:.1f}", flush=True)
     found = {
         **surroundings(peers),
         "load": [load],

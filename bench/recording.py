@@ -107,9 +107,9 @@ def left_behind(times: str = "5000") -> dict[str, float]:
     took: dict[int, list[float]] = {0: [], 1: []}
     for _ in range(3_000):
         for which, work in enumerate((watched, never)):
-            start = time.process_time()
+            start = time.thread_time()  # Linux counts a process's time in ticks where there is a limit to it
             work.step()
-            took[which].append(time.process_time() - start)
+            took[which].append(time.thread_time() - start)
     return {"recordings": float(times), "MB": grown, "ratio": statistics.median(took[0]) / statistics.median(took[1])}
 
 

@@ -1,33 +1,23 @@
 """Execute the chapters in a process of their own while the lessons run, when all have to be executed.
 
-A kernel imports PyTorch, which takes longer than a chapter's cells do. So each chapter's is forked, on Linux, from a
-process that has imported it and has done nothing else. What chapters give goes into myst-nb's cache, where it is found
-once they are read. One that fails leaves nothing there: it is executed again as it is read, and stops the build with
-its line.
-
-Run as a program, this file is that other process.
+The lessons need one core; meanwhile the chapters use another. What they give goes into myst-nb's cache, where it is
+found once they are read. One that fails leaves nothing there: it is executed again as it is read, and stops the build
+with its line.
 """
 
 from __future__ import annotations
 
 import atexit
 import logging
-import multiprocessing
-import os
 import pickle
-import runpy
 import subprocess
 import sys
 from contextlib import suppress
-from importlib.metadata import EntryPoint
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any
 
-from jupyter_client.provisioning.factory import KernelProvisionerFactory
-from jupyter_client.provisioning.local_provisioner import LocalProvisioner
-
-IMPORTED = ["chainrule.plots", "ipykernel.kernelapp", "matplotlib.pyplot", "torch._dynamo"]
-"""What a kernel that is forked need not import; an optimizer of PyTorch's asks for the last."""
+PROGRAM = "import sys; sys.path[0] = sys.argv[1]; from _ext.ahead import execute; execute(sys.stdin.buffer)"
+"""What the other process runs; nothing is to be imported from where the build was started, which is first in line."""
 
 
 def chapters(app: Any) -> list[str]:
@@ -52,7 +42,8 @@ class Ahead:
             return
         if not (paths := chapters(app)):
             return
-        self.process = subprocess.Popen([sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        command = [sys.executable, "-c", PROGRAM, str(Path(__file__).parent.parent)]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         atexit.register(self.process.terminate)  # should a lesson fail
         assert self.process.stdin is not None
         with self.process.stdin as pipe:
@@ -78,63 +69,14 @@ class Silent(logging.LoggerAdapter[logging.Logger]):
         """Say nothing."""
 
 
-def run_kernel(command: list[str], cwd: str, env: dict[str, str]) -> None:
-    """Be the kernel that `command` starts, which is `python -m` with a module and what it is told."""
-    os.setsid()
-    os.chdir(cwd)
-    os.environ.clear()
-    os.environ.update(env)
-    module = command[2]
-    sys.argv = [*command[2:], f"--IPKernelApp.parent_handle={os.getppid()}"]
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
-
-
-class Fork:
-    """Start a process by forking, and give it the face of `subprocess.Popen`."""
-
-    stdin = stdout = stderr = None
-
-    def __init__(self, *arguments: Any) -> None:
-        self.process = multiprocessing.get_context("forkserver").Process(target=run_kernel, args=arguments)
-        self.process.start()
-        self.pid = self.process.pid
-        self.kill, self.terminate = self.process.kill, self.process.terminate
-
-    def poll(self) -> int | None:
-        """Return the exit code, or None while it runs."""
-        return self.process.exitcode
-
-    def wait(self) -> int | None:
-        """Wait for the exit code."""
-        self.process.join()
-        return self.process.exitcode
-
-    def send_signal(self, number: int) -> None:
-        """Send a signal."""
-        assert self.pid
-        os.kill(self.pid, number)
-
-
-class Forking(LocalProvisioner):
-    """Start kernels as forks."""
-
-    async def launch_kernel(self, cmd: list[str], **given: Any) -> Any:
-        """Start one, and return how it is reached."""
-        fork = Fork(cmd, given["cwd"], given["env"])
-        self.process, self.pid = cast("Any", fork), fork.pid
-        return self.connection_info
-
-
 def execute(job: IO[bytes]) -> None:
     """Execute chapters, one after another, and keep what they give."""
     from myst_nb.core.execute import ExecutionError, create_client
     from myst_nb.core.read import create_nb_reader
 
-    if sys.platform == "linux":
-        multiprocessing.set_forkserver_preload(IMPORTED)
-        local = "local-provisioner"
-        factory = KernelProvisionerFactory.instance()
-        factory.provisioners[local] = EntryPoint(local, "__main__:Forking", factory.GROUP_NAME)
+    from . import warm
+
+    warm.start()
     myst_config, nb_config, paths = pickle.load(job)
     for path in paths:
         text = Path(path).read_text("utf-8")
@@ -155,8 +97,3 @@ def setup(app: Any) -> dict[str, bool]:
     app.connect("builder-inited", ahead.start)
     app.connect("env-before-read-docs", ahead.join)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
-
-
-if __name__ == "__main__":
-    del sys.path[0]  # the folder of this file: what is imported is what is installed
-    execute(sys.stdin.buffer)

@@ -1,6 +1,6 @@
 """
-A thousand starts
-=================
+Start a thousand times
+======================
 
 **What you get:** you train a thousand networks at once, in seconds, and count how many learn XOR. Then you open one
 that did not, and see what holds it.
