@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+
+from tests.warm import Warm
 
 ROOT = Path(__file__).parent.parent
 OURS = [
@@ -46,6 +48,8 @@ Some words.
 ```{code-cell} python3
 :tags: [answer]
 print(6 * 7)
+import sys, matplotlib, torch
+torch.get_default_dtype(), torch.get_num_threads(), matplotlib.rcParams, sys.path, sys.argv[0], [*locals()]
 ```
 
 ```{glossary}
@@ -60,6 +64,26 @@ lessons/1_part/index
 chapter
 ```
 """
+
+
+# Most of the time that a small site takes
+IMPORTED = (
+    "chainrule.plots",
+    "furo",
+    "myst_nb",
+    "sphinx.cmd.build",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.intersphinx",
+    "sphinx.ext.viewcode",
+    "sphinx_copybutton",
+    "sphinx_gallery.gen_gallery",
+)
+
+
+@cache
+def sphinx() -> Warm:
+    """What runs Sphinx for these tests; it ends with them, since its input does."""
+    return Warm(Path(sys.executable), *IMPORTED)
 
 
 class Project:
@@ -131,16 +155,10 @@ class Project:
     def sphinx(self, options: list[str], output: str, host: Mapping[str, str]) -> None:
         """Run Sphinx, and keep what it says."""
         own = {name: value for name, value in os.environ.items() if not name.startswith(TOLD_BY_HOSTS)}
-        command = [sys.executable, "-m", "sphinx", *options, "-c", ".", "-d", "docs/_build/doctrees", "docs", output]
-        run = subprocess.run(
-            command,
-            cwd=self.folder,
-            env={**own, **host, "PYTHONDONTWRITEBYTECODE": "1"},
-            capture_output=True,
-            encoding="utf-8",
-            check=False,
-        )
-        self.status, self.said, self.complained = run.returncode, run.stdout, run.stderr
+        environment = {**own, **host, "PYTHONDONTWRITEBYTECODE": "1"}
+        arguments = [*options, "-c", ".", "-d", "docs/_build/doctrees", "docs", output]
+        kept = self.folder.with_name(f"{self.folder.name} said")
+        self.status, self.said, self.complained = sphinx().run("sphinx", arguments, self.folder, environment, kept)
 
     def executed(self) -> list[str]:
         """Return the lessons and chapters that the last build ran."""

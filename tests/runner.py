@@ -1,37 +1,44 @@
-"""Runs scripts one by one, each forked from one process that has imported what takes long; it imports none of ours.
+"""Runs programs one by one, each forked from one process that has imported what takes long; it imports none of ours.
 
-Each line of input names a script and a folder, with a tab between. The script runs in the folder; what it says is kept
-beside that, in files that end in `.1` and `.2`. The answer to each line is the exit code.
+It is told what to import, and says where it found the library. Then each line of input is JSON: a script or a module,
+its arguments, the folder that it runs in, its environment, and a path: what it says is kept beside that, in files that
+end in `.1` and `.2`. The answer to each line is the exit code.
 """
 
+import importlib
+import json
 import os
 import runpy
 import sys
 from pathlib import Path
 
-import sklearn.datasets  # noqa: F401
 
-import chainrule.plots
-
-
-def run(script: str, folder: Path) -> None:
-    """Run a script as `python script.py` does."""
+def run(program: str, arguments: list[str], folder: str, environment: dict[str, str], kept: str) -> None:
+    """Run a script as `python script.py` does, or a module as `python -m module` does."""
     os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.dont_write_bytecode = "PYTHONDONTWRITEBYTECODE" in environment
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for stream, descriptor in ((sys.stdout, 1), (sys.stderr, 2)):
-        os.dup2(os.open(folder.with_suffix(f".{descriptor}"), os.O_CREAT | os.O_WRONLY), descriptor)
+        os.dup2(os.open(f"{kept}.{descriptor}", os.O_CREAT | os.O_TRUNC | os.O_WRONLY), descriptor)
         stream.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
-    sys.argv, sys.path[:0] = [script], [str(Path(script).parent)]
-    runpy.run_path(script, run_name="__main__")
+    sys.argv = [program, *arguments]
+    if program.endswith(".py"):
+        sys.path.insert(0, str(Path(program).parent))
+        runpy.run_path(program, run_name="__main__")
+    else:
+        sys.path.insert(0, folder)
+        runpy.run_module(program, run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":
-    if not Path(chainrule.__file__).is_relative_to(sys.prefix):
-        sys.exit(f"this is not the installed chainrule: {chainrule.__file__}")
+    for name in sys.argv[1:]:
+        importlib.import_module(name)
+    print(sys.modules["chainrule"].__file__, flush=True)
     for line in sys.stdin:
-        script, folder = line.rstrip("\n").split("\t")
         child = os.fork()
         if not child:
-            sys.stdin.close()
-            run(script, Path(folder))
+            run(**json.loads(line))
             sys.exit()
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)

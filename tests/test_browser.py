@@ -31,7 +31,7 @@ LOOKS: list[tuple[Literal["light", "dark"], int]] = [("light", 1280), ("light", 
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
 # Most of an audit's time goes into the contrast of each word, and thousands look alike: of those with the same ink on
 # the same ground in the same size, three are marked, and their contrast stands for all. One alone would not do: axe
-# passes over words that something else may cover.
+# passes over words that something else may cover. Likewise for links, which must stand out from the words around them.
 MARK_DISTINCT = """() => {
     const grounds = new Map([[null, '']]), seen = new Map();
     const ground = element => {
@@ -44,15 +44,20 @@ MARK_DISTINCT = """() => {
         return grounds.get(element);
     };
     for (const element of document.body.querySelectorAll('*')) {
-        const {color, fontSize, fontWeight, textShadow, position, clip} = getComputedStyle(element);
-        const ink = [color, fontSize, fontWeight, textShadow, position, clip];
-        const look = [element.className, ground(element), ...ink].join();
+        const {color, fontSize, fontWeight, textShadow, position, clip, textDecoration} = getComputedStyle(element);
+        const ink = [color, fontSize, fontWeight, textShadow, position, clip, textDecoration];
+        const around = element.matches('a') && getComputedStyle(element.parentElement).color;
+        const look = [element.className, ground(element), around, ...ink].join();
         const words = [...element.childNodes].some(child => child.nodeType == 3 && child.data.trim());
-        const isNew = (words || element.matches('input, button')) && element.checkVisibility() && !(seen.get(look) > 2);
+        const seeable = (words || element.matches('a, input, button')) && element.checkVisibility();
+        const isNew = seeable && !(seen.get(look) > 2);
         element.toggleAttribute('data-distinct', isNew);
         if (isNew) seen.set(look, (seen.get(look) ?? 0) + 1);
     }
-    axe.configure({rules: [{id: 'color-contrast', selector: '[data-distinct]'}]});
+    axe.configure({rules: [
+        {id: 'color-contrast', selector: '[data-distinct]'},
+        {id: 'link-in-text-block', selector: 'a[href][data-distinct]'},
+    ]});
 }"""
 # What axe finds, and what it leaves open. That is the contrast of words which it cannot see freely, such as those in a
 # drawing: it is worked out here, from the ink and the nearest ground that is not clear.

@@ -151,7 +151,11 @@ def test_a_failing_lesson_stops_the_build(small: Project) -> None:
 
 
 def test_a_failing_chapter_stops_the_build(small: Project) -> None:
-    """A chapter that fails is named with its line before a page is written, and is executed again once mended."""
+    """A chapter that fails is named with its line before a page is written, and is executed again once mended.
+
+    The kernel that it gets then, a fresh one, is in the same state as the one that was forked when all was executed.
+    """
+    forked = small.page("chapter.html")
     small.edit("docs/chapter.md", "6 * 7", "6 * seven")
     small.build()
     assert small.status != 0
@@ -161,15 +165,18 @@ def test_a_failing_chapter_stops_the_build(small: Project) -> None:
     small.build()
     assert small.status == 0, small.complained
     assert small.executed() == ["chapter"]
-    assert "48" in small.page("chapter.html")
+    fresh = small.page("chapter.html")
+    assert "48" in fresh
+    state = re.compile(r"\(torch\.float32,.*?</pre>", re.DOTALL)
+    assert state.findall(fresh) == state.findall(forked) != []
 
 
 def test_a_warning_fails_until_it_is_mended(small: Project) -> None:
     """A build with warnings tells them all and fails, and so does the next one, until all of them are mended."""
     before = (small.folder / "docs/chapter.md").read_text("utf-8")
     faults = {
-        "**Predict.** What comes?\n\n```python\n```": "chapter.md:19: WARNING: a prediction has no output after it",
-        r"$\frac{1$": "docs/chapter.md:24: WARNING: this formula cannot be rendered",
+        "**Predict.** What comes?\n\n```python\n```": "chapter.md:21: WARNING: a prediction has no output after it",
+        r"$\frac{1$": "docs/chapter.md:26: WARNING: this formula cannot be rendered",
         "{py:func}`torch.no_such_name`": "py:func reference target not found: torch.no_such_name",
     }
     small.write("docs/chapter.md", "\n".join([before, *(f"{words}\n" for words in faults)]))

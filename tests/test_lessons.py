@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -12,37 +13,20 @@ import pytest
 from tests.course import CHAPTERS, LESSONS, name, walk
 from tests.installed import Installed
 from tests.pages import read
-
-
-class Runner:
-    """Runs scripts where chainrule is installed, each in a process of its own, as `python script.py` would."""
-
-    def __init__(self, python: Path) -> None:
-        pipe = subprocess.PIPE
-        command = [str(python), "-P", str(Path(__file__).with_name("runner.py"))]
-        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, cwd=python.parent, encoding="utf-8")
-
-    def run(self, script: Path, folder: Path) -> tuple[int, str, str]:
-        """Run a script in a folder; give its exit code and what it wrote to either stream."""
-        assert self.process.stdin
-        assert self.process.stdout
-        print(script, folder, sep="\t", file=self.process.stdin, flush=True)
-        code = int(self.process.stdout.readline())
-        said, complained = (folder.with_suffix(f".{stream}").read_text("utf-8") for stream in (1, 2))
-        return code, said, complained
+from tests.warm import Warm
 
 
 @pytest.fixture(scope="module")
-def runner(installed: Installed) -> Iterator[Runner]:
-    """A runner that has imported PyTorch, which takes longest, once for all lessons."""
-    runner = Runner(installed.python)
+def runner(installed: Installed) -> Iterator[Warm]:
+    """What runs scripts where chainrule is installed, and has imported PyTorch once for all lessons."""
+    runner = Warm(installed.python, "sklearn.datasets", "chainrule.plots")
+    assert runner.library.is_relative_to(installed.python.parents[1])
     yield runner
-    runner.process.communicate()
-    assert runner.process.returncode == 0
+    runner.stop()
 
 
 @pytest.mark.parametrize("path", LESSONS, ids=name)
-def test_a_lesson_runs_on_its_own(path: Path, runner: Runner, tmp_path: Path) -> None:
+def test_a_lesson_runs_on_its_own(path: Path, runner: Warm, tmp_path: Path) -> None:
     """A lesson runs where chainrule is installed, far from this checkout, without complaint and without writing files.
 
     It prints the same there, in a fresh process, as after the others, so it depends on nothing that they leave behind.
@@ -52,7 +36,7 @@ def test_a_lesson_runs_on_its_own(path: Path, runner: Runner, tmp_path: Path) ->
     for new in (script.parent, folder):
         new.mkdir()
     shutil.copy(path, script)
-    assert runner.run(script, folder) == (0, walk(path).report.printed, "")
+    assert runner.run(str(script), [], folder, os.environ, tmp_path / "said") == (0, walk(path).report.printed, "")
     assert list(folder.iterdir()) == []
 
 

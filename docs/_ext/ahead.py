@@ -16,8 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
-PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); from _ext.ahead import execute; execute(sys.stdin.buffer)"
-"""What the other process runs. It stands behind `-P`: nothing is to be imported from where the build was started."""
+PROGRAM = "import sys; sys.path[0] = sys.argv[1]; from _ext.ahead import execute; execute(sys.stdin.buffer)"
+"""What the other process runs; nothing is to be imported from where the build was started, which is first in line."""
 
 
 def chapters(app: Any) -> list[str]:
@@ -42,7 +42,7 @@ class Ahead:
             return
         if not (paths := chapters(app)):
             return
-        command = [sys.executable, "-P", "-c", PROGRAM, str(Path(__file__).parent.parent)]
+        command = [sys.executable, "-c", PROGRAM, str(Path(__file__).parent.parent)]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         atexit.register(self.process.terminate)  # should a lesson fail
         assert self.process.stdin is not None

@@ -13,11 +13,13 @@ from collections.abc import Sequence
 from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any
 
 KERNEL = ["ipykernel.ipkernel", "ipykernel.kernelapp"]
 HEAVY = {"matplotlib": "matplotlib.pyplot", "numpy": "numpy", "torch": "torch"}
 """What takes long to import, by the word that is found where it is used."""
+HERE = str(Path(__file__).parent.parent)
 LAUNCHER = "ipykernel_launcher"
 
 
@@ -54,15 +56,17 @@ class Forked:
 
 def kernel(ready: Connection, arguments: list[str], environment: dict[str, str], folder: str | None) -> None:
     """Be a kernel, in a process group of its own, until the process that it came from is gone."""
-    from ipykernel.kernelapp import launch_new_instance
+    from ipykernel import kernelapp
 
     os.setsid()
     ready.close()
+    sys.path.remove(HERE)  # a kernel's profile adds it
+    sys.argv[:] = [str(Path(kernelapp.__file__).parents[1] / f"{LAUNCHER}.py"), *arguments]
     os.environ.clear()
     os.environ.update(environment)
     if folder:
         os.chdir(folder)
-    launch_new_instance(argv=[*arguments, f"--IPKernelApp.parent_handle={os.getppid()}"])
+    kernelapp.launch_new_instance(argv=[*arguments, f"--IPKernelApp.parent_handle={os.getppid()}"])
 
 
 def launch(ordinary: Any, command: list[str], env: dict[str, str] | None = None, cwd: Any = None, **rest: Any) -> Any:

@@ -219,10 +219,13 @@ def _read(code: CodeType, instruction: int) -> _Found | None:
     if found is None:
         return None
     node, parents = found
-    source = "".join(lines)
 
-    def text(part: ast.AST) -> str:
-        return " ".join((ast.get_source_segment(source, part) or "").split())
+    def text(part: ast.expr | ast.AugAssign) -> str:
+        # as `ast.get_source_segment` gives it, which goes through the whole file each time
+        rows = [line.encode() for line in lines[part.lineno - 1 : part.end_lineno]]
+        rows[-1] = rows[-1][: part.end_col_offset]
+        rows[0] = rows[0][part.col_offset :]
+        return " ".join(b"".join(rows).decode().split())
 
     match node:
         case ast.AugAssign(target=left, value=right) | ast.BinOp(left=left, right=right):
