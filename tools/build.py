@@ -16,7 +16,7 @@ from tools.one_at_a_time import one_at_a_time
 
 BUILD = Path("docs/_build")
 NOTE = BUILD / "made-of"
-SOURCES = ("conf.py", "requirements.lock", "bench/performance.json", "docs", "examples", "src", "tools/build.py")
+SOURCES = ("conf.py", "requirements.lock", "bench", "docs", "examples", "src", "tools/build.py")
 MADE = {"_build", "lessons", "jupyter_execute"}
 """The folders in docs that a build makes."""
 TOLD = ("CHAINRULE_", "READTHEDOCS", "GITHUB_")
