@@ -2,7 +2,8 @@
 
 A page's code links a name where it first uses it. The API lists, under each function and method, the lessons that use
 it. Names are found as they are written: `torch.relu`, `nn.Linear` after `from torch import nn`, and `rec.grad` after
-`with chainrule.record() as rec`. What no inventory knows is left alone.
+`with chainrule.record() as rec`. What no inventory knows is left alone, and so are variables: sphinx-gallery would link
+each `x` to the class of what it holds, every time.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
+from sphinx_gallery._doctree_links import CodeLinksTransform
 
 IMPORTED_AS = re.compile(r"^\s*import ([\w.]+) as (\w+)", re.MULTILINE)
 IMPORTED_FROM = re.compile(r"^\s*from ([\w.]+) import ([\w, ]+)$", re.MULTILINE)
@@ -140,7 +142,8 @@ def watch_lessons(app: Sphinx, env: Any) -> list[str]:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Look at the API once its links are resolved, and at each page's code once it is highlighted."""
+    """Stand in for sphinx-gallery; look at the API once its links are resolved, and at code once it is highlighted."""
+    app.registry.post_transforms.remove(CodeLinksTransform)
     app.connect("env-before-read-docs", forget_sources)
     app.connect("env-updated", watch_lessons)
     app.connect("doctree-resolved", list_lessons)
