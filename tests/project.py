@@ -47,8 +47,8 @@ Some words.
 
 ```{code-cell} python3
 :tags: [answer]
-print(6 * 7)
-import sys, matplotlib, torch
+import sys, time, matplotlib, torch
+print(6 * 7, end=""); time.sleep(0.3); print("\\nin two pieces")
 torch.get_default_dtype(), torch.get_num_threads(), matplotlib.rcParams, sys.path, sys.argv[0], [*locals()]
 ```
 

@@ -10,6 +10,7 @@ import json
 import os
 import runpy
 import sys
+import warnings
 from pathlib import Path
 
 
@@ -33,6 +34,8 @@ def run(program: str, arguments: list[str], folder: str, environment: dict[str, 
 
 
 if __name__ == "__main__":
+    # PyTorch 2.14 says this of its own code, when it is asked for a gradient in forward mode
+    warnings.filterwarnings("ignore", "`torch.jit.script` is deprecated", FutureWarning)
     for name in sys.argv[1:]:
         importlib.import_module(name)
     print(sys.modules["chainrule"].__file__, flush=True)

@@ -156,10 +156,11 @@ def test_a_failing_chapter_stops_the_build(small: Project) -> None:
     The kernel that it gets then, a fresh one, is in the same state as the one that was forked when all was executed.
     """
     forked = small.page("chapter.html")
+    assert "42\nin two pieces\n" in forked
     small.edit("docs/chapter.md", "6 * 7", "6 * seven")
     small.build()
     assert small.status != 0
-    assert "docs/chapter.md:11: ERROR: NameError: name 'seven' is not defined" in small.complained
+    assert "docs/chapter.md:12: ERROR: NameError: name 'seven' is not defined" in small.complained
     assert small.written == set()
     small.edit("docs/chapter.md", "6 * seven", "6 * 8")
     small.build()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import os
+import sys
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,6 +60,9 @@ def load_ipython_extension(shell: Any) -> None:
     import matplotlib
 
     live.leave_script_out()
+    # What a cell prints is sent when it ends. Sent in between, wherever that may be, it can come back with a line more.
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush_interval = 3600  # type: ignore[union-attr]  # in a kernel both are ipykernel's
     matplotlib.rc_file(figures.STYLE)
     warnings.filterwarnings("ignore", message="FigureCanvasAgg is non-interactive")  # plt.show() is welcome
     shell.events.register("post_execute", show_open_figures)
