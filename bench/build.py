@@ -101,7 +101,8 @@ def main() -> None:
         f"| the rebuild of an empty furo project | {rebuild:.2f} s | | |",
         f"| a build that finds nothing to do | {unchanged:.2f} s | {unchanged / rebuild:.2f} of that | {UNCHANGED} |",
     ]
-    RESULTS.write_text("\n".join(lines) + "\n", "utf-8")
+    _, heading, notes = RESULTS.read_text("utf-8").partition("\n## ")
+    RESULTS.write_text("\n".join(lines) + "\n" + heading + notes, "utf-8")
     print(RESULTS.read_text("utf-8"))
 
 
