@@ -70,7 +70,7 @@ chapter
 IMPORTED = (
     "chainrule.plots",
     "furo",
-    "myst_nb",
+    "myst_nb.sphinx_ext",
     "sphinx.cmd.build",
     "sphinx.ext.autodoc",
     "sphinx.ext.intersphinx",

@@ -5,6 +5,7 @@ its arguments, the folder that it runs in, its environment, and a path: what it 
 end in `.1` and `.2`. The answer to each line is the exit code.
 """
 
+import gc
 import importlib
 import json
 import os
@@ -38,6 +39,7 @@ if __name__ == "__main__":
     warnings.filterwarnings("ignore", "`torch.jit.script` is deprecated", FutureWarning)
     for name in sys.argv[1:]:
         importlib.import_module(name)
+    gc.freeze()  # so that no fork copies what it only looks at
     print(sys.modules["chainrule"].__file__, flush=True)
     for line in sys.stdin:
         child = os.fork()

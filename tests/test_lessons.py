@@ -19,7 +19,7 @@ from tests.warm import Warm
 @pytest.fixture(scope="module")
 def runner(installed: Installed) -> Iterator[Warm]:
     """What runs scripts where chainrule is installed, and has imported PyTorch once for all lessons."""
-    runner = Warm(installed.python, "sklearn.datasets", "chainrule.plots")
+    runner = Warm(installed.python, "sklearn.datasets", "torch._dynamo", "chainrule.plots")
     assert runner.library.is_relative_to(installed.python.parents[1])
     yield runner
     runner.stop()

@@ -6,6 +6,7 @@ import html
 import re
 import zipfile
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import unquote, urldefrag
@@ -19,11 +20,13 @@ from nbclient import NotebookClient
 from tests import built
 from tests.course import walk
 from tests.installed import Installed
+from tests.pages import read
 
 pytestmark = pytest.mark.site
 
 ROOT = built.ROOT
 LESSONS = [str(Path(name).relative_to("lessons").with_suffix("")) for name in built.lessons()]
+FIRST_OF_PARTS = [next(part) for _, part in groupby(built.lessons(), key=lambda name: Path(name).parent)]
 EVERY_PAGE = built.names()
 FORGET = nbformat.v4.new_code_cell("%reset -f")
 
@@ -110,14 +113,18 @@ def test_the_front_page_leads_into_the_first_lesson() -> None:
 
 @pytest.mark.parametrize("name", [name for name in EVERY_PAGE if re.match(r"lessons/.*/\d", name)])
 def test_a_lesson_can_be_taken_away(name: str) -> None:
-    """A lesson offers itself as a script that compiles and a notebook that is valid."""
+    """A lesson offers itself as a script that compiles, and as a valid notebook with the same code in its cells."""
     page = built.pages()[name]
     links = dict.fromkeys(target for tag, target in page.links if tag == "a" and "_downloads" in target)
     files = {Path(link).suffix: (page.path.parent / link).read_text("utf-8") for link in links}
     assert sorted(files) == [".ipynb", ".py"]
     compile(files[".py"], name, "exec")
-    assert files[".py"] == (ROOT / "examples" / Path(name).relative_to("lessons").with_suffix(".py")).read_text("utf-8")
-    nbformat.validate(nbformat.reads(files[".ipynb"], as_version=4))
+    script = ROOT / "examples" / Path(name).relative_to("lessons").with_suffix(".py")
+    assert files[".py"] == script.read_text("utf-8")
+    notebook = nbformat.reads(files[".ipynb"], as_version=4)
+    nbformat.validate(notebook)
+    _, *cells = [cell.source.strip() for cell in notebook.cells if cell.cell_type == "code"]
+    assert cells == [block.text.strip() for block in read(script).code]
     assert "sphx_glr_" not in files[".ipynb"]
     assert ":doc:" not in files[".ipynb"]
 
@@ -135,9 +142,12 @@ def kernel(installed: Installed, tmp_path_factory: pytest.TempPathFactory) -> It
         manager.shutdown_kernel(now=True)
 
 
-@pytest.mark.parametrize("name", built.lessons())
+@pytest.mark.parametrize("name", FIRST_OF_PARTS)
 def test_a_notebook_runs_as_it_is(name: str, kernel: KernelManager) -> None:
-    """A lesson's notebook runs from top to bottom, prints what its script prints, and shows its figures."""
+    """A lesson's notebook runs from top to bottom, prints what its script prints, and shows its figures.
+
+    One of each part is run, since the code of every notebook is that of its script, and every script is run.
+    """
     path = ROOT / "docs" / Path(name).with_suffix(".ipynb")
     notebook = nbformat.reads(path.read_text("utf-8"), as_version=4)
     NotebookClient(notebook, km=kernel, timeout=120).execute()

@@ -65,6 +65,8 @@ def load_ipython_extension(shell: Any) -> None:
         stream.flush_interval = 3600  # type: ignore[union-attr]  # in a kernel both are ipykernel's
     matplotlib.rc_file(figures.STYLE)
     warnings.filterwarnings("ignore", message="FigureCanvasAgg is non-interactive")  # plt.show() is welcome
+    # Closing in order takes a second, and now and then for ever: ipykernel waits for a thread that waits for another.
+    shell.kernel.do_shutdown = lambda restart: os._exit(0)
     shell.events.register("post_execute", show_open_figures)
     shell.display_formatter.formatters["text/html"].for_type_by_name("matplotlib.figure", "Figure", shown)
 
