@@ -298,6 +298,30 @@ def test_the_product_grows_by_a_factor_each_step(page: Page) -> None:
     assert "lit" in str(factor.get_attribute("class"))
 
 
+@pytest.mark.parametrize("make", [first_lesson, xor])
+def test_a_formula_follows_each_edit(make: Any, page: Page) -> None:
+    """After an edit the formula is what it would be if it were written anew, whether its form changes or its numbers."""
+    show(page, make().graph().element)
+    wrong = page.evaluate("""() => {
+        const graph = document.querySelector('chainrule-graph'), maths = graph.shadowRoot.querySelector('.maths');
+        const name = Object.keys(graph.values()).find(name => name.startsWith('w')), start = graph.values()[name];
+        const times = (list, by) => Array.isArray(list) ? list.map(one => times(one, by)) : list * by;
+        const wrong = [], last = 20;
+        for (let step = 1; step <= last; step++) {
+            graph.step(step);
+            for (const by of [1.5, 2, -2, -3, 0, 1e-7, 3e-7, 12345678, 1]) {
+                graph.set(name, times(start, by));
+                const edited = maths.innerHTML;
+                graph.step(0);
+                graph.step(step);
+                if (edited !== maths.innerHTML || !edited) wrong.push([step, by, edited, maths.innerHTML]);
+            }
+        }
+        return wrong;
+    }""")
+    assert not wrong, wrong[0]
+
+
 def test_at_a_fork_the_paths_are_added(page: Page) -> None:
     """Where two paths meet, the first part stands there alone until the second is added to it."""
     show(page, fork().graph().element)

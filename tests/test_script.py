@@ -12,7 +12,7 @@ import pytest
 from chainrule.script import FILES, FOLDER, MINIFIED, joined, script, version
 
 DECLARED = re.compile(r"^(?:export )?(?:const|let|function|class) (?:\[|\{)?(\w+)", re.MULTILINE)
-LARGEST = 21_000
+LARGEST = 21_100
 """Bytes of the script with gzip; it may shrink."""
 
 

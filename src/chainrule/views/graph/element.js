@@ -1,6 +1,6 @@
 // The element: puts the parts together, and is what a page or a script talks to.
 
-import { attribute, h, write } from './dom.js';
+import { attribute, h, markup, write } from './dom.js';
 import { Drawing } from './drawing.js';
 import { learnPanel, Training } from './learn.js';
 import { Maths } from './maths.js';
@@ -117,7 +117,7 @@ export class Ui {
     const now = new Set(!moving ? [] : at === forward + 1 ? model.starts : going < 0 ? [] : at <= forward ? view.ops[going].o : model.edgesOf(going).map((e) => model.source(e)));
     const flowing = new Set(!moving || going < 0 ? [] : at > forward ? model.edgesOf(going) : view.edges.flatMap((edge, e) => edge.o === going ? [e] : []));
     drawing.render(now, flowing);
-    this.formula.innerHTML = this.touched ? this.maths.now(this.chosen) : '';
+    markup(this.formula, this.touched ? this.maths.now(this.chosen) : '');
     this.count.textContent = `${at} of ${model.last}`;
     attribute(this.back, 'aria-disabled', String(at === 0));
     attribute(this.next, 'aria-disabled', String(at === model.last));
