@@ -300,7 +300,7 @@ def test_the_product_grows_by_a_factor_each_step(page: Page) -> None:
 
 @pytest.mark.parametrize("make", [first_lesson, xor])
 def test_a_formula_follows_each_edit(make: Any, page: Page) -> None:
-    """After an edit the formula is what it would be if it were written anew, whether its form changes or its numbers."""
+    """After an edit the formula is what it would be if written anew, whether its form changes or its numbers."""
     show(page, make().graph().element)
     wrong = page.evaluate("""() => {
         const graph = document.querySelector('chainrule-graph'), maths = graph.shadowRoot.querySelector('.maths');
@@ -599,10 +599,9 @@ def test_hostile_names_stay_text(page: Page) -> None:
         loss.backward()
     show(page, rec.graph().element)
     assert page.locator("chainrule-graph .stage svg").count() == 1
-    for panel in ("Slope", "Learn", "Predict", "Share"):
+    for panel in ("Slope", "Learn", "Predict", "Table", "Share"):
         page.get_by_role("button", name=panel, exact=True).click()
     page.get_by_role("button", name="End").click()
-    page.locator("chainrule-graph .live summary").click()
     assert page.locator("chainrule-graph").evaluate("g => g.shadowRoot.querySelectorAll('img').length") == 0
     assert not SAID
 
@@ -671,7 +670,7 @@ def test_change_fires_once_a_call(page: Page) -> None:
 # Everybody --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("first", "make"), enumerate([first_lesson, xor, long]))
+@pytest.mark.parametrize(("first", "make"), list(enumerate([first_lesson, xor, long])))
 def test_every_state_is_accessible(first: int, make: Any, browser: Browser) -> None:
     """In every state, both themes and both widths, the page does not scroll sideways, and axe finds nothing.
 
@@ -683,7 +682,7 @@ def test_every_state_is_accessible(first: int, make: Any, browser: Browser) -> N
         page.add_style_tag(content=":root { color-scheme: light dark } body { background: light-dark(#fff, #131416) }")
         page.evaluate(AXE)
         wrong = []
-        for turn, state in enumerate(("End", "Start", "Slope", "Learn", "Predict", "Share")):
+        for turn, state in enumerate(("End", "Start", "Slope", "Learn", "Predict", "Table", "Share")):
             page.get_by_role("button", name=state, exact=True).click()
             if state == "Learn":
                 page.get_by_role("button", name="Update").click()
@@ -709,6 +708,33 @@ def finger(page: Page, x: float, y: float, by: int) -> None:
     for kind, far in (("touchStart", 0), ("touchMove", by // 2), ("touchMove", by), ("touchEnd", None)):
         points = [] if far is None else [{"x": x + far, "y": y}]
         cdp.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+
+@pytest.mark.site
+def test_panels_are_fetched_when_one_is_opened(browser: Browser) -> None:
+    """A page of the site loads without the panels; the first that is opened fetches them, or says that it cannot."""
+    with browser.new_context() as profile:
+        page = profile.new_page()
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.route("**/chainrule-panels.js*", lambda route: route.abort())
+        page.goto((BUILT / "index.html").as_uri())
+        graph = page.locator("chainrule-graph").first
+        slope = graph.get_by_role("button", name="Slope", exact=True)
+        slope.wait_for()
+        assert not [url for url in asked if "panels" in url]
+        slope.click()
+        graph.get_by_text("could not be fetched").wait_for()
+        page.unroute("**/chainrule-panels.js*")
+        for _ in range(2):  # shut, and open again
+            slope.click()
+        graph.get_by_text("the gradient says").wait_for()
+        graph.get_by_role("button", name="Table", exact=True).click()
+        assert graph.locator(".rows tbody tr").count() == graph.evaluate("graph => Object.keys(graph.values()).length")
+        assert len([url for url in asked if "panels" in url]) == 2
+        page.goto("about:blank")
+        page.goto((BUILT / "index.html").as_uri() + "#graph=0&panel=slope")
+        graph.get_by_text("the gradient says").wait_for()
 
 
 @pytest.mark.site

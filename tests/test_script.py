@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from chainrule.script import FILES, FOLDER, MINIFIED, joined, script, version
+from chainrule.script import FOLDER, PARTS, joined, minified, script, served, version
 
 DECLARED = re.compile(r"^(?:export )?(?:const|let|function|class) (?:\[|\{)?(\w+)", re.MULTILINE)
-LARGEST = 21_100
-"""Bytes of the script with gzip; it may shrink."""
+FILES = [name for part in PARTS.values() for name in part]
+LARGEST = {"graph": 15_300, "panels": 7_310}
+"""Bytes of each script with gzip; they may shrink. The first is what a page loads, the other what a panel fetches."""
 
 
 def test_every_file_is_joined_once() -> None:
@@ -34,24 +35,31 @@ def test_files_import_only_what_stands_before_them() -> None:
         assert set(re.findall(r"^import .*from '\./(\w+)\.js'", text, re.MULTILINE)) <= set(FILES[:position]), file
 
 
-def test_the_script_is_classic_and_stays_small() -> None:
+@pytest.mark.parametrize("part", PARTS)
+def test_a_script_is_classic_and_stays_small(part: str) -> None:
     """It neither imports nor exports, ends no script element, and does not grow."""
-    for text in (script(), joined()):
+    for text in (served(part), joined(part)):
         assert not re.search(r"^(import|export) ", text, re.MULTILINE)
         assert "</script" not in text.lower()
-    assert len(gzip.compress(script().encode(), 9)) <= LARGEST
+    assert len(gzip.compress(served(part).encode(), 9)) <= LARGEST[part]
 
 
-def test_the_script_is_minified_from_these_files() -> None:
+@pytest.mark.parametrize("part", PARTS)
+def test_a_script_is_minified_from_these_files(part: str) -> None:
     """What is served was made from the files as they are; if not, run `python -m tools.minify_js`."""
-    assert f'"{version()}"' in MINIFIED.read_text("utf-8")
-    assert script() == MINIFIED.read_text("utf-8")
-    assert len(script()) < 0.75 * len(joined())
+    assert f'"{version()}"' in minified(part).read_text("utf-8")
+    assert served(part) == minified(part).read_text("utf-8")
+    assert len(served(part)) < 0.75 * len(joined(part))
+
+
+def test_a_page_that_stands_alone_has_both() -> None:
+    """Where nothing can be fetched, one script brings all."""
+    assert script() == served("graph") + served("panels")
 
 
 def test_a_changed_file_is_served_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Where the minified script was made from other files, the files themselves are served."""
     stale = tmp_path / "graph.min.js"
-    stale.write_text(MINIFIED.read_text("utf-8").replace(version(), "0" * 8), "utf-8")
-    monkeypatch.setattr("chainrule.script.MINIFIED", stale)
-    assert script.__wrapped__() == joined()
+    stale.write_text(minified("graph").read_text("utf-8").replace(version(), "0" * 8), "utf-8")
+    monkeypatch.setattr("chainrule.script.minified", lambda part: stale)
+    assert served("graph") == joined("graph")

@@ -117,7 +117,9 @@ def test_it_works_where_it_is_installed(installed: Installed, tmp_path: Path) ->
     file, *path = done.stdout.splitlines()
     assert Path(file).is_relative_to(installed.python.parent.parent)
     assert not {str(ROOT), str(ROOT / "src")} & set(path)
-    script = contents(installed.wheel)["chainrule/views/graph.min.js"].decode()
+    script = "".join(
+        contents(installed.wheel)[f"chainrule/views/{part}.min.js"].decode() for part in ("graph", "panels")
+    )
     assert len(script) > 50_000
     assert script in (tmp_path / "page.html").read_text("utf-8")
 

@@ -1,14 +1,14 @@
 """Checks the types that the live graph's JavaScript declares in its comments, with TypeScript's own checker.
 
-It also checks that the minified script is what the minifier makes of the files today.
+It also checks that the minified scripts are what the minifier makes of the files today.
 """
 
 from __future__ import annotations
 
 import sys
 
-from chainrule.script import MINIFIED
-from tools.minify_js import minified
+from chainrule.script import PARTS, minified
+from tools.minify_js import minify
 from tools.npm import fetch, node
 
 VERSION = "5.9.3"
@@ -19,9 +19,11 @@ def main() -> int:
     """Check, for `make lint`."""
     if wrong := node(str(fetch("typescript", VERSION) / "bin" / "tsc"), "-p", CONFIG):
         return wrong
-    if not MINIFIED.is_file() or MINIFIED.read_text("utf-8") != minified():
-        print(f"{MINIFIED.name} is not made from today's files: run .venv/bin/python -m tools.minify_js")
-        return 1
+    for part in PARTS:
+        file = minified(part)
+        if not file.is_file() or file.read_text("utf-8") != minify(part):
+            print(f"{file.name} is not made from today's files: run .venv/bin/python -m tools.minify_js")
+            return 1
     return 0
 
 

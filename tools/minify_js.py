@@ -1,4 +1,4 @@
-"""Makes the script of the live graph as it is served: its files, joined and minified with terser.
+"""Makes the scripts of the live graph as they are served: their files, joined and minified with terser.
 
     .venv/bin/python -m tools.minify_js
 
@@ -7,23 +7,24 @@ Run it after a change to the JavaScript, and commit what it writes. Until then t
 
 from __future__ import annotations
 
+import gzip
 import sys
 import tempfile
 from pathlib import Path
 
-from chainrule.script import MINIFIED, joined
+from chainrule.script import PARTS, joined, minified
 from tools.npm import fetch, node
 
 VERSION = "5.51.4"
 OPTIONS = ("--compress", "passes=3,unsafe_arrows,unsafe_methods", "--mangle", "--ecma", "2022")
 
 
-def minified() -> str:
-    """Minify the joined files."""
+def minify(part: str) -> str:
+    """Minify the joined files of one script."""
     terser = fetch("terser", VERSION) / "bin" / "terser"
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "joined.js", Path(folder) / "minified.js"
-        source.write_text(joined(), "utf-8")
+        source.write_text(joined(part), "utf-8")
         if node(str(terser), str(source), *OPTIONS, "--output", str(target)):
             sys.exit("terser could not read the script: the lines above say where.")
         return target.read_text("utf-8") + "\n"
@@ -31,8 +32,11 @@ def minified() -> str:
 
 def main() -> None:
     """Write it down."""
-    MINIFIED.write_text(minified(), "utf-8")
-    print(f"Written: {MINIFIED.name}, {MINIFIED.stat().st_size:,} bytes")
+    for part in PARTS:
+        file = minified(part)
+        file.write_text(minify(part), "utf-8")
+        text = file.read_bytes()
+        print(f"Written: {file.name}, {len(text):,} bytes, {len(gzip.compress(text, 9)):,} with gzip")
 
 
 if __name__ == "__main__":

@@ -2,72 +2,73 @@
 
 import { attribute, h, markup, write } from './dom.js';
 import { Drawing } from './drawing.js';
-import { learnPanel, Training } from './learn.js';
 import { Maths } from './maths.js';
 import { Model } from './model.js';
-import { predictPanel } from './predict.js';
-import { readState, sharePanel, writeState } from './share.js';
-import { slopePanel } from './slope.js';
+import { more, PANELS } from './more.js';
+import { readState, writeState } from './state.js';
 import { nested } from './tensors.js';
 import { derivative, number } from './text.js';
+import { Training } from './training.js';
 
 /** @typedef {import('./model.js').Plain} Plain */
 /** @typedef {import('./tensors.js').Tensor} Tensor */
-/** @typedef {{node: HTMLElement, refresh: () => void, open?: () => void}} Panel */
+/** @typedef {import('./more.js').Panel} Panel */
 
 const TAG = 'chainrule-graph', SMALLEST = 0.72;
 
 export class Ui {
+  firstRate = 0.1;
+  rate = this.firstRate;
+  panel = '';
+  /** The views that were opened, each inside the one before. */
+  path = [0];
+  /** @type {Drawing | undefined} */ drawing;
+  /** The value that the formula is about, once somebody has chosen one. */
+  #chosen = -1;
+  #touched = false;
+  #later = 0;
+  /** @type {Map<string, Panel>} */ #panels = new Map();
+  /** @type {Map<string, Drawing>} */ #drawings = new Map();
+  /** @type {HTMLButtonElement[]} */ #toggles = [];
+  #trail = h('nav', { class: 'bar', 'aria-label': 'Opened groups', hidden: true });
+  #stage = h('div', { class: 'stage', tabindex: 0, role: 'group', 'aria-label': 'Graph. The left and right arrow keys step through it.' });
+  #formula = h('div', { class: 'maths' });
+  #said = h('p', { class: 'say', role: 'status' });
+  #count = h('span', { class: 'count' });
+  #holder = h('div', { class: 'panel', hidden: true });
+  #host;
+  #maths;
+  #back;
+  #next;
+  #body;
+
   /** @param {HTMLElement} host @param {Plain} plain @param {number} place among the graphs of the page */
   constructor(host, plain, place) {
-    this.host = host;
+    const model = new Model(plain), { fixed } = model, live = model.trained.length > 0 && model.root >= 0 && !fixed;
+    this.#host = host;
     this.number = place;
-    this.model = new Model(plain);
-    this.training = new Training(this.model);
-    this.maths = new Maths(this.model);
-    this.rate = this.firstRate = 0.1;
-    this.panel = '';
-    /** The views that were opened, each inside the one before. */
-    this.path = [0];
-    this.trail = h('nav', { class: 'bar', 'aria-label': 'Opened groups', hidden: true });
-    /** The value that the formula is about, once somebody has chosen one. */
-    this.chosen = -1;
-    this.touched = false;
-    /** @type {Map<string, Panel>} */ this.panels = new Map();
-    /** @type {Map<string, Drawing>} */ this.drawings = new Map();
-    /** @type {Record<string, (ui: Ui) => Panel>} */ this.makers = {};
-    /** @type {Drawing | undefined} */ this.drawing = undefined;
-    this.later = 0;
-    const { model } = this, { fixed } = model, live = model.trained.length > 0 && model.root >= 0 && !fixed;
-    this.said = h('p', { class: 'say', role: 'status' });
-    this.formula = h('div', { class: 'maths' });
-    this.stage = h('div', { class: 'stage', tabindex: 0, role: 'group', 'aria-label': 'Graph. The left and right arrow keys step through it.' });
-    this.count = h('span', { class: 'count' });
-    this.holder = h('div', { class: 'panel', hidden: true });
-    this.rows = h('tbody');
-    this.table = h('details', { toggle: () => this.#fillTable() }, h('summary', {}, 'The same as a table'), h('div', {}, h('table', {}, h('thead', {}, h('tr', {}, ...['value', 'expression', 'number', 'gradient'].map((text) => h('th', { scope: 'col' }, text)))), this.rows)));
+    this.model = model;
+    this.training = new Training(model);
+    this.#maths = new Maths(model);
     const go = (/** @type {string} */ text, /** @type {string} */ title, /** @type {() => number} */ to) => h('button', { type: 'button', title, click: () => this.step(to()) }, text);
-    this.back = go('Back', 'One step back (left arrow key)', () => model.at - 1);
-    this.next = go('Next', 'One step on (right arrow key)', () => model.at + 1);
-    /** @type {HTMLButtonElement[]} */ this.toggles = [];
-    const panels = /** @type {[string, boolean, (ui: Ui) => Panel][]} */ ([['Slope', live, slopePanel], ['Learn', live, learnPanel], ['Predict', model.last > 0, predictPanel], ['Share', true, sharePanel]]);
-    for (const [name, there, make] of panels) if (there) {
-      const key = name.toLowerCase();
-      this.toggles.push(h('button', { type: 'button', 'data-panel': key, 'aria-expanded': 'false', click: () => this.open(this.panel === key ? '' : key) }, name));
-      this.makers[key] = make;
+    this.#back = go('Back', 'One step back (left arrow key)', () => model.at - 1);
+    this.#next = go('Next', 'One step on (right arrow key)', () => model.at + 1);
+    for (const [key, there] of Object.entries({ Slope: live, Learn: live, Predict: model.last > 0, Table: true, Share: true })) if (there) {
+      const panel = key.toLowerCase();
+      this.#toggles.push(h('button', { type: 'button', 'data-panel': panel, 'aria-expanded': 'false', click: () => this.open(this.panel === panel ? '' : panel) }, key));
     }
     const hint = fixed ? `These are the recorded numbers. They can be stepped through, and not changed: ${fixed}.`
       : `Drag a number with a dotted line under it, or click it and type: ${model.last > model.forward ? 'every value and gradient follows' : 'every value follows'}.`;
     const folded = plain.views[0].ops.some((op) => op.v) ? ' It is folded: a box with ▸ opens.' : '';
-    this.body = h('div', { class: 'live', keydown: (/** @type {KeyboardEvent} */ event) => this.#key(event) },
+    this.#body = h('div', { class: 'live', keydown: (/** @type {KeyboardEvent} */ event) => this.#key(event) },
       h('p', { class: 'hint' }, hint, folded),
       h('div', { class: 'bar', role: 'toolbar', 'aria-label': 'Steps and panels' },
-        go('Start', 'Nothing computed yet (Home key)', () => 0), this.back, this.next, go('End', 'Everything computed (End key)', () => model.last), this.count,
-        h('span', { class: 'gap' }), !fixed && h('button', { type: 'button', title: 'The recorded numbers again', click: () => this.reset() }, 'Reset'), ...this.toggles),
-      this.trail, this.stage, this.formula, this.said, this.holder, this.table);
+        go('Start', 'Nothing computed yet (Home key)', () => 0), this.#back, this.#next, go('End', 'Everything computed (End key)', () => model.last), this.#count,
+        h('span', { class: 'gap' }), !fixed && h('button', { type: 'button', title: 'The recorded numbers again', click: () => this.reset() }, 'Reset'), ...this.#toggles),
+      this.#trail, this.#stage, this.#formula, this.#said, this.#holder);
     for (const [on, kind] of [['pointerover', true], ['focusin', true], ['pointerout', false], ['focusout', false]])
-      this.body.addEventListener(String(on), (event) => this.#light(event, Boolean(kind)));
-    this.stage.addEventListener('click', (event) => {
+      this.#body.addEventListener(String(on), (event) => this.#light(event, Boolean(kind)));
+    this.#stage.addEventListener('click', (event) => {
       if (this.#opened(event)) return;
       const v = /** @type {Element} */ (event.target).closest('[data-v]')?.getAttribute('data-v');
       if (v && model.at === model.last && model.arrived(Number(v))) this.choose(Number(v));
@@ -78,33 +79,33 @@ export class Ui {
   attach(root) {
     const style = h('style'), [light, dark] = PALETTES;
     style.textContent = `.live{${Object.keys(light).map((key) => `--${key}:light-dark(${light[key]},${dark[key]})`).join(';')}}${DRAWING}${STYLE}`;
-    root.replaceChildren(style, this.body, h('div', { class: 'still' }, document.createElement('slot')));
-    attribute(this.host, 'data-lm-suppress-shortcuts', 'true');
+    root.replaceChildren(style, this.#body, h('div', { class: 'still' }, document.createElement('slot')));
+    attribute(this.#host, 'data-lm-suppress-shortcuts', 'true');
     this.#fit();
-    new ResizeObserver(() => this.#fit()).observe(this.stage);
-    const tone = () => { this.body.style.colorScheme = isDark(this.host) ? 'dark' : 'light'; };
+    new ResizeObserver(() => this.#fit()).observe(this.#stage);
+    const tone = () => { this.#body.style.colorScheme = isDark(this.#host) ? 'dark' : 'light'; };
     tone();
     const watcher = new MutationObserver(() => { tone(); setTimeout(tone, 300); });
     for (const node of [document.documentElement, document.body]) watcher.observe(node, { attributes: true });
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', tone);
     const panel = readState(this, location.hash);
-    this.touched = location.hash.includes('graph=') && (this.model.at !== this.model.last || this.model.values !== this.model.start);
-    if (panel && this.makers[panel]) this.open(panel);
+    this.#touched = location.hash.includes('graph=') && (this.model.at !== this.model.last || this.model.values !== this.model.start);
+    if (this.#toggles.some((toggle) => toggle.dataset.panel === panel)) this.open(panel);
     this.redraw();
   }
 
   /** Choose the layout that fits. */
   #fit() {
-    const { model } = this, { wide, narrow } = model.view, room = this.stage.clientWidth - 4;
+    const { model } = this, { wide, narrow } = model.view, room = this.#stage.clientWidth - 4;
     if (room <= 0 && this.drawing) return;
     const key = room <= 0 || room >= SMALLEST * wide.w || narrow.w >= wide.w ? 'wide' : 'narrow', layout = model.view[key], held = `${model.shown} ${key}`;
-    if (!this.drawings.has(held)) this.drawings.set(held, new Drawing(this.model, layout, { set: (v, at, x) => this.set(v, at, x), say: (text, bad) => this.say(text, bad), layer: this.stage }));
-    const drawing = /** @type {Drawing} */ (this.drawings.get(held));
+    if (!this.#drawings.has(held)) this.#drawings.set(held, new Drawing(this.model, layout, { set: (v, at, x) => this.set(v, at, x), say: (text, bad) => this.say(text, bad), layer: this.#stage }));
+    const drawing = /** @type {Drawing} */ (this.#drawings.get(held));
     if (this.drawing === drawing) return;
     this.drawing = drawing;
     drawing.svg.style.cssText = `max-width:${layout.w}px;min-width:${Math.round(SMALLEST * layout.w)}px`;
-    this.stage.classList.toggle('tall', layout.h > 620);
-    this.stage.replaceChildren(drawing.svg);
+    this.#stage.classList.toggle('tall', layout.h > 620);
+    this.#stage.replaceChildren(drawing.svg);
     this.redraw();
   }
 
@@ -117,35 +118,28 @@ export class Ui {
     const now = new Set(!moving ? [] : at === forward + 1 ? model.starts : going < 0 ? [] : at <= forward ? view.ops[going].o : model.edgesOf(going).map((e) => model.source(e)));
     const flowing = new Set(!moving || going < 0 ? [] : at > forward ? model.edgesOf(going) : view.edges.flatMap((edge, e) => edge.o === going ? [e] : []));
     drawing.render(now, flowing);
-    markup(this.formula, this.touched ? this.maths.now(this.chosen) : '');
-    this.count.textContent = `${at} of ${model.last}`;
-    attribute(this.back, 'aria-disabled', String(at === 0));
-    attribute(this.next, 'aria-disabled', String(at === model.last));
-    this.panels.get(this.panel)?.refresh();
-    if (this.table.open) this.#fillTable();
-    if (now.size && this.touched) this.#show([...now][0]);
+    markup(this.#formula, this.#touched ? this.#maths.now(this.#chosen) : '');
+    this.#count.textContent = `${at} of ${model.last}`;
+    attribute(this.#back, 'aria-disabled', String(at === 0));
+    attribute(this.#next, 'aria-disabled', String(at === model.last));
+    this.#panels.get(this.panel)?.refresh();
+    if (now.size && this.#touched) this.#show([...now][0]);
   }
 
   /** Bring a value into view, without moving the page. @param {number} v */
   #show(v) {
-    const place = this.drawing?.place(v), { stage } = this;
+    const place = this.drawing?.place(v), stage = this.#stage;
     if (!place || !this.drawing) return;
-    const scale = this.drawing.svg.getBoundingClientRect().width / this.drawing.layout.w, [, x, y, w, height] = place.map((n) => n * scale);
-    const left = x + w > stage.scrollLeft + stage.clientWidth || x < stage.scrollLeft ? x + w / 2 - stage.clientWidth / 2 : stage.scrollLeft;
-    const top = y + height > stage.scrollTop + stage.clientHeight || y < stage.scrollTop ? y + height / 2 - stage.clientHeight / 2 : stage.scrollTop;
-    if (left !== stage.scrollLeft || top !== stage.scrollTop) stage.scrollTo({ left, top, behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth' });
-  }
-
-  #fillTable() {
-    const { model } = this;
-    this.rows.replaceChildren(...model.names.map((name, v) => h('tr', {}, h('td', {}, h('strong', {}, name)), h('td', {}, model.view.ops[model.maker[v]]?.e ?? ''),
-      h('td', { class: 'v' }, model.valueText(v)), h('td', { class: 'g' }, model.gradientText(v)))));
+    const scale = this.drawing.svg.getBoundingClientRect().width / this.drawing.layout.w, [, x, y, w, h] = place.map((n) => n * scale);
+    /** @param {number} from @param {number} size @param {number} seen @param {number} room */
+    const to = (from, size, seen, room) => from < seen || from + size > seen + room ? from + size / 2 - room / 2 : seen;
+    stage.scrollTo(to(x, w, stage.scrollLeft, stage.clientWidth), to(y, h, stage.scrollTop, stage.clientHeight));
   }
 
   /** Light an edge with its factor, and the reverse. @param {Event} event @param {boolean} on */
   #light(event, on) {
     const e = event.target instanceof Element ? event.target.closest('[data-e]')?.getAttribute('data-e') : null;
-    if (e) for (const part of this.body.querySelectorAll(`[data-e="${e}"]`)) part.classList.toggle('lit', on);
+    if (e) for (const part of this.#body.querySelectorAll(`[data-e="${e}"]`)) part.classList.toggle('lit', on);
   }
 
   /** Open the group that was clicked. @param {Event} event */
@@ -155,7 +149,7 @@ export class Ui {
     this.enter(view);
     this.say(this.#words());
     this.changed();
-    this.stage.focus({ preventScroll: true });
+    this.#stage.focus({ preventScroll: true });
     return true;
   }
 
@@ -165,10 +159,10 @@ export class Ui {
     const names = [...(known < 0 ? [...path, view] : path.slice(0, known + 1))];
     this.path = names;
     model.show(view);
-    this.chosen = -1;
+    this.#chosen = -1;
     const named = names.map((at, k) => k ? model.plain.views[names[k - 1]].ops.find((op) => op.v === at)?.e : 'Whole graph');
-    this.trail.hidden = !view;
-    this.trail.replaceChildren(...named.flatMap((text, k) => [k ? ' › ' : '', names[k] === view ? h('strong', {}, text ?? '') : h('button', { type: 'button', click: () => { this.enter(names[k]); this.changed(); } }, text ?? '')]));
+    this.#trail.hidden = !view;
+    this.#trail.replaceChildren(...named.flatMap((text, k) => [k ? ' › ' : '', names[k] === view ? h('strong', {}, text ?? '') : h('button', { type: 'button', click: () => { this.enter(names[k]); this.changed(); } }, text ?? '')]));
     this.#fit();
   }
 
@@ -186,30 +180,30 @@ export class Ui {
 
   /** @param {string} text @param {boolean} [bad] */
   say(text, bad = false) {
-    this.said.className = bad ? 'say bad' : 'say';
-    write(this.said, text);
+    this.#said.className = bad ? 'say bad' : 'say';
+    write(this.#said, text);
   }
 
   /** Something changed: show it, keep it in the address, and tell whoever listens. */
   changed() {
-    this.touched = true;
+    this.#touched = true;
     this.redraw();
-    clearTimeout(this.later);
-    this.later = window.setTimeout(() => {
+    clearTimeout(this.#later);
+    this.#later = window.setTimeout(() => {
       const state = writeState(this), ours = /^#?graph=\d+$/;
       if (ours.test(state) && !/^#graph=/.test(location.hash)) return;
       try {
         history.replaceState(history.state, '', ours.test(state) ? location.href.split('#')[0] : `#${state}`);
       } catch { /* a frame without an address of its own */ }
     }, 250);
-    this.host.dispatchEvent(new CustomEvent('change', { bubbles: true }));
+    this.#host.dispatchEvent(new CustomEvent('change', { bubbles: true }));
   }
 
   /** Go to a step. @param {number} to */
   step(to) {
     const { model } = this;
     model.at = Math.max(0, Math.min(model.last, to));
-    this.chosen = -1;
+    this.#chosen = -1;
     this.say(this.#words());
     this.changed();
   }
@@ -251,28 +245,31 @@ export class Ui {
   #edited(v) {
     const { model } = this, loss = model.root, name = model.names[v];
     this.training.edited();
-    if (model.trained.includes(v) || this.chosen < 0) this.chosen = model.trained.includes(v) ? v : model.trained[0] ?? -1;
+    if (model.trained.includes(v) || this.#chosen < 0) this.#chosen = model.trained.includes(v) ? v : model.trained[0] ?? -1;
     const result = loss < 0 ? model.ops.at(-1)?.o[0] ?? v : loss;
-    this.say(model.at < model.last ? `${name} = ${model.valueText(v)}.` : `${name} = ${model.valueText(v)}: ${model.names[result]} = ${model.valueText(result)}${this.chosen >= 0 ? `, ${derivative(model.names[loss], model.names[this.chosen])} = ${model.gradientText(this.chosen)}` : ''}.`);
+    this.say(model.at < model.last ? `${name} = ${model.valueText(v)}.` : `${name} = ${model.valueText(v)}: ${model.names[result]} = ${model.valueText(result)}${this.#chosen >= 0 ? `, ${derivative(model.names[loss], model.names[this.#chosen])} = ${model.gradientText(this.#chosen)}` : ''}.`);
     this.changed();
   }
 
   /** Choose the value whose gradient is written out. @param {number} v */
   choose(v) {
-    this.chosen = v;
-    this.touched = true;
+    this.#chosen = v;
+    this.#touched = true;
     this.redraw();
   }
 
   /** Open a panel, or none. @param {string} key */
-  open(key) {
+  async open(key) {
     this.panel = key;
-    for (const toggle of this.toggles) attribute(toggle, 'aria-expanded', String(toggle.dataset.panel === key));
-    this.holder.hidden = !key;
+    for (const toggle of this.#toggles) attribute(toggle, 'aria-expanded', String(toggle.dataset.panel === key));
+    this.#holder.hidden = true;
     if (key) {
-      const panel = this.panels.get(key) ?? this.makers[key](this);
-      this.panels.set(key, panel);
-      this.holder.replaceChildren(panel.node);
+      if (!PANELS[key]) await more().catch(() => this.say('The panel could not be fetched. Try again when you are online.', true));
+      if (this.panel !== key || !PANELS[key]) return;
+      const panel = this.#panels.get(key) ?? PANELS[key](this);
+      this.#panels.set(key, panel);
+      this.#holder.hidden = false;
+      this.#holder.replaceChildren(panel.node);
       panel.open?.();
     }
     this.changed();
@@ -297,19 +294,6 @@ export class Ui {
     this.training.restart();
     this.say('The recorded numbers are back.');
     this.changed();
-  }
-
-  /** The picture as a file of its own. */
-  picture() {
-    const svg = /** @type {SVGSVGElement} */ (/** @type {Drawing} */ (this.drawing).svg.cloneNode(true)), [light, dark] = PALETTES;
-    for (const extra of svg.querySelectorAll('.handle, .line, .hit, .edge:not(.passed) :is(.b, .halo)')) extra.remove();
-    for (const old of svg.querySelectorAll('[tabindex], [role]')) for (const name of ['tabindex', 'role', 'aria-label', 'aria-valuenow', 'aria-valuetext']) old.removeAttribute(name);
-    const coloured = (/** @type {Record<string, string>} */ palette) => DRAWING.replace(/var\(--(\w+)\)/g, (_, key) => palette[key]);
-    const style = document.createElementNS('http://www.w3.org/2000/svg', 'style');
-    style.textContent = `${coloured(light)}@media(prefers-color-scheme:dark){${coloured(dark)}}`;
-    svg.prepend(style);
-    svg.removeAttribute('style');
-    return new XMLSerializer().serializeToString(svg);
   }
 }
 
@@ -348,7 +332,7 @@ function bring(host, plain) {
 /** @type {any} */ const page = globalThis;
 /** Each version of this script brings its own graphs to life: the first to define the element serves them all. */
 const versions = (page.chainruleGraphs ??= {});
-versions[VERSION] ??= bring;
+versions[VERSION] ??= { bring };
 if (!customElements.get(TAG)) customElements.define(TAG, class extends HTMLElement {
   #done = false;
 
@@ -365,7 +349,7 @@ if (!customElements.get(TAG)) customElements.define(TAG, class extends HTMLEleme
       const plain = JSON.parse(source.textContent ?? '');
       if (!versions[plain.version]) return;
       this.#done = true;
-      versions[plain.version](this, plain);
+      versions[plain.version].bring(this, plain);
     } catch (error) {
       this.#done = true;
       console.error(`${TAG}: the picture and the table stay, since its data is damaged: ${error}`);

@@ -4,3 +4,4 @@ declare const SLIPS: Record<string, string>;
 declare const PALETTES: Record<string, string>[];
 declare const DRAWING: string;
 declare const STYLE: string;
+declare const PANEL_STYLE: string;

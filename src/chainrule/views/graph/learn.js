@@ -1,79 +1,13 @@
-// Gradient descent on the page: update, watch the loss, go back; and the mistakes that everybody makes once.
+// The panel of gradient descent: update, watch the loss, go back; and the mistakes that everybody makes once.
 
 import { h } from './dom.js';
 import { numberField, plot } from './plots.js';
-import { fill, number } from './text.js';
+import { fill } from './slips.js';
+import { number } from './text.js';
 
 /** @typedef {import('./element.js').Ui} Ui */
 /** @typedef {import('./model.js').Model} Model */
 /** @typedef {import('./tensors.js').Tensor} Tensor */
-
-export class Training {
-  /** @param {Model} model */
-  constructor(model) {
-    this.model = model;
-    this.keep = false;
-    /** What has added up in each `.grad`, where it is not zeroed. @type {Map<number, Tensor>} */
-    this.kept = new Map();
-    this.at = 0;
-    this.history = [this.#now()];
-  }
-
-  #now() {
-    const { model } = this;
-    return { leaves: new Map(model.leaves.map((v) => [v, /** @type {Tensor} */ (model.values[v])])), loss: model.root < 0 ? NaN : model.values[model.root]?.data[0] ?? NaN };
-  }
-
-  /** The numbers were changed by hand: what comes after is no longer true. */
-  edited() {
-    this.history.splice(this.at, Infinity, this.#now());
-    this.kept.clear();
-  }
-
-  /** Begin anew. */
-  restart() {
-    this.at = 0;
-    this.edited();
-  }
-
-  /** Take one step against the gradients. @param {number} rate */
-  update(rate) {
-    const { model } = this, given = new Map();
-    for (const v of model.trained) {
-      const weight = /** @type {Tensor} */ (model.values[v]), gradient = model.gradients[v], round = model.plain.values[v].t === 'float32' ? Math.fround : Number;
-      if (!gradient) continue;
-      const before = this.keep ? this.kept.get(v) : undefined;
-      const used = before ? gradient.data.map((g, i) => round(g + before.data[i])) : gradient.data;
-      this.kept.set(v, { shape: weight.shape, data: used });
-      given.set(v, { shape: weight.shape, data: weight.data.map((w, i) => round(w - round(round(rate) * used[i]))) });
-    }
-    model.set(given);
-    this.history.splice(++this.at, Infinity, this.#now());
-  }
-
-  /** Go to the weights after so many updates. @param {number} at */
-  go(at) {
-    this.at = at;
-    this.kept.clear();
-    this.model.set(new Map(this.history[at].leaves));
-  }
-
-  /** The rate above which a step along this gradient overshoots: 2 divided by the curvature in its direction. */
-  limit() {
-    const { model } = this, here = model.trained.map((v) => /** @type {Tensor} */ (model.gradients[v]));
-    let size = 0;
-    for (const g of here) for (const x of g.data) size += x * x;
-    const eps = 0.01 / Math.sqrt(size), moved = new Map();
-    if (!Number.isFinite(eps)) return NaN;
-    model.trained.forEach((v, k) => {
-      const w = /** @type {Tensor} */ (model.values[v]);
-      moved.set(v, { shape: w.shape, data: w.data.map((x, i) => x + eps * here[k].data[i]) });
-    });
-    let curved = 0;
-    model.gradientsAt(moved).forEach((g, k) => g.data.forEach((x, i) => { curved += (x - here[k].data[i]) * here[k].data[i]; }));
-    return curved > 0 ? 2 * size * eps / curved : NaN;
-  }
-}
 
 const LINES = {
   keep: 'Nothing empties .grad: each backward pass adds to it, so every step repeats all steps before it.',
@@ -83,17 +17,51 @@ const LINES = {
   equal: 'All entries of a weight are equal, so all units compute the same and get the same gradient: they stay alike.',
 };
 
+/** The rate above which a step along this gradient overshoots: 2 divided by the curvature in its direction. @param {Model} model */
+function limitOf(model) {
+  const here = model.trained.map((v) => /** @type {Tensor} */ (model.gradients[v]));
+  let size = 0;
+  for (const g of here) for (const x of g.data) size += x * x;
+  const eps = 0.01 / Math.sqrt(size), moved = new Map();
+  if (!Number.isFinite(eps)) return NaN;
+  model.trained.forEach((v, k) => {
+    const w = /** @type {Tensor} */ (model.values[v]);
+    moved.set(v, { shape: w.shape, data: w.data.map((x, i) => x + eps * here[k].data[i]) });
+  });
+  let curved = 0;
+  gradientsAt(model, moved).forEach((g, k) => g.data.forEach((x, i) => { curved += (x - here[k].data[i]) * here[k].data[i]; }));
+  return curved > 0 ? 2 * size * eps / curved : NaN;
+}
+
+/** The gradients of the trained leaves, elsewhere. @param {Model} model @param {Map<number, Tensor>} leaves */
+function gradientsAt(model, leaves) {
+  const { values, gradients, passing } = model;
+  model.passing = [];
+  model.set(leaves);
+  const found = model.trained.map((v) => /** @type {Tensor} */ (model.gradients[v]));
+  Object.assign(model, { values, gradients, passing });
+  return found;
+}
+
 /** @param {Ui} ui */
 export function learnPanel(ui) {
   const { model, training } = ui;
   const rate = numberField('learning rate', ui.rate, (x) => { ui.rate = x; ui.changed(); }, ui.say);
   const picture = plot('The loss after each update');
-  const back = h('input', { type: 'range', min: 0, max: 0, step: 1, 'aria-label': 'Updates made', input: () => { training.go(Number(back.value)); ui.changed(); } });
+  const back = h('input', { type: 'range', min: 0, max: 0, step: 1, 'aria-label': 'Updates made', input: () => { go(Number(back.value)); } });
   const count = h('span', { class: 'count' });
   const update = h('button', { type: 'button', class: 'main', click: () => ui.update(ui.rate) }, 'Update');
   /** @type {HTMLElement[]} */ const switches = [];
   let before = ui.rate;
   /** @type {Map<number, Tensor> | null} */ let apart = null;
+
+  /** Go to the weights after so many updates. @param {number} at */
+  function go(at) {
+    training.at = at;
+    training.kept.clear();
+    model.set(new Map(training.history[at].leaves));
+    ui.changed();
+  }
 
   /** @param {string} name @param {(on: boolean) => string} flip */
   const add = (name, flip) => {
@@ -102,7 +70,7 @@ export function learnPanel(ui) {
   };
   add('gradients not zeroed', (on) => { training.keep = on; training.kept.clear(); return LINES.keep; });
   add('rate too large', (on) => {
-    const limit = training.limit();
+    const limit = limitOf(model);
     if (on) before = ui.rate;
     ui.rate = on ? Number((limit > 0 ? 1.1 * limit : 10 * ui.rate).toPrecision(2)) : before;
     rate.put(ui.rate);

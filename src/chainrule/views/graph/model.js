@@ -1,6 +1,6 @@
 // A recording that can be run again: its leaves, its values and gradients, and how far it has been stepped.
 
-import { back, ELEMENTWISE, isKnown, local, run } from './ops.js';
+import { back, ELEMENTWISE, isKnown, local, otherwise, run } from './ops.js';
 import { flat, fromNested, map, near, sameShape, sizeOf, spread } from './tensors.js';
 import { numbers, shapeText } from './text.js';
 
@@ -13,7 +13,7 @@ import { numbers, shapeText } from './text.js';
 /** @typedef {{ops: PlainOp[], edges: PlainEdge[], back: number[], wide: Layout, narrow: Layout}} View */
 /** @typedef {{values: PlainValue[], views: View[], run?: PlainOp[], flows: [number, number][], roots: [number, unknown[] | null][], code: string | null, called: Record<number, string>}} Plain */
 
-const ROUND = /** @type {Record<string, import('./ops.js').Round>} */ ({ float32: Math.fround, float64: (x) => x });
+export const ROUND = /** @type {Record<string, import('./ops.js').Round>} */ ({ float32: Math.fround, float64: (x) => x });
 /** A local gradient's longest text, as in chainrule/layout.py. */
 const LABEL = 16;
 const CLOSE = /** @type {Record<string, number>} */ ({ float32: 1e-4, float64: 1e-10 });
@@ -98,14 +98,13 @@ export class Model {
     const round = ROUND[result.t];
     if (!round || op.i.some((i) => values[i].w && values[i].t !== result.t)) throw new Error(`${op.n} gives ${result.t}`);
     const letters = op.a ?? '', rule = ELEMENTWISE[op.n];
-    if (!letters && op.n !== 'mse_loss') throw new Error(`it is not known how ${op.n} was called`);
+    if (!letters && op.n !== 'mse_loss') throw otherwise(op.n);
     /** @type {number[]} */ const constants = [];
     for (const [letter, number] of Object.entries(op.c ?? {}))
       constants[letter.charCodeAt(0) - 97] = op.n === 'pow' ? Number(number) : round(Number(number));
     const argument = [...letters].map((letter) => letter.charCodeAt(0) - 97);
-    const needed = rule && Math.max(1, /^(r?sub|add|mul|r?div|r?pow)$/.test(op.n) ? 2 : 1);
-    if (rule && (argument.length !== op.i.length || argument.length + Object.keys(op.c ?? {}).length !== needed))
-      throw new Error(`it is not known how ${op.n} was called`);
+    if (rule && (argument.length !== op.i.length || argument.length + Object.keys(op.c ?? {}).length !== Math.min(2, rule.f.length)))
+      throw otherwise(op.n);
     return {
       name: op.n, inputs: op.i, output: v, dims: op.dims, constants, argument, shape: result.s, round,
       maps: rule ? op.i.map((i) => spread(values[i].s, result.s)) : [],
@@ -114,7 +113,7 @@ export class Model {
 
   /** Run it all again from the leaves, forward and back. */
   run() {
-    this.values = this.#forward(/** @type {Tensor[]} */ ([...this.values]));
+    this.values = this.forwards(/** @type {Tensor[]} */ ([...this.values]));
     const found = /** @type {Tensor[]} */ (this.values);
     this.gradients = this.values.map(() => null);
     for (const [v, start] of this.plain.roots) if (start) this.#add(v, { shape: found[v].shape, data: flat(start) });
@@ -126,8 +125,8 @@ export class Model {
     });
   }
 
-  /** @param {Tensor[]} values */
-  #forward(values) {
+  /** Fill in what follows from the leaves. @param {Tensor[]} values */
+  forwards(values) {
     for (const step of this.steps) values[step.output] = run(step, values);
     return values;
   }
@@ -190,24 +189,6 @@ export class Model {
 
   reset() { this.values = this.start; if (!this.fixed) this.run(); }
 
-  /** What the loss would be with one entry of a leaf changed. @param {number} v @param {number} at @param {number} x */
-  lossWith(v, at, x) {
-    const values = /** @type {Tensor[]} */ ([...this.values]), data = values[v].data.slice();
-    data[at] = (ROUND[this.plain.values[v].t] ?? Number)(x);
-    values[v] = { shape: values[v].shape, data };
-    return this.#forward(values)[this.root].data[0];
-  }
-
-  /** The gradients of the trained leaves, elsewhere. @param {Map<number, Tensor>} leaves */
-  gradientsAt(leaves) {
-    const held = /** @type {const} */ ([this.values, this.gradients, this.passing]);
-    this.passing = [];
-    this.set(new Map(leaves));
-    const found = this.trained.map((v) => /** @type {Tensor} */ (this.gradients[v]));
-    [this.values, this.gradients, this.passing] = held;
-    return found;
-  }
-
   /** Whether a value is there at the step that is shown. @param {number} v */
   reached(v) { return this.maker[v] < this.at; }
 
@@ -259,41 +240,4 @@ export class Model {
     const t = this.local(e), text = t && numbers(t);
     return text && t ? text.length > LABEL ? shapeText(t.shape) : text : this.view.edges[e].l ?? '';
   }
-
-  /** The code that gives exactly these numbers. */
-  python() {
-    const { values, roots, code } = this.plain, lines = ['import torch', ''], called = this.names.map((name, v) => this.plain.called[v] ?? name);
-    for (const v of this.leaves) {
-      const { w, t } = values[v], extra = (t === 'float32' ? '' : `, dtype=torch.${t}`) + (w ? ', requires_grad=True' : '');
-      lines.push(`${called[v]} = torch.tensor(${literal(/** @type {Tensor} */ (this.values[v]), t)}${extra})`);
-    }
-    lines.push(this.steps.some((step, o) => step.name !== this.ops[o].n) ? (code ?? '').replaceAll('.mean(', '.sum(') : code ?? '');
-    for (const [v, start] of roots) {
-      const one = start?.length === 1 && Number(start[0]) === 1;
-      lines.push(`${called[v]}.backward(${one ? '' : `torch.tensor(${literal({ shape: values[v].s, data: flat(start ?? []) }, values[v].t)})`})`);
-    }
-    return [...lines, '', ...this.trained.map((v) => `print(${called[v]}.grad)`), ''].join('\n');
-  }
-}
-
-/** @param {Tensor} t @param {string} dtype */
-function literal(t, dtype) {
-  /** @param {number} x */
-  const write = (x) => {
-    const text = dtype === 'float32' ? short(x) : String(x);
-    return !Number.isFinite(x) ? `float("${x !== x ? 'nan' : x > 0 ? 'inf' : '-inf'}")` : dtype.startsWith('float') && /^-?\d+$/.test(text) ? `${text}.0` : text;
-  };
-  /** @param {number} axis @param {number} at @returns {string} */
-  const cut = (axis, at) => axis === t.shape.length ? write(t.data[at])
-    : `[${Array.from({ length: t.shape[axis] }, (_, i) => cut(axis + 1, at * t.shape[axis] + i)).join(', ')}]`;
-  return cut(0, 0);
-}
-
-/** The fewest digits that give the same float32. @param {number} x */
-export function short(x) {
-  for (let digits = 1; digits < 10; digits++) {
-    const text = String(Number(x.toPrecision(digits)));
-    if (Math.fround(Number(text)) === x) return text;
-  }
-  return String(x);
 }

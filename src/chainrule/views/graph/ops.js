@@ -73,10 +73,13 @@ export const ELEMENTWISE = {
   detach: { f: (a) => a, d: [() => 0] },
 };
 
+/** @param {string} name */
+export const otherwise = (name) => new Error(`${name} is called in a way that a page does not compute`);
+
 /** Where each entry of the input goes in the result. @param {number[]} from @param {Step} step */
 function into(from, step) {
   const { dims } = step;
-  if (!dims) throw new Error(`it is not known which dimension ${step.name} took`);
+  if (!dims) throw otherwise(step.name);
   return /** @type {const} */ ([spread(from.map((n, i) => dims.includes(i) ? 1 : n), from), sizeOf(dims.map((i) => from[i]))]);
 }
 
@@ -88,8 +91,8 @@ const reshape = {
 
 /** @type {Whole} */
 const turn = {
-  run([x]) {
-    if (x.shape.length > 2) throw new Error('only matrices are transposed here');
+  run([x], { name }) {
+    if (x.shape.length > 2) throw otherwise(name);
     return x.shape.length === 2 ? transposed(x) : x;
   },
   back: (g) => g.shape.length === 2 ? transposed(g) : g,
@@ -117,7 +120,7 @@ const matrices = ([a, b]) => [
 /** @type {Whole} */
 const matmul = {
   run(x, step) {
-    if (x.some((t) => t.shape.length < 1 || t.shape.length > 2)) throw new Error('only matrices and vectors are multiplied here');
+    if (x.some((t) => t.shape.length < 1 || t.shape.length > 2)) throw otherwise(step.name);
     const [a, b] = matrices(x);
     return { shape: step.shape, data: product(a, b, step.round).data };
   },
@@ -144,7 +147,7 @@ const linear = {
 /** @type {Whole} */
 const mse = {
   run([a, b], step) {
-    if (!sameShape(a.shape, b.shape)) throw new Error('mse_loss with broadcasting');
+    if (!sameShape(a.shape, b.shape)) throw otherwise(step.name);
     let sum = 0;
     for (let i = 0; i < a.data.length; i++) sum += step.round(step.round(a.data[i] - b.data[i]) ** 2);
     return tensor([], step.round(sum / a.data.length));

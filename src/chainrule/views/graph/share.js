@@ -1,42 +1,11 @@
-// Take it away: the address that holds the state, the PyTorch code, the picture. And the state's way into the address.
+// Take it away: the address that holds the state, the PyTorch code, the picture.
 
+import { python } from './code.js';
 import { h } from './dom.js';
-import { short } from './model.js';
-import { tensor } from './tensors.js';
+import { writeState } from './state.js';
 
 /** @typedef {import('./element.js').Ui} Ui */
-/** @typedef {import('./tensors.js').Tensor} Tensor */
-
-/** @param {Ui} ui @returns {string} what an address has after its # */
-export function writeState(ui) {
-  const { model } = ui, state = new URLSearchParams({ graph: String(ui.number) });
-  if (model.at !== model.last) state.set('step', String(model.at));
-  for (const v of model.leaves) {
-    const t = model.values[v];
-    if (t?.data.some((x, i) => !Object.is(x, model.start[v]?.data[i]))) state.set(`v.${model.names[v]}`, [...t.data].map((x) => model.plain.values[v].t === 'float32' ? short(x) : String(x)).join(' '));
-  }
-  if (ui.rate !== ui.firstRate) state.set('rate', String(ui.rate));
-  if (model.shown) state.set('view', ui.path.join(' '));
-  if (ui.panel) state.set('panel', ui.panel);
-  return state.toString();
-}
-
-/** Take over what an address says, as far as it fits this graph. @param {Ui} ui @param {string} hash */
-export function readState(ui, hash) {
-  const state = new URLSearchParams(hash.replace(/^#/, '')), { model } = ui;
-  if (state.get('graph') !== String(ui.number)) return '';
-  const given = new Map();
-  for (const v of model.leaves) {
-    const numbers = state.get(`v.${model.names[v]}`)?.split(' ').map(Number), { s } = model.plain.values[v], like = tensor(s);
-    if (numbers?.length === like.data.length && numbers.every(Number.isFinite)) given.set(v, { shape: s, data: Float64Array.from(numbers) });
-  }
-  if (given.size && !model.fixed) model.set(given);
-  for (const view of (state.get('view') ?? '').split(' ').slice(1).map(Number)) if (model.view.ops.some((op) => op.v === view)) ui.enter(view);
-  const step = Number(state.get('step') ?? model.last), rate = Number(state.get('rate'));
-  if (Number.isInteger(step)) model.at = Math.max(0, Math.min(model.last, step));
-  if (rate > 0 && Number.isFinite(rate)) ui.rate = rate;
-  return state.get('panel') ?? '';
-}
+/** @typedef {import('./drawing.js').Drawing} Drawing */
 
 /** @param {Ui} ui */
 export function sharePanel(ui) {
@@ -57,7 +26,7 @@ export function sharePanel(ui) {
   }
   const address = () => `${location.href.split('#')[0]}#${writeState(ui)}`;
   function save() {
-    const link = h('a', { download: 'graph.svg', href: URL.createObjectURL(new Blob([ui.picture()], { type: 'image/svg+xml' })) });
+    const link = h('a', { download: 'graph.svg', href: URL.createObjectURL(new Blob([picture(ui)], { type: 'image/svg+xml' })) });
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
     ui.say('Saved as graph.svg.');
@@ -66,8 +35,21 @@ export function sharePanel(ui) {
   const button = (text, click) => h('button', { type: 'button', click }, text);
   return {
     node: h('div', {}, h('div', { class: 'fields' }, button('Copy link', () => copy(address(), 'Copied: the link opens this graph as it is now.')),
-      !model.fixed && button('Copy PyTorch code', () => copy(model.python(), 'Copied: this code gives exactly these numbers.')),
+      !model.fixed && button('Copy PyTorch code', () => copy(python(model), 'Copied: this code gives exactly these numbers.')),
       button('Save picture', save)), shown, !model.fixed && code),
-    refresh() { if (!model.fixed) code.textContent = model.python(); },
+    refresh() { if (!model.fixed) code.textContent = python(model); },
   };
+}
+
+/** Draw the picture as a file of its own. @param {Ui} ui */
+function picture(ui) {
+  const svg = /** @type {SVGSVGElement} */ (/** @type {Drawing} */ (ui.drawing).svg.cloneNode(true)), [light, dark] = PALETTES;
+  for (const extra of svg.querySelectorAll('.handle, .line, .hit, .edge:not(.passed) :is(.b, .halo)')) extra.remove();
+  for (const old of svg.querySelectorAll('[tabindex], [role]')) for (const name of ['tabindex', 'role', 'aria-label', 'aria-valuenow', 'aria-valuetext']) old.removeAttribute(name);
+  const coloured = (/** @type {Record<string, string>} */ palette) => DRAWING.replace(/var\(--(\w+)\)/g, (_, key) => palette[key]);
+  const style = document.createElementNS('http://www.w3.org/2000/svg', 'style');
+  style.textContent = `${coloured(light)}@media(prefers-color-scheme:dark){${coloured(dark)}}`;
+  svg.prepend(style);
+  svg.removeAttribute('style');
+  return new XMLSerializer().serializeToString(svg);
 }

@@ -2,7 +2,7 @@
 
 import { back } from './ops.js';
 import { near, sameShape, sizeOf, tensor, transposed } from './tensors.js';
-import { derivative, fill, shapeText } from './text.js';
+import { derivative, shapeText } from './text.js';
 
 /** @typedef {import('./model.js').Model} Model */
 /** @typedef {import('./tensors.js').Tensor} Tensor */
@@ -10,6 +10,9 @@ import { derivative, fill, shapeText } from './text.js';
 /** @type {Record<string, string>} the page's script brings them along */
 const SENTENCES = SLIPS;
 const NEAR = 1e-4, PATHS = 32;
+
+/** @param {string} template @param {Record<string, string>} words */
+export const fill = (template, words) => template.replace(/\{(\w+)\}/g, (_, key) => words[key]);
 
 /** @param {Tensor} given @param {Tensor} wanted */
 export const right = (given, wanted) => near(given, wanted, NEAR);

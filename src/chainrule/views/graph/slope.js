@@ -1,13 +1,23 @@
 // The loss against one number, with the tangent there; and what a nudge of it really does.
 
 import { h } from './dom.js';
+import { ROUND } from './model.js';
 import { numberField, plot } from './plots.js';
 import { entryName, number } from './text.js';
 
 /** @typedef {import('./element.js').Ui} Ui */
+/** @typedef {import('./model.js').Model} Model */
 /** @typedef {import('./tensors.js').Tensor} Tensor */
 
 const ENTRIES = 200;
+
+/** What the loss would be with one entry of a leaf changed. @param {Model} model @param {number} v @param {number} at @param {number} x */
+function lossWith(model, v, at, x) {
+  const values = /** @type {Tensor[]} */ ([...model.values]), data = values[v].data.slice();
+  data[at] = ROUND[model.plain.values[v].t](x);
+  values[v] = { shape: values[v].shape, data };
+  return model.forwards(values)[model.root].data[0];
+}
 
 /** @param {Ui} ui */
 export function slopePanel(ui) {
@@ -32,13 +42,13 @@ export function slopePanel(ui) {
     /** @type {[number, number][]} */ const curve = [];
     for (let k = 0; k <= points; k++) {
       const x = low + (high - low) * k / points;
-      curve.push([x, model.lossWith(v, at, x)]);
+      curve.push([x, lossWith(model, v, at, x)]);
     }
     picture.draw({
       x: name, y: loss, low, high, dots: [[held, now]],
       curves: [{ points: curve, kind: 'f' }, { points: [low, high].map((x) => [x, now + slope * (x - held)]), kind: 'b tangent' }],
     });
-    const by = nudge.get(), change = model.lossWith(v, at, held + by) - now;
+    const by = nudge.get(), change = lossWith(model, v, at, held + by) - now;
     said.replaceChildren(
       h('strong', {}, `${name} ${by < 0 ? '−' : '+'} ${number(Math.abs(by))}`), ` changes ${loss} by `, h('span', { class: 'v' }, number(change)),
       '; the gradient says ', h('span', { class: 'g' }, number(slope * by)), '.',

@@ -101,3 +101,12 @@ export function near(a, b, close) {
   const slack = close * (scale || 1e-8);
   return a.data.every((x, i) => Object.is(x, b.data[i]) || Math.abs(x - b.data[i]) <= slack);
 }
+
+/** The fewest digits that give the same float32. @param {number} x */
+export function short(x) {
+  for (let digits = 1; digits < 10; digits++) {
+    const text = String(Number(x.toPrecision(digits)));
+    if (Math.fround(Number(text)) === x) return text;
+  }
+  return String(x);
+}

@@ -57,6 +57,3 @@ export function entryName(name, shape, at) {
 /** @param {string} above @param {string} below */
 export const derivative = (above, below) =>
   [above, below].map((n) => /^[\p{L}_][\p{L}\p{N}_.#]*$/u.test(n) ? `d${n}` : `d(${n})`).join('/');
-
-/** @param {string} template @param {Record<string, string>} words */
-export const fill = (template, words) => template.replace(/\{(\w+)\}/g, (_, key) => words[key]);

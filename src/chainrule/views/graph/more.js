@@ -1,0 +1,18 @@
+// What opens below a graph comes in a script of its own, when somebody first asks for it.
+
+import { h } from './dom.js';
+
+/** @typedef {import('./element.js').Ui} Ui */
+/** @typedef {{node: HTMLElement, refresh: () => void, open?: () => void}} Panel */
+
+/** What makes each panel, once that script is there. @type {Record<string, (ui: Ui) => Panel>} */
+export const PANELS = {};
+
+const FROM = document.currentScript instanceof HTMLScriptElement ? document.currentScript.src : '';
+/** @type {Promise<unknown> | undefined} */ let coming;
+
+/** Fetch that script from beside this one; on a page that stands alone it follows in the same script. */
+export const more = () => coming ??= FROM ? new Promise((done, fail) => {
+  const failed = () => { coming = undefined; fail(); };
+  document.head.append(h('script', { src: new URL(`chainrule-panels.js?v=${VERSION}`, FROM), load: done, error: failed }));
+}) : Promise.resolve();

@@ -1,0 +1,18 @@
+// All that opens below a graph. It is joined with what it needs alone into a script of its own.
+
+import { h } from './dom.js';
+import { learnPanel } from './learn.js';
+import { PANELS } from './more.js';
+import { predictPanel } from './predict.js';
+import { sharePanel } from './share.js';
+import { slopePanel } from './slope.js';
+import { tablePanel } from './table.js';
+
+const MAKERS = { slope: slopePanel, learn: learnPanel, predict: predictPanel, table: tablePanel, share: sharePanel };
+
+for (const [name, make] of Object.entries(MAKERS))
+  PANELS[name] = (ui) => {
+    const panel = make(ui);
+    panel.node.prepend(h('style', {}, PANEL_STYLE));
+    return panel;
+  };
