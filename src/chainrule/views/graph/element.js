@@ -264,8 +264,12 @@ export class Ui {
     for (const toggle of this.#toggles) attribute(toggle, 'aria-expanded', String(toggle.dataset.panel === key));
     this.#holder.hidden = true;
     if (key) {
-      if (!PANELS[key]) await more().catch(() => this.say('The panel could not be fetched. Try again when you are online.', true));
-      if (this.panel !== key || !PANELS[key]) return;
+      if (!PANELS[key]) await more().catch(() => {});
+      if (this.panel !== key) return;
+      if (!PANELS[key]) {
+        this.open('');
+        return this.say('The panel could not be fetched. Try again when you are online.', true);
+      }
       const panel = this.#panels.get(key) ?? PANELS[key](this);
       this.#panels.set(key, panel);
       this.#holder.hidden = false;
@@ -285,7 +289,7 @@ export class Ui {
     } catch {
       return this.say('The next step would leave the numbers that fit. Reset, or use a smaller rate.', true);
     }
-    this.say(`After ${training.at} updates: ${model.root < 0 ? '' : `${model.names[model.root]} = ${number(training.history[training.at].loss)}`}.`);
+    this.say(`After ${training.at} update${training.at === 1 ? '' : 's'}: ${model.root < 0 ? '' : `${model.names[model.root]} = ${number(training.history[training.at].loss)}`}.`);
     this.changed();
   }
 
