@@ -117,9 +117,8 @@ def test_it_works_where_it_is_installed(installed: Installed, tmp_path: Path) ->
     file, *path = done.stdout.splitlines()
     assert Path(file).is_relative_to(installed.python.parent.parent)
     assert not {str(ROOT), str(ROOT / "src")} & set(path)
-    script = "".join(
-        contents(installed.wheel)[f"chainrule/views/{part}.min.js"].decode() for part in ("graph", "panels")
-    )
+    held = contents(installed.wheel)
+    script = "".join(held[f"chainrule/views/{part}.min.js"].decode() for part in ("graph", "panels"))
     assert len(script) > 50_000
     assert script in (tmp_path / "page.html").read_text("utf-8")
 

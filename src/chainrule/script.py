@@ -66,31 +66,32 @@ def joined(part: str) -> str:
 @cache
 def _body(part: str) -> str:
     """Write the files one behind the other, and between the two scripts what one has from the other."""
-    files = {name: (FOLDER / f"{name}.js").read_text("utf-8") for name in PARTS[part]}
-    shared = ",".join(_shared())
+    shared = ",".join([*_shared(), "PALETTES", "DRAWING"])
     if part == "graph":
         given = {"PALETTES": [asdict(LIGHT), asdict(DARK)], "DRAWING": _style("drawing"), "STYLE": _style("graph")}
-        before, after = "", f"versions[VERSION].shared??={{{shared},PALETTES,DRAWING}};\n"
+        before, after = "", f"versions[VERSION].shared??={{{shared}}};\n"
     else:
         slips = json.loads((Path(__file__).with_name("slips.json")).read_text("utf-8"))
         given = {"SLIPS": slips, "PANEL_STYLE": _style("panels")}
-        before, after = f"const{{{shared},PALETTES,DRAWING}}=chainruleGraphs[VERSION].shared;\n", ""
+        before, after = f"const{{{shared}}}=chainruleGraphs[VERSION].shared;\n", ""
     constants = "".join(f"const {name}={json.dumps(value, ensure_ascii=False)};\n" for name, value in given.items())
-    return constants + before + "".join(map(_tight, files.values())) + after
+    return constants + before + "".join(_tight(_source(name)) for name in PARTS[part]) + after
 
 
 def _shared() -> list[str]:
     """Name what the panels import from the files of the other script."""
-    texts = [(FOLDER / f"{name}.js").read_text("utf-8") for name in PARTS["panels"]]
-    found = [match for text in texts for match in _IMPORT.findall(text) if match[1] in PARTS["graph"]]
-    return sorted({name for names, _ in found for name in names.split(", ")})
+    imports = [found for name in PARTS["panels"] for found in _IMPORT.findall(_source(name))]
+    return sorted({name for names, file in imports if file in PARTS["graph"] for name in names.split(", ")})
+
+
+def _source(name: str) -> str:
+    return (FOLDER / f"{name}.js").read_text("utf-8")
 
 
 def _style(name: str) -> str:
     """Write a style sheet without what only people need."""
-    return re.sub(r"\s*([{};,])\s*|(?<=:)\s+|\s*\n\s*", r"\1", (FOLDER / f"{name}.css").read_text("utf-8")).replace(
-        ";}", "}"
-    )
+    text = (FOLDER / f"{name}.css").read_text("utf-8")
+    return re.sub(r"\s*([{};,])\s*|(?<=:)\s+|\s*\n\s*", r"\1", text).replace(";}", "}")
 
 
 def _tight(source: str) -> str:
