@@ -21,36 +21,36 @@ project_copyright = author
 language = "en"
 
 extensions = [
-    "_ext.unfinished",
-    "_ext.progress",
-    "_ext.fingerprint",
-    "_ext.leftovers",
-    "_ext.inventories",
+    "_ext.execute.unfinished",
+    "_ext.execute.progress",
+    "_ext.execute.fingerprint",
+    "_ext.pages.leftovers",
+    "_ext.pages.inventories",
     "sphinx.ext.autodoc",
     "sphinx.ext.intersphinx",
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
     "myst_nb",
-    "_ext.ahead",  # when MyST is configured, and before the lessons run
+    "_ext.execute.chapters_ahead",  # when MyST is configured, and before the lessons run
     "sphinx_gallery.gen_gallery",
-    "_ext.maths",
-    "_ext.failure",
-    "_ext.kernel",
-    "_ext.live",
-    "_ext.measured",
-    "_ext.course",
-    "_ext.course_map",
-    "_ext.downloads",
-    "_ext.predict",
-    "_ext.raised",
-    "_ext.exercise",
-    "_ext.sidebar",
-    "_ext.search_index",
-    "_ext.hosting",
-    "_ext.sharing",
-    "_ext.code_links",
-    "_ext.accessible",
-    "_ext.bundle",
+    "_ext.pages.maths",
+    "_ext.execute.failure",
+    "_ext.execute.kernel",
+    "_ext.pages.live_scripts",
+    "_ext.pages.measurements",
+    "_ext.lessons.course",
+    "_ext.lessons.course_map",
+    "_ext.lessons.downloads",
+    "_ext.lessons.predictions",
+    "_ext.lessons.error_index",
+    "_ext.lessons.exercises",
+    "_ext.pages.sidebar",
+    "_ext.pages.search_index",
+    "_ext.pages.hosting",
+    "_ext.pages.sharing",
+    "_ext.pages.code_links",
+    "_ext.pages.accessible",
+    "_ext.pages.bundle",
 ]
 exclude_patterns = [
     "_build",
@@ -60,7 +60,7 @@ exclude_patterns = [
     "lessons/**/*.ipynb",  # the gallery's downloads, which myst-nb would take for pages
 ]
 suppress_warnings = [
-    "mystnb.exec",  # docs/_ext/failure.py says it, with file and line
+    "mystnb.exec",  # docs/_ext/execute/failure.py says it, with file and line
     "sphinx_gallery.example_error",  # likewise
     "sphinx_gallery.space_in_filename",  # it looks at the whole path, and a checkout's folder may have spaces
 ]
@@ -89,15 +89,15 @@ parts = sorted(path.name for path in (root / "examples").glob("[0-9]*") if path.
 sphinx_gallery_conf = {
     "examples_dirs": [f"../examples/{part}" for part in parts],
     "gallery_dirs": [f"lessons/{part}" for part in parts],
-    "copyfile_regex": r"index\.rst",  # a part's page is written by hand; see docs/_ext/course.py
+    "copyfile_regex": r"index\.rst",  # a part's page is written by hand; see docs/_ext/lessons/course.py
     "filename_pattern": r"\d+_\w+\.py$",
     "within_subsection_order": "FileNameSortKey",
     "capture_repr": ("_repr_html_", "__repr__"),
-    "ignore_repr_types": r"matplotlib|Derivation",  # docs/_ext/gallery.py shows these
-    "image_scrapers": ("_ext.gallery.show_figures",),
-    "reset_modules": ("_ext.gallery.before_lesson",),
+    "ignore_repr_types": r"matplotlib|Derivation",  # docs/_ext/execute/gallery.py shows these
+    "image_scrapers": ("_ext.execute.gallery.show_figures",),
+    "reset_modules": ("_ext.execute.gallery.before_lesson",),
     "remove_config_comments": True,
-    "download_all_examples": False,  # docs/_ext/downloads.py makes archives without dates
+    "download_all_examples": False,  # docs/_ext/lessons/downloads.py makes archives without dates
     "write_computation_times": False,
     "min_reported_time": 1_000_000,
     "show_signature": False,

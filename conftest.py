@@ -8,7 +8,7 @@ from sybil.parsers.rest import DocTestParser
 from sybil.sybil import SybilCollection
 from sybil.typing import Parser
 
-from tests.pages import is_chapter
+from tests.support.pages import is_chapter
 
 DOCS = Path(__file__).parent / "docs"
 
@@ -17,7 +17,7 @@ chapters = [str(page.relative_to(DOCS)) for page in DOCS.glob("[!_]*/**/*.md") i
 
 docstrings = Sybil([DocTestParser()], path="src", pattern="*.py")
 readme = Sybil(markdown, pattern="README.md")
-# Chapters are run as a whole, with what they claim, by tests/test_prose.py.
+# Chapters are run as a whole, with what they claim, by tests/course/test_prose.py.
 pages = Sybil(markdown, path="docs", pattern="*.md", excludes=chapters)
 
 pytest_collect_file = SybilCollection((docstrings, readme, pages)).pytest()

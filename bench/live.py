@@ -16,7 +16,7 @@ import torch
 from playwright.sync_api import Page, sync_playwright
 
 import chainrule
-from chainrule.script import script, served
+from chainrule.live.javascript import script, served
 from tools.browser import find_browser
 
 RESULTS = Path(__file__).with_name("live.md")

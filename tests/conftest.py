@@ -7,7 +7,7 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling, Scheduling
 
-from tests.installed import Installed, install
+from tests.support.installed import Installed, install
 
 # Lessons draw, and no window opens. Set before anything imports matplotlib; processes started here inherit it.
 os.environ["MPLBACKEND"] = "Agg"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 import numpy as np
 
-from chainrule.colors import LINES
 from chainrule.plots import STROKES, curves, descent, regions, tangent
+from chainrule.views.colors import LINES
 
 
 def test_a_tangent_has_the_slope_and_touches_the_curve() -> None:

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import chainrule
-from chainrule.script import script
+from chainrule.live.javascript import script
 
 HOSTILE = "</text><script>alert(1)</script>&\"'"
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import sys
 
-from chainrule.script import PARTS, minified
+from chainrule.live.javascript import PARTS, minified
 from tools.minify_js import minify
 from tools.npm import fetch, node
 
 VERSION = "5.9.3"
-CONFIG = "src/chainrule/views/graph/tsconfig.json"
+CONFIG = "src/chainrule/live/js/tsconfig.json"
 
 
 def main() -> int:

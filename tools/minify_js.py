@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from chainrule.script import PARTS, joined, minified
+from chainrule.live.javascript import PARTS, joined, minified
 from tools.npm import fetch, node
 
 VERSION = "5.51.4"

@@ -139,7 +139,7 @@ for row in rec.table().rows:
 # Here are some more rules, as this library writes them. ``a`` and ``b`` are an operation's inputs, ``out`` is its
 # result.
 
-from chainrule.rules import RULES
+from chainrule.calculus.rules import RULES
 
 for name in ("add", "sub", "mul", "div", "square", "exp", "sigmoid"):
     print(f"{name:8} {',  '.join(RULES[name].locals)}")

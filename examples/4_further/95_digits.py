@@ -32,7 +32,7 @@ print(pictures.shape, labels[:10])
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from chainrule.colors import LINES
+from chainrule.views.colors import LINES
 
 ink = LinearSegmentedColormap.from_list(
     "ink", [f"{LINES.value}00", f"{LINES.value}ff"]

@@ -12,7 +12,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from chainrule.colors import LINES
+from chainrule.views.colors import LINES
 
 STROKES = (
     (LINES.value, "-", "o"), (LINES.gradient, "--", "s"), ("#16877a", "-.", "^"), ("#a25bc4", ":", "D"),

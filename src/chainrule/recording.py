@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from chainrule import check as _check
+from chainrule.checking import answers as _answers
+from chainrule.diagnosis.report import Why, why_all
+from chainrule.diagnosis.report import why as _why
 from chainrule.errors import ChainruleError, FileError, TraceError
-from chainrule.recorder import NEEDED, TESTED, Recorder
-from chainrule.snapshots import Keep
+from chainrule.live.graph import Graph, graph
+from chainrule.recorder.mode import NEEDED, TESTED, Recorder
+from chainrule.recorder.snapshots import Keep
 from chainrule.trace import Snapshot, Trace
 from chainrule.views.derivation import Derivation, derivation
-from chainrule.views.graph import Graph, graph
 from chainrule.views.table import Table, table
-from chainrule.why import Why, why_all
-from chainrule.why import why as _why
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -156,7 +156,7 @@ class Recording:
         """
         return graph(self.trace, self._shown(backward), self.table(backward)._repr_html_())
 
-    def check(self, backward: int = -1, **answers: object) -> _check.Report:
+    def check(self, backward: int = -1, **answers: object) -> _answers.Report:
         """Compare gradients that you worked out by hand with the recorded ones.
 
         The report is true when all are right; for a wrong one it says which slip it looks like.
@@ -174,7 +174,7 @@ class Recording:
         found = {name: self._find(name, backward) for name in answers}
         for number in found.values():
             self._gradient(number, backward)
-        return _check.check(self.trace, found, answers, backward)
+        return _answers.check(self.trace, found, answers, backward)
 
     def why(self, value: str | torch.Tensor | None = None, backward: int = -1) -> Why:
         """Say where a gradient became zero, NaN, tiny or huge, or why it never came: file, line, and the proof.

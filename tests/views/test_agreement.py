@@ -9,8 +9,8 @@ import torch
 from hypothesis import given, settings
 
 import chainrule
-from tests.graphs import Plan, plans, record
-from tests.test_same_numbers import differences
+from tests.course.test_same_numbers import differences
+from tests.support.graphs import Plan, plans, record
 
 
 @settings(max_examples=25, deadline=None)

@@ -12,11 +12,11 @@ import torch
 from hypothesis import given, settings
 
 import chainrule
-from chainrule.text import number
+from chainrule.calculus.notation import number
 from chainrule.views.derivation import LINES as MANY
 from chainrule.views.derivation import Line
-from tests.graphs import Plan, plans, record
-from tests.katex import refused
+from tests.support.graphs import Plan, plans, record
+from tests.support.katex import refused
 
 Numbers = np.ndarray[Any, np.dtype[np.float64]]
 

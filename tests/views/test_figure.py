@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 import chainrule
-from chainrule.colors import LINES
-from chainrule.layout import layout
+from chainrule.views.colors import LINES
+from chainrule.views.layout import layout
 
 
 @pytest.fixture

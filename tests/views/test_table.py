@@ -10,9 +10,9 @@ import torch
 from hypothesis import given, settings
 
 import chainrule
-from chainrule.text import numbers
+from chainrule.calculus.notation import numbers
 from chainrule.views.table import Row
-from tests.graphs import Plan, plans, record
+from tests.support.graphs import Plan, plans, record
 
 
 def example() -> chainrule.Recording:

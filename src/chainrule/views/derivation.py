@@ -12,8 +12,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from chainrule.rules import carriers, loose, written
-from chainrule.text import SHOWN, brief, derivative, latex_name, latex_number, latex_numbers, number, numbers
+from chainrule.calculus.notation import (
+    SHOWN,
+    brief,
+    derivative,
+    latex_name,
+    latex_number,
+    latex_numbers,
+    number,
+    numbers,
+)
+from chainrule.calculus.rules import carriers, loose, written
 from chainrule.trace import Snapshot, Term, Trace
 
 PATHS = 8

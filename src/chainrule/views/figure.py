@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, PathPatch
 from matplotlib.path import Path
 
-from chainrule.colors import LINES
-from chainrule.layout import CHARACTER, LINE, PADDING, Arrow, Box, Direction, layout
 from chainrule.trace import Trace
+from chainrule.views.colors import LINES
+from chainrule.views.layout import CHARACTER, LINE, PADDING, Arrow, Box, Direction, layout
 
 INCH = 90.0
 """Pixels of the layout in one inch of the figure."""

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from chainrule.fold import Group, Part, fold
-from chainrule.rules import RULES, canonical, written
-from chainrule.text import brief, derivative, numbers
+from chainrule.calculus.notation import brief, derivative, numbers
+from chainrule.calculus.rules import RULES, canonical, written
 from chainrule.trace import Hook, Op, Term, Trace
+from chainrule.views.folding import Group, Part, fold
 
 ROWS = 60
 """A table with more rows is folded."""

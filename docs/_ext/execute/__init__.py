@@ -1,0 +1,1 @@
+"""Running lessons and chapters while the site is built."""

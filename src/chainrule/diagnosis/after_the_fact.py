@@ -1,0 +1,175 @@
+"""Say why a leaf has no gradient after the fact, from PyTorch's own graph, without a recording.
+
+The graph knows what the loss was made from, not where in the code: for file and line, record.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+from torch.autograd.graph import Node
+
+from chainrule.calculus.notation import number
+from chainrule.diagnosis.causes import short
+from chainrule.diagnosis.report import Reason, Why
+from chainrule.errors import ChainruleError
+from chainrule.recorder.source_names import Files, site_of
+
+STEPS = 20_000
+"""So many steps of a graph are walked: freeing a deeper one that Python has looked at can overflow the stack."""
+_RECORD = "For file and line, run the step again inside `with chainrule.record() as rec:`, and ask `rec.why()`."
+
+
+def why(loss: torch.Tensor, leaf: torch.Tensor) -> Why:
+    """Say why a leaf's `.grad` is None after a backward pass of `loss`, without a recording.
+
+    It looks at the graph that PyTorch still has: whether the leaf asks for a gradient, whether it is one, whether the
+    loss was made from it, or from a copy. Nothing is computed, and nothing is changed. If there is a gradient, it says
+    how large it is.
+
+    Raises `ChainruleError` if one of the two is no tensor, or the graph has more than 20,000 steps.
+
+    >>> import torch
+    >>> w = torch.tensor(1.0, requires_grad=True)
+    >>> loss = (w.detach() * 2) ** 2
+    >>> print(why(loss, w).reasons[0].cause)
+    detached
+    """
+    written = site_of(Files((), ()), None, None, None).operands()
+    for tensor, word in ((loss, "loss"), (leaf, "leaf")):
+        if not isinstance(tensor, torch.Tensor):
+            raise ChainruleError(
+                f"The {word} is {type(tensor).__name__}, and only tensors have gradients. "
+                "Give the two tensors: `chainrule.why(loss, w)`."
+            )
+    given = written if len(written) == 2 else ("loss", "the leaf")
+    root, name = (short(text) if text != "the leaf" else text for text in given)
+    found = _without(name, leaf) or _loss_without(root, loss)
+    if found is None and leaf.grad is not None:
+        return Why((), _there(name, leaf.grad))
+    if found is None:
+        found = _search(root, name, loss, leaf)
+    cause, says, hint = found
+    return Why((Reason(cause, (given[1],), f"{name} has no `.grad`: {says}.", hint),))
+
+
+_Found = tuple[str, str, str]
+
+
+def _without(name: str, leaf: torch.Tensor) -> _Found | None:
+    """Say what keeps a tensor from having a gradient, whatever the loss."""
+    if not (leaf.is_floating_point() or leaf.is_complex()):
+        says = f"it is of dtype {_dtype(leaf)}, and only floating-point numbers have gradients"
+        return "integer", says, "Make it a float, such as `torch.tensor(1.0)`, and then require its gradient."
+    if not leaf.requires_grad:
+        hint = "Create it with `requires_grad=True`. A result of `no_grad` or `detach()` has it False, too."
+        return "requires_grad", "its `requires_grad` is False", hint
+    if not leaf.is_leaf and not leaf.retains_grad:
+        made = short(type(leaf.grad_fn).__name__)
+        says = f"it is no leaf but the result of a calculation ({made}), and PyTorch fills leaves alone"
+        hint = (
+            "Did an update such as `w = w - rate * w.grad`, or `.to(...)` after `requires_grad=True`, take its name? "
+        )
+        hint += f"Change the leaf in place under `no_grad`, or call `retain_grad()` before the backward pass. {_RECORD}"
+        return "not a leaf", says, hint
+    return None
+
+
+def _loss_without(root: str, loss: torch.Tensor) -> _Found | None:
+    """Say that the loss has no way back at all."""
+    if loss.requires_grad:
+        return None
+    if not (loss.is_floating_point() or loss.is_complex()):
+        says = f"{root} is of dtype {_dtype(loss)}, and whole numbers carry no gradient back"
+        return "integer", says, f"Stay with floating-point numbers on the way to the loss. {_RECORD}"
+    says = (
+        f"{root} has no way back to any leaf: what it was made from was detached, or made with gradients switched off"
+    )
+    hint = "Look for `.detach()`, `.data`, `.item()`, `torch.tensor(...)`, NumPy and `no_grad` on the way."
+    return "detached", says, f"{hint} {_RECORD}"
+
+
+def _search(root: str, name: str, loss: torch.Tensor, leaf: torch.Tensor) -> _Found:
+    """Walk the graph behind the loss, and say whether it leads to the leaf."""
+    nodes = _nodes(loss)
+    leaves = [node.variable for node in nodes if hasattr(node, "variable")]
+    if loss is leaf or any(held is leaf for held in leaves) or leaf.grad_fn in nodes:
+        if not any(_freed(node) for node in nodes):
+            hint = f"Call {root[:-1]}.backward()`." if root.endswith("`") else "Call `loss.backward()`."
+            return "no backward pass", f"{root} was made from {name}, and no backward pass has run", hint
+        says = f"a backward pass has run through the graph of {root} and freed it, and {name} did not keep what it got"
+        hint = (
+            "`zero_grad()` sets `.grad` to None, and `torch.autograd.grad` and `backward(inputs=...)` fill only what "
+        )
+        hint += "they are asked for. To go through the graph again, compute the loss again."
+        return "freed", says, hint
+    for held in leaves:
+        if (held.shape, held.dtype, held.device, held.layout) != (leaf.shape, leaf.dtype, leaf.device, leaf.layout):
+            continue
+        if held.layout is torch.strided and held.numel() and held.data_ptr() == leaf.data_ptr():
+            says = f"{root} was made from another leaf that shares its memory with {name}"
+            return "replaced", says, "`nn.Parameter(w)`, `.data` or `.detach()` made it: use one and the same tensor."
+        if held.numel() > 1 and torch.equal(held.detach(), leaf.detach()):
+            says = f"{root} was made from another leaf with the same {held.numel():,} numbers, a copy"
+            hint = "`copy.deepcopy`, `clone().detach()` or loading made it: ask the model in use for its parameters."
+            return "replaced", says, hint
+    if loss.grad_fn is None:
+        says = f"{root} is a leaf itself, made of plain numbers, and has no way back to anything"
+        hint = "`torch.tensor(...)` or `requires_grad_()` made it, after the way was lost. Compute it from {} instead."
+        return "detached", says, f"{hint.format(name)} {_RECORD}"
+    count = "one leaf" if len(leaves) == 1 else f"{len(leaves):,} leaves"
+    hint = "It was not used, or the way was cut by `.detach()`, `.item()`, `torch.tensor(...)` or `no_grad`."
+    return "not used", f"{root} was made from {count}, and {name} is not among them", f"{hint} {_RECORD}"
+
+
+def _dtype(tensor: torch.Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
+
+
+def _nodes(loss: torch.Tensor) -> dict[Node, None]:
+    """List the nodes behind a tensor."""
+    found: dict[Node, None] = {}
+    pending = [loss.grad_fn]
+    while pending:
+        node = pending.pop()
+        if node is None or node in found:
+            continue
+        if len(found) == STEPS:
+            raise ChainruleError(
+                f"The graph has more than {STEPS:,} steps, too many to be looked at after the fact. {_RECORD}"
+            )
+        found[node] = None
+        pending.extend(child for child, _ in node.next_functions)
+    return found
+
+
+@lru_cache
+def _saved_by(kind: type) -> tuple[str, ...]:
+    return tuple(word for word in dir(kind) if word.startswith("_raw_saved_"))
+
+
+def _freed(node: Node) -> bool:
+    """Tell whether a node has lost what it had saved; what hooks would unpack, as a checkpoint does, is left alone."""
+    for word in _saved_by(type(node)):
+        try:
+            raw = getattr(node, word)
+            if getattr(raw, "unpack_hook", raw) is None:
+                getattr(node, word.removeprefix("_raw") if word != "_raw_saved_tensors" else "saved_tensors")
+        except RuntimeError as error:
+            return "second time" in str(error)
+    return False
+
+
+def _there(name: str, gradient: torch.Tensor) -> str:
+    """Say how large a gradient is."""
+    flat = gradient.detach().to_dense() if gradient.layout is not torch.strided else gradient.detach()
+    size = flat.abs().float()
+    finite = bool(torch.isfinite(size).all())
+    if not flat.numel():
+        return f"{name} has a gradient, without entries."
+    if flat.numel() == 1 and not flat.is_complex():
+        return f"{name} has a gradient: it is {number(flat.item())}. {_RECORD}"
+    zeros = int((flat == 0).sum())
+    some = f"its largest entry is {number(float(size.max()))}" if finite else "not all of it is finite"
+    return f"{name} has a gradient: of its {flat.numel():,} entries {zeros:,} are 0, and {some}. {_RECORD}"

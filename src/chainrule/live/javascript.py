@@ -1,0 +1,99 @@
+"""The scripts that bring graphs to life: the files in `js/` joined, the same for every page.
+
+Browsers refuse module files on `file://`, so what is written as modules is served as classic scripts: one with all that
+a graph needs to be stepped through and edited, and one with the panels below it, which is fetched when one is opened.
+Joining takes away comments, indentation, and the lines that import and export; no file may declare a name that another
+one does. What is served is that, minified (`tools/minify_js.py`); where it was made from other files, the joined files.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+
+from chainrule.views.colors import DARK, LIGHT
+
+FOLDER = Path(__file__).parent / "js"
+PARTS = {
+    "graph": (
+        "tensors", "text", "ops", "model", "maths", "dom", "numbers", "drawing", "training", "state", "more", "element",
+    ),
+    "panels": ("slips", "plots", "slope", "learn", "predict", "table", "code", "share", "panels"),
+}  # fmt: skip
+"""The files of each script, in the order in which they are joined: each knows only those before it."""
+
+_COMMENT = re.compile(r"^[ \t]*//[^\n]*$|/\*\*.*?\*/", re.MULTILINE | re.DOTALL)
+_IMPORT = re.compile(r"^import \{ (.*?) \} from '\./(\w+)\.js';$", re.MULTILINE)
+_EXPORT = re.compile(r"^export (?=(const|let|function|class)\b)", re.MULTILINE)
+
+
+@cache
+def script() -> str:
+    """Give both scripts in one, for a page that has nothing to fetch from."""
+    return "".join(map(served, PARTS))
+
+
+def served(part: str) -> str:
+    """Give a script as it is served."""
+    file = minified(part)
+    made = file.read_text("utf-8") if file.is_file() else ""
+    text = made if f'"{version()}"' in made else joined(part)
+    assert "</script" not in text.lower(), "it stands in pages as it is"
+    return text
+
+
+def minified(part: str) -> Path:
+    """Name the file that holds a script, minified."""
+    return FOLDER.with_name(f"{part}.min.js")
+
+
+@cache
+def version() -> str:
+    """Name this version of the scripts: graphs look for the one that they were made with."""
+    return sha256("".join(map(_body, PARTS)).encode()).hexdigest()[:8]
+
+
+@cache
+def joined(part: str) -> str:
+    """Join the files of a script."""
+    return f'(()=>{{"use strict";\nconst VERSION="{version()}";\n{_body(part)}}})();\n'
+
+
+@cache
+def _body(part: str) -> str:
+    """Write the files one behind the other, and between the two scripts what one has from the other."""
+    shared = ",".join([*_shared(), "PALETTES", "DRAWING"])
+    if part == "graph":
+        given = {"PALETTES": [asdict(LIGHT), asdict(DARK)], "DRAWING": _style("drawing"), "STYLE": _style("graph")}
+        before, after = "", f"versions[VERSION].shared??={{{shared}}};\n"
+    else:
+        slips = json.loads((Path(__file__).parents[1] / "checking" / "slips.json").read_text("utf-8"))
+        given = {"SLIPS": slips, "PANEL_STYLE": _style("panels")}
+        before, after = f"const{{{shared}}}=chainruleGraphs[VERSION].shared;\n", ""
+    constants = "".join(f"const {name}={json.dumps(value, ensure_ascii=False)};\n" for name, value in given.items())
+    return constants + before + "".join(_tight(_source(name)) for name in PARTS[part]) + after
+
+
+def _shared() -> list[str]:
+    """Name what the panels import from the files of the other script."""
+    imports = [found for name in PARTS["panels"] for found in _IMPORT.findall(_source(name))]
+    return sorted({name for names, file in imports if file in PARTS["graph"] for name in names.split(", ")})
+
+
+def _source(name: str) -> str:
+    return (FOLDER / f"{name}.js").read_text("utf-8")
+
+
+def _style(name: str) -> str:
+    """Write a style sheet without what only people need."""
+    text = (FOLDER / f"{name}.css").read_text("utf-8")
+    return re.sub(r"\s*([{};,])\s*|(?<=:)\s+|\s*\n\s*", r"\1", text).replace(";}", "}")
+
+
+def _tight(source: str) -> str:
+    bare = _EXPORT.sub("", _IMPORT.sub("", _COMMENT.sub("", source)))
+    return "".join(f"{line.strip()}\n" for line in bare.splitlines() if line.strip())

@@ -1,0 +1,1 @@
+"""PyTorch runs, and becomes a trace: the only room that knows PyTorch's internals."""

@@ -1,7 +1,0 @@
-// What chainrule/script.py puts before the files.
-declare const VERSION: string;
-declare const SLIPS: Record<string, string>;
-declare const PALETTES: Record<string, string>[];
-declare const DRAWING: string;
-declare const STYLE: string;
-declare const PANEL_STYLE: string;

@@ -1,0 +1,139 @@
+"""Text: numbers, shapes and names as every view writes them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chainrule.calculus.notation import (
+    derivative,
+    latex_name,
+    latex_number,
+    latex_numbers,
+    latex_text,
+    number,
+    numbers,
+    shape,
+)
+from chainrule.trace import Snapshot
+
+
+@given(st.floats(-1e300, 1e300) | st.integers(-(10**9), 10**9).map(lambda n: n / 10**5))
+def test_a_number_keeps_four_digits(x: float) -> None:
+    """What is written reads back to the number, up to four significant digits, in at most eleven characters."""
+    assert float(number(x)) == pytest.approx(x, rel=5.1e-4, abs=0)
+    assert len(number(x)) <= 11
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_a_number_has_no_zeros_to_spare(x: float) -> None:
+    """Nothing ends in a decimal point or in zeros behind one, and nothing is minus zero."""
+    mantissa = number(x).split("e")[0]
+    assert "." not in mantissa or mantissa[-1] not in ".0"
+    assert number(x) != "-0"
+
+
+@pytest.mark.parametrize(
+    ("x", "written"),
+    [
+        (True, "True"),
+        (7, "7"),
+        (np.int64(12345678), "12345678"),
+        (2 / 3, "0.6667"),
+        (1234.56, "1235"),
+        (-0.0, "0"),
+        (9.99996, "10"),
+        (999999.6, "1000000"),
+        (1e6, "1e6"),
+        (-1.5e-7, "-1.5e-7"),
+        (5e-324, "4.941e-324"),
+        (math.nan, "nan"),
+        (-math.inf, "-inf"),
+        (1 + 2j, "1+2j"),
+        (complex(0.5, -math.inf), "0.5-infj"),
+    ],
+)
+def test_numbers_of_every_kind(x: complex, written: str) -> None:
+    """Booleans, integers, tiny, huge, complex and not finite numbers all have a form."""
+    assert number(x) == written
+
+
+def snapshot(*data: object) -> Snapshot:
+    """Hold an array as a trace would."""
+    array = np.asarray(data[0] if len(data) == 1 else data)
+    return Snapshot(array.shape, str(array.dtype), array)
+
+
+@pytest.mark.parametrize(
+    ("tensor", "written"),
+    [
+        (None, "not known"),
+        (snapshot(2.0), "2"),
+        (snapshot([True, False]), "[True, False]"),
+        (snapshot(np.zeros((0, 3))), "[]"),
+        (snapshot(np.arange(10.0)), "(10,) from 0 to 9"),
+        (snapshot(np.full(10, 1j)), "(10,)"),
+        (snapshot(np.array([1.0] * 9 + [np.nan])), "(10,) from nan to nan"),
+        (Snapshot((5, 5), "float32"), "(5, 5)"),
+        (Snapshot((), "float32"), "scalar"),
+        (Snapshot((5000,), "complex64", statistics={"norm": 2.0}), "(5000,)"),
+    ],
+)
+def test_tensors_of_every_kind(tensor: Snapshot | None, written: str) -> None:
+    """Small tensors are written out, large ones described, and what is not known is said to be so."""
+    assert numbers(tensor) == written
+    assert shape(()) == "scalar"
+
+
+@pytest.mark.parametrize(
+    ("x", "written"),
+    [(math.nan, r"\mathrm{NaN}"), (-math.inf, r"-\infty"), (-2e-9, r"-2\times 10^{-9}"), (3, "3"), (1j, "0+1j")],
+)
+def test_numbers_in_latex(x: complex, written: str) -> None:
+    """Exponents become powers of ten, and what is not finite its symbol."""
+    assert latex_number(x) == written
+
+
+def test_tensors_in_latex() -> None:
+    """A vector is a row, a matrix a matrix, and what is large or deeper is described as text."""
+    assert latex_numbers(snapshot([[1.0, 2.0]])) == r"\begin{pmatrix} 1 & 2 \end{pmatrix}"
+    assert latex_numbers(snapshot([[[1.0]]])) == r"\text{[[[1]]]}"
+    assert latex_numbers(None) == r"\text{not known}"
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("theta_2", r"\theta_{2}"),
+        ("y_hat_1", r"\hat{y}_{1}"),
+        ("x_bar", r"\bar{x}"),
+        ("W12", "W_{12}"),
+        ("loss#12", r"\mathrm{loss}_{(12)}"),
+        ("_private", r"\mathrm{\_private}"),
+        ("self.w", r"\texttt{self.w}"),
+        ("größe_ä", r"\text{größe}_{\text{ä}}"),
+        ("λ_2", "λ_{2}"),
+        ("a_", r"\mathrm{a\_}"),
+    ],
+)
+def test_names_in_latex(name: str, written: str) -> None:
+    """Greek letters, accents, indices and code each get their own form."""
+    assert latex_name(name) == written
+
+
+def test_latex_commands_are_escaped() -> None:
+    """No character of a name is read as a command."""
+    assert latex_text(r"\a_{b}^~#$%&") == r"\textbackslash a\_\{b\}\^{}\~{}\#\$\%\&"
+
+
+@pytest.mark.parametrize(
+    ("above", "below", "written"),
+    [("loss", "w", "dloss/dw"), ("loss#2", "self.w", "dloss#2/dself.w"), ("a + b", "x[0]", "d(a + b)/d(x[0])")],
+)
+def test_derivatives_as_text(above: str, below: str, written: str) -> None:
+    """What is not a plain name stands in parentheses."""
+    assert derivative(above, below) == written

@@ -1,0 +1,432 @@
+"""Checks: right answers are right, each slip is known by what it leads to, and wrong gradients are found."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+
+import chainrule
+from chainrule.checking.answers import SLIPS, Answered, Report
+from tests.support.graphs import Plan, plans, record
+
+X = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 7.0]])
+
+
+def slip(report: Any) -> str:
+    """Find which slip a report of one wrong answer names."""
+    assert not report
+    (answer,) = report.answers
+    patterns = {kind: re.sub(r"\\\{\w+\\\}", ".+", re.escape(text)) for kind, text in SLIPS.items()}
+    (found,) = [kind for kind, pattern in patterns.items() if re.fullmatch(pattern, answer.says)]
+    return found
+
+
+def chain() -> chainrule.Recording:
+    """Record (w * x - y)**2 at w=1, x=3, y=5: -4 upstream, so dloss/dw = -12."""
+    w = torch.tensor(1.0, requires_grad=True)
+    x, y = torch.tensor(3.0), torch.tensor(5.0)
+    with chainrule.record() as rec:
+        y_hat = w * x
+        error = y_hat - y
+        loss = error**2
+        loss.backward()
+    return rec
+
+
+def fork() -> chainrule.Recording:
+    """Record a fork: b is used twice."""
+    a = torch.tensor(3.0, requires_grad=True)
+    with chainrule.record() as rec:
+        b = a * 2
+        c = b + 1
+        d = b * c
+        d.backward()
+    return rec
+
+
+def matrices(reduce: Callable[[torch.Tensor], torch.Tensor]) -> chainrule.Recording:
+    """Record a linear layer with a squared error."""
+    w, b = torch.tensor([[0.5, -1.0], [2.0, 1.5]], requires_grad=True), torch.tensor([0.5, 1.0], requires_grad=True)
+    with chainrule.record() as rec:
+        h = X @ w
+        out = h + b
+        loss = reduce(out**2)
+        loss.backward()
+    return rec
+
+
+W, ROW = np.array([[0.5, -1.0], [2.0, 1.5]]), np.array([0.5, 1.0])
+OUT = X.numpy() @ W + ROW
+ANSWERS: dict[str, tuple[Callable[[], chainrule.Recording], str, Any, str]] = {
+    "minus": (chain, "w", 12.0, "sign"),
+    "without the square's factor": (chain, "w", 3.0, "upstream"),
+    "without x": (chain, "w", -4.0, "factor"),
+    "x twice": (chain, "w", -36.0, "doubled"),
+    "the square's factor twice": (chain, "w", 48.0, "doubled"),
+    "the square's derivative without its 2": (chain, "w", -6.0, "half"),
+    "the square's derivative with 4": (chain, "w", -24.0, "twice"),
+    "upside down": (chain, "w", -1 / 12, "inverse"),
+    "nothing that is known": (chain, "w", 123.0, "none"),
+    "a row for a number": (chain, "w", [1.0, 2.0], "shape"),
+    "one of two uses": (fork, "b", 7.0, "path"),
+    "the other use": (fork, "b", 6.0, "path"),
+    "one of two paths": (fork, "a", 2 * 7.0, "path"),
+    "the other path": (fork, "a", 2 * 6.0, "path"),
+    "a factor lost on one of two paths": (fork, "a", 7.0 + 12.0, "factor"),
+    "summed for a mean": (lambda: matrices(torch.mean), "w", X.numpy().T @ (2 * OUT), "sum"),
+    "mean for a sum": (lambda: matrices(torch.sum), "w", X.numpy().T @ (2 * OUT) / OUT.size, "mean"),
+    "summed for a mean, further up": (lambda: matrices(torch.mean), "out", 2 * OUT, "sum"),
+    "transposed": (lambda: matrices(torch.sum), "w", (X.numpy().T @ (2 * OUT)).T, "transposed"),
+    "transposed, not square": (lambda: matrices(torch.sum), "h", (2 * OUT).T, "transposed"),
+    "not summed over the batch": (lambda: matrices(torch.sum), "b", 2 * OUT, "shape"),
+    "tensor without upstream": (lambda: matrices(lambda a: (a * 3).sum()), "out", 2 * OUT, "upstream"),
+    "matrix without upstream": (lambda: matrices(torch.sum), "w", X.numpy().T @ np.ones_like(OUT), "upstream"),
+    "tensor without a factor": (lambda: matrices(torch.sum), "w", X.numpy().T @ np.ones_like(OUT) * 1.0, "upstream"),
+    "tensor without the factor of the loss": (
+        lambda: matrices(lambda a: (a * 3).sum()),
+        "w",
+        X.numpy().T @ (2 * OUT),
+        "factor",
+    ),
+    "tensor with a factor twice": (lambda: matrices(lambda a: (a * 3).sum()), "b", (18 * OUT).sum(0), "doubled"),
+}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_a_slip_is_known_by_what_it_leads_to(name: str) -> None:
+    """An answer that was worked out with one slip is wrong, and the report names that slip."""
+    make, value, answer, kind = ANSWERS[name]
+    report = make().check(**{value: answer})
+    assert slip(report) == kind
+    assert str(report).startswith(f"{value} = ")
+    assert ": not right. " in str(report)
+
+
+def test_every_slip_is_tried() -> None:
+    """There is a wrong answer for every slip that a report can name."""
+    assert {kind for _, _, _, kind in ANSWERS.values()} == set(SLIPS)
+
+
+def test_the_factor_and_the_value_are_named() -> None:
+    """A lost factor is named as the derivative that it is, a lost path by the value that is used twice."""
+    assert chain().check(w=-4.0).answers[0].says.endswith("the local gradient dy_hat/dw.")
+    assert "`b` is used in more than one place" in str(fork().check(a=14.0))
+
+
+@settings(max_examples=40, deadline=None)
+@given(plans())
+def test_a_right_answer_is_right(plan: Plan) -> None:
+    """PyTorch's own gradient is right in any form: a tensor, an array, a list; also when it is 0."""
+    rec, leaves = record(plan)
+    for leaf in leaves:
+        (name,) = {rec.trace.values[i].name for i in rec._values_of(leaf)}
+        name = name if "#" in name else f"{name}#1"
+        assert leaf.grad is not None
+        answers: tuple[Any, ...] = (leaf.grad, leaf.grad.numpy(), leaf.grad.tolist())
+        assert all(rec.check(**{name: answer}) for answer in answers)
+
+
+@pytest.mark.parametrize("upstream", [float("nan"), float("inf"), 1e-30, 1e30])
+def test_right_answers_of_every_size(upstream: float) -> None:
+    """Tiny, huge and not finite gradients are right when they are equal, and only then."""
+    w = torch.tensor([1.0, 2.0], requires_grad=True)
+    with chainrule.record() as rec:
+        (w * torch.tensor([upstream, 1.0])).sum().backward()
+    assert rec.check(w=[upstream, 1.0])
+    assert not rec.check(w=[5.0, 1.0])
+    with chainrule.record() as rec:
+        (w[0] * upstream).backward()
+    assert rec.check(w=[upstream, 0.0])
+    assert not rec.check(w=[upstream, upstream + 1])
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_an_answer_is_compared_as_the_dtype_allows(dtype: torch.dtype) -> None:
+    """An answer by hand is right when the dtype cannot be closer to it."""
+    w = torch.tensor(0.3, dtype=dtype, requires_grad=True)
+    with chainrule.record() as rec:
+        (w * 0.1 * 0.7).backward()
+    assert rec.check(w=0.07)
+    assert not rec.check(w=0.072)
+
+
+def test_a_report_is_true_when_all_answers_are_right() -> None:
+    """One wrong answer among right ones makes the report false; each has its line."""
+    assert chain().check(w=-12.0, y_hat=-4.0)
+    report = chain().check(w=-12.0, y_hat=4.0)
+    assert not report
+    assert str(report).splitlines()[0] == "w = -12: right."
+    assert str(report) == repr(report)
+
+
+def test_a_weight_that_is_used_very_often_is_checked_at_once() -> None:
+    """A weight with 200 uses has 2**200 sums of some of them; the report does not try them all."""
+    w = torch.tensor(0.5, requires_grad=True)
+    with chainrule.record() as rec:
+        h = torch.tensor(1.0)
+        for _ in range(200):
+            h = torch.tanh(h * w)
+        h.backward()
+    assert not rec.check(w=99.0)
+
+
+@pytest.mark.parametrize("answer", ["two", [[1.0], [2.0, 3.0]], None, {}])
+def test_what_is_no_number_is_refused(answer: object) -> None:
+    """An answer that is no number is an error that shows one which would do."""
+    with pytest.raises(chainrule.AnswerError, match=r"such as `w=0.0`"):
+        chain().check(w=answer)
+
+
+def test_no_answer_and_unknown_names_are_errors() -> None:
+    """Nothing to check, a name that is not there, and a value without a gradient each say what to do."""
+    with pytest.raises(chainrule.TraceError, match=r"rec.check\(w=-2.0\)"):
+        chain().check()
+    with pytest.raises(chainrule.TraceError, match="Did you mean `y_hat`"):
+        chain().check(y_hut=1.0)
+    with pytest.raises(chainrule.TraceError, match="`x` has no gradient"):
+        chain().check(x=1.0)
+
+
+def test_what_was_not_kept_cannot_be_checked() -> None:
+    """Without the numbers of a gradient an answer to it is an error, not wrong."""
+    w = torch.tensor(1.0, requires_grad=True)
+    with chainrule.record(keep="shapes") as rec:
+        (w * 2).backward()
+    with pytest.raises(chainrule.AnswerError, match="was not kept"):
+        rec.check(w=2.0)
+
+
+# check_gradient -----------------------------------------------------------------------------------------------
+
+
+class Wrong(torch.autograd.Function):
+    """Square, with a backward that forgets the factor 2."""
+
+    @staticmethod
+    def forward(ctx: Any, a: torch.Tensor) -> torch.Tensor:
+        """Square."""
+        ctx.save_for_backward(a)
+        return a**2
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
+        """Forget the factor."""
+        (a,) = ctx.saved_tensors
+        carried: torch.Tensor = gradient * a
+        return carried
+
+
+def float32_only(w: torch.Tensor) -> torch.Tensor:
+    """Refuse any other dtype, as many kernels do."""
+    if w.dtype != torch.float32:
+        raise RuntimeError("expected scalar type Float but found Double")
+    return (w**2).sum()
+
+
+def changed_in_place(w: torch.Tensor) -> torch.Tensor:
+    """Change the argument itself."""
+    w.mul_(3)
+    return (w**2).sum()
+
+
+FUNCTIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "polynomial": lambda w: (w**3).sum(),
+    "product": torch.prod,
+    "softmax": lambda w: torch.softmax(w, 0).max(),
+    "with a float32 weight": lambda w: (w.float() * torch.ones(3)).pow(2).sum(),
+    "float32 only": float32_only,
+    "in place": changed_in_place,
+    "random": lambda w: (torch.nn.functional.dropout(w, 0.5) * torch.rand(3)).sum(),
+    "constant in the argument": lambda w: w.sum() * 0,
+    "one element, not a scalar": lambda w: w.sum().reshape(1, 1),
+    "in double": lambda w: w.double().exp().sum(),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_right_gradients_agree(name: str, dtype: torch.dtype) -> None:
+    """Autograd agrees with central differences; tensors, `.grad` and the random state stay as they were."""
+    w = torch.tensor([0.5, -1.5, 2.0], dtype=dtype, requires_grad=True)
+    if name == "float32 only" and dtype == torch.float64:
+        with pytest.raises(RuntimeError, match="expected scalar type Float"):
+            chainrule.check_gradient(FUNCTIONS[name], w)
+        return
+    kept, state = w.detach().clone(), torch.get_rng_state()
+    report = chainrule.check_gradient(FUNCTIONS[name], w)
+    assert report, report
+    assert "central differences agree" in str(report)
+    assert w.equal(kept)
+    assert w.grad is None
+    assert torch.get_rng_state().equal(state)
+    assert report.autograd[0].shape == report.numerical[0].shape == (3,)
+
+
+def test_a_wrong_gradient_is_found() -> None:
+    """A custom backward that forgets a factor does not agree, and the report says by how much."""
+    report = chainrule.check_gradient(
+        lambda w: Wrong.apply(w).sum(),  # type: ignore[no-untyped-call]
+        torch.tensor([1.0, 2.0]),
+    )
+    assert not report
+    assert report.error == pytest.approx(0.5, rel=1e-3)
+    assert "do not agree: largest difference 0.5" in str(report)
+
+
+class Product(torch.autograd.Function):
+    """The mean of (x @ w)**2, with a backward that a test gives."""
+
+    wrong: Callable[..., Any]
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+        """Multiply, square, and take the mean."""
+        out = x @ w
+        ctx.save_for_backward(x, w, out)
+        return (out**2).mean()
+
+    @staticmethod
+    def backward(ctx: Any, upstream: torch.Tensor) -> Any:
+        """Give no gradient to x, and to w what the test says."""
+        x, _, out = ctx.saved_tensors
+        return None, Product.wrong(upstream, x, out)
+
+
+WRONG_BACKWARDS: dict[str, tuple[Callable[..., Any], str | None]] = {
+    "right": (lambda up, x, out: up * x.T @ (2 * out) / out.numel(), None),
+    "sum for mean": (lambda up, x, out: up * x.T @ (2 * out), "sum"),
+    "without the 2": (lambda up, x, out: up * x.T @ out / out.numel(), "half"),
+    "sign": (lambda up, x, out: -up * x.T @ (2 * out) / out.numel(), "sign"),
+    "transposed": (lambda up, x, out: (up * x.T @ (2 * out) / out.numel()).T, "transposed"),
+    "without upstream": (lambda up, x, out: x.T @ (2 * out) / out.numel(), "upstream"),
+    "without the square": (lambda up, x, out: up * x.T @ torch.ones_like(out) / out.numel(), "factor"),
+    "nothing that is known": (lambda up, x, out: up * x.T @ out**2 + 1, "none"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_BACKWARDS)
+def test_a_wrong_backward_is_told_its_slip(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A custom backward is held against the steps of its own forward, and the report names the slip."""
+    wrong, kind = WRONG_BACKWARDS[name]
+    monkeypatch.setattr(Product, "wrong", staticmethod(wrong), raising=False)
+    report = chainrule.check_gradient(
+        lambda x, w: 3 * Product.apply(x, w),  # type: ignore[no-untyped-call]
+        torch.tensor([[1.0, 2.0], [3.0, 5.0]]),
+        torch.tensor([[0.5, -1.0], [2.0, 1.5]]),
+    )
+    if kind is None:
+        assert not report.slips[1:] or not report.slips[1]
+    else:
+        pattern = re.sub(r"\\\{\w+\\\}", ".+", re.escape(SLIPS[kind]))
+        assert re.fullmatch(pattern, report.slips[1])
+        assert "argument 2: " in str(report)
+
+
+def cut(w: torch.Tensor) -> torch.Tensor:
+    """Use w twice, once cut off."""
+    return (w**2 * w.detach()).sum()
+
+
+def cut_without_grad(w: torch.Tensor) -> torch.Tensor:
+    """Use w twice, once where nobody takes notes."""
+    with torch.no_grad():
+        scale = w * 3
+    return (w**2 * scale).sum()
+
+
+@pytest.mark.parametrize("function", [cut, cut_without_grad])
+def test_a_path_that_was_cut_is_told(function: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    """Where `detach` or `no_grad` cuts one of several paths, the report says that a path is missing, and whose."""
+    report = chainrule.check_gradient(function, torch.tensor([1.0, 2.0]))
+    assert not report
+    assert report.slips == (SLIPS["path"].format(name="w"),)
+
+
+def through_numpy(w: torch.Tensor) -> torch.Tensor:
+    """Use what cannot be taken apart."""
+    return (w * torch.from_numpy(w.detach().numpy())).sum()
+
+
+def test_a_function_that_cannot_be_taken_apart_is_told_by_its_numbers() -> None:
+    """Where the steps cannot be followed, the numbers alone say what fits."""
+    report = chainrule.check_gradient(through_numpy, torch.tensor([1.0, 2.0]))
+    assert report.slips == (SLIPS["half"],)
+
+
+def test_a_gradient_that_is_not_a_number_is_found() -> None:
+    """NaN agrees with nothing, wherever among the inputs it stands."""
+    good, bad = torch.tensor([1.0]), torch.tensor([0.0])
+    for inputs in ((good, bad), (bad, good)):
+        assert not chainrule.check_gradient(lambda a, b: (a * b).sqrt().sum() * 0 + a.sum(), *inputs)
+
+
+def test_several_inputs_of_several_shapes() -> None:
+    """Inputs may be several, without contiguous memory, scalars, and of no use to the result."""
+    a = torch.arange(6.0).reshape(2, 3).t()
+    b, c = torch.tensor(2.0), torch.tensor([1.0, 2.0])
+    report = chainrule.check_gradient(lambda a, b, c: (a[1:].sin() * b).sum(), a, b, c)
+    assert report
+    assert [found.shape for found in report.numerical] == [(3, 2), (), (2,)]
+    np.testing.assert_allclose(report.autograd[0][1:], 2 * np.cos(a.numpy()[1:]))
+    assert not report.autograd[2].any()
+
+
+def test_one_wrong_gradient_among_right_ones_is_found() -> None:
+    """It is enough that one of several inputs has a wrong gradient."""
+    good, bad = torch.tensor([3.0]), torch.tensor([2.0])
+    for inputs in ((good, bad), (bad, good)):
+        report = chainrule.check_gradient(
+            lambda a, b: Wrong.apply(a if a < 2.5 else b).sum() + a.sum() + b.sum(),  # type: ignore[no-untyped-call]
+            *inputs,
+        )
+        assert not report
+
+
+def test_inputs_that_have_no_gradient_are_refused() -> None:
+    """Integers, plain numbers and nothing at all are errors that show a tensor which would do."""
+    with pytest.raises(chainrule.AnswerError, match=r"Argument 2 is torch\.int64"):
+        chainrule.check_gradient(lambda a, b: a.sum(), torch.tensor(1.0), torch.tensor([1]))
+    with pytest.raises(chainrule.AnswerError, match=r"Argument 1 is float, .*torch.tensor\(1.0\)"):
+        chainrule.check_gradient(lambda a: a, 1.0)  # type: ignore[arg-type]
+    with pytest.raises(chainrule.AnswerError, match=r"check_gradient\(loss_of, w\)"):
+        chainrule.check_gradient(lambda: torch.tensor(1.0))
+
+
+def test_results_that_cannot_be_differentiated_are_refused() -> None:
+    """A result of several numbers, of none, or cut off from its argument says what to return instead."""
+    w = torch.tensor([1.0, 2.0])
+    with pytest.raises(chainrule.AnswerError, match=r"shape \(2,\).*`loss.mean\(\)`"):
+        chainrule.check_gradient(lambda w: w * 2, w)
+    with pytest.raises(chainrule.AnswerError, match="returned float"):
+        chainrule.check_gradient(lambda w: w.sum().item(), w)
+    with pytest.raises(chainrule.AnswerError, match=r"without `.detach\(\)`"):
+        chainrule.check_gradient(lambda w: w.detach().sum(), w)
+
+
+def test_a_check_in_no_grad_works_too() -> None:
+    """Whether gradients are switched off around the call makes no difference."""
+    with torch.no_grad():
+        assert chainrule.check_gradient(lambda w: (w**2).sum(), torch.tensor([3.0]))
+
+
+def test_a_long_verdict_is_wrapped() -> None:
+    """A terminal shows a whole verdict: no line is longer than 79, and nothing of the sentence is lost."""
+    report = chain().check(y_hat=1.0)
+    assert all(len(line) < 80 for line in str(report).splitlines())
+    assert SLIPS["upstream"] in " ".join(str(report).split())
+
+
+def test_a_page_shows_each_verdict() -> None:
+    """In a page a report is a list with the same words, and a name's markup comes out as text."""
+    shown = chain().check(w=2.0, y_hat=1.0)._repr_html_()
+    assert shown.count("<li>") == 2
+    assert SLIPS["upstream"] in shown
+    answered = Answered("<script>", "1", False, "<b>")
+    assert "<script>" not in Report((answered,))._repr_html_()
+    assert "<b>" not in Report((answered,))._repr_html_()

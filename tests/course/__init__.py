@@ -1,0 +1,1 @@
+"""Lessons and chapters, and what they claim."""

@@ -1,0 +1,59 @@
+"""Tests of the index of errors, as it was built."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support import messages
+from tests.support.messages import entries, without_numbers
+
+pytestmark = pytest.mark.site
+
+
+def test_there_are_many() -> None:
+    """The index has more than twenty messages, and no two under one heading."""
+    headings = [entry.heading for entry in entries()]
+    assert len(headings) > 20
+    assert len(set(headings)) == len(headings)
+
+
+def test_a_heading_is_made_of_the_messages_words() -> None:
+    """Each heading stands in the message below it, word for word, when numbers and shapes are left out."""
+    wrong = [
+        f"{entry.heading!r} is not in {entry.words!r}"
+        for entry in entries()
+        if without_numbers(entry.heading) not in entry.words
+    ]
+    assert wrong == []
+
+
+def test_an_entry_has_a_cure_and_a_lesson() -> None:
+    """Each entry says how to mend it, in code that runs, and leads to a lesson."""
+    for entry in entries():
+        assert entry.text.count("<strong>Cure:</strong>") == 1, entry.heading
+        after = entry.text.partition("<strong>Cure:</strong>")[2]
+        assert "cell_input" in after, entry.heading
+        assert "<strong>Lesson:</strong>" in after, entry.heading
+        assert "../lessons/" in after, entry.heading
+
+
+def test_a_message_names_no_machine() -> None:
+    """No message holds an address in memory, the place of a file, or a line of a traceback."""
+    for entry in entries():
+        assert not [
+            part for part in ("0x", "/pytorch/build", "/__w/", "site-packages", "Traceback") if part in entry.message
+        ]
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("Target 3 is out of bounds.", "Target is out of bounds."),
+        ("shapes cannot be multiplied (4x3 and 4x2)", "shapes cannot be multiplied and"),
+        ("a target size (torch.Size([4])) that is different", "a target size that is different"),
+        ("Call `step()` first", "Call step() first"),
+    ],
+)
+def test_numbers_are_left_out(said: str, words: str) -> None:
+    """What is left of a message are the words that it always has."""
+    assert messages.without_numbers(said) == words

@@ -1,0 +1,241 @@
+"""Prose: every number that a lesson or a chapter shows is checked; first the checker itself, then every page."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.support.course import CHAPTERS, LESSONS, ROOT, name, walk
+from tests.support.pages import read
+from tests.support.prose import Report, check, numbers_in_latex, numbers_in_prose
+
+CODE = """\
+rate = 0.1  # a tenth
+w = 1.0
+w = w - rate * 2
+history = [1.0, 0.36]
+"""
+
+
+def lesson(folder: Path, text: str, code: str = CODE, opening: str = "Title", latex: tuple[str, ...] = ()) -> Report:
+    """Check a lesson with one block of code and then one of text."""
+    path = folder / "lesson.py"
+    comment = textwrap.indent(textwrap.dedent(text).strip(), "# ", lambda _: True)
+    path.write_text(f'"""{opening}"""\n\n{code}\n# %%\n{comment}\n', encoding="utf-8")
+    return check(read(path), latex_of=lambda _: latex)
+
+
+def chapter(folder: Path, text: str, code: str = CODE) -> Report:
+    """Check a chapter with one cell and then one text."""
+    path = folder / "chapter.md"
+    path.write_text(f"# Title\n\n```{{code-cell}}\n{code}```\n\n{textwrap.dedent(text)}", encoding="utf-8")
+    return check(read(path))
+
+
+GOOD = [
+    "The rate is ``rate = 0.1``, and ``w == 0.8`` after ``len(history) == 2`` losses.",
+    "It falls to ``history[-1] ≈ 0.36``: that is, 0.36, or 36 %, or 36%.",
+    "It falls to ``history[-1] ≈ 0.36``, by 0.36.",
+    "From ``-w ≈ -0.8``, which is -0.8 or −0.8.",
+    "The rate ``0.1`` of ``step(0.1)``, ``lr=0.1``.",
+    "``history``, ``loss.item()`` and ``torch.float32`` claim nothing; nor does float32, nor x1.",
+    "With Python 3.11 or 3.12, PyTorch 2.13.0, version 1.2 and version 2.",
+    "On 2026-11-22, in November 2026, on 22 November 2026, in 1986, (Rumelhart, 1986).",
+    "1. An item\n2. Another\n\nSee the note [1]_.",
+    "**What you need:** multiplication. Reading time: 8 minutes.",
+    "The formula :math:`w - 2 \\cdot 0.1 = 0.8`, for ``rate = 0.1``, ``w + 2 * rate == 1.0`` and ``w == 0.8``.",
+    "A sum :math:`x_1 + x_{12}` of names.\n\n.. math:: \\\\[4pt]",
+    ".. code-block:: python\n\n   w = 1.0",
+]
+"""Texts in which every number is checked, or claims nothing."""
+
+BAD = {
+    "It falls to 0.36.": "0.36 stands in prose",
+    "It falls to .36.": ".36 stands in prose",
+    "It falls by 36 %.": "36 % stands in prose",
+    "It takes 1e-3.": "1e-3 stands in prose",
+    "It takes 20 steps.": "20 stands in prose",
+    "It takes 1,000 steps.": "1,000 stands in prose",
+    "The 2nd step.": "2 stands in prose",
+    "It is 2000 steps.": "2000 stands in prose",
+    "At 3.5 it stops.": "3.5 stands in prose",
+    "**It is 0.5.**": "0.5 stands in prose",
+    "`Lesson 2 <20_forward>`_": "2 stands in prose",
+    ":doc:`Lesson 2 <20_forward>`": "2 stands in prose",
+    "A Heading of 0.5\n----------------": "0.5 stands in prose",
+    "=====  =====\nw      loss\n=====  =====\n0.5    0.25\n=====  =====": "0.25 stands in prose",
+    ".. note:: Mind 0.5.": "0.5 stands in prose",
+    "It is ``w == 0.8``, then 0.80001.": "0.80001 stands in prose",
+    "It is ``w == 0.8``, or -0.8.": "-0.8 stands in prose",
+    "It is ``w == 0.9``.": "`w == 0.9` does not hold: w is 0.8",
+    "It is ``weight == 0.8``.": "`weight == 0.8` cannot be evaluated here: NameError",
+    "It is ``dloss/dw = 2``.": "`dloss/dw = 2` is no Python",
+    "It is ``0.36001``.": "`0.36001` shows 0.36001",
+    "It is ``17``, or ``(17, 18)``.": "`(17, 18)` shows 18",
+    "First ``w = w - rate * 3``.": "`w = w - rate * 3` shows 3",
+    "It is ``step(0.2)``.": "`step(0.2)` shows 0.2",
+    ".. code-block:: python\n\n   w = 1.5": "a listing shows 1.5",
+    "The formula :math:`2 \\cdot 0.7`.": "nothing checks 0.7 in the formula `2 \\cdot 0.7`",
+    ".. math::\n\n   x^7": "nothing checks 7 in the formula `x^7`",
+    "``w == 0.8`` is :math:`w = -0.8`.": "nothing checks -0.8",
+}
+"""Texts with a number that nothing checks, and what is said about it."""
+
+
+@pytest.mark.parametrize("text", GOOD)
+def test_checked_numbers_pass(text: str, tmp_path: Path) -> None:
+    """Claims that hold, numbers that a claim or the code holds, versions and dates pass."""
+    report = lesson(tmp_path, text)
+    assert (report.failures, report.unnoticed) == ((), ())
+
+
+@pytest.mark.parametrize(("text", "message"), BAD.items())
+def test_unchecked_numbers_fail(text: str, message: str, tmp_path: Path) -> None:
+    """A number that nothing checks fails wherever it stands, with file, line and advice."""
+    report = lesson(tmp_path, text)
+    found = [failure for failure in report.failures if message in failure]
+    assert found, report.failures
+    assert re.match(r".*lesson\.py:\d+: ", found[0])
+
+
+def test_chapters_are_checked_alike(tmp_path: Path) -> None:
+    """In Markdown, claims stand in single backticks and maths in dollars, and are checked in the same way."""
+    good = "`w == 0.8` and $w = 0.8$, or `rate = 0.1` and\n\n$$0.1$$\n\n| w |\n|---|\n| `history ≈ (1, 0.4)` |\n"
+    assert chapter(tmp_path, good).failures == ()
+    bad = "`w == 0.9` and $x = 0.7$\n\n$$0.6$$\n\n| w |\n|---|\n| 0.5 |\n\n:::{note} On 0.3\n:::\n"
+    said = "\n".join(chapter(tmp_path, bad).failures)
+    for line, number in ((10, "0.9"), (10, "0.7"), (12, "0.6"), (16, "0.5"), (18, "0.3")):
+        assert re.search(rf"chapter\.md:{line}: .*{number}", said), said
+
+
+def test_claims_are_evaluated_where_they_stand(tmp_path: Path) -> None:
+    """A claim sees the values above it; the opening text, those at the end."""
+    path = tmp_path / "lesson.py"
+    path.write_text(
+        '"""Ends at ``w == 3``."""\n\nw = 1\n# %%\n# First ``w == 1``.\nw = 2\n# %%\n# Then ``w == 2``.\nw = 3\n',
+        encoding="utf-8",
+    )
+    report = check(read(path))
+    assert (report.failures, report.claims) == ((), 3)
+    path.write_text(path.read_text(encoding="utf-8").replace("w = 2", "w = 1"), encoding="utf-8")
+    assert check(read(path)).failures == (f"{path}:8: `w == 2` does not hold: w is 1.",)
+
+
+def test_all_failures_are_reported_at_once(tmp_path: Path) -> None:
+    """A page's failures come together, in the order of its lines."""
+    failures = lesson(tmp_path, "One 0.5.\n\nTwo ``w == 5``.\n\nThree :math:`7`.", opening="Zero ``w == 9``").failures
+    assert [int(failure.split(":")[1]) for failure in failures] == [1, 9, 11, 13]
+
+
+def test_formulas_may_hold_what_a_recording_derives(tmp_path: Path) -> None:
+    """A number in maths is checked when a derivation on the page has it; in prose that is not enough."""
+    derived = (r"\frac{\partial loss}{\partial w} = (-2)(1.5) = -3",)
+    assert lesson(tmp_path, r":math:`-2 \cdot 1.5 = -3`", latex=derived).failures == ()
+    assert len(lesson(tmp_path, "It is -3.0.", latex=derived).failures) == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "stale"),
+    [
+        ("w = 0.5  # now 0.5\n", []),
+        ("w = 0.5  # now 0.7\n", ["0.7"]),
+        ("w = 1  # after 20 steps, for Python 3.11\n", []),
+        ("w = 0.5\nprint('the loss is 0.7')\n", ["0.7"]),
+        ("w = 0.5\nprint(f'{w:8.3f} of 0.7')\n", ["0.7"]),
+        ('def f():\n    """Give 0.7."""\n', ["0.7"]),
+    ],
+)
+def test_comments_and_strings_of_the_code_are_checked(code: str, stale: list[str], tmp_path: Path) -> None:
+    """A decimal in a comment or a string stands in the code around it or in a claim, or it fails."""
+    failures = lesson(tmp_path, "Text.", code=code).failures
+    assert [re.findall(r"shows (\S+)\.", failure) for failure in failures] == [[number] for number in stale]
+    assert not stale or lesson(tmp_path, "Now ``7 / 10 == 0.7``.", code=code).failures == ()
+
+
+def test_digits_that_claim_nothing_are_pointed_out(tmp_path: Path) -> None:
+    """A claim that would hold with another digit as well is reported, since it shows more than it says."""
+    code = "import numpy as np\nloss = np.float32(0.36)\n"
+    report = lesson(tmp_path, "It is ``loss == 0.36000001``.", code=code)
+    assert report.failures == ()
+    assert any("so does `loss == 0.36000002`" in text for text in report.unnoticed)
+
+
+def test_a_changed_digit_anywhere_in_a_page_fails(tmp_path: Path) -> None:
+    """Whichever digit of the prose is changed on the page itself, the page fails."""
+    text = (
+        "From ``history[0] == 1.0`` to ``history ≈ (1.00, 0.36)`` or 0.36, :math:`w - 2 = -1.2` for ``w - 2 ≈ -1.2``."
+    )
+    assert lesson(tmp_path, text).failures == ()
+    for digit in re.finditer(r"(?<!\[)\d", text):
+        changed = text[: digit.start()] + str((int(digit.group()) + 3) % 10) + text[digit.end() :]
+        assert lesson(tmp_path, changed).failures, changed
+
+
+@pytest.mark.parametrize(
+    ("latex", "numbers"),
+    [
+        (r"w - 2", [2]),
+        (r"(-2)(1)(-1) = -2", [-2, 1, -1, -2]),
+        (r"-2x", [-2]),
+        (r"x^2 - 3", [2, 3]),
+        (r"x^{-1}", [-1]),
+        (r"2 \cdot -3 \approx -6.0", [2, -3, -6]),
+        (r"\left(-2\right) - 4", [-2, 4]),
+        (r"a &= -1 \\ &= b - 1", [-1, 1]),
+        (r"\frac{1}{2}\,-5", [1, 2, -5]),
+        (r"x_1 + x_{12} + y_i^2", [2]),
+        (r"1.5 \times 10^{-3} + 10^{-2}", [Decimal("0.0015"), Decimal("0.01")]),
+        (r"1{,}000 \\[4pt] 0.5\,\mathrm{s}", [1000, Decimal("0.5")]),
+        (r"\Delta w", []),
+    ],
+)
+def test_numbers_in_latex_keep_their_sign(latex: str, numbers: list[int | Decimal]) -> None:
+    """Each number of a formula is found; a minus belongs to it when there is nothing to take away from."""
+    assert [number.value for number in numbers_in_latex(latex)] == [Decimal(number) for number in numbers]
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("from -2 to −3", [-2, -3]),
+        ("two-3 and 4-5 and (-6)", [3, 4, 5, -6]),
+        ("1,000,000 or 1,5", [1000000, 1, 5]),
+        ("2.5e-3, 5 %, 5%, .5", [Decimal("0.0025"), Decimal("0.05"), Decimal("0.05"), Decimal("0.5")]),
+        ("float32, x1, C0", []),
+        ("ends in 3.", [3]),
+        ("in 2000 steps, of 1986 samples", [2000, 1986]),
+    ],
+)
+def test_numbers_in_prose_are_found(text: str, numbers: list[int | Decimal]) -> None:
+    """Numbers in prose are found with their sign, and names with digits are none."""
+    assert [number.value for number in numbers_in_prose(text)] == [Decimal(number) for number in numbers]
+
+
+def test_the_course_is_found() -> None:
+    """There are lessons and chapters to check, so that none of the tests below is empty."""
+    assert len(LESSONS) >= 5
+    assert len(CHAPTERS) >= 2
+
+
+@pytest.mark.parametrize("path", [*LESSONS, *CHAPTERS], ids=name)
+def test_every_number_in_prose_is_checked(path: Path) -> None:
+    """Everything that a page says in numbers holds, where it says it."""
+    report = walk(path).report
+    tell(report.failures)
+    assert report.claims, f"{name(path)} claims nothing in code font, so nothing in it is checked."
+
+
+@pytest.mark.parametrize("path", [*LESSONS, *CHAPTERS], ids=name)
+def test_a_changed_digit_fails(path: Path) -> None:
+    """Whichever digit of a page's claims is changed, its check fails."""
+    tell(walk(path).report.unnoticed)
+
+
+def tell(failures: tuple[str, ...]) -> None:
+    """Fail with one line for each failure and nothing else, so that the author can go from one to the next."""
+    if failures:
+        pytest.fail("\n".join(failure.removeprefix(f"{ROOT}/") for failure in failures), pytrace=False)

@@ -1,0 +1,150 @@
+"""The same numbers: what one view of a recording shows, every other view shows too."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html import unescape
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import torch
+
+import chainrule
+from tests.support.course import CHAPTERS, LESSONS, name, walk
+
+
+class Shown(NamedTuple):
+    """Hold what a view shows of one value: its name, its numbers, and its gradient (empty if it has none)."""
+
+    name: str
+    value: str
+    gradient: str
+
+
+def in_print(rec: chainrule.Recording) -> list[list[str]]:
+    """Read the cells of the printed table, cut at the columns that its rule marks."""
+    head, rule, *lines = str(rec.table()).split("\n")
+    columns = [match.span() for match in re.finditer("-+", rule)]
+    return [[line[start:end].rstrip() for start, end in columns] for line in (head, *lines)]
+
+
+def in_html(rec: chainrule.Recording) -> list[list[str]]:
+    """Read the cells of the table in the page; an op with several local gradients has further lines, as in print."""
+    rows: list[list[str]] = []
+    for row in _Cells(rec.graph()._repr_html_()).rows:
+        lines = max(cell.count("\n") for cell in row) + 1
+        parts = [(cell.split("\n") + [""] * lines)[:lines] for cell in row]
+        rows.extend([part[i] for part in parts] for i in range(lines))
+    return rows
+
+
+class _Cells(HTMLParser):
+    """Collect the text of a table's cells."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.rows: list[list[str]] = []
+        self._inside = False
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attributes: object) -> None:
+        if tag == "tr":
+            self.rows.append([])
+        elif tag in ("td", "th"):
+            self.rows[-1].append("")
+            self._inside = True
+        elif tag == "br":
+            self.rows[-1][-1] += "\n"
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = self._inside and tag not in ("td", "th")
+
+    def handle_data(self, data: str) -> None:
+        if self._inside:
+            self.rows[-1][-1] += data
+
+
+def in_table(rec: chainrule.Recording) -> list[Shown]:
+    """Read names, values and gradients off the table; a hook's row belongs to the value above it."""
+    rows = [row for row in rec.table().rows if row.op != "hook"]
+    return [Shown(row.expression.split(" = ")[0], row.value, row.upstream_gradient) for row in rows]
+
+
+def in_picture(texts: Iterator[str]) -> list[Shown]:
+    """Read names, values and gradients off a picture's texts: each box has its name, then a value, then a gradient."""
+    shown: list[Shown] = []
+    box = ""
+    for text in texts:
+        kind, _, rest = text.partition(" ")
+        if kind == "value":
+            shown.append(Shown(box, rest.strip(), ""))
+        elif kind == "grad":
+            shown[-1] = shown[-1]._replace(gradient=rest.strip())
+        elif kind not in ("=", "×"):
+            box = text
+    return shown
+
+
+def in_svg(svg: str) -> Iterator[str]:
+    """Give the texts of an SVG, a box's name without the expression after it."""
+    for text in re.findall(r"<text[^>]*>(.*?)</text>", svg):
+        yield unescape(re.sub(r"<[^>]*>", "", text.split("</tspan>")[0]))
+
+
+def agree(picture: list[Shown], table: list[Shown]) -> bool:
+    """Tell whether a picture shows what the table does; long texts are cut in a picture, and end in an ellipsis."""
+
+    def same(one: str, other: str) -> bool:
+        return other.startswith(one[:-1]) if one.endswith("…") else one == other
+
+    def place(shown: Shown) -> tuple[str, ...]:
+        return shown.name[:20], *shown[1:]
+
+    pairs = zip(sorted(picture, key=place), sorted(table, key=place), strict=True)
+    return all(same(one, other) for drawn, listed in pairs for one, other in zip(drawn, listed, strict=True))
+
+
+def differences(rec: chainrule.Recording) -> list[str]:
+    """List the views of a recording that do not show the numbers of its table; what folds is looked at elsewhere."""
+    if len(rec.table().rows) < len(rec.table(fold=False).rows):
+        return []
+    table = in_table(rec)
+    graph = rec.graph()
+    pictures = {
+        "wide graph": in_svg(graph.wide),
+        "narrow graph": in_svg(graph.narrow),
+        "figure": (text.get_text() for axes in rec.figure().axes for text in axes.texts),
+    }
+    wrong = [view for view, texts in pictures.items() if not agree(in_picture(texts), table)]
+    if in_print(rec) != in_html(rec):
+        wrong.append("table in the page")
+    names = {shown.name for shown in table}
+    for shown in table:
+        # of several values with one name, the bare name asks for the last
+        if rec.trace.passes and shown.gradient and f"{shown.name}#2" not in names:
+            derived = rec.derivation(shown.name)
+            if str(derived).rpartition("= ")[2] != shown.gradient:
+                wrong.append(f"derivation of {shown.name}")
+    return wrong
+
+
+@pytest.mark.parametrize("path", [*LESSONS, *CHAPTERS], ids=name)
+def test_every_view_shows_the_same_numbers(path: Path) -> None:
+    """Table, graph, figure and derivation show the same value and gradient for each value that a page records."""
+    recordings = walk(path).recordings
+    assert {i: found for i, rec in enumerate(recordings) if (found := differences(rec))} == {}
+
+
+def test_a_view_with_another_number_is_noticed() -> None:
+    """The comparison above sees a single number that differs."""
+    w = torch.tensor(3.0, requires_grad=True)
+    with chainrule.record() as rec:
+        loss = (w * w + 1) ** 2
+        loss.backward()
+    assert differences(rec) == []
+    table = in_table(rec)
+    assert Shown("w", "3", "120") in table
+    assert not agree([shown._replace(value="4") if shown.name == "w" else shown for shown in table], table)

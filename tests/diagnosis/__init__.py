@@ -1,0 +1,1 @@
+"""Why a gradient is missing, zero, tiny, huge or NaN."""

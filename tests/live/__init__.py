@@ -1,0 +1,1 @@
+"""The live graph: its data, its scripts, and itself in a browser."""

@@ -1,0 +1,127 @@
+"""Graphs: the picture in the page is well formed, follows light and dark, and comes with its table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from urllib.parse import unquote
+from xml.etree import ElementTree
+
+import pytest
+import torch
+from hypothesis import given, settings
+
+import chainrule
+from chainrule.live.graph import Graph
+from chainrule.views.colors import DARK, LIGHT
+from tests.support.graphs import Plan, plans, record
+
+
+def fork() -> chainrule.Recording:
+    """Record a fork."""
+    w = torch.tensor(3.0, requires_grad=True)
+    with chainrule.record() as rec:
+        b = w * 2
+        c = b * w
+        c.backward()
+    return rec
+
+
+class Sources(HTMLParser):
+    """Collect the pictures that a page's HTML holds, and what stands for them as text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.pictures: list[str] = []
+        self.texts: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note a picture down."""
+        found = dict(attrs)
+        if tag in ("img", "source"):
+            uri = found["src" if tag == "img" else "srcset"] or ""
+            self.pictures.append(unquote(uri.removeprefix("data:image/svg+xml,")))
+            assert " " not in uri or tag == "img" or ", " not in uri
+        if tag == "img":
+            self.texts.append(found["alt"] or "")
+
+
+@settings(max_examples=30, deadline=None)
+@given(plans())
+def test_pictures_are_well_formed(plan: Plan) -> None:
+    """For any graph both pictures are well-formed SVG, and arrive in the page as they were drawn."""
+    graph = record(plan)[0].graph()
+    for svg in (graph.wide, graph.narrow):
+        ElementTree.fromstring(svg)
+    page = Sources(graph._repr_html_())
+    assert page.pictures == [graph.narrow, graph.wide]
+    assert page.texts == [graph.title]
+
+
+def test_a_graph_says_what_it_shows() -> None:
+    """The title counts the operations and names the leaves, the result and the gradients, and is the picture's text."""
+    graph = fork().graph()
+    assert str(graph) == "Graph of 2 operations, from w = 3 to c = 18. Gradients: w 12."
+    assert f'alt="{graph.title}"' in graph._repr_html_()
+
+
+def test_the_table_stands_below_the_picture() -> None:
+    """Without style or script there are the picture and, folded away, the same numbers as a table."""
+    rec = fork()
+    shown = rec.graph().element
+    assert shown.index("<picture>") < shown.index("<details>") < shown.index(rec.table()._repr_html_())
+    assert shown.count("<script") == shown.count('<script type="application/json">') == 1
+    assert not re.search(r"\sid=", shown)
+
+
+def test_pictures_follow_light_and_dark() -> None:
+    """A picture brings its colours for both backgrounds, and text that can be told from each."""
+
+    def light(colour: str) -> float:
+        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        r, g, b = (p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b
+
+    def contrast(a: str, b: str) -> float:
+        low, high = sorted((light(a), light(b)))
+        return (high + 0.05) / (low + 0.05)
+
+    before, _, dark = fork().graph().wide.partition("@media(prefers-color-scheme:dark)")
+    for part, palette in ((before, LIGHT), (dark, DARK)):
+        for colour in (palette.value, palette.gradient, palette.text, palette.faint):
+            assert f"fill:{colour}" in part
+            assert contrast(colour, palette.box) >= 4.5
+            assert contrast(colour, palette.page) >= 4.5
+
+
+@pytest.mark.parametrize("make", [lambda rec: rec.graph(), lambda rec: rec.graph(backward=None)])
+def test_two_graphs_of_the_same_are_the_same(make: Callable[[chainrule.Recording], object]) -> None:
+    """The same code recorded again is the same picture, byte by byte."""
+    assert make(fork()) == make(fork())
+
+
+def test_the_forward_pass_alone_has_no_way_back() -> None:
+    """With `backward=None` there are no gradients in the picture, the title or the table."""
+    graph = fork().graph(backward=None)
+    assert "grad " not in graph.wide
+    assert "class='b'" not in graph.wide
+    assert "Gradients" not in graph.title
+    assert graph.table.count("<th ") == 3
+
+
+def test_a_graph_that_is_too_wide_for_a_page_runs_downwards() -> None:
+    """A short chain runs to the right on a wide page; a long one, which would be shrunk until unreadable, does not."""
+
+    def chain(steps: int) -> Graph:
+        h = torch.tensor(1.0, requires_grad=True)
+        with chainrule.record() as rec:
+            for _ in range(steps):
+                h = h * 2
+            h.backward()
+        return rec.graph()
+
+    short, long = chain(3), chain(12)
+    assert short.wide != short.narrow
+    assert long.wide == long.narrow

@@ -1,0 +1,65 @@
+"""The page's script: one classic script, joined from files that do not get in each other's way."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from chainrule.live.javascript import FOLDER, PARTS, joined, minified, script, served, version
+
+DECLARED = re.compile(r"^(?:export )?(?:const|let|function|class) (?:\[|\{)?(\w+)", re.MULTILINE)
+FILES = [name for part in PARTS.values() for name in part]
+LARGEST = {"graph": 15_310, "panels": 7_310}
+"""Bytes of each script with gzip; they may shrink. The first is what a page loads, the other what a panel fetches."""
+
+
+def test_every_file_is_joined_once() -> None:
+    """Each JavaScript file of the folder is part of the script."""
+    assert sorted(FILES) == sorted(path.stem for path in FOLDER.glob("*.js"))
+
+
+def test_no_file_declares_a_name_of_another() -> None:
+    """The files share one scope when joined, so each name at their top is declared once."""
+    names = Counter(name for file in FILES for name in DECLARED.findall((FOLDER / f"{file}.js").read_text("utf-8")))
+    assert not [name for name, count in names.items() if count > 1]
+
+
+def test_files_import_only_what_stands_before_them() -> None:
+    """Data goes one way here too: a file imports from files that come before it."""
+    for position, file in enumerate(FILES):
+        text = (FOLDER / f"{file}.js").read_text("utf-8")
+        assert set(re.findall(r"^import .*from '\./(\w+)\.js'", text, re.MULTILINE)) <= set(FILES[:position]), file
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_script_is_classic_and_stays_small(part: str) -> None:
+    """It neither imports nor exports, ends no script element, and does not grow."""
+    for text in (served(part), joined(part)):
+        assert not re.search(r"^(import|export) ", text, re.MULTILINE)
+        assert "</script" not in text.lower()
+    assert len(gzip.compress(served(part).encode(), 9)) <= LARGEST[part]
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_script_is_minified_from_these_files(part: str) -> None:
+    """What is served was made from the files as they are; if not, run `python -m tools.minify_js`."""
+    assert f'"{version()}"' in minified(part).read_text("utf-8")
+    assert served(part) == minified(part).read_text("utf-8")
+    assert len(served(part)) < 0.75 * len(joined(part))
+
+
+def test_a_page_that_stands_alone_has_both() -> None:
+    """Where nothing can be fetched, one script brings all."""
+    assert script() == served("graph") + served("panels")
+
+
+def test_a_changed_file_is_served_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where the minified script was made from other files, the files themselves are served."""
+    stale = tmp_path / "graph.min.js"
+    stale.write_text(minified("graph").read_text("utf-8").replace(version(), "0" * 8), "utf-8")
+    monkeypatch.setattr("chainrule.live.javascript.minified", lambda part: stale)
+    assert served("graph") == joined("graph")

@@ -1,0 +1,789 @@
+"""The live graph in a real browser: its numbers against PyTorch, and what a reader does with mouse, keys and touch."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from playwright.sync_api import Browser, Page, sync_playwright
+
+import chainrule
+from chainrule.calculus.notation import number as number_text
+from chainrule.live.javascript import script
+from tests.site.test_browser import AXE, LOOKS, QUIET
+from tests.support.built import SITE as BUILT
+from tests.support.course import CHAPTERS, LESSONS, name, walk
+from tests.support.live import off, random_recording, replay
+from tools.browser import find_browser
+
+pytestmark = pytest.mark.browser
+
+SAID: list[str] = []
+"""What the page wrote to its console, since it was last filled."""
+CLOSE = {"float32": 1e-4, "float64": 1e-12}
+EXACT = {"add", "sub", "rsub", "mul", "div", "neg", "pow", "square"}
+"""Ops of single numbers that the page must compute bit by bit."""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser without a window."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_browser(), args=QUIET)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser) -> Page:
+    """One tab, in which each test shows its own graphs."""
+    tab = browser.new_page(viewport={"width": 1000, "height": 800}, reduced_motion="reduce")
+    tab.on("console", lambda message: SAID.append(message.text))
+    tab.on("pageerror", lambda error: SAID.append(str(error)))
+    tab.set_default_timeout(60_000)  # enough where the machine is busy
+    return tab
+
+
+def show(page: Page, *elements: str, hidden: bool = False) -> None:
+    """Show graphs in an otherwise empty page."""
+    SAID.clear()
+    page.goto("about:blank")  # away from the last graph's state in the address
+    body = f"<div {'hidden' if hidden else ''}>{''.join(elements)}</div>"
+    page.set_content(f"<!doctype html><html lang=en><title>t</title><body>{body}<script>{script()}</script>")
+
+
+def first_lesson() -> chainrule.Recording:
+    """Record the graph of the first lessons."""
+    x, y = torch.tensor(1.0), torch.tensor(2.0)
+    w = torch.tensor(1.0, requires_grad=True)
+    with chainrule.record() as rec:
+        y_hat = w * x
+        error = y_hat - y
+        loss = error**2
+        loss.backward()
+    return rec
+
+
+def xor() -> chainrule.Recording:
+    """Record four samples through two hidden units."""
+    x = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    y = torch.tensor([[0.0], [1.0], [1.0], [0.0]])
+    w1 = torch.tensor([[0.7, -0.6], [0.5, 0.8]], requires_grad=True)
+    b1 = torch.tensor([0.1, -0.2], requires_grad=True)
+    w2 = torch.tensor([[0.9], [-0.4]], requires_grad=True)
+    b2 = torch.tensor([0.3], requires_grad=True)
+    with chainrule.record() as rec:
+        hidden = torch.relu(x @ w1 + b1)
+        y_hat = torch.sigmoid(hidden @ w2 + b2)
+        loss = ((y_hat - y) ** 2).mean()
+        loss.backward()
+    return rec
+
+
+def fork() -> chainrule.Recording:
+    """Record a value that is used twice."""
+    a = torch.tensor(1.0, requires_grad=True)
+    with chainrule.record() as rec:
+        b = 2 * a
+        c = b + 1
+        d = b * c
+        d.backward()
+    return rec
+
+
+# The numbers ----------------------------------------------------------------------------------------------------
+
+ACTIONS = """([leaves, rate]) => [...document.querySelectorAll('chainrule-graph')].map((graph, i) => {
+    const seen = [], look = () => seen.push([graph.values(), graph.gradients()]);
+    look();
+    for (const [name, value] of leaves[i]) { graph.set(name, value); look(); }
+    for (let k = 0; k < 2 && leaves[i].length; k++) { graph.update(rate); look(); }
+    return seen;
+})"""
+
+
+def compare(page: Page, recordings: list[chainrule.Recording], bitwise: bool = False) -> int:
+    """Edit and update each graph in the page, and hold every number against PyTorch; count what was compared."""
+    draw = random.Random(0)
+    edits = []
+    for rec in recordings:
+        inside = {v for number in rec.trace.ops_of(-1) for v in rec.trace.ops[number].inputs}
+        leaves = [
+            rec.trace.values[v] for v in sorted(inside) if rec.trace.values[v].leaf or rec.trace.values[v].op is None
+        ]
+        chosen = draw.sample(leaves, min(2, len(leaves)))
+        edits.append([(leaf.name, _random(leaf.shape, draw)) for leaf in chosen if leaf.dtype.startswith("float")])
+    compared, wrong = 0, []
+    for rec, seen in zip(recordings, page.evaluate(ACTIONS, [edits, 0.05]), strict=True):
+        for values, gradients in seen:
+            torch_values, torch_gradients = replay(rec.trace, values)
+            if _kinky(rec, torch_values):
+                continue
+            close = (
+                0.0 if bitwise else min(CLOSE[str(t.dtype).removeprefix("torch.")] for t in torch_gradients.values())
+            )
+            wrong += off(values, torch_values, close) + off(gradients, torch_gradients, close)
+            compared += len(torch_values) + len(torch_gradients)
+            assert gradients.keys() == torch_gradients.keys()
+    assert not wrong, "\n".join(wrong[:20])
+    return compared
+
+
+def _random(shape: tuple[int, ...], draw: random.Random) -> Any:
+    numbers = torch.tensor(
+        [round(draw.uniform(-1.5, 1.5), 3) for _ in range(torch.Size(shape).numel())], dtype=torch.float64
+    )
+    return numbers.reshape(shape).tolist()
+
+
+def _kinky(rec: chainrule.Recording, values: dict[str, torch.Tensor]) -> bool:
+    """Tell whether a relu or an abs stands so close to its kink that rounding decides."""
+    ran = [rec.trace.ops[number] for number in rec.trace.ops_of(-1)]
+    bent = [op for op in ran if op.name in ("relu", "abs")]
+    return any(0 < float(values[rec.trace.values[op.inputs[0]].name].abs().min()) < 1e-3 for op in bent)
+
+
+def test_random_graphs_compute_what_pytorch_computes(page: Page) -> None:
+    """300 random graphs, edited and trained in the page, hold PyTorch's values and gradients to within rounding."""
+    for begin in range(0, 300, 100):
+        recordings = [random_recording(seed) for seed in range(begin, begin + 100)]
+        show(page, *(rec.graph().element for rec in recordings), hidden=True)
+        assert compare(page, recordings) > 2000
+        assert not SAID
+
+
+@pytest.mark.parametrize("path", [*LESSONS, *CHAPTERS], ids=name)
+def test_graphs_of_the_course_compute_what_pytorch_computes(path: Path, page: Page) -> None:
+    """Every graph that a page of the course records can be edited, and follows PyTorch; single numbers bit by bit."""
+    recordings = [rec for rec in walk(path).recordings if rec.trace.passes and len(rec.trace.ops) <= 60]
+    if not recordings:
+        pytest.skip("records no backward pass")
+    show(page, *(rec.graph().element for rec in recordings), hidden=True)
+    hints = page.evaluate(
+        "[...document.querySelectorAll('chainrule-graph')].map(g => g.shadowRoot.querySelector('.hint').textContent)"
+    )
+    editable = [rec for rec, hint in zip(recordings, hints, strict=True) if hint.startswith("Drag")]
+    for rec in editable:
+        ops = [rec.trace.ops[number] for number in rec.trace.ops_of(-1)]
+        single = all(v.tensor.size == 1 for v in rec.trace.values)
+        bitwise = single and {op.name.strip("_") for op in ops} <= EXACT
+        show(page, rec.graph().element, hidden=True)
+        assert compare(page, [rec], bitwise)
+    for rec, hint in zip(recordings, hints, strict=True):
+        assert hint.startswith(("Drag", "These are the recorded numbers")), (rec.graph().title, hint)
+
+
+# What a reader does ---------------------------------------------------------------------------------------------
+
+
+def number(page: Page, label: str) -> Any:
+    """Find the number of a leaf on its node."""
+    return page.get_by_role("spinbutton", name=label, exact=True)
+
+
+def gradients(page: Page) -> dict[str, Any]:
+    """Read what the graph says of itself."""
+    found: dict[str, Any] = page.evaluate("document.querySelector('chainrule-graph').gradients()")
+    return found
+
+
+def shown(page: Page, value: str) -> str:
+    """Read the texts of a value's node, as they are seen."""
+    nodes = page.locator("chainrule-graph .box")
+    texts: list[str] = nodes.evaluate_all(
+        "all => all.map(node => [...node.querySelectorAll('text')].map(t => t.textContent).join(' '))"
+    )
+    return next(" ".join(text.split()) for text in texts if text.startswith(f"{value} "))
+
+
+def test_a_number_follows_the_mouse(page: Page) -> None:
+    """Dragging the weight on its node moves its value, and every value and gradient, while the button is down."""
+    show(page, first_lesson().graph().element)
+    box = number(page, "w").bounding_box()
+    page.mouse.move(box["x"] + 6, box["y"] + 8)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 26, box["y"] + 8)
+    assert gradients(page) == {"w": -1.0, "y_hat": -1.0, "error": -1.0, "loss": 1.0}
+    assert shown(page, "w") == "w value 1.5 grad -1"
+    page.mouse.move(box["x"] + 46, box["y"] + 8)
+    page.mouse.up()
+    assert gradients(page)["w"] == 0
+
+
+def test_a_number_is_typed(page: Page) -> None:
+    """A click opens a field over the number; Enter takes what was typed, Escape leaves the number alone."""
+    show(page, first_lesson().graph().element)
+    number(page, "w").click()
+    page.keyboard.type("3")
+    page.keyboard.press("Enter")
+    assert gradients(page)["w"] == 2
+    number(page, "w").click()
+    page.keyboard.type("7")
+    page.keyboard.press("Escape")
+    assert gradients(page)["w"] == 2
+    assert number(page, "w").evaluate("n => n === n.getRootNode().activeElement")
+
+
+@pytest.mark.parametrize("typed", ["abc", "1e999", " ", "NaN", "0x10", "1,5", "1e39"])
+def test_what_is_no_number_changes_nothing(typed: str, page: Page) -> None:
+    """What cannot be a number here is told what is expected, and no number changes."""
+    show(page, first_lesson().graph().element)
+    before = gradients(page)
+    number(page, "w").click()
+    page.keyboard.type(typed)
+    page.keyboard.press("Enter")
+    said = page.get_by_role("status").inner_text()
+    assert "w " in said
+    assert "Type a number" in said or "fit float32" in said
+    assert gradients(page) == before
+
+
+def test_numbers_and_steps_by_keyboard(page: Page) -> None:
+    """Tab reaches a number, arrow keys change it, and on the graph arrow keys step; every step is said in words."""
+    show(page, first_lesson().graph().element)
+    number(page, "w").focus()
+    page.keyboard.press("ArrowUp")
+    assert gradients(page)["w"] == pytest.approx(-1.8)
+    page.keyboard.press("PageUp")
+    assert gradients(page)["w"] == pytest.approx(0.2)
+    page.get_by_role("button", name="Reset").click()
+    assert gradients(page)["w"] == -2
+    page.locator("chainrule-graph .stage").focus()
+    page.keyboard.press("Home")
+    assert shown(page, "y_hat") == "y_hat = w * x value ?"
+    said = []
+    for _ in range(7):
+        page.keyboard.press("ArrowRight")
+        said.append(page.get_by_role("status").inner_text())
+    assert said[0] == "Step 1 of 7, forward: y_hat = w * x gives 1."
+    assert said[3] == "Step 4 of 7: the backward pass starts at loss, with dloss/dloss = 1."
+    assert said[6] == "Step 7 of 7, backward through w * x: dloss/dw = -2."
+    page.keyboard.press("ArrowLeft")
+    assert "6 of 7" in page.locator(".count").first.inner_text()
+
+
+def test_a_number_follows_a_finger(browser: Browser) -> None:
+    """On a phone a finger drags the number, and the page does not scroll sideways."""
+    with browser.new_context(viewport={"width": 390, "height": 800}, has_touch=True) as phone:
+        page = phone.new_page()
+        show(page, first_lesson().graph().element)
+        box = number(page, "w").bounding_box()
+        cdp = phone.new_cdp_session(page)
+        for kind, x in (("touchStart", 6), ("touchMove", 16), ("touchMove", 26), ("touchEnd", None)):
+            points = [] if x is None else [{"x": box["x"] + x, "y": box["y"] + 8}]
+            cdp.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+        assert gradients(page)["w"] > -2
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_the_product_grows_by_a_factor_each_step(page: Page) -> None:
+    """Each backward step adds a factor to the product; pointing at it lights its edge, and the reverse."""
+    show(page, first_lesson().graph().element)
+    page.evaluate("document.querySelector('chainrule-graph').step(5)")
+    counts = []
+    for step in (5, 6, 7):
+        page.evaluate(f"document.querySelector('chainrule-graph').step({step})")
+        counts.append(page.locator(".maths .factor").count())
+    assert counts == [2, 4, 6]  # each factor stands in words and in numbers
+    factor = page.locator(".maths .factor").first
+    factor.hover()
+    edge = factor.get_attribute("data-e")
+    assert "lit" in str(page.locator(f".edge[data-e='{edge}']").get_attribute("class"))
+    page.locator(f".edge[data-e='{edge}'] .hit").hover(force=True)
+    assert "lit" in str(factor.get_attribute("class"))
+
+
+@pytest.mark.parametrize("make", [first_lesson, xor])
+def test_a_formula_follows_each_edit(make: Any, page: Page) -> None:
+    """After an edit the formula is what it would be if written anew, whether its form changes or its numbers."""
+    show(page, make().graph().element)
+    wrong = page.evaluate("""() => {
+        const graph = document.querySelector('chainrule-graph'), maths = graph.shadowRoot.querySelector('.maths');
+        const name = Object.keys(graph.values()).find(name => name.startsWith('w')), start = graph.values()[name];
+        const times = (list, by) => Array.isArray(list) ? list.map(one => times(one, by)) : list * by;
+        const wrong = [], last = 20;
+        for (let step = 1; step <= last; step++) {
+            graph.step(step);
+            for (const by of [1.5, 2, -2, -3, 0, 1e-7, 3e-7, 12345678, 1]) {
+                graph.set(name, times(start, by));
+                const edited = maths.innerHTML;
+                graph.step(0);
+                graph.step(step);
+                if (edited !== maths.innerHTML || !edited) wrong.push([step, by, edited, maths.innerHTML]);
+            }
+        }
+        return wrong;
+    }""")
+    assert not wrong, wrong[0]
+
+
+def test_at_a_fork_the_paths_are_added(page: Page) -> None:
+    """Where two paths meet, the first part stands there alone until the second is added to it."""
+    show(page, fork().graph().element)
+    page.evaluate("document.querySelector('chainrule-graph').step(5)")
+    assert shown(page, "b").endswith("grad 3")
+    assert "another path is still to come" in page.get_by_role("status").inner_text()
+    page.get_by_role("button", name="Next").click()
+    assert shown(page, "b").endswith("grad 5")
+    assert "the sum over 2 paths" in page.get_by_role("status").inner_text()
+    assert {"3", "5"} <= set(page.locator(".maths").inner_text())
+
+
+def test_the_slope_of_a_nudge(page: Page) -> None:
+    """The slope panel draws loss and tangent, and says what a nudge changes beside what the gradient says."""
+    show(page, first_lesson().graph().element)
+    page.get_by_role("button", name="Slope").click()
+    assert page.locator(".panel .says").inner_text() == "w + 0.01 changes loss by -0.0199; the gradient says -0.02."
+    assert page.locator(".panel path.tangent").count() == 1
+    page.evaluate("document.querySelector('chainrule-graph').set('w', 2.0)")
+    assert page.locator(".panel .says").inner_text() == "w + 0.01 changes loss by 1e-4; the gradient says 0."
+
+
+def test_learning_and_its_mistakes(page: Page) -> None:
+    """Updates lower the loss, can be scrubbed back, and each mistake shows itself with a line that explains it."""
+    show(page, xor().graph().element)
+    page.get_by_role("button", name="Learn").click()
+    before = page.evaluate("document.querySelector('chainrule-graph').values().loss")
+    for _ in range(4):
+        page.get_by_role("button", name="Update").click()
+    after = page.evaluate("document.querySelector('chainrule-graph').values().loss")
+    assert after < before
+    page.get_by_label("Updates made").fill("0")
+    assert page.evaluate("document.querySelector('chainrule-graph').values().loss") == before
+    for mistake, line in {
+        "gradients not zeroed": "adds to it",
+        "rate too large": "ten times as large",
+        "sum for mean": "4 times as large",
+        "weights all equal": "stay alike",
+    }.items():
+        page.get_by_label(mistake).check()
+        assert line in page.locator(".panel").inner_text()
+        page.get_by_label(mistake).uncheck()
+    page.get_by_label("weights all equal").check()
+    w1 = gradients(page)["w1"]
+    assert w1[0][0] == pytest.approx(w1[0][1])
+
+
+def test_a_rate_is_too_large_beyond_its_limit(page: Page) -> None:
+    """Where the loss curves upwards the limit is 2 over the curvature, and updates beyond it raise the loss."""
+    show(page, first_lesson().graph().element)
+    page.get_by_role("button", name="Learn").click()
+    page.get_by_label("rate too large").check()
+    assert "a rate of about 1." in page.locator(".panel").inner_text()  # the curvature is 2
+    losses = []
+    for _ in range(3):
+        page.get_by_role("button", name="Update").click()
+        losses.append(page.evaluate("document.querySelector('chainrule-graph').values().loss"))
+    assert 1 < losses[0] < losses[1] < losses[2]
+
+
+def test_where_the_loss_bends_down_no_rate_is_the_limit(page: Page) -> None:
+    """Where the loss curves downwards or not at all, no limit is made up: the page says so."""
+    for bend in (lambda w: -(w**2), lambda w: w * 3):
+        w = torch.tensor(1.0, requires_grad=True)
+        with chainrule.record() as rec:
+            loss = bend(w)  # type: ignore[no-untyped-call]
+            loss.backward()
+        show(page, rec.graph().element)
+        page.get_by_role("button", name="Learn").click()
+        page.get_by_label("rate too large").check()
+        said = page.locator(".panel").inner_text()
+        assert "does not curve upwards" in said
+        assert "NaN" not in said
+        assert page.get_by_label("learning rate").input_value() == "1"
+
+
+def test_momentum_without_zeroing(page: Page) -> None:
+    """With gradients that are not zeroed the second step takes the sum of both, as PyTorch does."""
+    show(page, first_lesson().graph().element)
+    page.get_by_role("button", name="Learn").click()
+    page.get_by_label("gradients not zeroed").check()
+    for _ in range(2):
+        page.get_by_role("button", name="Update").click()
+    w = torch.tensor(1.0, requires_grad=True)
+    for _ in range(2):
+        ((w * 1.0 - 2.0) ** 2).backward()
+        with torch.no_grad():
+            assert w.grad is not None
+            w -= 0.1 * w.grad
+    assert page.evaluate("document.querySelector('chainrule-graph').values().w") == w.item()
+
+
+def test_predictions_are_answered(page: Page) -> None:
+    """The next number is asked for before it is seen; a wrong gradient is told its slip in the words of `rec.check`."""
+    rec = first_lesson()
+    show(page, rec.graph().element)
+    page.get_by_role("button", name="Predict").click()
+    guess = page.get_by_label("Your guess")
+    assert "What is y_hat" in page.locator(".ask").inner_text()
+    assert "?" in shown(page, "y_hat")
+    for right in ("1", "-1", "1"):
+        guess.fill(right)
+        page.get_by_role("button", name="Check").click()
+    assert "dloss/derror" in page.locator(".ask").inner_text()
+    for wrong, slip in {"2": "wrong sign", "x": "Type a number", "-4": None}.items():
+        guess.fill(wrong)
+        page.get_by_role("button", name="Check").click()
+        said = page.locator(".panel .says").inner_text()
+        assert (slip or rec.check(error=float(wrong)).answers[0].says) in said
+    for right in ("-2", "-2", "-2"):
+        guess.fill(right)
+        page.get_by_role("button", name="Check").click()
+    assert "last number" in page.locator(".ask").inner_text()
+    assert gradients(page)["w"] == -2
+
+
+@pytest.mark.parametrize(
+    ("answer", "value"),
+    [("[[0.1, 0.2, 0.3]]", "w2"), ("[1, 2]", "b2"), ("[9, 9]", "b1")],
+)
+def test_slips_have_the_same_words_as_the_library(answer: str, value: str, page: Page) -> None:
+    """A wrong gradient of a tensor is told the same as `rec.check` tells."""
+    rec = xor()
+    show(page, rec.graph().element)
+    at = page.evaluate(
+        """value => {
+            const root = document.querySelector('chainrule-graph').shadowRoot;
+            const panel = () => root.querySelector('.ask')?.textContent ?? '';
+            const press = text => [...root.querySelectorAll('button')].find(b => b.textContent === text).click();
+            press('Predict');
+            for (let k = 0; k < 60 && !panel().includes(`dloss/d${value}?`); k++) press('Show it');
+            return panel(); }""",
+        value,
+    )
+    assert value in at
+    page.get_by_label("Your guess").fill(answer)
+    page.get_by_role("button", name="Check").click()
+    assert rec.check(**{value: json.loads(answer)}).answers[0].says in page.locator(".panel .says").inner_text()
+
+
+def test_the_state_is_in_the_address(browser: Browser, tmp_path: Path) -> None:
+    """What was changed stands in the address, and opening it elsewhere shows the same step and numbers."""
+    first_lesson().save(tmp_path / "graph.html")
+    address = (tmp_path / "graph.html").as_uri()
+    with browser.new_context() as profile:
+        page = profile.new_page()
+        page.goto(address)
+        page.evaluate(
+            "document.querySelector('chainrule-graph').set('w', 0.1); document.querySelector('chainrule-graph').step(5)"
+        )
+        page.wait_for_function("location.hash.includes('step=5')")
+        other = profile.new_page()
+        other.goto(page.url)
+        assert other.evaluate("document.querySelector('chainrule-graph').values().w") == torch.tensor(0.1).item()
+        assert other.locator(".count").first.inner_text() == "5 of 7"
+        other.goto(address + "#graph=0&v.w=abc&v.nobody=3&step=99&rate=-1&panel=none")
+        other.reload()
+        assert other.evaluate("document.querySelector('chainrule-graph').values().w") == 1
+
+
+@pytest.mark.parametrize("make", [first_lesson, xor, fork])
+def test_the_code_gives_exactly_these_numbers(make: Any, page: Page, capsys: pytest.CaptureFixture[str]) -> None:
+    """The PyTorch code that the page gives computes the numbers that the page shows."""
+    show(page, make().graph().element)
+    page.evaluate("document.querySelector('chainrule-graph').update(0.3)")
+    page.get_by_role("button", name="Share").click()
+    code = page.locator(".panel pre").inner_text()
+    names: dict[str, Any] = {}
+    exec(code, names)
+    for leaf, gradient in gradients(page).items():
+        if leaf in names and names[leaf].is_leaf:
+            assert torch.allclose(names[leaf].grad, torch.tensor(gradient, dtype=torch.float32), rtol=1e-4, atol=1e-7)
+    assert "tensor(" in capsys.readouterr().out
+
+
+def test_the_picture_is_saved(page: Page) -> None:
+    """The picture is saved as an SVG file that stands alone, with the numbers that are shown."""
+    show(page, first_lesson().graph().element)
+    page.evaluate("document.querySelector('chainrule-graph').set('w', 1.25)")
+    page.get_by_role("button", name="Share").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save picture").click()
+    svg = Path(download.value.path()).read_text("utf-8")
+    assert svg.startswith("<svg")
+    assert "1.25" in svg
+    assert "var(" not in svg
+    assert "tabindex" not in svg
+
+
+# Large graphs -----------------------------------------------------------------------------------------------------
+
+
+def more(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """Add, on a line of its own, so that the step stands beside the groups."""
+    return a + b
+
+
+def long() -> chainrule.Recording:
+    """Record a loop of 20 turns, which is more than can be drawn whole."""
+    w = torch.tensor(0.9, requires_grad=True)
+    with chainrule.record() as rec:
+        h = w * 0.5
+        for _ in range(20):
+            a = w * h
+            h = torch.tanh(a) + 0.1
+        loss = more(h**2, w)
+        loss.backward()
+    return rec
+
+
+def test_a_folded_graph_computes_all_of_it(page: Page) -> None:
+    """What is folded can be edited and trained all the same, and every number, inside too, is PyTorch's."""
+    rec = long()
+    show(page, rec.graph().element)
+    assert page.locator("chainrule-graph .box").count() < len(rec.trace.values) / 2
+    assert compare(page, [rec]) > 500
+    assert not SAID
+
+
+def test_a_group_is_opened_and_left(page: Page) -> None:
+    """A box of a group opens by mouse and by key, shows the steps inside, and a button leads back out."""
+    show(page, long().graph().element)
+    whole = page.locator("chainrule-graph .count").first.inner_text()
+    page.locator("chainrule-graph .open").first.click()
+    assert page.locator("chainrule-graph .count").first.inner_text() != whole
+    page.get_by_role("button", name="Start").click()
+    page.get_by_role("button", name="Next").click()
+    assert "forward: " in page.get_by_role("status").inner_text()
+    page.get_by_role("button", name="End").click()
+    page.get_by_role("button", name="Back", exact=True).click()
+    assert "dloss/d" in page.get_by_role("status").inner_text()
+    page.get_by_role("button", name="Whole graph").click()
+    assert page.locator("chainrule-graph .count").first.inner_text() == whole
+    page.locator("chainrule-graph .open").first.focus()
+    page.keyboard.press("Enter")
+    assert page.get_by_role("button", name="Whole graph").is_visible()
+    assert not SAID
+
+
+def test_what_a_group_passes_back_is_whole_or_not_said(page: Page) -> None:
+    """Step by step through a folded graph, a gradient is shown once it is complete, and then it is PyTorch's."""
+    rec = long()
+    show(page, rec.graph().element)
+    wanted = f"grad {number_text(rec.grad('w').item())}"
+    seen = []
+    last = int(page.locator("chainrule-graph .count").first.inner_text().split(" of ")[1])
+    for step in range(last + 1):
+        page.evaluate(f"document.querySelector('chainrule-graph').step({step})")
+        seen.append(shown(page, "w").partition("grad")[1:])
+    assert {"".join(text) for text in seen} == {"", wanted}
+
+
+# What goes wrong --------------------------------------------------------------------------------------------------
+
+
+def test_a_damaged_graph_shows_what_it_holds(page: Page) -> None:
+    """Data that is damaged leaves picture and table to be seen, and says so in one line."""
+    element = first_lesson().graph().element
+    for damaged in (
+        element.replace('"values":[', '"values":['[:-1]),
+        element.replace('"i":[0,1]', '"i":[0,77]'),
+        element.replace('"wide"', '"wade"'),
+    ):
+        show(page, damaged)
+        assert page.locator("chainrule-graph img").is_visible()
+        assert len(SAID) == 1, SAID
+        assert "the picture and the table stay" in SAID[0]
+
+
+def test_hostile_names_stay_text(page: Page) -> None:
+    """Markup in a name is shown as text in every part of the graph, and nothing of it runs."""
+    table = {"</script><img src=x onerror=alert(1)>": torch.tensor(2.0, requires_grad=True)}
+    with chainrule.record() as rec:
+        loss = table["</script><img src=x onerror=alert(1)>"] * 3
+        loss.backward()
+    show(page, rec.graph().element)
+    assert page.locator("chainrule-graph .stage svg").count() == 1
+    for panel in ("Slope", "Learn", "Predict", "Table", "Share"):
+        page.get_by_role("button", name=panel, exact=True).click()
+    page.get_by_role("button", name="End").click()
+    assert page.locator("chainrule-graph").evaluate("g => g.shadowRoot.querySelectorAll('img').length") == 0
+    assert not SAID
+
+
+def test_what_is_not_finite_is_shown(page: Page) -> None:
+    """NaN and infinity in a recording stand there as such."""
+    a = torch.tensor([0.0, -1.0], requires_grad=True)
+    with chainrule.record() as rec:
+        b = torch.log(a)
+        b.sum().backward()
+    show(page, rec.graph().element)
+    assert "[-inf, nan]" in shown(page, "b")
+    assert "[inf, -1]" in shown(page, "a")
+    assert not SAID
+
+
+ATTEMPT = """([name, value]) => {
+    try { document.querySelector('chainrule-graph').set(name, value) } catch (error) { return error.message }
+}"""
+
+
+def test_what_a_page_cannot_compute_is_stepped_through(page: Page) -> None:
+    """A recording with an op that the page does not know keeps its numbers, and says why it cannot be edited."""
+    a = torch.tensor([1.0, 2.0, 4.0], requires_grad=True)
+    with chainrule.record() as rec:
+        p = torch.softmax(a, 0)
+        loss = (p * p).sum()
+        loss.backward()
+    show(page, rec.graph().element)
+    hint = page.locator(".hint").inner_text()
+    assert "softmax" in hint
+    assert "not changed" in hint
+    assert not page.get_by_role("spinbutton").count()
+    page.get_by_role("button", name="Start").click()
+    assert "value ?" in shown(page, "p")
+    for _ in range(12):
+        page.get_by_role("button", name="Next").evaluate("button => button.click()")
+    assert "grad" in shown(page, "a")
+    error = page.evaluate(ATTEMPT, ["a", [1, 2, 3]])
+    assert "softmax" in error
+
+
+def test_the_interface_says_what_is_wrong(page: Page) -> None:
+    """A script that asks for what cannot be gets an error with the names, and nothing changes."""
+    show(page, xor().graph().element)
+    attempt = ATTEMPT
+    before = gradients(page)
+    assert "there are" in page.evaluate(attempt, ["nobody", 1])
+    assert "computed from other values" in page.evaluate(attempt, ["loss", 1])
+    assert "has shape (2,2)" in page.evaluate(attempt, ["w1", [1, 2]])
+    assert "finite" in page.evaluate(attempt, ["b2", ["x"]])
+    assert gradients(page) == before
+
+
+def test_change_fires_once_a_call(page: Page) -> None:
+    """Each call of the interface fires one change."""
+    show(page, first_lesson().graph().element)
+    counts = page.evaluate("""() => { const graph = document.querySelector('chainrule-graph'), seen = [];
+        let n = 0; graph.addEventListener('change', () => n++);
+        const acts = [() => graph.set('w', 2), () => graph.update(0.1), () => graph.step(3), () => graph.reset()];
+        for (const act of acts) { n = 0; act(); seen.push(n); }
+        return seen; }""")
+    assert counts == [1, 1, 1, 1]
+
+
+# Everybody --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("first", "make"), list(enumerate([first_lesson, xor, long])))
+def test_every_state_is_accessible(first: int, make: Any, browser: Browser) -> None:
+    """In every state, both themes and both widths, the page does not scroll sideways, and axe finds nothing.
+
+    Axe sees each state of the three graphs in three looks, and all four of them in each graph.
+    """
+    with browser.new_context(reduced_motion="reduce") as profile:
+        page = profile.new_page()
+        show(page, f"<main><h1>t</h1>{make().graph().element}</main>")
+        page.add_style_tag(content=":root { color-scheme: light dark } body { background: light-dark(#fff, #131416) }")
+        page.evaluate(AXE)
+        wrong = []
+        for turn, state in enumerate(("End", "Start", "Slope", "Learn", "Predict", "Table", "Share")):
+            page.get_by_role("button", name=state, exact=True).click()
+            if state == "Learn":
+                page.get_by_role("button", name="Update").click()
+            for theme, width in LOOKS:
+                page.emulate_media(color_scheme=theme)
+                page.set_viewport_size({"width": width, "height": 900})
+                page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+                if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                    wrong.append(f"{state}, {theme}, {width}: too wide")
+                if (theme, width) != LOOKS[(first + turn) % 4]:
+                    continue
+                found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+                wrong += [
+                    f"{state}, {theme}, {width}: {v['id']} {[n['html'][:150] for n in v['nodes'][:2]]}"
+                    for v in found["violations"]
+                ]
+    assert not wrong, "\n".join(wrong)
+
+
+def finger(page: Page, x: float, y: float, by: int) -> None:
+    """Drag with a finger, to the right."""
+    cdp = page.context.new_cdp_session(page)
+    for kind, far in (("touchStart", 0), ("touchMove", by // 2), ("touchMove", by), ("touchEnd", None)):
+        points = [] if far is None else [{"x": x + far, "y": y}]
+        cdp.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+
+@pytest.mark.site
+def test_panels_are_fetched_when_one_is_opened(browser: Browser) -> None:
+    """A page of the site loads without the panels; the first that is opened fetches them, or says that it cannot."""
+    with browser.new_context() as profile:
+        page = profile.new_page()
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.route("**/chainrule-panels.js*", lambda route: route.abort())
+        page.goto((BUILT / "index.html").as_uri())
+        graph = page.locator("chainrule-graph").first
+        slope = graph.get_by_role("button", name="Slope", exact=True)
+        slope.wait_for()
+        assert not [url for url in asked if "panels" in url]
+        slope.click()
+        graph.get_by_text("could not be fetched").wait_for()
+        page.unroute("**/chainrule-panels.js*")
+        assert slope.get_attribute("aria-expanded") == "false"
+        slope.click()
+        graph.get_by_text("the gradient says").wait_for()
+        graph.get_by_role("button", name="Table", exact=True).click()
+        assert graph.locator(".rows tbody tr").count() == graph.evaluate("graph => Object.keys(graph.values()).length")
+        assert len([url for url in asked if "panels" in url]) == 2
+        page.goto("about:blank")
+        page.goto((BUILT / "index.html").as_uri() + "#graph=0&panel=slope")
+        graph.get_by_text("the gradient says").wait_for()
+
+
+@pytest.mark.site
+@pytest.mark.parametrize("where", ["index.html", "lessons/3_xor/10_one_step.html"])
+def test_each_ability_by_touch(where: str, browser: Browser) -> None:
+    """On a phone, fingers alone step, edit, see the slope, train, predict and share, on the page as it was built."""
+    with browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True) as phone:
+        page = phone.new_page()
+        page.goto((BUILT / where).as_uri())
+        slope = page.get_by_role("button", name="Slope", exact=True)
+        graph = page.locator("chainrule-graph").filter(has=slope).first  # one with a backward pass
+        graph.scroll_into_view_if_needed()
+
+        def tap(name: str) -> None:
+            graph.get_by_role("button", name=name, exact=True).tap()
+
+        def numbers() -> Any:
+            return graph.evaluate("g => [g.values(), g.gradients()]")
+
+        tap("Start")
+        tap("Next")
+        assert graph.get_by_role("status").inner_text().startswith("Step 1 of ")
+        tap("End")
+        before = numbers()
+        leaf = graph.get_by_role("spinbutton").first
+        leaf.scroll_into_view_if_needed()
+        box = leaf.bounding_box()
+        assert box
+        finger(page, box["x"] + 6, box["y"] + 10, 40)
+        assert numbers() != before
+        leaf.tap()
+        graph.get_by_label("New number for").fill("0.25")
+        page.keyboard.press("Enter")
+        assert leaf.get_attribute("aria-valuenow") == "0.25"
+        tap("Slope")
+        assert "the gradient says" in graph.locator(".panel .says").inner_text()
+        tap("Learn")
+        before = numbers()
+        tap("Update")
+        assert numbers() != before
+        slider = graph.get_by_label("Updates made").bounding_box()
+        assert slider
+        page.touchscreen.tap(slider["x"] + 3, slider["y"] + slider["height"] / 2)
+        assert numbers() == before
+        tap("Predict")
+        graph.get_by_label("Your guess").fill("12345")
+        tap("Check")
+        assert "not right" in graph.locator(".panel .says").inner_text()
+        tap("Show it")
+        tap("Share")
+        assert "backward()" in graph.locator(".panel pre").inner_text()
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

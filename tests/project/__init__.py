@@ -1,0 +1,1 @@
+"""The commands, the package, and the house."""

@@ -1,0 +1,105 @@
+"""The recipes of CONTRIBUTING.md, carried out as they stand in a copy of this tree."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.project import ROOT, Project
+
+BLOCK = re.compile(r"^```(diff|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def recipes() -> dict[str, list[tuple[str, str]]]:
+    """Return the blocks of each recipe by its title: what to change, and what to run."""
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    section = text.partition("\n## Four recipes\n")[2].partition("\n## ")[0]
+    titles = re.split(r"^### (.*)$", section, flags=re.MULTILINE)[1:]
+    return {title: BLOCK.findall(body) for title, body in zip(titles[::2], titles[1::2], strict=True)}
+
+
+def change(folder: Path, diff: str) -> None:
+    """Make a change: its lines without those that are added stand in the file once; a file of added lines is new."""
+    head, *lines = diff.splitlines()
+    path = folder / head.removeprefix("--- ")
+    old = "".join(f"{line[1:]}\n" for line in lines if line[0] in " -")
+    new = "".join(f"{line[1:]}\n" for line in lines if line[0] in " +")
+    before = path.read_text("utf-8") if old else ""
+    assert path.exists() == bool(old)
+    assert not old or before.count(old) == 1, f"{head}: {old}"
+    path.write_text(before.replace(old, new) if old else new, "utf-8")
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A copy of this tree in which all recipes were followed, but for their tests."""
+    project = Project(tmp_path_factory.mktemp("recipes") / "tree")
+    project.copy("conf.py", "conftest.py", "docs", "examples", "pyproject.toml", "README.md", "src", "tests", "tools")
+    for blocks in recipes().values():
+        for kind, text in blocks:
+            if kind == "diff":
+                change(project.folder, text)
+            elif text.startswith("$ cp "):
+                _, source, target = shlex.split(text.removeprefix("$ "))
+                shutil.copy(project.folder / source, project.folder / target)
+    return project
+
+
+def run(tree: Project, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Python in the copy, with the copy's library."""
+    own = {**os.environ, "PYTHONPATH": str(tree.folder / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
+    own.pop("PYTEST_XDIST_WORKER", None)
+    return subprocess.run([sys.executable, *arguments], cwd=tree.folder, env=own, capture_output=True, encoding="utf-8")
+
+
+def test_there_are_the_four() -> None:
+    """Each of the four things that people do has a recipe with something to change and a test to run."""
+    assert list(recipes()) == ["Add a rule for an op", "Add a lesson", "Add a view", "Fix a page"]
+    for blocks in recipes().values():
+        assert [kind for kind, _ in blocks][-1] == "console"
+        assert "diff" in [kind for kind, _ in blocks]
+
+
+def test_the_recipes_pass_their_tests(tree: Project) -> None:
+    """The tests that the recipes name pass in a copy in which they were followed, and each names some."""
+    files, words = [], []
+    for blocks in recipes().values():
+        line = blocks[-1][1].removeprefix("$ .venv/bin/python -m pytest ")
+        asked = shlex.split(line)
+        names = asked[: asked.index("-k")] if "-k" in asked else asked
+        files += names
+        words.append(f"({asked[-1]})" if "-k" in asked else " or ".join(Path(name).name for name in names))
+    # what needs the wheel, or another process, is the same for every lesson
+    chosen = f"({' or '.join(words)}) and not on_its_own and not matplotlib_is_imported"
+    done = run(tree, "-m", "pytest", "-v", "-p", "no:cacheprovider", *dict.fromkeys(files), "-k", chosen)
+    assert done.returncode == 0, done.stdout
+    assert done.stderr == ""
+    passed = re.findall(r"^(\S+::.*) PASSED", done.stdout, re.MULTILINE)
+    for name in ("log1p", "60_mine", "views.steps", "one_sweep", "recording.py"):
+        assert any(name in test for test in passed), name
+
+
+def test_what_they_add_is_used(tree: Project) -> None:
+    """The new rule stands in a derivation, and the new view is reached from a recording."""
+    program = (
+        "import torch, chainrule\n"
+        "w = torch.tensor(3.0, requires_grad=True)\n"
+        "with chainrule.record() as rec:\n"
+        "    loss = w.log1p()\n"
+        "    loss.backward()\n"
+        "print(chainrule.__file__, rec.derivation('w'), rec.steps(), sep='\\n')\n"
+    )
+    (tree.folder / "program.py").write_text(program, "utf-8")
+    done = run(tree, "program.py")
+    assert done.stderr == ""
+    file, derivation, steps = done.stdout.splitlines()
+    assert Path(file).is_relative_to(tree.folder)
+    assert derivation == "dloss/dw = 1 / (1 + w) = 0.25"
+    assert steps == "['Log1PBackward0 1', 'AccumulateGrad 0.25']"

@@ -1,0 +1,284 @@
+"""Setting up: .venv is made once, kept in step, repaired after an interruption, and says what stops it."""
+
+import ast
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools import environment
+
+ROOT = Path(__file__).parents[2]
+
+
+class Pip:
+    """Stands in for pip: notes what it is asked for, and fails or stops where it is told to."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, ...]] = []
+        self.stop_at = 0
+
+    def __call__(self, *arguments: str) -> None:
+        """Note a call; raise what Ctrl-C raises at call number `stop_at`."""
+        self.asked.append(arguments)
+        if len(self.asked) == self.stop_at:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with spaces that holds a lock and nothing else, and is the working directory."""
+    folder = tmp_path / "a folder with spaces"
+    folder.mkdir()
+    (folder / "requirements.lock").write_text("# comment\none==1\ntwo==2 ; sys_platform == 'darwin'\n")
+    (folder / "pyproject.toml").write_text("")
+    monkeypatch.chdir(folder)
+    for name in ("TORCH_INDEX", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL"):
+        monkeypatch.delenv(name, raising=False)
+    return folder
+
+
+@pytest.fixture
+def pip(project: Path, monkeypatch: pytest.MonkeyPatch) -> Pip:
+    """A stand-in for pip, and for the seconds that it takes to create an empty .venv."""
+
+    def create() -> None:
+        shutil.rmtree(".venv", ignore_errors=True)
+        Path(".venv/bin").mkdir(parents=True)
+        Path(".venv/bin/python").symlink_to(sys.executable)
+        Path(".venv/new").touch()
+
+    stand_in = Pip()
+    monkeypatch.setattr(environment, "create", create)
+    monkeypatch.setattr(environment, "pip", stand_in)
+    return stand_in
+
+
+def is_new() -> bool:
+    """Tell whether .venv was created since the last question."""
+    there = Path(".venv/new").exists()
+    Path(".venv/new").unlink(missing_ok=True)
+    return there
+
+
+def test_first_set_up(pip: Pip, capsys: pytest.CaptureFixture[str]) -> None:
+    """The first run installs the lock in one pass, then the project without fetching, and says what it does."""
+    assert environment.main() == 0
+    assert pip.asked == [
+        ("-r", "requirements.lock"),
+        ("--no-build-isolation", "--no-deps", "--editable", "."),
+    ]
+    said = capsys.readouterr().out
+    assert "Setting up .venv with Python 3." in said
+    assert "Installing 2 packages" in said
+    assert said.endswith(".venv is ready\n")
+
+
+def test_up_to_date(pip: Pip, capsys: pytest.CaptureFixture[str]) -> None:
+    """When nothing changed, the second run does and says nothing."""
+    environment.main()
+    capsys.readouterr()
+    assert environment.main() == 0
+    assert len(pip.asked) == 2
+    assert capsys.readouterr().out == ""
+
+
+def edit_lock() -> None:
+    """Lock another version."""
+    Path("requirements.lock").write_text("one==1.1\n")
+
+
+def edit_pyproject() -> None:
+    """Add a dependency."""
+    Path("pyproject.toml").write_text("[project]\n")
+
+
+def other_python() -> None:
+    """Let .venv be one that another Python made."""
+    environment.STAMP.write_text(environment.wanted().replace("Python 3", "Python 2"))
+
+
+def lose_python() -> None:
+    """Let the Python behind .venv be gone, as after an upgrade of the system."""
+    environment.PYTHON.unlink()
+    environment.PYTHON.symlink_to("/nowhere/python3.11")
+
+
+def lose_stamp() -> None:
+    """Let the set-up before have ended early."""
+    environment.STAMP.unlink()
+
+
+@pytest.mark.parametrize(
+    ("change", "made_anew"),
+    [
+        (edit_lock, False),
+        (edit_pyproject, False),
+        (other_python, True),
+        (lose_python, True),
+        (lose_stamp, True),
+    ],
+)
+def test_change(pip: Pip, change: object, made_anew: bool) -> None:
+    """A finished .venv is brought in step in place; one that cannot be trusted is made anew; then all is still."""
+    environment.main()
+    is_new()
+    assert callable(change)
+    change()
+    assert environment.main() == 0
+    assert len(pip.asked) == 4
+    assert is_new() is made_anew
+    environment.main()
+    assert len(pip.asked) == 4
+
+
+def test_moved_folder(pip: Pip, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the folder was moved the project is installed again, since .venv knows it by its path."""
+    environment.main()
+    moved = project.rename(project.with_name("moved"))
+    monkeypatch.chdir(moved)
+    environment.main()
+    assert len(pip.asked) == 4
+
+
+@pytest.mark.parametrize("call", [1, 2])
+def test_interrupted(pip: Pip, capsys: pytest.CaptureFixture[str], call: int) -> None:
+    """An interrupted set-up leaves no stamp, says that the next run repairs it, and the next run does."""
+    pip.stop_at = call
+    assert environment.main() == 130
+    assert not environment.STAMP.exists()
+    assert "the next run repairs it" in capsys.readouterr().err
+    is_new()
+    assert environment.main() == 0
+    assert is_new()
+    assert environment.stamp() == environment.wanted()
+
+
+def test_interrupted_update(pip: Pip) -> None:
+    """Interrupted while only bringing .venv in step, the next run trusts nothing and makes it anew."""
+    environment.main()
+    is_new()
+    edit_lock()
+    pip.stop_at = 3
+    assert environment.main() == 130
+    assert environment.main() == 0
+    assert is_new()
+
+
+@pytest.mark.parametrize(
+    ("platform", "variable", "has_torch", "hinted"),
+    [
+        ("linux", {}, False, True),
+        ("linux", {}, True, False),
+        ("linux", {"TORCH_INDEX": "https://example.org/cpu"}, False, False),
+        ("linux", {"PIP_EXTRA_INDEX_URL": "https://example.org/whl/cpu"}, False, False),
+        ("linux", {"PIP_EXTRA_INDEX_URL": "https://example.org/simple"}, False, True),
+        ("darwin", {}, False, False),
+    ],
+)
+def test_cpu_hint(
+    pip: Pip,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    platform: str,
+    variable: dict[str, str],
+    has_torch: bool,
+    hinted: bool,
+) -> None:
+    """How to take the CPU build is said on Linux, before the download, unless it was chosen or torch is there."""
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr(environment, "has_torch", lambda: has_torch)
+    for name, value in variable.items():
+        monkeypatch.setenv(name, value)
+    environment.main()
+    said = capsys.readouterr().out
+    assert ("make html TORCH_INDEX=https://download.pytorch.org/whl/cpu" in said) is hinted
+    if hinted:
+        assert said.index("TORCH_INDEX") < said.index("Installing")
+
+
+def test_cpu_index(pip: Pip, monkeypatch: pytest.MonkeyPatch) -> None:
+    """TORCH_INDEX is a further index for the locked packages, where torch's CPU build has the higher version."""
+    monkeypatch.setenv("TORCH_INDEX", "https://example.org/cpu")
+    environment.main()
+    assert pip.asked[0] == ("-r", "requirements.lock", "--extra-index-url", "https://example.org/cpu")
+    assert "--extra-index-url" not in pip.asked[1]
+
+
+def test_no_network(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a network the real pip fails, and we show its last lines and say what to do; nothing is stamped."""
+    for name in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")  # the discard port: nobody answers
+    monkeypatch.setenv("PIP_RETRIES", "1")
+    assert environment.main() == 1
+    said = capsys.readouterr().err
+    assert "one==1" in said
+    assert said.endswith(environment.NO_NETWORK + "\n")
+    assert not environment.STAMP.exists()
+
+
+def fake_python(output: str) -> None:
+    """Put a Python in .venv that says `output` and fails, whatever it is asked."""
+    Path(".venv/bin").mkdir(parents=True)
+    environment.PYTHON.write_text(f"#!/bin/sh\ncat <<'END'\n{output}\nEND\nexit 1\n")
+    environment.PYTHON.chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("line", "network"),
+    [
+        ("[Errno -3] Temporary failure in name resolution", True),
+        ("<urllib3.connection.HTTPSConnection object>: Failed: [Errno 101] Network is unreachable", True),
+        ("ReadTimeoutError: Read timed out.", True),
+        ("ProxyError('Cannot connect to proxy.')", True),
+        ("ERROR: Could not find a version that satisfies the requirement one==1", False),
+        ("OSError: [Errno 28] No space left on device", False),
+    ],
+)
+def test_pip_failed(
+    project: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    line: str,
+    network: bool,
+) -> None:
+    """What pip says last is shown, and tells a missing network from every other fault."""
+    fake_python("long ago\n" + "\n" * 20 + line)
+    monkeypatch.setattr(environment, "create", lambda: None)
+    assert environment.main() == 1
+    said = capsys.readouterr().err
+    assert line in said
+    assert "long ago" not in said
+    assert ("no connection to the package index?" in said) is network
+    assert ("no version for Python 3." in said) is not network
+
+
+def test_progress(capsys: pytest.CaptureFixture[str]) -> None:
+    """While pip works, every 25th package and every big download gives a line, and small ones give none."""
+    lines = [f"Collecting package-{i}==1\n" for i in range(30)]
+    lines += ["  Downloading https://example.org/torch-2-linux.whl (821.5 MB)\n"]
+    lines += ["  Downloading small.whl (8.1 MB)\n", "Downloading cuda.whl (1.2 GB)\n"]
+    assert environment.follow(lines)[-1] == "Downloading cuda.whl (1.2 GB)"
+    assert capsys.readouterr().out.splitlines() == [
+        "  25 packages fetched",
+        "  fetching torch-2-linux.whl (821.5 MB)",
+        "  fetching cuda.whl (1.2 GB)",
+    ]
+
+
+def test_no_ensurepip(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A Python that Debian has split gets a message that names the missing package."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert environment.main() == 1
+    assert "apt-get install python3-venv" in capsys.readouterr().err
+
+
+def test_old_python_can_read_the_question() -> None:
+    """The file that asks for the version has nothing that an old Python, down to Python 2, cannot parse."""
+    tree = ast.parse((ROOT / "tools/setup_env.py").read_text())
+    too_new = (ast.JoinedStr, ast.NamedExpr, ast.AnnAssign, ast.FunctionDef, ast.Starred, ast.Match)
+    assert not [node for node in ast.walk(tree) if isinstance(node, too_new)]

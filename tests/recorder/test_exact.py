@@ -1,0 +1,112 @@
+"""The first circle: on real PyTorch code, what is recorded is what PyTorch did."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+
+import chainrule
+from chainrule.calculus.notation import numbers
+from chainrule.views.derivation import derivation
+from tests.support.cases import CASES
+from tests.support.graphs import Plan, plans, record, same
+from tests.support.oracle import Known, carried, differences, sums
+from tests.views.test_derivation import wrong
+
+KNOWN = Known()
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", CASES)
+def test_what_is_recorded_is_what_pytorch_did(name: str) -> None:
+    """Numbers, `.grad`, random streams, sums of contributions and local gradients are PyTorch's; so are derivations."""
+    found, rec = differences(CASES[name], KNOWN)
+    assert found == []
+    trace = rec.trace
+    for number, run in enumerate(trace.passes):
+        for value in run.gradients:
+            lines = derivation(trace, value, number).lines
+            assert [bad for line in lines if (bad := wrong(line))] == []
+
+
+def test_few_local_gradients_are_not_known() -> None:
+    """Most local gradients are shown, most of those were held against `torch.func`, and few ops could not be."""
+    shown, unknown = sum(KNOWN.shown.values()), sum(KNOWN.unknown.values())
+    assert shown > 2 * unknown
+    assert KNOWN.alone > 0.9 * shown
+    assert len(KNOWN.other) < 0.05 * (shown + unknown)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(plans())
+def test_random_graphs_are_recorded_exactly(plan: Plan) -> None:
+    """For any graph, leaf gradients, sums of contributions and local gradients are those of PyTorch."""
+    rec, leaves = record(plan)
+    plain = plan.fresh()
+    plan.run(plain).backward()
+    assert all(same(rec.grad(a), a.grad) and same(a.grad, b.grad) for a, b in zip(leaves, plain, strict=True))
+    assert [*sums(rec.trace, {0: [torch.ones(())]}), *carried(rec.trace)] == []
+
+
+def test_each_hook_is_a_step_of_its_own() -> None:
+    """A hook says what arrived and what it made of it, also where it only looks; one that was removed is no step."""
+    w = torch.tensor(2.0, requires_grad=True)
+    w.register_hook(lambda g: g + 1)
+    with chainrule.record() as rec:
+        h = w * 3
+        h.register_hook(lambda g: g * 10)
+        h.register_hook(lambda g: None)
+        gone = h.register_hook(lambda g: g * 0)
+        gone.remove()
+        loss = h**2
+        loss.backward()
+    steps = [(hook.name, numbers(hook.before), numbers(hook.after)) for hook in rec.trace.passes[0].hooks]
+    assert steps == [
+        ("h.register_hook(lambda g: g * 10)", "12", "120"),
+        ("h.register_hook(lambda g: None)", "120", "120"),
+        ("hooks that were there before", "360", "361"),
+    ]
+    assert w.grad is not None
+    assert (rec.grad("h").item(), rec.grad("w").item(), w.grad.item()) == (120, 361, 361)
+    rows = [row for row in rec.table().rows if row.op == "hook"]
+    assert [row.local_gradients for row in rows] == [("360 -> 361",), ("120 -> 120",), ("12 -> 120",)]
+    assert str(rec.derivation("w")) == "dloss/dw = hook(hook(2 h) * 3) = 361"
+    back = chainrule.trace.Trace.from_dict(rec.trace.to_dict())
+    assert back.to_dict() == rec.trace.to_dict()
+    assert len(w._backward_hooks) == 1  # type: ignore[arg-type]
+
+
+def test_what_a_leaf_gets_is_seen_before_it_can_change() -> None:
+    """A hook that clears `.grad` as soon as it is there leaves the recorded gradient alone."""
+    w = torch.tensor(2.0, requires_grad=True)
+
+    def clear(p: torch.Tensor) -> None:
+        assert p.grad is not None
+        p.grad.zero_()
+
+    w.register_post_accumulate_grad_hook(clear)
+    with chainrule.record() as rec:
+        (w * 3).backward()
+    assert w.grad is not None
+    assert (w.grad.item(), rec.grad("w").item()) == (0.0, 3.0)
+
+
+def test_a_leaf_can_be_differentiated_by_itself() -> None:
+    """`backward()` on a leaf is a pass whose gradient is what it began with."""
+    w = torch.tensor(2.0, requires_grad=True)
+    with chainrule.record() as rec:
+        w.backward()
+    assert w.grad is not None
+    assert (w.grad.item(), rec.grad("w").item(), len(rec.trace.passes)) == (1.0, 1.0, 1)
+    assert str(rec.derivation("w")) == "dw/dw = 1"
+
+
+def test_a_result_that_the_op_uses_itself_has_a_gradient() -> None:
+    """The state of an LSTM cell has the gradient that PyTorch has for it, although the call alone uses it."""
+    cell = torch.nn.LSTMCell(3, 4)
+    with chainrule.record() as rec:
+        h, c = cell(torch.ones(2, 3))
+        c.retain_grad()
+        h.sum().backward()
+    assert same(rec.grad("c"), c.grad)

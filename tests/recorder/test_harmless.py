@@ -1,0 +1,140 @@
+"""Harmless: PyTorch, the user's code and its errors are as they were, whatever happens in a block."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import tracemalloc
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from torch.overrides import _get_current_function_mode_stack
+
+import chainrule
+from chainrule.recorder.mode import TESTED, Recorder
+from tests.support.cases import CASES
+from tests.support.graphs import same
+
+
+def test_recordings_in_a_row_leave_nothing_behind() -> None:
+    """After 300 recordings of one model there is no more memory in use than after 100, and no hook on its weights."""
+    model, x = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1)), torch.ones(2, 3)
+
+    def once() -> None:
+        model.zero_grad()
+        with chainrule.record():
+            model(x).sum().backward()
+
+    used = []
+    tracemalloc.start()
+    try:
+        for _ in range(3):
+            for _ in range(100):
+                once()
+            gc.collect()
+            used.append((tracemalloc.get_traced_memory()[0], len(gc.get_objects())))
+    finally:
+        tracemalloc.stop()
+    assert used[2][0] - used[1][0] < 20_000
+    assert used[2][1] - used[1][1] < 50
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", ["hooks on tensors", "hooks on leaves", "in place through views", "module: GRU"])
+def test_no_hook_of_ours_is_left(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a block no hook of the recorder fires any more, also where the graph and the leaves live on."""
+    with chainrule.record() as rec:
+        *_, last = CASES[name]()
+    before = rec.trace.to_dict()
+    monkeypatch.setattr(Recorder, "_safely", lambda *_: pytest.fail("a hook was left"))
+    (last * 2).sum().backward()
+    assert rec.trace.to_dict() == before
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, GeneratorExit])
+def test_an_interruption_comes_through(error: type[BaseException]) -> None:
+    """Ctrl-C in the middle of a backward pass ends the block as it would without one, and nothing is left."""
+    w = torch.ones(2, requires_grad=True)
+    h = w * 2
+
+    def interrupt(_: torch.Tensor) -> None:
+        raise error
+
+    h.register_hook(interrupt)
+    with pytest.raises(error), chainrule.record() as rec:
+        (h * 3).sum().backward()
+    assert not _get_current_function_mode_stack()
+    assert rec.trace.passes == ()
+    assert w.grad is None
+
+
+def test_one_thread_is_recorded_while_another_trains() -> None:
+    """What another thread trains meanwhile is not in the recording, and its numbers are what they are alone."""
+
+    def train(result: list[torch.Tensor]) -> None:
+        weight = torch.ones(3, requires_grad=True)
+        for _ in range(50):
+            (weight * torch.arange(3.0)).pow(2).sum().backward()
+            with torch.no_grad():
+                weight -= 0.01 * weight.grad  # type: ignore[operator]
+            weight.grad = None
+        result.append(weight.detach())
+
+    alone: list[torch.Tensor] = []
+    train(alone)
+    beside: list[torch.Tensor] = []
+    worker = threading.Thread(target=train, args=(beside,))
+    w = torch.tensor(2.0, requires_grad=True)
+    with chainrule.record() as rec:
+        worker.start()
+        for _ in range(20):
+            loss = w**2
+            loss.backward()
+        worker.join()
+    assert same(alone[0], beside[0])
+    assert {value.name.partition("#")[0] for value in rec.trace.values} == {"w", "loss"}
+    assert len(rec.trace.passes) == 20
+
+
+def test_a_backward_pass_in_another_thread_is_recorded() -> None:
+    """A graph that was recorded can go backward in another thread; the pass is in the recording."""
+    w = torch.tensor(2.0, requires_grad=True)
+    with chainrule.record() as rec:
+        loss = w**2
+        worker = threading.Thread(target=loss.backward)
+        worker.start()
+        worker.join()
+    assert w.grad is not None
+    assert (rec.grad("w").item(), w.grad.item()) == (4.0, 4.0)
+
+
+def test_what_goes_wrong_in_a_call_is_told_and_not_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault of ours while a call is noted down leaves the user's code alone; asking the recording says so."""
+    monkeypatch.setattr("chainrule.recorder.mode.site_of", lambda *_: 1 / 0)
+    w = torch.tensor(3.0, requires_grad=True)
+    with chainrule.record() as rec:
+        (w**2).backward()
+    assert w.grad == 6.0
+    with pytest.raises(chainrule.TraceError, match="Recording failed on the way"):
+        rec.grad("w")
+
+
+def test_recording_costs_no_random_numbers_and_keeps_the_settings() -> None:
+    """Grad mode, default dtype and the random state are after a block what they were."""
+    before = torch.get_rng_state(), torch.is_grad_enabled(), torch.get_default_dtype()
+    with chainrule.record():
+        (torch.ones(3, requires_grad=True) * 2).sum().backward()
+    assert torch.get_rng_state().equal(before[0])
+    assert (torch.is_grad_enabled(), torch.get_default_dtype()) == before[1:]
+
+
+def test_a_version_that_lacks_something_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A PyTorch without what recording needs is refused with both versions; the one named tested is the lock's."""
+    lock = Path(__file__).parents[2] / "requirements.lock"
+    assert f"\ntorch=={TESTED}." in lock.read_text("utf-8")
+    monkeypatch.setattr("chainrule.recording.NEEDED", ("not_there",))
+    refused = chainrule.record()
+    with pytest.raises(chainrule.ChainruleError, match=rf"lacks .*not_there.* tested with PyTorch {TESTED}"), refused:
+        pass

@@ -1,0 +1,810 @@
+"""The recorder: what it writes down is what PyTorch did, and PyTorch does the same with it as without."""
+
+from __future__ import annotations
+
+import gc
+import re
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812  # as everyone calls it
+from hypothesis import given, settings
+from torch import nn
+from torch.overrides import _get_current_function_mode_stack
+from torch.utils.checkpoint import checkpoint
+
+import chainrule
+from chainrule.calculus.notation import numbers
+from chainrule.recorder.mode import Recorder
+from chainrule.trace import Trace
+from tests.support.graphs import Plan, plans, record, same
+
+Loss = Callable[[], tuple[torch.Tensor, list[torch.Tensor]]]
+
+
+class Cube(torch.autograd.Function):
+    """Cube, with a backward of its own."""
+
+    @staticmethod
+    def forward(ctx: Any, a: torch.Tensor) -> torch.Tensor:
+        """Compute a**3 by ops that are seen as well."""
+        ctx.save_for_backward(a)
+        return a * a * a
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
+        """Scale by 3 a**2."""
+        (a,) = ctx.saved_tensors
+        carried: torch.Tensor = gradient * 3 * a * a
+        return carried
+
+
+def leaf(*shape: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    """Make a leaf of random numbers."""
+    return torch.randn(shape).to(dtype).requires_grad_()
+
+
+def of_module(module: nn.Module, *inputs: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """Run a module and sum its first result up."""
+    result = module(*inputs)
+    first = result[0] if isinstance(result, tuple) else result
+    return (first**2).mean(), list(module.parameters())
+
+
+def scalars() -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """Compute a single number from two."""
+    w, b = leaf(), leaf()
+    return (torch.tanh(w * 3 + b) - 0.5) ** 2, [w, b]
+
+
+def broadcasting() -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """Mix shapes that broadcast."""
+    a, b, c = leaf(3, 1), leaf(4), leaf()
+    return ((a + b) * c / (b**2 + 1)).sum(), [a, b, c]
+
+
+def in_place() -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """Change an intermediate value in place, four times."""
+    a, b = leaf(4), leaf(4)
+    h = a * 2
+    h += b
+    h[0] = 5.0
+    h.sigmoid_()
+    return (h * a).sum(), [a, b]
+
+
+def view_in_place() -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """Change a part of a tensor through a view of it."""
+    a = leaf(2, 3)
+    h = a * 2
+    v = h[0]
+    v.mul_(a[1])
+    return (h.t() @ h).sum(), [a]
+
+
+def several_outputs() -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """Use ops with several results."""
+    a = leaf(3, 4)
+    first, second, third = a.unbind()
+    largest, _ = torch.max(a, dim=1)
+    return (first * second).sum() + third.prod() + largest.sum(), [a]
+
+
+def random_numbers() -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """Draw random numbers in three ways."""
+    a = leaf(20)
+    return (F.dropout(a, 0.5) * torch.rand(20) + torch.randn_like(a)).pow(2).sum(), [a]
+
+
+def sparse() -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """Look rows up in a table with sparse gradients."""
+    table = nn.Embedding(5, 2, sparse=True)
+    return table(torch.tensor([1, 1, 3])).exp().sum(), list(table.parameters())
+
+
+def checkpointed(reentrant: bool) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """Compute a part again in the backward pass."""
+    a = leaf(3)
+    h = checkpoint(lambda a: (a * 3).sin(), a, use_reentrant=reentrant)
+    return (h * a).sum(), [a]
+
+
+def custom() -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """Use a Function with a backward of its own."""
+    a = leaf(3)
+    cubed = Cube.apply(a)  # type: ignore[no-untyped-call]
+    return (cubed * a).sum(), [a]
+
+
+def functional() -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """Differentiate and vectorise inside of the forward pass."""
+    a = leaf(3)
+    slope = torch.func.grad(lambda a: (a**3).sum())(a)
+    return (slope * torch.vmap(torch.sin)(a)).sum(), [a]
+
+
+def large() -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """Use more elements than are kept whole."""
+    a = leaf(40, 40)
+    return (a @ a).relu().mean(), [a]
+
+
+def transformer() -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """Train an encoder layer with dropout and attention."""
+    return of_module(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True).train(), torch.randn(2, 5, 8))
+
+
+def second_derivative() -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """Differentiate a gradient."""
+    a = leaf(3)
+    (slope,) = torch.autograd.grad((a**3).sum(), a, create_graph=True)
+    return (slope**2).sum(), [a]
+
+
+def complex_numbers() -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """Differentiate by complex numbers."""
+    a = torch.randn(3, dtype=torch.complex64).requires_grad_()
+    return (a * a.conj()).abs().sum(), [a]
+
+
+CASES: dict[str, Loss] = {
+    "scalars": scalars,
+    "broadcasting": broadcasting,
+    "in place": in_place,
+    "a view in place": view_in_place,
+    "several outputs": several_outputs,
+    "random numbers": random_numbers,
+    "sparse": sparse,
+    "checkpoint": lambda: checkpointed(False),
+    "reentrant checkpoint": lambda: checkpointed(True),
+    "custom Function": custom,
+    "torch.func": functional,
+    "large": large,
+    "second derivative": second_derivative,
+    "complex": complex_numbers,
+    "transformer": transformer,
+    "MLP": lambda: of_module(nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)), torch.randn(5, 3)),
+    "convolution": lambda: of_module(
+        nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.MaxPool2d(2)), torch.randn(2, 1, 8, 8)
+    ),
+    "LSTM": lambda: of_module(nn.LSTM(3, 4, num_layers=2), torch.randn(5, 2, 3)),
+    "GRU": lambda: of_module(nn.GRU(3, 4), torch.randn(5, 2, 3)),
+    "attention": lambda: of_module(nn.MultiheadAttention(8, 2, dropout=0.5), *[torch.randn(4, 2, 8)] * 3),
+    "embedding": lambda: of_module(nn.EmbeddingBag(6, 3), torch.tensor([[0, 2], [2, 5]])),
+    "cross entropy": lambda: (lambda a: (F.cross_entropy(a, torch.tensor([0, 2])), [a]))(leaf(2, 3)),
+    **{
+        str(dtype): lambda dtype=dtype: (lambda a: ((a.tanh() * a + 1).pow(2).sum(), [a]))(leaf(7, dtype=dtype))  # type: ignore[misc]
+        for dtype in (torch.float64, torch.bfloat16, torch.float16)
+    },
+}
+
+
+def unrecorded(run: Loss) -> tuple[torch.Tensor, list[torch.Tensor], torch.Tensor]:
+    """Run a case without recording it: its loss, its leaves with `.grad`, and the random state afterwards."""
+    torch.manual_seed(1)
+    loss, leaves = run()
+    loss.backward()
+    return loss, leaves, torch.get_rng_state()
+
+
+def contributions_add_up(trace: Trace) -> bool:
+    """Tell whether what flows along the edges into each node, in the order of the pass, is its upstream gradient."""
+    for run in trace.passes:
+        arrived: dict[tuple[int, int], np.ndarray[Any, Any]] = {}
+        for visit in run.visits:
+            for slot, upstream in enumerate(visit.upstream):
+                held = arrived.get((visit.node, slot))
+                known = held is not None and upstream is not None and upstream.data is not None
+                if known and held.tobytes() != upstream.data.tobytes():  # type: ignore[union-attr]
+                    return False
+            for edge, flow in zip(trace.nodes[visit.node].edges, visit.flows, strict=True):
+                if edge.node is None or flow.contribution is None or flow.contribution.data is None:
+                    continue
+                here, data = (edge.node, edge.slot), flow.contribution.data
+                arrived[here] = arrived[here] + data if here in arrived else data
+    return True
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_recorded_run_is_what_an_unrecorded_one_is(name: str) -> None:
+    """Loss, `.grad` and the random state are bitwise the same with and without recording, and so is `rec.grad`."""
+    loss, leaves, state = unrecorded(CASES[name])
+    torch.manual_seed(1)
+    with chainrule.record() as rec:
+        recorded, again = CASES[name]()
+        recorded.backward()
+        assert torch.get_rng_state().equal(state)
+    assert same(recorded, loss)
+    for plain, watched in zip(leaves, again, strict=True):
+        assert same(plain.grad, watched.grad)
+        assert same(rec.grad(watched), watched.grad)
+
+
+@settings(max_examples=80, deadline=None)
+@given(plans())
+def test_gradients_of_random_graphs_are_those_of_pytorch(plan: Plan) -> None:
+    """For any graph, `rec.grad` of each leaf is bitwise `.grad`, and as in the same run without recording."""
+    rec, leaves = record(plan)
+    plain = plan.fresh()
+    plan.run(plain).backward()
+    assert all(same(rec.grad(a), a.grad) and same(a.grad, b.grad) for a, b in zip(leaves, plain, strict=True))
+
+
+@settings(max_examples=40, deadline=None)
+@given(plans())
+def test_contributions_add_up_to_the_upstream_gradient(plan: Plan) -> None:
+    """The contributions to a node, added in the order in which they arrive, are bitwise its upstream gradient."""
+    assert contributions_add_up(record(plan)[0].trace)
+
+
+@settings(max_examples=40, deadline=None)
+@given(plans(shapes=[(), (3,), (2, 3)], steps=5))
+def test_local_gradients_carry_the_upstream_gradient_on(plan: Plan) -> None:
+    """Upstream gradient times local gradient, summed over what was broadcast, is the contribution."""
+    for visit in (trace := record(plan)[0].trace).passes[0].visits:
+        for edge, flow in zip(trace.nodes[visit.node].edges, visit.flows, strict=True):
+            if flow.local is None or flow.contribution is None or edge.node is None:
+                continue
+            (upstream,) = visit.upstream
+            assert upstream is not None
+            assert upstream.data is not None
+            assert flow.local.data is not None
+            assert flow.contribution.data is not None
+            wanted = flow.contribution.data
+            if flow.kind == "jacobian":
+                carried = upstream.data.reshape(-1) @ flow.local.data
+            else:
+                carried = np.asarray(upstream.data * flow.local.data)
+                axes = tuple(range(carried.ndim - wanted.ndim))
+                carried = carried.sum(axis=axes)
+                carried = carried.sum(axis=tuple(i for i, n in enumerate(wanted.shape) if n == 1), keepdims=True)
+            np.testing.assert_allclose(carried.reshape(wanted.shape), wanted, rtol=1e-4, atol=1e-5)
+
+
+OPS: dict[str, tuple[Callable[..., torch.Tensor], tuple[tuple[int, ...], ...]]] = {
+    "product": (lambda a, b: a * b, ((3,), (3,))),
+    "quotient": (lambda a, b: a / b, ((2, 2), (2, 2))),
+    "sum": (torch.sum, ((4,),)),
+    "mean": (torch.mean, ((4,),)),
+    "matrix product": (lambda a, b: a @ b, ((2, 3), (3, 2))),
+    "softmax": (lambda a: torch.softmax(a, 0), ((4,),)),
+    "cumulative sum": (lambda a: torch.cumsum(a, 0), ((4,),)),
+    "of one, which looks elementwise": (lambda a: torch.cumsum(a, 0), ((1, 4),)),
+    "transposed": (lambda a: a.t(), ((2, 3),)),
+    "picked": (lambda a: a[1], ((3, 2),)),
+    "joined": (lambda a, b: torch.cat([a, b]), ((2,), (3,))),
+    "largest": (lambda a: a.amax(), ((4,),)),
+    "norm": (torch.norm, ((3,),)),
+    "layer norm": (lambda a: F.layer_norm(a, (4,)), ((2, 4),)),
+}
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_local_gradients_are_jacobians(name: str) -> None:
+    """What a node says of its local gradient is what `torch.func.jacrev` says of the op."""
+    function, shapes = OPS[name]
+    torch.manual_seed(0)
+    leaves = [torch.rand(shape).add(0.5).requires_grad_() for shape in shapes]
+    with chainrule.record() as rec:
+        out = function(*leaves)
+        out.backward(torch.ones_like(out))
+    terms = rec.trace.terms()
+    assert len(terms) == len(leaves)
+    for position, term in enumerate(sorted(terms, key=lambda term: term.value)):
+        if term.local is None:
+            assert name == "transposed"  # autograd's node for a view of a view
+            continue
+        exact = torch.func.jacrev(function, argnums=position)(*(a.detach() for a in leaves))
+        flat = exact.reshape(out.numel(), leaves[position].numel()).numpy()
+        assert term.local.data is not None
+        local = term.local.data
+        shown = np.diag(local.reshape(-1)) if term.kind == "elementwise" and out.dim() else local.reshape(flat.shape)
+        np.testing.assert_allclose(shown, flat, rtol=1e-4, atol=1e-6)
+
+
+def test_several_passes_each_hold_what_they_added() -> None:
+    """With and without zeroing, each pass holds what it added to `.grad`, also when the graph is kept."""
+    w = torch.tensor(3.0, requires_grad=True)
+    with chainrule.record() as rec:
+        loss = w**2
+        loss.backward(retain_graph=True)
+        loss.backward()
+        w.grad = None
+        other = w**3
+        other.backward()
+    assert [rec.grad("w", backward=i).item() for i in range(3)] == [6.0, 6.0, 27.0]
+    assert same(w.grad, rec.grad("w"))
+    with chainrule.record() as rec:
+        (w * 5).backward()
+    assert rec.grad(w).item() == 5.0
+
+
+def test_a_gradient_to_start_from_can_be_given() -> None:
+    """`backward(gradient=...)` is the upstream gradient of what it starts from."""
+    w = torch.tensor([1.0, 2.0], requires_grad=True)
+    with chainrule.record() as rec:
+        out = w * 3
+        out.backward(gradient=torch.tensor([10.0, -1.0]))
+    assert rec.grad("out").tolist() == [10.0, -1.0]
+    assert same(rec.grad("w"), w.grad)
+
+
+def test_autograd_grad_is_a_backward_pass_too() -> None:
+    """`torch.autograd.grad` gives its gradients to the recording, and touches no `.grad`."""
+    w = torch.tensor(2.0, requires_grad=True)
+    with chainrule.record() as rec:
+        h = w * 3
+        loss = h**2
+        found = torch.autograd.grad(loss, [w, h])
+    assert [rec.grad("w"), rec.grad("h")] == list(found) == [torch.tensor(36.0), torch.tensor(12.0)]
+    assert w.grad is None
+
+
+def test_several_roots_are_differentiated_at_once() -> None:
+    """`torch.autograd.backward` of several tensors is one pass, and one of them may be on the way to another."""
+    w = torch.tensor(2.0, requires_grad=True)
+    with chainrule.record() as rec:
+        y = w * 3
+        loss = y**2
+        torch.autograd.backward([loss, y])
+    assert len(rec.trace.passes) == 1
+    assert (rec.grad("y").item(), rec.grad("w").item()) == (13.0, 39.0)
+    start = rec.trace.start(rec.trace.passes[0].roots[1])
+    assert start is not None
+    assert start.data == 1.0
+
+
+def test_only_what_is_asked_for_is_accumulated() -> None:
+    """`backward(inputs=...)` holds the gradients of the inputs, and no others."""
+    w, b = leaf(), leaf()
+    with chainrule.record() as rec:
+        loss = w * 2 + b
+        loss.backward(inputs=[w])
+    assert rec.grad("w").item() == 2.0
+    with pytest.raises(chainrule.TraceError, match="`b` has no gradient in this backward pass"):
+        rec.grad("b")
+
+
+def test_a_graph_from_before_is_followed_to_its_leaves() -> None:
+    """What was computed before the recording has gradients, down to leaves that the block never named."""
+    w = torch.tensor(2.0, requires_grad=True)
+    y = w * 3
+    with chainrule.record() as rec:
+        loss = y**2
+        loss.backward()
+    assert (rec.grad("y").item(), rec.grad(w).item(), rec.grad("w").item()) == (12.0, 36.0, 36.0)
+    assert str(rec.derivation("w")) == "dloss/dw = 36"
+
+
+def test_a_custom_function_is_one_step() -> None:
+    """The result of a custom Function has its gradient, and is one op between its input and what follows."""
+    w = torch.tensor(2.0, requires_grad=True)
+    with chainrule.record() as rec:
+        y = Cube.apply(w)  # type: ignore[no-untyped-call]
+        loss = y**2
+        loss.backward()
+    assert (rec.grad(y).item(), rec.grad(w).item()) == (16.0, 192.0)
+    assert [rec.trace.ops[i].name for i in rec.trace.ops_of(-1)] == ["Cube", "pow"]
+
+
+@pytest.mark.parametrize("how", ["set", "changed and set", "changed"])
+def test_numbers_that_change_through_data_are_seen(how: str) -> None:
+    """A weight that is updated through `.data`, which PyTorch does not count as a change, is a new value."""
+    w = torch.tensor(2.0, requires_grad=True)
+    with chainrule.record() as rec:
+        for _ in range(2):
+            w.grad = None
+            loss = w**2
+            loss.backward()
+            if how == "set":
+                w.data = w.data - 0.25 * rec.grad("w")
+            elif how == "changed and set":
+                w.data -= 0.25 * rec.grad("w")
+            else:
+                w.data.sub_(0.25 * rec.grad("w"))
+    values = {value.name: numbers(value.tensor) for value in rec.trace.values}
+    assert (values["w"], values["w#2"], values["loss#2"]) == ("2", "1", "1")
+    assert "2 w#2 = 2" in str(rec)
+
+
+def test_a_step_of_descent_ends_the_chain() -> None:
+    """A weight that was changed by a step of descent is a leaf: what led to its new numbers is no part of the pass."""
+    w = torch.tensor(2.0, requires_grad=True)
+    with chainrule.record() as rec:
+        for _ in range(2):
+            loss = w**2
+            loss.backward()
+            with torch.no_grad():
+                w -= 0.25 * w.grad  # type: ignore[operator]
+    assert [rec.trace.ops[i].expression for i in rec.trace.ops_of(-1)] == ["w**2"]
+    assert [row.expression for row in rec.table().rows] == ["w#2", "loss#2 = w**2"]
+
+
+def test_looking_at_a_tensor_makes_no_value() -> None:
+    """Printing a tensor, asking for its size or for its number leaves no trace."""
+    w = torch.tensor(2.0, requires_grad=True)
+    with chainrule.record() as rec:
+        print(w, w.size(), w.item(), w.dim(), float(w.detach()), bool(w > 1))
+    assert [op.name for op in rec.trace.ops] == ["detach", "gt"]
+    with chainrule.record() as rec:
+        print(w, w.size(), w.item(), w.dim(), w.numel())
+    assert rec.trace.values == ()
+
+
+def test_a_function_that_gives_no_gradient_has_no_step() -> None:
+    """An input for which a custom backward returns None gets no gradient, and is no step of the derivation."""
+
+    class First(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+            return a * b
+
+        @staticmethod
+        def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
+            return gradient * 5, None
+
+    a, b = leaf(), leaf()
+    with chainrule.record() as rec:
+        out = First.apply(a, b)  # type: ignore[no-untyped-call]
+        out.backward()
+    assert rec.grad(a).item() == 5.0
+    assert {term.value for term in rec.trace.terms()} == {0}
+    with pytest.raises(chainrule.TraceError, match="`b` has no gradient in this backward pass"):
+        rec.grad("b")
+
+
+def test_numbers_that_change_through_data_alone_are_seen() -> None:
+    """Changing `.data` in place, without setting it, is enough to make a new value; looking at it is not."""
+    w, large = torch.tensor(2.0, requires_grad=True), torch.ones(2000, requires_grad=True)
+    with chainrule.record() as rec:
+        a = w * 3
+        assert w.data.item() == 2.0
+        b = w * 3
+        w.data.sub_(1)
+        c = w * 3
+        for _ in range(3):
+            assert large.data.mean() == 1.0
+            large * 2
+    found = {value.name: numbers(value.tensor) for value in rec.trace.values}
+    assert (found["w"], found["w#2"], "w#3" in found) == ("2", "1", False)
+    assert (a.item(), b.item(), c.item()) == (6.0, 6.0, 3.0)
+    assert "large#2" not in found
+
+
+def test_an_inplace_op_makes_a_new_value() -> None:
+    """The value before an in-place op and the one after it stand side by side, each with its own gradient."""
+    w = torch.tensor(2.0, requires_grad=True)
+    with chainrule.record() as rec:
+        h = w * 3
+        h *= 5
+        h.backward()
+    assert (rec.grad("h#1").item(), rec.grad("h#2").item()) == (5.0, 1.0)
+
+
+def test_a_change_through_a_view_makes_a_new_value() -> None:
+    """Writing to a view changes the tensor behind it, and the chain from it to the leaf holds."""
+    w = torch.tensor([2.0, 3.0], requires_grad=True)
+    with chainrule.record() as rec:
+        h = w * 2
+        v = h[0]
+        v.mul_(5)
+        loss = h.sum()
+        loss.backward()
+    assert rec.grad(w).tolist() == [10.0, 2.0]
+    assert str(rec.derivation("w")).splitlines()[-1].endswith("[5, 1] * [2, 2] = [10, 2]")
+    assert v.item() == 20.0
+    assert "h#2 = v.mul_(5)" in str(rec)
+
+
+# What stays behind --------------------------------------------------------------------------------------------
+
+
+def nothing_is_left(rec: chainrule.Recording, leaf: torch.Tensor) -> bool:
+    """Tell whether PyTorch is as it was: no mode is active, and a backward pass adds nothing to the recording."""
+    before = rec.trace.to_dict() if rec.trace.values else None
+    (leaf * 2).sum().backward()
+    return not _get_current_function_mode_stack() and (before is None or rec.trace.to_dict() == before)
+
+
+class MineError(Exception):
+    """An error of the user's own."""
+
+
+def test_nothing_is_left_after_the_block() -> None:
+    """After the block no mode is active, and the same graph can be run backward again unrecorded."""
+    w = leaf()
+    with chainrule.record() as rec:
+        loss = w**2
+        loss.backward(retain_graph=True)
+    before = rec.trace.to_dict()
+    calls: list[int] = []
+    Recorder._visit, kept = lambda self, *_: calls.append(1), Recorder._visit  # type: ignore[method-assign]
+    try:
+        loss.backward()
+    finally:
+        Recorder._visit = kept  # type: ignore[method-assign]
+    assert not calls
+    assert rec.trace.to_dict() == before
+    assert nothing_is_left(rec, w)
+
+
+def raise_in_forward(w: torch.Tensor) -> None:
+    """Raise between two ops."""
+    h = w * 2
+    raise MineError(f"shape {tuple(h.shape)}")
+
+
+def raise_in_backward(w: torch.Tensor) -> None:
+    """Raise in a backward of one's own."""
+
+    class Bad(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, a: torch.Tensor) -> torch.Tensor:
+            return a * 2
+
+        @staticmethod
+        def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
+            raise MineError("shape ()")
+
+    Bad.apply(w).backward()  # type: ignore[no-untyped-call]
+
+
+def raise_in_hook(w: torch.Tensor) -> None:
+    """Raise in a hook on a tensor."""
+    h = w * 2
+
+    def hook(_: torch.Tensor) -> None:
+        raise MineError("shape ()")
+
+    h.register_hook(hook)
+    (h * 3).backward()
+
+
+@pytest.mark.parametrize("run", [raise_in_forward, raise_in_backward, raise_in_hook])
+def test_the_users_exceptions_come_through(run: Callable[[torch.Tensor], None]) -> None:
+    """An exception in the forward pass, in a backward pass or in a hook keeps its type and text; nothing is left."""
+    w = leaf()
+    with pytest.raises(MineError, match=r"^shape \(\)$"), chainrule.record() as rec:
+        run(w)
+    assert nothing_is_left(rec, w)
+
+
+def test_a_backward_pass_that_failed_is_not_recorded() -> None:
+    """After a backward pass that raised, the recording answers with the last one that did not."""
+    w = torch.tensor(2.0, requires_grad=True)
+    with chainrule.record() as rec:
+        h = w**3
+        loss = h + 1
+        loss.backward()
+        with pytest.raises(RuntimeError, match="a second time"):
+            loss.backward()
+    assert len(rec.trace.passes) == 1
+    assert rec.grad("h").item() == 1.0
+    assert rec.grad("w").item() == 12.0
+
+
+def test_pytorchs_errors_keep_their_text_and_get_a_note() -> None:
+    """PyTorch's error for a loss that is no single number, or needs no gradient, gets a note in the user's names."""
+    w, x = leaf(4), torch.ones(4)
+    with chainrule.record():
+        loss = w * x
+        with pytest.raises(RuntimeError, match="grad can be implicitly created only for scalar outputs") as caught:
+            loss.backward()
+    assert "`loss` has shape (4,)" in caught.value.__notes__[0]
+    assert "`loss.mean()`" in caught.value.__notes__[0]
+    with chainrule.record():
+        total = x.sum()
+        with pytest.raises(RuntimeError, match="does not require grad") as caught:
+            total.backward()
+    assert "`total` was not made from any tensor with requires_grad=True" in caught.value.__notes__[0]
+    with chainrule.record():
+        mean = ((w * x).detach() * 2).mean()
+        with pytest.raises(RuntimeError, match="does not require grad") as caught:
+            mean.backward()
+    note = caught.value.__notes__[0]
+    assert note.startswith("chainrule: `mean` has no way back: `(w * x).detach()` at ")
+    line = int(re.findall(r"test_recorder\.py:(\d+) let go", note)[0])
+    assert "(w * x).detach()" in Path(__file__).read_text("utf-8").splitlines()[line - 1]
+
+
+def test_nothing_keeps_the_graph_alive() -> None:
+    """Tensors, graph and model are freed as soon as the user lets go of them, while the recording lives on."""
+    model = nn.Linear(3, 1)
+    with chainrule.record() as rec:
+        loss = model(torch.ones(3)).sum()
+        loss.backward()
+    alive = [weakref.ref(loss), weakref.ref(model), weakref.ref(model.weight)]
+    del model, loss
+    gc.collect()
+    assert [reference() for reference in alive] == [None, None, None]
+    assert rec.grad("weight").tolist() == [[1.0, 1.0, 1.0]]
+
+
+def test_recordings_nest() -> None:
+    """An inner recording and the one around it both hold what ran in the inner block."""
+    w = torch.tensor(2.0, requires_grad=True)
+    with chainrule.record() as outer:
+        h = w * 3
+        with chainrule.record() as inner:
+            loss = h**2
+            loss.backward()
+        after = loss * 2
+    assert outer.grad("w").item() == inner.grad(w).item() == 36.0
+    assert "after" in [value.name for value in outer.trace.values]
+    assert "after" not in [value.name for value in inner.trace.values]
+    assert after.item() == 72.0
+
+
+def test_a_block_can_stand_anywhere() -> None:
+    """Recording works inside of a method, a comprehension and a generator."""
+
+    class Model:
+        def __init__(self) -> None:
+            self.w = torch.tensor(2.0, requires_grad=True)
+
+        def step(self) -> chainrule.Recording:
+            with chainrule.record() as rec:
+                loss = self.w**2
+                loss.backward()
+            return rec
+
+        def steps(self) -> Iterator[torch.Tensor]:
+            with chainrule.record() as rec:
+                loss = self.w**2
+                yield loss
+                loss.backward()
+                yield rec.grad("loss")
+
+    assert [Model().step().grad("self.w").item() for _ in range(2)] == [4.0, 4.0]
+    assert [value.item() for value in Model().steps()] == [4.0, 1.0]
+    with chainrule.record() as rec:
+        losses = [k * Model().w for k in (1, 2)]
+        sum(losses, torch.zeros(())).backward()
+    assert rec.grad(losses[1]).item() == 1.0
+
+
+def test_the_recording_answers_inside_of_the_block() -> None:
+    """Inside the block the recording answers with what there is so far, and its answers follow what happens."""
+    w = torch.tensor(2.0, requires_grad=True)
+    with chainrule.record() as rec:
+        assert str(rec) == "Nothing was recorded."
+        loss = w**2
+        assert "w**2" in str(rec)
+        with pytest.raises(chainrule.TraceError, match="holds no backward pass"):
+            rec.grad("w")
+        loss.backward()
+        assert rec.grad("w").item() == 4.0
+
+
+def test_a_block_without_a_backward_pass_is_no_error() -> None:
+    """A forward pass alone can be looked at; only asking for a gradient is an error that says what to do."""
+    w = leaf()
+    with chainrule.record() as rec:
+        h = w * 3
+    assert "h = w * 3" in str(rec.table())
+    assert rec.graph().title.startswith("Graph of one operation")
+    with pytest.raises(chainrule.TraceError, match=r"Call `.backward\(\)` on the loss inside"):
+        rec.grad(h)
+    with chainrule.record() as empty:
+        pass
+    assert str(empty) == "Nothing was recorded."
+    assert empty.graph().title == "An empty graph: nothing was recorded."
+
+
+def test_another_thread_is_not_recorded() -> None:
+    """What another thread computes meanwhile, even with the same weight, is not in the recording."""
+    w = torch.tensor(2.0, requires_grad=True)
+
+    def elsewhere() -> None:
+        h = torch.autograd.grad(w * 5, w)[0]
+        (w * h).backward()
+
+    with chainrule.record() as rec:
+        loss = w**2
+        worker = threading.Thread(target=elsewhere)
+        worker.start()
+        worker.join()
+        loss.backward()
+    assert len(rec.trace.passes) == 1
+    assert [value.name for value in rec.trace.values] == ["w", "loss"]
+    assert rec.grad("w").item() == 4.0
+
+
+@pytest.mark.parametrize(("keep", "kept"), [("auto", False), ("all", True), ("shapes", False)])
+def test_keep_says_what_is_kept(keep: Any, kept: bool) -> None:
+    """Large tensors are kept as `keep` says; asking for what was not kept names `keep="all"`."""
+    w = leaf(2000)
+    with chainrule.record(keep=keep) as rec:
+        h = w * 2
+        h.sum().backward()
+    assert (rec.trace.values[1].data is not None) == kept
+    assert (rec.trace.values[1].statistics is not None) == (keep == "auto")
+    if kept:
+        assert rec.grad("h").numel() == 2000
+    else:
+        with pytest.raises(chainrule.TraceError, match=r'2,000 entries.*keep="all"'):
+            rec.grad("h")
+    if keep == "shapes":
+        with pytest.raises(chainrule.TraceError, match='keep="all"'):
+            rec.grad("w")
+    else:
+        assert same(rec.grad("w"), w.grad)
+
+
+def test_statistics_are_those_of_the_numbers() -> None:
+    """Of a large tensor, least, largest, mean, norm, zeros, NaNs and infinities are kept."""
+    w = torch.linspace(-1, 2, 2001).requires_grad_()
+    with chainrule.record() as rec:
+        h = w.relu()
+    kept = rec.trace.values[1].statistics
+    assert kept is not None
+    assert (kept["min"], kept["max"]) == (0.0, 2.0)
+    assert kept["mean"] == pytest.approx(h.mean().item())
+    assert kept["norm"] == pytest.approx(h.norm().item())
+    assert (kept["zeros"], kept["nans"], kept["infinite"]) == (float((h == 0).sum()), 0.0, 0.0)
+
+
+def test_what_is_not_finite_is_counted() -> None:
+    """NaNs and infinities of a large tensor are counted, each for itself."""
+    w = torch.zeros(2001)
+    w[:5], w[5:7] = float("nan"), float("-inf")
+    with chainrule.record() as rec:
+        w.neg()
+    kept = rec.trace.values[1].statistics
+    assert kept is not None
+    assert (kept["nans"], kept["infinite"], kept["zeros"]) == (5.0, 2.0, 1994.0)
+
+
+def test_an_unknown_keep_is_refused() -> None:
+    """A misspelt `keep` is an error that names the three that there are."""
+    refused = chainrule.record(keep="everything")  # type: ignore[arg-type]
+    with pytest.raises(chainrule.ChainruleError, match='"auto", "all" and "shapes"'), refused:
+        pass
+
+
+def test_local_gradients_can_be_left_out() -> None:
+    """With `local_gradients=False` the contributions are there and the local gradients are not."""
+    w = leaf()
+    with chainrule.record(local_gradients=False) as rec:
+        (w**2).backward()
+    (flow, *_) = rec.trace.passes[0].visits[0].flows
+    assert flow.local is None
+    assert flow.contribution is not None
+
+
+def test_what_goes_wrong_in_a_hook_is_told_and_not_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault of ours in a hook leaves PyTorch's result alone; asking the recording afterwards says so."""
+
+    def fail(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("chainrule.recorder.mode.local_gradients", fail)
+    w = torch.tensor(3.0, requires_grad=True)
+    with chainrule.record() as rec:
+        (w**2).backward()
+    assert w.grad == 6.0
+    with pytest.raises(chainrule.TraceError, match="PyTorch's own result is not affected"):
+        rec.grad("w")
+
+
+def test_a_long_chain_is_recorded() -> None:
+    """A chain of 2,000 ops is recorded and shown without reaching Python's recursion limit."""
+    w = torch.tensor(1.0, requires_grad=True)
+    with chainrule.record() as rec:
+        h = w
+        for _ in range(2000):
+            h = h * 1.0
+        h.backward()
+    assert rec.grad("w").item() == 1.0
+    assert len(rec.table(fold=False).rows) == 2001
+    assert len(rec.table().rows) <= 60
+    assert str(rec.derivation("w")).endswith(" = 1")
+    assert rec.graph().table == rec.table()._repr_html_()
+    assert not rec.check(w=2.0)
+    assert Trace.from_dict(rec.trace.to_dict()).to_dict() == rec.trace.to_dict()

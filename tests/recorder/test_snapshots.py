@@ -1,0 +1,73 @@
+"""What is kept of large tensors: the few numbers that sum them up, and when they are worked out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+import chainrule
+from chainrule.recorder import snapshots
+from chainrule.recorder.snapshots import snapshot
+
+SIZED = torch.linspace(-1, 2, 2_400)
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        SIZED,
+        SIZED.reshape(60, 40).t(),
+        SIZED.reshape(4, 5, 6, 20).permute(2, 0, 3, 1)[1:],
+        SIZED[None].expand(3, 2_400),
+        SIZED.relu(),
+        SIZED.half(),
+        SIZED.double() * 1e-200,
+        SIZED * 1e-30,
+        SIZED * 1e30,
+        torch.zeros(2_000),
+    ],
+    ids=["row", "turned", "cut", "broadcast", "zeros", "half", "tiny double", "tiny", "huge", "nothing"],
+)
+def test_statistics_are_those_of_numpy(tensor: torch.Tensor) -> None:
+    """Whatever lies how in memory, its statistics are what NumPy says in double precision; no norm gets lost."""
+    found, numbers = snapshot(tensor, "auto").statistics, tensor.numpy().astype(np.float64)
+    assert found is not None
+    scale = np.abs(numbers).max()
+    norm = scale * np.linalg.norm(numbers / (scale or 1))
+    expected = {"min": numbers.min(), "max": numbers.max(), "mean": numbers.mean(), "norm": norm}
+    for name, number in expected.items():
+        assert found[name] == pytest.approx(number, rel=1e-4, abs=1e-6 * scale), name
+    assert found["zeros"] == (numbers == 0).sum()
+    assert found["nans"] == found["infinite"] == 0
+
+
+def test_what_is_not_finite_is_counted() -> None:
+    """NaN and infinities are counted, and show in the rest as they do in NumPy."""
+    tensor = SIZED.clone()
+    tensor[:3], tensor[7] = float("inf"), float("nan")
+    found = snapshot(tensor, "auto").statistics
+    assert found is not None
+    assert (found["nans"], found["infinite"]) == (1, 3)
+    assert np.isnan([found["min"], found["max"], found["mean"], found["norm"]]).all()
+
+
+def test_the_gradient_of_a_weight_is_summed_up_when_somebody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a layer is recorded, a large weight is summed up, and its gradient is only copied."""
+    summed: list[tuple[int, ...]] = []
+    real: Callable[[torch.Tensor], dict[str, float]] = snapshots._statistics
+
+    def watched(tensor: torch.Tensor) -> dict[str, float]:
+        summed.append(tuple(tensor.shape))
+        return real(tensor)
+
+    monkeypatch.setattr(snapshots, "_statistics", watched)
+    layer, x = torch.nn.Linear(70, 50), torch.ones(3, 70)
+    with chainrule.record() as rec:
+        torch.nn.functional.cross_entropy(layer(x), torch.tensor([0, 1, 2])).backward()
+    assert summed == [(50, 70)]
+    assert layer.weight.grad is not None
+    assert torch.equal(rec.grad("weight"), layer.weight.grad)
+    assert (70, 50) in summed

@@ -1,0 +1,281 @@
+"""Tests of how the site is built: what a change executes and writes again, and what stops a build."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from tests.support import built
+from tests.support.pages import read
+from tests.support.project import LESSON, ROOT, Project
+from tests.support.prose import check
+
+pytestmark = pytest.mark.site
+
+
+@pytest.fixture(scope="module")
+def cold(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A small site of two lessons and a chapter, built once, in a folder with a space in its name."""
+    project = Project(tmp_path_factory.mktemp("small") / "a site")
+    project.write_small_site()
+    project.build()
+    assert project.status == 0, project.complained
+    assert project.executed() == ["10_one.py", "20_two.py", "chapter"]
+    assert "executing lesson 2 of 2: 20_two.py" in project.said
+    return project
+
+
+@pytest.fixture
+def small(cold: Project) -> Project:
+    """The small site as the last test left it, mended if that test failed."""
+    if cold.status:
+        cold.make_good()
+    assert cold.status == 0, cold.complained
+    return cold
+
+
+def test_nothing_changed_nothing_executed(small: Project) -> None:
+    """When nothing has changed, nothing is executed and no page is written, and the build says so."""
+    index = small.page("searchindex.js")
+    assert '"answer":[[' in index
+    small.build()
+    assert small.status == 0
+    assert small.executed() == []
+    assert small.written == set()
+    assert small.said == "nothing has changed: no page to write\n"
+    assert small.page("searchindex.js") == index
+
+
+def test_one_lesson_changed(small: Project) -> None:
+    """When the words of a lesson change, it alone is executed, and only its page and those that list it are written."""
+    small.edit("examples/1_part/20_two.py", "Some words", "Some other words")
+    small.build()
+    assert small.status == 0, small.complained
+    assert small.executed() == ["20_two.py"]
+    assert small.written == {"lessons/1_part/20_two.html", "lessons/1_part/index.html", "index.html"}
+    assert "Some other words" in small.page("lessons/1_part/20_two.html")
+
+
+def test_words_of_a_chapter_changed(small: Project) -> None:
+    """When only the words of a chapter change, it is written again but not executed."""
+    small.edit("docs/chapter.md", "Some words", "Some other words unheard")
+    small.build()
+    assert '"unheard":' in small.page("searchindex.js")
+    small.edit("docs/chapter.md", "Some other words unheard", "Some other words")
+    small.build()
+    assert '"unheard":' not in small.page("searchindex.js")
+    assert small.status == 0, small.complained
+    assert small.executed() == []
+    assert "chapter.html" in small.written
+    assert "lessons/1_part/10_one.html" not in small.written
+
+
+def test_a_title_changed(small: Project) -> None:
+    """When a title changes, every page is written, since each shows it in its sidebar; one lesson is executed."""
+    small.edit("examples/1_part/10_one.py", "First", "Third")
+    small.build()
+    assert small.executed() == ["10_one.py"]
+    assert small.written == set(small.times())
+    assert all("Third" in small.page(name) for name in small.times())
+
+
+def test_what_all_rests_on_changed(small: Project) -> None:
+    """When the library changes, every lesson and chapter is executed again; `fingerprint` has what else counts."""
+    small.edit("src/chainrule/__init__.py", "Nothing", "Nothing new")
+    small.build()
+    assert small.status == 0, small.complained
+    assert small.executed() == ["10_one.py", "20_two.py", "chapter"]
+    assert small.written == set(small.times())
+    small.build()
+    assert small.executed() == []
+
+
+def test_a_change_that_is_interrupted_is_not_forgotten(small: Project) -> None:
+    """A build that stops half-way through a change of the library executes everything next, even if it is undone."""
+    library, lesson = small.folder / "src/chainrule/__init__.py", small.folder / "examples/1_part/20_two.py"
+    before = library.read_text("utf-8"), lesson.read_text("utf-8")
+    small.write("src/chainrule/__init__.py", before[0] + "# half-way\n")
+    small.edit("examples/1_part/20_two.py", "print(x)", "raise KeyboardInterrupt")
+    small.build()
+    assert small.status != 0
+    assert small.executed() == ["10_one.py", "20_two.py"]
+    library.write_text(before[0], "utf-8")
+    lesson.write_text(before[1], "utf-8")
+    small.build()
+    assert small.status == 0, small.complained
+    assert small.executed() == ["10_one.py", "20_two.py"]
+
+
+def test_a_renamed_lesson_leaves_nothing_behind(small: Project) -> None:
+    """A lesson that gets another name is listed and kept under that alone, and a part that is gone is gone."""
+    script = small.folder / "examples/1_part/20_two.py"
+    script.rename(script.with_name("30_two.py"))
+    part = small.folder / "docs/lessons/2_part"
+    part.mkdir()
+    (part / "index.rst").write_text("Gone\n====\n", "utf-8")
+    small.build()
+    assert small.status == 0, small.complained
+    assert "30_two.html" in small.page("lessons/1_part/index.html")
+    assert "20_two.html" not in small.page("lessons/1_part/index.html")
+    assert set(small.times()) == {
+        f"{name}.html"
+        for name in ("chapter", "index", *(f"lessons/1_part/{page}" for page in ("10_one", "30_two", "index")))
+    }
+    assert not list((small.folder / "docs/lessons").rglob("20_two.*"))
+    assert not part.exists()
+    script.with_name("30_two.py").rename(script)
+    small.build()
+    assert small.executed() == ["20_two.py"]
+
+
+def test_a_failing_lesson_stops_the_build(small: Project) -> None:
+    """A lesson that fails is named with its line before a page is written, and is executed again once mended."""
+    small.edit("examples/1_part/20_two.py", "print(x)", "print(y)")
+    small.build()
+    assert small.status != 0
+    assert "examples/1_part/20_two.py:12: ERROR: NameError: name 'y' is not defined" in small.complained
+    assert "Mend the lesson and run the same command again" in small.complained
+    assert small.written == set()
+    small.edit("examples/1_part/20_two.py", "print(y)", "print(x)")
+    small.build()
+    assert small.status == 0, small.complained
+    assert small.executed() == ["20_two.py"]
+
+
+def test_a_failing_chapter_stops_the_build(small: Project) -> None:
+    """A chapter that fails is named with its line before a page is written, and is executed again once mended.
+
+    The kernel that it gets then, a fresh one, is in the same state as the one that was forked when all was executed.
+    """
+    forked = small.page("chapter.html")
+    assert "42\nin two pieces\n" in forked
+    small.edit("docs/chapter.md", "6 * 7", "6 * seven")
+    small.build()
+    assert small.status != 0
+    assert "docs/chapter.md:12: ERROR: NameError: name 'seven' is not defined" in small.complained
+    assert small.written == set()
+    small.edit("docs/chapter.md", "6 * seven", "6 * 8")
+    small.build()
+    assert small.status == 0, small.complained
+    assert small.executed() == ["chapter"]
+    fresh = small.page("chapter.html")
+    assert "48" in fresh
+    state = re.compile(r"\(torch\.float32,.*?</pre>", re.DOTALL)
+    assert state.findall(fresh) == state.findall(forked) != []
+
+
+def test_a_warning_fails_until_it_is_mended(small: Project) -> None:
+    """A build with warnings tells them all and fails, and so does the next one, until all of them are mended."""
+    before = (small.folder / "docs/chapter.md").read_text("utf-8")
+    faults = {
+        "**Predict.** What comes?\n\n```python\n```": "chapter.md:21: WARNING: a prediction has no output after it",
+        r"$\frac{1$": "docs/chapter.md:26: WARNING: this formula cannot be rendered",
+        "{py:func}`torch.no_such_name`": "py:func reference target not found: torch.no_such_name",
+    }
+    small.write("docs/chapter.md", "\n".join([before, *(f"{words}\n" for words in faults)]))
+    for _ in range(2):
+        small.build()
+        assert small.status != 0
+        assert [complaint for complaint in faults.values() if complaint not in small.complained] == []
+    small.write("docs/chapter.md", before)
+    small.build()
+    assert small.status == 0, small.complained
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[str]:
+    """The address of another site, which has one page."""
+
+    class Site(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/here" else 404)
+            self.end_headers()
+
+        def do_HEAD(self) -> None:
+            self.do_GET()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Site) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_links_to_other_sites_can_be_checked(small: Project, elsewhere: str) -> None:
+    """`make linkcheck` names the link that leads nowhere, with its page and line, and fails; it executes nothing."""
+    (line,) = re.findall(
+        r"^linkcheck:.*\n\t@\$\(VENV\) -m sphinx (.*)$", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE
+    )
+    assert line.endswith("-c . -d docs/_build/doctrees docs docs/_build/linkcheck")
+    small.edit("docs/chapter.md", "words.", f"words, [one]({elsewhere}/here) and [another]({elsewhere}/gone).")
+    small.sphinx(line.split()[:3], "docs/_build/linkcheck", {})
+    assert small.status != 0
+    assert small.executed() == []
+    found = (small.folder / "docs/_build/linkcheck/output.txt").read_text("utf-8")
+    assert re.findall(r"^(\S+?):\d+: \[broken\] (\S+):", found, re.MULTILINE) == [("chapter.md", f"{elsewhere}/gone")]
+    small.make_good()
+
+
+def test_the_recipe_for_a_lesson_leads_to_a_page(small: Project) -> None:
+    """Who follows the recipe in the documentation, line by line, gets a page with a question, a field and a place."""
+    recipe = (built.ROOT / "docs/how-to/lesson.md").read_text("utf-8")
+    files = dict(re.findall(r"^```\{code-block\} \w+\n:caption: (\S+)\n\n(.*?)^```$", recipe, re.MULTILINE | re.DOTALL))
+    lesson = "examples/6_mine/10_double.py"
+    assert list(files) == ["examples/6_mine/index.rst", "docs/index.md", lesson]
+    assert re.findall(r"^\$ (.*)$", recipe, re.MULTILINE) == [f".venv/bin/python {lesson}", "make html"]
+
+    # The lessons of the course that the new one links to
+    small.write("examples/1_one_weight/index.rst", "Part 1: One weight\n==================\n\n.. lessons::\n")
+    for name in ("10_nudge", "30_local_gradients"):
+        small.write(f"examples/1_one_weight/{name}.py", LESSON.format(title="Course", number=1))
+    front = (small.folder / "docs/index.md").read_text("utf-8")
+    small.edit(
+        "docs/index.md", "1_part/index\n", "1_part/index\nlessons/1_one_weight/index\n" + files.pop("docs/index.md")
+    )
+    for name, text in files.items():
+        small.write(name, text)
+
+    alone = subprocess.run([sys.executable, lesson], cwd=small.folder, capture_output=True, text=True, check=True)
+    assert alone.stdout == "12.0\n12.0\n"
+    report = check(read(small.folder / lesson))
+    assert (report.failures, report.unnoticed) == ((), ())
+    small.build()
+    assert small.status == 0, small.complained
+    page = small.page("lessons/6_mine/10_double.html")
+    assert page.count("<details") == 2
+    assert "chainrule-answer" in page
+    assert "Double a weight" in small.page("lessons/6_mine/index.html")
+    assert "lessons/6_mine/index.html" in small.page("index.html")
+
+    for part in ("6_mine", "1_one_weight"):
+        shutil.rmtree(small.folder / "examples" / part)
+    small.write("docs/index.md", front)
+
+
+def test_a_cold_build_elsewhere_is_identical(tmp_path: Path) -> None:
+    """A cold build in another folder gives the same files as the site has, byte for byte, archives included."""
+    project = Project(tmp_path / "another place")
+    project.copy("conf.py", "docs", "examples", "src", "bench", "requirements.lock", "pyproject.toml")
+    project.build()
+    assert project.status == 0, project.complained
+    one, other = (
+        {
+            # a later build adds to the address of this stylesheet which version it is; a first one does not
+            file.relative_to(html).as_posix(): re.sub(rb"(/mystnb\.\w+\.css)\?v=\w+", rb"\1", file.read_bytes())
+            for file in html.rglob("*")
+            if file.is_file() and not file.name.startswith(".buildinfo")
+        }
+        for html in (built.SITE, project.folder / "docs/_build/html")
+    )
+    assert sorted(one) == sorted(other)
+    assert [name for name in one if one[name] != other[name]] == []

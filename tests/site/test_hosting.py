@@ -1,0 +1,525 @@
+"""Tests of the files that hosts and tools read, and of what the site makes of what hosts tell it."""
+
+from __future__ import annotations
+
+import html
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from _ext.execute import fingerprint
+from _ext.pages import hosting
+from ruamel.yaml import YAML
+
+from tests.support.built import Page
+from tests.support.project import ROOT, Project
+from tools import environment, package
+
+READ_THE_DOCS = ".readthedocs.yaml"
+WORKFLOW = ".github/workflows/site.yml"
+RELEASE = ".github/workflows/release.yml"
+VERSIONS = ".github/workflows/versions.yml"
+SCHEMAS = {
+    READ_THE_DOCS: "vendor.readthedocs",
+    WORKFLOW: "vendor.github-workflows",
+    RELEASE: "vendor.github-workflows",
+    VERSIONS: "vendor.github-workflows",
+    "CITATION.cff": "vendor.citation-file-format",
+}
+ON_MAIN = "github.event_name == 'push' && github.ref == 'refs/heads/main'"
+PUBLISHING = ("configure-pages", "upload-pages-artifact", "upload-artifact", "deploy-pages", "download-artifact")
+
+
+def read(name: str) -> Any:
+    """Return what is in a YAML file."""
+    return YAML(typ="safe").load(ROOT / name)
+
+
+def jobs() -> dict[str, Any]:
+    """Return the jobs of the workflow by name."""
+    found: dict[str, Any] = read(WORKFLOW)["jobs"]
+    return found
+
+
+def steps(action: str = "") -> list[dict[str, Any]]:
+    """Return the steps of all jobs, or those that use an action."""
+    return [step for job in jobs().values() for step in job["steps"] if step.get("uses", "").startswith(action)]
+
+
+def caches() -> dict[str, dict[str, str]]:
+    """Return the two caches by the first word of their keys."""
+    return {step["with"]["key"].partition("-")[0]: step["with"] for step in steps("actions/cache@")}
+
+
+def hashed(key: str) -> set[Path]:
+    """Return the files whose contents are in a cache's key; each name in it must be that of a file."""
+    patterns = re.findall(r"'([^']+)'", key[key.index("hashFiles(") :])
+    found: set[Path] = set()
+    for pattern in patterns:
+        files = {file for file in ROOT.glob(pattern.replace("/**", "/**/*")) if file.is_file()}
+        assert files, pattern
+        found |= files
+    return found
+
+
+# --- the files
+
+
+def complaints(file: Path, schema: str) -> str:
+    """Return what the published schema, as check-jsonschema ships it, has against a file."""
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, str(file)]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8")
+    return "" if done.returncode == 0 else done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_a_file_is_what_its_host_reads(name: str) -> None:
+    """A host's file agrees with the schema that the host has published."""
+    assert complaints(ROOT / name, SCHEMAS[name]) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "right", "wrong"),
+    [
+        (READ_THE_DOCS, "tools:", "tool:"),
+        (WORKFLOW, "runs-on:", "runs-at:"),
+        (RELEASE, "permissions:", "permission:"),
+        (VERSIONS, "fail-fast:", "fail-last:"),
+        ("CITATION.cff", "license:", "licence:"),
+    ],
+)
+def test_a_slip_in_a_file_is_found(name: str, right: str, wrong: str, tmp_path: Path) -> None:
+    """The schema notices a misspelt key, so agreeing with it says something."""
+    text = (ROOT / name).read_text("utf-8")
+    assert right in text
+    file = tmp_path / "file.yaml"
+    file.write_text(text.replace(right, wrong), "utf-8")
+    assert wrong.rstrip(":") in complaints(file, SCHEMAS[name])
+
+
+def test_read_the_docs_builds_with_the_readers_line() -> None:
+    """Read the Docs runs a line of the README, then copies what that built to where it looks for it: nothing else."""
+    line, *others = read(READ_THE_DOCS)["build"]["commands"]
+    assert line.startswith("make html")
+    assert f"```console\n{line}\n```" in (ROOT / "README.md").read_text("utf-8")
+    assert others == ['mkdir -p "$READTHEDOCS_OUTPUT"', 'cp -r docs/_build/html "$READTHEDOCS_OUTPUT/html"']
+
+
+def test_what_read_the_docs_runs_puts_the_site_where_it_looks(tmp_path: Path) -> None:
+    """The lines of .readthedocs.yaml leave the built site in $READTHEDOCS_OUTPUT/html."""
+    (tmp_path / "docs/_build/html").mkdir(parents=True)
+    (tmp_path / "docs/_build/html/index.html").touch()
+    output = tmp_path / "a folder"
+    for line in read(READ_THE_DOCS)["build"]["commands"][1:]:
+        subprocess.run(line, shell=True, cwd=tmp_path, env={"READTHEDOCS_OUTPUT": f"{output}/"}, check=True)
+    assert [path.relative_to(output).as_posix() for path in output.rglob("*.*")] == ["html/index.html"]
+
+
+def test_the_workflow_runs_the_readers_line() -> None:
+    """GitHub runs `make test`, which builds the site too, with the README's small build of PyTorch: nothing else."""
+    index = re.search(r"TORCH_INDEX=\S+", (ROOT / "README.md").read_text("utf-8"))
+    assert index is not None
+    assert [step["run"] for step in jobs()["test"]["steps"] if "run" in step] == [f"make test {index[0]}"]
+
+
+def test_only_main_is_published() -> None:
+    """Every step that has to do with publishing is in a job, or is one, that only a push to main starts."""
+    guarded = [
+        (step["uses"].partition("@")[0].partition("/")[2], ON_MAIN in (job.get("if"), step.get("if")))
+        for job in jobs().values()
+        for step in job["steps"]
+        if step.get("uses", "").startswith(tuple(f"actions/{name}@" for name in PUBLISHING))
+    ]
+    assert guarded == [(name, True) for name in PUBLISHING]
+    assert {jobs()[name]["needs"] for name in ("deploy", "notebooks")} == {"test"}
+
+
+def test_the_notebooks_branch_holds_the_notebooks_alone(tmp_path: Path) -> None:
+    """The lines that fill the branch for Colab leave the notebooks of the archive there by their paths, and no more."""
+    (line,) = (step["run"] for step in jobs()["notebooks"]["steps"] if "run" in step)
+    origin, checkout = tmp_path / "origin", tmp_path / "checkout"
+    git = ["git", "-c", "init.defaultBranch=main", "-c", "user.name=a", "-c", "user.email=a@b"]
+    with zipfile.ZipFile(tmp_path / "lessons.zip", "w") as archive:
+        for name in ("1_part/10_one.ipynb", "1_part/10_one.py", "2_part/10_two.ipynb"):
+            archive.writestr(name, name)
+    told = {**os.environ, "RUNNER_TEMP": str(tmp_path), "GITHUB_SHA": "0123abc"}
+    subprocess.run([*git, "init", "--quiet", "--bare", origin], check=True)
+    subprocess.run([*git, "init", "--quiet", checkout], check=True)
+    (checkout / "conf.py").touch()
+    for command in (["add", "."], ["commit", "--quiet", "-m", "a"], ["remote", "add", "origin", str(origin)]):
+        subprocess.run([*git, *command], cwd=checkout, check=True)
+    for _ in range(2):  # a second time over what the first has left
+        subprocess.run([*git, "switch", "--quiet", "main"], cwd=checkout, check=True)
+        subprocess.run([*git, "branch", "--quiet", "-D", "notebooks"], cwd=checkout, stderr=subprocess.DEVNULL)
+        subprocess.run(["bash", "-e", "-c", line], cwd=checkout, env=told, check=True)
+    listed = subprocess.run(
+        ["git", "ls-tree", "-r", "--name-only", "notebooks"], cwd=origin, capture_output=True, encoding="utf-8"
+    )
+    assert listed.stdout.split() == ["1_part/10_one.ipynb", "2_part/10_two.ipynb"]
+
+
+def test_every_change_is_tested() -> None:
+    """Pushes and pull requests are tested, and no event that hands strangers' code more rights starts anything."""
+    assert set(read(WORKFLOW)["on"]) == {"push", "pull_request"}
+    assert "if" not in jobs()["test"]
+
+
+def test_only_publishing_may_write() -> None:
+    """No job may write, except those that publish: pages, notebooks, and packages, for which it shows who it is."""
+    written = {}
+    for workflow in (WORKFLOW, RELEASE, VERSIONS):
+        assert read(workflow)["permissions"] == {"contents": "read"}
+        for name, job in read(workflow)["jobs"].items():
+            written[name] = {right for right, level in job.get("permissions", {}).items() if level == "write"}
+    assert {name: rights for name, rights in written.items() if rights} == {
+        "deploy": {"pages", "id-token"},
+        "notebooks": {"contents"},
+        "publish": {"id-token"},
+    }
+
+
+def test_actions_are_held_to_a_major_version() -> None:
+    """Each action is GitHub's own, at a major version, but for the package index's own."""
+    used = {
+        step["uses"]
+        for workflow in (WORKFLOW, RELEASE, VERSIONS)
+        for job in read(workflow)["jobs"].values()
+        for step in job["steps"]
+        if "uses" in step
+    }
+    others = {action for action in used if not re.fullmatch(r"actions/[a-z-]+@v\d+", action)}
+    assert others == {"pypa/gh-action-pypi-publish@release/v1"}
+
+
+def test_a_release_is_built_tested_and_then_published() -> None:
+    """A published release alone starts it; what is published is what was built, after the wheel's tests, attested."""
+    workflow = read(RELEASE)
+    assert workflow["on"] == {"release": {"types": ["published"]}}
+    build, publish = workflow["jobs"]["build"], workflow["jobs"]["publish"]
+    runs = [step["run"] for step in build["steps"] if "run" in step]
+    assert runs[1:] == [
+        '.venv/bin/python -m tools.package "$TAG"',
+        ".venv/bin/python -m pytest tests/project/test_wheel.py",
+    ]
+    assert (publish["needs"], publish["environment"]["name"]) == ("build", "pypi")
+    kept = build["steps"][-1]["with"]
+    fetched, handed_on = publish["steps"]
+    assert kept["path"] == fetched["with"]["path"] == str(package.DIST)
+    assert kept["name"] == fetched["with"]["name"]
+    assert handed_on["with"] == {"attestations": True}
+
+
+def test_what_is_claimed_is_in_the_matrix() -> None:
+    """The Pythons and the oldest PyTorch that pyproject.toml claims are tested by the workflow, and the newest."""
+    (job,) = read(VERSIONS)["jobs"].values()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    pythons = [line.rpartition(" ")[2] for line in project["classifiers"] if re.search(r":: 3\.\d+$", line)]
+    (torch,) = (need for need in project["dependencies"] if need.startswith("torch"))
+    assert job["strategy"]["matrix"]["python"] == pythons
+    assert project["requires-python"] == f">={pythons[0]}"
+    assert job["strategy"]["matrix"]["torch"] == [f"{torch.replace('>=', '==')}.*", "torch"]
+    assert read(VERSIONS)["on"].keys() == {"push", "pull_request"}
+
+
+def test_hooks_are_the_checks_of_make_lint() -> None:
+    """The hooks for pre-commit are valid, and run line by line what `make lint` runs."""
+    config = ".pre-commit-config.yaml"
+    command = [sys.executable, "-m", "pre_commit", "validate-config", str(ROOT / config)]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8")
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+    (repository,) = read(config)["repos"]
+    recipe = re.search(r"^lint:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    assert recipe
+    lines = [line.removeprefix("\t@").replace("$(VENV)", ".venv/bin/python") for line in recipe[1].splitlines()]
+    assert [hook["entry"] for hook in repository["hooks"]] == lines
+
+
+def test_what_is_published_is_what_was_tested() -> None:
+    """The folder that is uploaded is the one that `make html` writes and `make test` looks at."""
+    (upload,) = steps("actions/upload-pages-artifact")
+    assert upload["with"] == {"path": "docs/_build/html"}
+
+
+def test_the_environments_cache_changes_with_what_it_is_made_of() -> None:
+    """A kept .venv is used with the same system, Python, lock and requirements alone."""
+    cache = caches()["venv"]
+    assert cache["path"] == str(environment.VENV)
+    assert hashed(cache["key"]) >= {ROOT / environment.LOCK, ROOT / environment.PYPROJECT}
+    assert "runner.os" in cache["key"]
+    assert "steps.python.outputs.python-version" in cache["key"]
+    assert "restore-keys" not in cache
+
+
+def test_what_was_executed_is_kept_anew_when_anything_changed() -> None:
+    """The key of what was executed changes with all that is executed, and with all that this rests on."""
+    cache = caches()["executed"]
+    files = hashed(cache["key"])
+    assert files >= set((ROOT / "examples").rglob("*.py"))
+    assert files >= set((ROOT / "docs/concepts").rglob("*.md"))
+    assert all(ROOT / name in files or set((ROOT / name).rglob("*.py")) <= files for name in fingerprint.WATCHED)
+    assert cache["key"].startswith(cache["restore-keys"].strip())
+
+
+@pytest.fixture(scope="module")
+def nowhere(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A small site, built where no host has told anything."""
+    project = Project(tmp_path_factory.mktemp("hosting") / "first")
+    project.write_small_site()
+    project.build()
+    assert project.status == 0, project.complained
+    return project
+
+
+@pytest.mark.site
+def test_a_fresh_checkout_with_the_cache_executes_nothing(nowhere: Project, tmp_path: Path) -> None:
+    """With what the workflow keeps, a checkout with new dates executes nothing, and gives the same site."""
+    fresh = Project(tmp_path / "another place")
+    fresh.write_small_site()
+    kept = caches()["executed"]["path"].split()
+    for name in kept:
+        shutil.copytree(nowhere.folder / name, fresh.folder / name)
+    fresh.build()
+    assert fresh.status == 0, fresh.complained
+    assert fresh.executed() == []
+    assert fresh.written == set(nowhere.times())
+    assert all(fresh.page(name) == nowhere.page(name) for name in fresh.written)
+    fresh.edit("examples/1_part/20_two.py", "x = 2", "x = 3")
+    fresh.build()
+    assert fresh.executed() == ["20_two.py"]
+
+
+# --- what the site makes of it
+
+GITHUB = {
+    "GITHUB_SERVER_URL": "https://github.com",
+    "GITHUB_REPOSITORY": "someone/course",
+    "GITHUB_REF": "refs/heads/a/branch",
+    "GITHUB_SHA": "0123abc",
+}
+RTD = {
+    "READTHEDOCS_CANONICAL_URL": "https://course.example/en/latest/",
+    "READTHEDOCS_GIT_CLONE_URL": "git@gitlab.com:some/one/course.git",
+    "READTHEDOCS_GIT_IDENTIFIER": "main",
+    "READTHEDOCS_GIT_COMMIT_HASH": "0123abc",
+    "READTHEDOCS_VERSION_TYPE": "branch",
+}
+OWN = "CHAINRULE_REPOSITORY_URL"
+
+
+@pytest.mark.parametrize(
+    "cloned_from",
+    [
+        "https://host.example/owner/name",
+        "https://host.example/owner/name/",
+        "https://host.example/owner/name.git",
+        "https://host.example/owner/name.git/",
+        "https://user:secret@host.example/owner/name.git",
+        "git@host.example:owner/name.git",
+        "ssh://git@host.example/owner/name.git",
+        "ssh://git@host.example:2222/owner/name.git",
+        "git://host.example/owner/name.git",
+    ],
+)
+def test_a_browser_finds_what_git_clones(cloned_from: str) -> None:
+    """From any address that git takes comes the one at which a browser shows the repository, without a password."""
+    assert hosting.repository_url(OWN, cloned_from) == "https://host.example/owner/name"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "course",
+        "owner/name",
+        "https://host.example",
+        "https://host.example/name",
+        "/a/folder/name.git",
+        "file:///a/folder/name.git",
+        "javascript://host/owner/name",
+        'https://host.example/owner/name"onclick="x',
+        "https://host.example/owner/{name}",
+        "https://host.example/owner/name?x=1",
+        "https://user:secret@host.example",
+        " ",
+    ],
+)
+def test_what_is_no_repository_is_said(wrong: str) -> None:
+    """What cannot be a repository's address is named, with its variable and the fix, and without a password in it."""
+    with pytest.raises(hosting.NoAddressError, match=r"repository\. Set CHAINRULE_REPOSITORY_URL") as said:
+        hosting.source({**RTD, "READTHEDOCS_GIT_CLONE_URL": wrong})
+    assert str(said.value).startswith("READTHEDOCS_GIT_CLONE_URL is ")
+    assert "secret" not in str(said.value)
+
+
+@pytest.mark.parametrize(
+    "wrong", ["course", "/course/", "host.example/course", "https://", "https://a b/", 'https://a/"x']
+)
+def test_what_is_no_site_is_said(wrong: str) -> None:
+    """What cannot be a site's address is named, with its variable and the fix."""
+    with pytest.raises(hosting.NoAddressError, match=r"CHAINRULE_SITE_URL is .* site\. Set CHAINRULE_SITE_URL"):
+        hosting.site_url({"CHAINRULE_SITE_URL": wrong})
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ({}, ""),
+        (GITHUB, ""),
+        ({**GITHUB, "CHAINRULE_SITE_URL": ""}, ""),
+        ({**GITHUB, "CHAINRULE_SITE_URL": "https://someone.github.io/course"}, "https://someone.github.io/course/"),
+        (RTD, "https://course.example/en/latest/"),
+        ({**RTD, "CHAINRULE_SITE_URL": "http://localhost:8000"}, "http://localhost:8000/"),
+    ],
+)
+def test_where_the_site_is(told: dict[str, str], expected: str) -> None:
+    """The site's address ends in one slash; our own variable goes before the host's, and an empty one is none."""
+    assert hosting.site_url(told) == expected
+
+
+BY_SHA = "0123abc/docs/a.md?plain=1"
+ENTERPRISE = {**GITHUB, "GITHUB_SERVER_URL": "https://code.example:8443"}
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ({}, None),
+        ({**GITHUB, "GITHUB_REPOSITORY": ""}, None),
+        (GITHUB, "https://github.com/someone/course/edit/a/branch/docs/a.md"),
+        (
+            {**GITHUB, "GITHUB_REF": "refs/heads/it's #1"},
+            "https://github.com/someone/course/edit/it%27s%20%231/docs/a.md",
+        ),
+        ({**GITHUB, "GITHUB_REF": "refs/tags/v1"}, f"https://github.com/someone/course/blob/{BY_SHA}"),
+        ({**GITHUB, "GITHUB_REF": "refs/pull/17/merge"}, f"https://github.com/someone/course/blob/{BY_SHA}"),
+        ({**GITHUB, "GITHUB_REF": "", "GITHUB_SHA": ""}, None),
+        (ENTERPRISE, "https://code.example:8443/someone/course/edit/a/branch/docs/a.md"),
+        (RTD, "https://gitlab.com/some/one/course/-/edit/main/docs/a.md"),
+        ({**RTD, "READTHEDOCS_VERSION_TYPE": "tag"}, f"https://gitlab.com/some/one/course/-/blob/{BY_SHA}"),
+        ({**RTD, "READTHEDOCS_VERSION_TYPE": "external"}, f"https://gitlab.com/some/one/course/-/blob/{BY_SHA}"),
+        ({**RTD, OWN: "https://gitlab.example.org/a/b"}, "https://gitlab.example.org/a/b/-/edit/main/docs/a.md"),
+        ({OWN: "https://bitbucket.org/a/b"}, "https://bitbucket.org/a/b/src/main/docs/a.md?mode=edit&amp;at=main"),
+        ({OWN: "https://git.example/a/b"}, ""),
+        ({**GITHUB, OWN: "https://git.example/a/b"}, ""),
+    ],
+)
+def test_where_a_source_is(told: dict[str, str], expected: str | None) -> None:
+    """A branch can be edited, anything else is viewed at its commit; where the host is not known, nothing is linked."""
+    found = hosting.source(told)
+    link = found and found.link("docs/a.md", hosting.kind_of(found.repository, told))
+    assert link == expected
+
+
+def links(project: Project) -> dict[str, list[str]]:
+    """Return what each page of a site names as its own address and what its button leads to, as far as it has them."""
+    built = project.folder / "docs/_build/html"
+    return {
+        file.relative_to(built).as_posix(): [
+            given["href"]
+            for tag, given in Page(file).elements
+            if (tag == "link" and given.get("rel") == "canonical")
+            or (tag == "a" and given.get("title") in ("Edit this page", "View this page"))
+        ]
+        for file in sorted(built.rglob("*.html"))
+    }
+
+
+def stripped(page: str) -> list[str]:
+    """Return the words of a page without what depends on where it is and on where its sources are."""
+    page = re.sub(r'<link rel="canonical"[^>]*>|<meta (?:property="og:|name="twitter:)[^>]*>', "", page)
+    page = re.sub(r'<div class="sphx-glr-footer.*?</section>', "", page, flags=re.DOTALL)
+    return re.sub(r'<div class="edit-this-page">.*?</div>', "", page, flags=re.DOTALL).split()
+
+
+@pytest.fixture
+def again(nowhere: Project, tmp_path: Path) -> Project:
+    """The small site once more, with all that was executed, and no page yet."""
+    project = Project(tmp_path / "again")
+    shutil.copytree(nowhere.folder, project.folder)
+    shutil.rmtree(project.folder / "docs/_build/html")
+    return project
+
+
+@pytest.mark.site
+def test_nothing_is_linked_where_nothing_is_known(nowhere: Project) -> None:
+    """Without a host's variables no page names an address of the site or of its sources."""
+    assert links(nowhere) == {name: [] for name in [*nowhere.times(), "404.html", "search.html"]}
+
+
+@pytest.mark.site
+def test_pages_know_where_they_are(again: Project, nowhere: Project) -> None:
+    """With them each page names its own address and leads to the file that it is written in; no more is changed."""
+    again.build(**GITHUB, CHAINRULE_SITE_URL="https://someone.github.io/course")
+    assert again.status == 0, again.complained
+    assert again.executed() == []
+    site, sources = "https://someone.github.io/course/", "https://github.com/someone/course/edit/a/branch/"
+    written_in = {
+        "chapter": "docs/chapter.md",
+        "index": "docs/index.md",
+        "lessons/1_part/10_one": "examples/1_part/10_one.py",
+        "lessons/1_part/20_two": "examples/1_part/20_two.py",
+        "lessons/1_part/index": "examples/1_part/index.rst",
+    }
+    expected = {f"{name}.html": [f"{site}{name}.html", sources + file] for name, file in written_in.items()}
+    assert links(again) == {**expected, "404.html": [], "search.html": [site + "search.html"]}
+    assert all((again.folder / file).is_file() for file in written_in.values())
+    output = again.folder / "docs/_build/html"
+    assert re.findall(r"<loc>(.*?)</loc>", again.page("sitemap.xml")) == sorted(site + name for name in expected)
+    for name in expected:
+        picture = re.search(rf'"og:image" content="{site}([^"]+)"', again.page(name))
+        assert picture is not None
+        assert (output / picture[1]).read_bytes().startswith(b"\x89PNG")
+    for name in expected:
+        assert stripped(again.page(name)) == stripped(nowhere.page(name))
+
+
+@pytest.mark.site
+def test_a_lesson_can_be_opened_in_colab(again: Project) -> None:
+    """From GitHub a lesson leads to its notebook in Colab; it installs the library from where its sources are."""
+    page, notebook = "lessons/1_part/10_one.html", again.folder / "docs/lessons/1_part/10_one.ipynb"
+    colab = "https://colab.research.google.com/github/someone/course/blob/notebooks/1_part/10_one.ipynb"
+    again.build(**GITHUB)
+    assert again.status == 0, again.complained
+    assert f'href="{colab}"' in again.page(page)
+    package = "chainrule[lessons] @ git+https://github.com/someone/course"
+    shown = html.unescape(re.sub(r"</?span[^>]*>", "", again.page(page)))
+    assert f'pip install "{package}"' in shown
+    assert f"%pip install --quiet '{package}'" in notebook.read_text("utf-8")
+    again.build(CHAINRULE_REPOSITORY_URL="https://gitlab.com/a/b")
+    assert "colab" not in again.page(page)
+    assert "%pip install --quiet 'chainrule[lessons] @ git+https://gitlab.com/a/b'" in notebook.read_text("utf-8")
+
+
+@pytest.mark.site
+def test_a_tag_is_viewed(again: Project) -> None:
+    """A version that is no branch offers each page's source to be viewed at its commit."""
+    again.build(**{**GITHUB, "GITHUB_REF": "refs/tags/v1"})
+    assert again.status == 0, again.complained
+    at = "https://github.com/someone/course/blob/0123abc"
+    assert links(again)["lessons/1_part/10_one.html"] == [f"{at}/examples/1_part/10_one.py?plain=1"]
+    assert links(again)["chapter.html"] == [f"{at}/docs/chapter.md?plain=1"]
+
+
+@pytest.mark.site
+def test_a_build_stops_at_what_is_no_address(again: Project) -> None:
+    """A build whose addresses cannot be right stops at once, and says why in one line."""
+    again.build(CHAINRULE_REPOSITORY_URL="course")
+    assert again.status == 2
+    assert again.complained.startswith("ERROR: CHAINRULE_REPOSITORY_URL is 'course', which is no address")
+    assert again.complained.count("\n") == 1
+    assert again.written == set()
+
+
+@pytest.mark.site
+def test_a_build_says_why_there_are_no_links(again: Project) -> None:
+    """Of a host that is not known here the build says so, and leaves the links out."""
+    again.build(CHAINRULE_REPOSITORY_URL="https://git.example/a/b")
+    assert again.status == 0, again.complained
+    assert "it is not known here how https://git.example/a/b addresses a file" in again.said
+    assert not any(links(again).values())
