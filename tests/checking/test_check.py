@@ -12,7 +12,8 @@ import torch
 from hypothesis import given, settings
 
 import chainrule
-from chainrule.checking.answers import SLIPS, Answered, Report
+from chainrule.checking.answers import Answered, Report
+from chainrule.checking.slips import WORDS
 from tests.support.graphs import Plan, plans, record
 
 X = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 7.0]])
@@ -22,7 +23,7 @@ def slip(report: Any) -> str:
     """Find which slip a report of one wrong answer names."""
     assert not report
     (answer,) = report.answers
-    patterns = {kind: re.sub(r"\\\{\w+\\\}", ".+", re.escape(text)) for kind, text in SLIPS.items()}
+    patterns = {kind: re.sub(r"\\\{\w+\\\}", ".+", re.escape(text)) for kind, text in WORDS.items()}
     (found,) = [kind for kind, pattern in patterns.items() if re.fullmatch(pattern, answer.says)]
     return found
 
@@ -110,7 +111,7 @@ def test_a_slip_is_known_by_what_it_leads_to(name: str) -> None:
 
 def test_every_slip_is_tried() -> None:
     """There is a wrong answer for every slip that a report can name."""
-    assert {kind for _, _, _, kind in ANSWERS.values()} == set(SLIPS)
+    assert {kind for _, _, _, kind in ANSWERS.values()} == set(WORDS)
 
 
 def test_the_factor_and_the_value_are_named() -> None:
@@ -323,7 +324,7 @@ def test_a_wrong_backward_is_told_its_slip(name: str, monkeypatch: pytest.Monkey
     if kind is None:
         assert not report.slips[1:] or not report.slips[1]
     else:
-        pattern = re.sub(r"\\\{\w+\\\}", ".+", re.escape(SLIPS[kind]))
+        pattern = re.sub(r"\\\{\w+\\\}", ".+", re.escape(WORDS[kind]))
         assert re.fullmatch(pattern, report.slips[1])
         assert "argument 2: " in str(report)
 
@@ -345,7 +346,7 @@ def test_a_path_that_was_cut_is_told(function: Callable[[torch.Tensor], torch.Te
     """Where `detach` or `no_grad` cuts one of several paths, the report says that a path is missing, and whose."""
     report = chainrule.check_gradient(function, torch.tensor([1.0, 2.0]))
     assert not report
-    assert report.slips == (SLIPS["path"].format(name="w"),)
+    assert report.slips == (WORDS["path"].format(name="w"),)
 
 
 def through_numpy(w: torch.Tensor) -> torch.Tensor:
@@ -356,7 +357,7 @@ def through_numpy(w: torch.Tensor) -> torch.Tensor:
 def test_a_function_that_cannot_be_taken_apart_is_told_by_its_numbers() -> None:
     """Where the steps cannot be followed, the numbers alone say what fits."""
     report = chainrule.check_gradient(through_numpy, torch.tensor([1.0, 2.0]))
-    assert report.slips == (SLIPS["half"],)
+    assert report.slips == (WORDS["half"],)
 
 
 def test_a_gradient_that_is_not_a_number_is_found() -> None:
@@ -419,14 +420,14 @@ def test_a_long_verdict_is_wrapped() -> None:
     """A terminal shows a whole verdict: no line is longer than 79, and nothing of the sentence is lost."""
     report = chain().check(y_hat=1.0)
     assert all(len(line) < 80 for line in str(report).splitlines())
-    assert SLIPS["upstream"] in " ".join(str(report).split())
+    assert WORDS["upstream"] in " ".join(str(report).split())
 
 
 def test_a_page_shows_each_verdict() -> None:
     """In a page a report is a list with the same words, and a name's markup comes out as text."""
     shown = chain().check(w=2.0, y_hat=1.0)._repr_html_()
     assert shown.count("<li>") == 2
-    assert SLIPS["upstream"] in shown
+    assert WORDS["upstream"] in shown
     answered = Answered("<script>", "1", False, "<b>")
     assert "<script>" not in Report((answered,))._repr_html_()
     assert "<b>" not in Report((answered,))._repr_html_()

@@ -17,7 +17,7 @@ import pytest
 from _ext.lessons import exercises as exercise
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from chainrule.checking.answers import SLIPS
+from chainrule.checking.slips import WORDS
 from tests.support import built
 from tests.support.messages import PAGE, entries
 from tests.support.project import Project
@@ -375,15 +375,15 @@ BAD = "Type a number, such as 0.5, -2 or 1/3."
                 " − 30.04 ": "Right: -30.0.",
                 "-3e1": "Right: -30.0.",
                 "-90/3": "Right: -30.0.",
-                "30": SLIPS["sign"],
-                "-15": SLIPS["half"],
-                "-60": SLIPS["twice"],
-                "-1/30": SLIPS["inverse"],
-                "-.0333": SLIPS["inverse"],
+                "30": WORDS["sign"],
+                "-15": WORDS["half"],
+                "-60": WORDS["twice"],
+                "-1/30": WORDS["inverse"],
+                "-.0333": WORDS["inverse"],
                 "-120": "It is 4 times the right gradient",
                 "7": "That is the prediction.",
-                "-31": f"-31 is not right. {SLIPS['none']}",
-                "-30.1": SLIPS["none"],
+                "-31": f"-31 is not right. {WORDS['none']}",
+                "-30.1": WORDS["none"],
                 **dict.fromkeys(("", "  ", "minus two", "1e999", "NaN", "Infinity", "1/0", "0x10", "1,5", "2 3"), BAD),
             },
         ),
@@ -395,7 +395,7 @@ BAD = "Type a number, such as 0.5, -2 or 1/3."
             "not 6: The gates of all samples.\n4",
             {"4": "Right: 4.", "4.0": "Right", "4.01": "not right", "6": "The gates"},
         ),
-        ("0.0", {"0": "Right", "-0": "Right", "1": SLIPS["none"]}),
+        ("0.0", {"0": "Right", "-0": "Right", "1": WORDS["none"]}),
     ],
 )
 def test_an_answer_is_told_on_the_spot(printed: str, answers: dict[str, str], browser: Browser) -> None:

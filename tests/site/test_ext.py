@@ -15,7 +15,7 @@ from docutils.utils import new_document
 from matplotlib.figure import Figure
 from sphinx.util.inventory import InventoryFile
 
-from chainrule.checking.answers import SLIPS
+from chainrule.checking.slips import WORDS
 
 ROOT = Path(__file__).parents[2]
 
@@ -335,10 +335,10 @@ def test_wrong_answers_come_from_the_output_and_from_the_right_one() -> None:
     assert found == {
         -120.0: "It is 4 times the right gradient: a mean divides by the number of entries, and this sums.",
         7.0: "That is the prediction.",
-        30.0: SLIPS["sign"],
-        -15.0: SLIPS["half"],
-        -60.0: SLIPS["twice"],
-        1 / -30: SLIPS["inverse"],
+        30.0: WORDS["sign"],
+        -15.0: WORDS["half"],
+        -60.0: WORDS["twice"],
+        1 / -30: WORDS["inverse"],
     }
 
 

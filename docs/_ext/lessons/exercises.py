@@ -73,9 +73,9 @@ class Wrong:
 @cache
 def sentences() -> Mapping[str, str]:
     """Return the sentence of each slip; the library, and PyTorch with it, is imported when one is asked for."""
-    from chainrule.checking.answers import SLIPS
+    from chainrule.checking.slips import WORDS
 
-    return SLIPS
+    return WORDS
 
 
 class UnknownSlipError(ValueError):
@@ -103,9 +103,11 @@ def wrong_answers(printed: str, right: Number) -> Iterator[Wrong]:
             number = Number(match[1])
             yield Wrong(number.value, number.close, _sentence(match[2], number.value, right.value))
     if right.value and not right.is_whole:
-        value = right.value
-        for kind, slip in (("sign", -value), ("half", value / 2), ("twice", 2 * value), ("inverse", 1 / value)):
-            yield Wrong(slip, right.close * abs(slip / value), sentences()[kind])
+        from chainrule.checking.slips import BY_SIZE
+
+        for kind, slip in BY_SIZE.items():
+            wrong = slip(right.value)
+            yield Wrong(wrong, right.close * abs(wrong / right.value), sentences()[kind])
 
 
 def _sentence(says: str, wrong: float, right: float) -> str:

@@ -1,0 +1,184 @@
+"""Find the slip that a wrong gradient looks like: for `rec.check`, `check_gradient` and the exercises of the site.
+
+The words are in slips.json. The graph in a page has the same finder in JavaScript (`live/js/slips.js`), with the same
+words; one table of cases in the tests holds them all.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from chainrule.calculus.notation import derivative
+from chainrule.trace import Array, Term, Trace
+
+Slip: TypeAlias = tuple[str, Mapping[str, object]]
+"""A kind of slip, a key of `WORDS`, and what its sentence is filled with."""
+
+WORDS: Mapping[str, str] = json.loads(Path(__file__).with_name("slips.json").read_text("utf-8"))
+"""The sentence of each kind of slip."""
+
+BY_SIZE: Mapping[str, Callable[[Any], Any]] = {
+    "sign": lambda right: -right,
+    "half": lambda right: right / 2,
+    "twice": lambda right: right * 2,
+    "inverse": lambda right: 1 / right,
+}
+"""The slips that show in the numbers alone: what each makes of the right answer, a number or an array."""
+
+# Thresholds.
+CLOSE = 1e-4
+"""Answers worked out by hand count as right when they are this close, relative to the largest entry."""
+MOST_PARTS = 8
+"""Any of so many contributions may have been left out (256 sums); of more, only one alone or all but one."""
+MOST_PATHS, LONGEST_PATH = 32, 50
+"""A factor is looked for along so many paths, each of so many factors: the work is their product, twice."""
+
+
+def said(slips: Iterator[Slip]) -> str:
+    """Return the sentence of the first slip, or that none fits."""
+    with np.errstate(all="ignore"):
+        kind, details = next(slips, ("none", {}))
+    return WORDS[kind].format(**details)
+
+
+def same(given: Array, wanted: Array, close: float = CLOSE) -> bool:
+    """Compare relative to the largest entry; what is not finite has to be equal."""
+    if given.shape != wanted.shape:
+        return False
+    scale = float(np.max(np.abs(wanted), initial=0.0, where=np.isfinite(wanted))) or 1e-8
+    return np.allclose(given, wanted, rtol=0, atol=close * scale, equal_nan=True)
+
+
+def fitting(given: Array, wanted: Array, on_the_way: Iterable[Slip] = ()) -> Iterator[Slip]:
+    """Yield the slips that make `given` of `wanted`, the likeliest first.
+
+    `on_the_way` are those found along recorded steps (`Way.slips`). They say where it happened, so they come before
+    those that show in the numbers alone; a wrong sign comes before both.
+    """
+    if given.ndim == 2 and same(given.T, wanted):
+        yield "transposed", {}
+    if given.shape != wanted.shape:
+        yield "shape", {"given": given.shape, "wanted": wanted.shape}
+        return
+    wide = wanted.astype(np.result_type(wanted, np.float64))
+    sizes = [kind for kind, slip in BY_SIZE.items() if same(given, slip(wide))]
+    if "sign" in sizes:
+        yield "sign", {}
+    yield from on_the_way
+    yield from ((kind, {}) for kind in sizes)
+
+
+@dataclass(eq=False)
+class Way:
+    """The way that a value's gradient took through a recorded backward pass, and an answer that is to be explained."""
+
+    trace: Trace
+    backward: int
+    value: int
+    name: str
+    given: Array
+    wanted: Array
+
+    def slips(self) -> Iterator[Slip]:
+        """Yield the slips somewhere on the way that lead to exactly this answer, the likeliest first."""
+        yield from self._reductions()
+        yield from self._parts()
+        yield from self._local_gradients()
+        for path in itertools.islice(self._paths(), MOST_PATHS):
+            yield from self._along(path)
+
+    @cached_property
+    def _into(self) -> Mapping[int, list[Term]]:
+        found: dict[int, list[Term]] = {}
+        for term in self.trace.terms(self.backward):
+            found.setdefault(term.value, []).append(term)
+        return found
+
+    def _reductions(self) -> Iterator[Slip]:
+        """Yield a sum taken for a mean, or a mean for a sum."""
+        values = self.trace.values
+        for term in self.trace.terms(self.backward):
+            n = values[term.value].tensor.size // max(1, values[term.output].tensor.size)
+            op = self.trace.ops[term.op].name
+            if n > 1 and op in ("mean", "mse_loss") and same(self.given / n, self.wanted):
+                yield "sum", {"n": n}
+            if n > 1 and op == "sum" and same(self.given * n, self.wanted):
+                yield "mean", {"n": n}
+
+    def _parts(self) -> Iterator[Slip]:
+        """Yield contributions left out."""
+        flows = [term.contribution for term in self._into.get(self.value, ())]
+        parts = [flow.data for flow in flows if flow is not None and flow.data is not None]
+        for size in range(1, len(parts)) if len(parts) <= MOST_PARTS else (1, len(parts) - 1):
+            for chosen in itertools.combinations(parts, size):
+                if same(self.given, np.sum(chosen, axis=0)):
+                    yield "path", {"name": self.name}
+
+    def _local_gradients(self) -> Iterator[Slip]:
+        """Yield the upstream gradient left out, at one use of the value or at all of them."""
+        uses = self._into.get(self.value, ())
+        alone = [self._carry(term, np.ones(self.trace.values[term.output].shape)) for term in uses]
+        if any(same(self.given, local) for local in (*alone, sum(alone, np.zeros(self.wanted.shape)))):
+            yield "upstream", {}
+
+    def _along(self, path: list[Term]) -> Iterator[Slip]:
+        """Yield a path left out, or a factor on it left out or taken twice."""
+        values = self.trace.values
+        start = self.trace.start(path[0].output, self.backward) if path else None
+        if start is None or start.data is None or len(path) > LONGEST_PATH:
+            return
+        arriving = [start.data]
+        for term in path:
+            arriving.append(self._carry(term, arriving[-1]))
+        rest = self.wanted - arriving[-1]
+        fork = next((term.value for term in path if len(self._into[term.value]) > 1), None)
+        if fork is not None and same(self.given, rest):
+            yield "path", {"name": values[fork].name}
+        for i, term in enumerate(path):
+            skipped, squared = _fit(arriving[i], values[term.value].shape), self._carry(term, arriving[i], times=2)
+            for kind, passed in (("factor", skipped), ("doubled", squared)):
+                for later in path[i + 1 :]:
+                    passed = self._carry(later, passed)
+                if same(self.given, rest + passed):
+                    yield kind, {"factor": derivative(values[term.output].name, values[term.value].name)}
+
+    def _paths(self) -> Iterator[list[Term]]:
+        """Yield the paths from what was differentiated to the value."""
+        roots = self.trace.backward(self.backward).roots
+        pending: list[tuple[int, list[Term]]] = [(self.value, [])]
+        while pending:
+            at, path = pending.pop()
+            if at in roots:
+                yield path
+            pending.extend((output, [term, *path]) for term in self._into.get(at, ()) for output in term.outputs)
+
+    def _carry(self, term: Term, upstream: Array, times: int = 1) -> Array:
+        """Carry a gradient through one op; what cannot be known is NaN."""
+        shape = self.trace.values[term.value].shape
+        if term.local is None or term.local.data is None or (times > 1 and term.kind == "jacobian"):
+            return np.full(shape, np.nan)
+        local = term.local.data.astype(np.float64)
+        if term.kind == "jacobian":
+            return np.asarray(upstream.reshape(-1) @ local).reshape(shape)
+        return _fit(upstream * local**times, shape)
+
+
+def _fit(gradient: Array, shape: tuple[int, ...]) -> Array:
+    """Sum over what was broadcast, or spread over what was summed."""
+    if gradient.shape == shape:
+        return gradient
+    if gradient.size == 1:
+        return np.broadcast_to(gradient.reshape(()), shape)
+    if gradient.ndim < len(shape):
+        return np.full(shape, np.nan)
+    summed = np.asarray(gradient.sum(axis=tuple(range(gradient.ndim - len(shape)))))
+    summed = np.asarray(summed.sum(axis=tuple(i for i, size in enumerate(shape) if size == 1), keepdims=True))
+    return summed if summed.shape == shape else np.full(shape, np.nan)
