@@ -1,21 +1,15 @@
 """Tests of the site's own Sphinx code, part by part; tests/site/test_site.py sees it at work."""
 
-import io
-import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import pytest
 from _ext.execute import figures, fingerprint, kernel, progress
-from _ext.lessons import course, course_map, downloads, error_index, exercises, predictions
-from _ext.pages import accessible, bundle, code_links, inventories, maths, sharing
+from _ext.pages import bundle, code_links, maths, sharing
 from docutils import nodes
 from docutils.utils import new_document
 from matplotlib.figure import Figure
-from sphinx.util.inventory import InventoryFile
-
-from chainrule.checking.slips import WORDS
 
 ROOT = Path(__file__).parents[2]
 
@@ -122,273 +116,7 @@ def test_the_kernel_asks_for_a_description() -> None:
         kernel.shown(Figure())
 
 
-# --- predict, then reveal
-
-
-def lesson(*, answer: bool) -> nodes.document:
-    """Return a lesson as sphinx-gallery makes it, with a prediction, code, and perhaps an output."""
-    from docutils.utils import new_document
-
-    document = new_document("docs/lessons/1_one_weight/10_nudge.rst")
-    document += nodes.comment("", "GENERATED FROM PYTHON SOURCE LINES 24-29")
-    document += nodes.paragraph("", "", nodes.strong("", "Predict."), nodes.Text(" Up or down?"))
-    document += nodes.comment("", "GENERATED FROM PYTHON SOURCE LINES 30-31")
-    document += nodes.literal_block("", "print(1)", language="Python")
-    if answer:
-        document += nodes.raw("", "<svg></svg>", format="html")
-        document += nodes.literal_block("", "1", language="none", classes=["sphx-glr-script-out"])
-    document += nodes.comment("", "GENERATED FROM PYTHON SOURCE LINES 32-33")
-    document += nodes.raw("", "<hr>", format="html")
-    return document
-
-
-def test_all_outputs_of_the_next_block_are_folded() -> None:
-    """The figure and what was printed go into the fold, in order; what follows stays outside."""
-    document = lesson(answer=True)
-    predictions.PredictTransform(document).apply()
-    (fold,) = document.findall(predictions.Reveal)
-    assert [child.astext() for child in fold.children] == ["<svg></svg>", "1"]
-    assert "chainrule-predict" in next(iter(document.findall(nodes.paragraph)))["classes"]
-    assert document.children[-1].astext() == "<hr>"
-
-
-def test_the_paragraph_that_reads_the_answer_is_folded_too() -> None:
-    """What reads the answer out, a paragraph and a list right after it, is folded; the next paragraph stays."""
-    document = lesson(answer=True)
-    document.pop()
-    document += nodes.paragraph("", "It is 1.")
-    document += nodes.bullet_list("", nodes.list_item("", nodes.paragraph("", "For it was printed.")))
-    document += nodes.paragraph("", "What follows.")
-    predictions.PredictTransform(document).apply()
-    (fold,) = document.findall(predictions.Reveal)
-    assert "It is 1." in fold.astext()
-    assert "For it was printed." in fold.astext()
-    assert document.children[-1].astext() == "What follows."
-
-
-def test_the_next_prediction_is_not_folded_with_an_answer() -> None:
-    """A prediction that comes right after an answer stays in sight, as a box of its own."""
-    document = lesson(answer=True)
-    document.pop()
-    document += lesson(answer=True).children[1:]
-    predictions.PredictTransform(document).apply()
-    assert len(list(document.findall(predictions.Reveal))) == 2
-    assert not any("Predict." in fold.astext() for fold in document.findall(predictions.Reveal))
-
-
-def test_a_prediction_without_an_answer_names_its_line(caplog: pytest.LogCaptureFixture) -> None:
-    """A prediction that no output answers is a warning, at the place in the script where its author finds it."""
-    import logging
-
-    logger = logging.getLogger("sphinx")
-    propagate, logger.propagate = logger.propagate, True
-    try:
-        predictions.PredictTransform(lesson(answer=False)).apply()
-    finally:
-        logger.propagate = propagate
-    (record,) = caplog.records
-    assert "no output after it" in record.getMessage()
-    assert record.__dict__["location"] == "examples/1_one_weight/10_nudge.py:24"
-
-
-def test_bold_words_elsewhere_are_no_prediction() -> None:
-    """Only a paragraph that begins with the word, with its full stop and in bold, asks for a prediction."""
-    for first in (nodes.Text("Predict. Now."), nodes.strong("", "Predict"), nodes.emphasis("", "Predict.")):
-        assert not predictions.is_prediction(nodes.paragraph("", "", first))
-    assert not predictions.is_prediction(nodes.paragraph())
-
-
-# --- exercises
-
-
-def page_of_exercises(*printed: str | None, chapter: bool = False) -> nodes.document:
-    """Return a page with an exercise for each output (none: without a solution), each read out, and a way on."""
-    from docutils.utils import new_document
-
-    document = new_document("docs/lessons/1_one_weight/10_nudge.rst")
-    document += nodes.comment("", "GENERATED FROM PYTHON SOURCE LINES 24-29")
-    for number, output in enumerate(printed, 1):
-        document += nodes.paragraph("", "", nodes.strong("", "Exercise."), nodes.Text(f" Question {number}?"))
-        if output is None:
-            continue
-        block = nodes.literal_block("", f"code {number}", language="Python")
-        shown = nodes.literal_block("", output, language="none", classes=[] if chapter else ["sphx-glr-script-out"])
-        if chapter:
-            cell = nodes.container("", nb_element="cell_code")
-            cell += nodes.container("", block, nb_element="cell_code_source")
-            cell += nodes.container("", shown, nb_element="cell_code_output")
-            document += cell
-        else:
-            document += nodes.comment("", f"GENERATED FROM PYTHON SOURCE LINES {30 * number}-{30 * number + 9}")
-            document += [block, *([shown] if output else [])]
-            document += nodes.comment("", "GENERATED FROM PYTHON SOURCE LINES 40-49")
-        document += nodes.paragraph("", f"Reading {number}.")
-        document += nodes.bullet_list("", nodes.list_item("", nodes.paragraph("", f"Point {number}.")))
-    document += nodes.paragraph("", "", nodes.strong("", "Next:"), nodes.Text(" on."))
-    return document
-
-
-@pytest.mark.parametrize("chapter", [False, True])
-def test_a_solution_is_folded_whole(chapter: bool) -> None:
-    """Code, what it printed, the reading and its list go into one fold; question, field and what follows stay out."""
-    document = page_of_exercises("-2.0", "no number here", chapter=chapter)
-    exercises.ExerciseTransform(document).apply()
-    folds = list(document.findall(predictions.Reveal))
-    for number, fold in enumerate(folds, 1):
-        assert fold["summary"] == "Solution"
-        for words in (f"code {number}", f"Reading {number}.", f"Point {number}."):
-            assert words in fold.astext()
-        assert "Exercise." not in fold.astext()
-        assert "Next:" not in fold.astext()
-    assert len(folds) == 2
-    assert "-2.0" in folds[0].astext()
-    (field,) = document.findall(exercises.Field)
-    assert document.index(field) == document.index(folds[0]) - 1
-    assert sum("chainrule-exercise" in p["classes"] for p in document.findall(nodes.paragraph)) == 2
-
-
-def test_an_exercise_without_reading_leaves_the_next_alone() -> None:
-    """Neither the next question nor the way on is folded with a solution that nobody reads out."""
-    document = page_of_exercises("1.0", "2.0")
-    for node in [p for p in document.findall(nodes.paragraph) if p.astext().startswith(("Reading", "Point"))]:
-        target = node.parent.parent if isinstance(node.parent, nodes.list_item) else node
-        target.parent.remove(target)
-    exercises.ExerciseTransform(document).apply()
-    assert len(list(document.findall(predictions.Reveal))) == 2
-    assert not any(
-        "Question" in fold.astext() or "Next" in fold.astext() for fold in document.findall(predictions.Reveal)
-    )
-
-
-def test_a_solution_may_print_nothing() -> None:
-    """A solution without an output is folded as well, and nothing is asked for in a field."""
-    document = page_of_exercises("")
-    exercises.ExerciseTransform(document).apply()
-    (fold,) = document.findall(predictions.Reveal)
-    assert "code 1" in fold.astext()
-    assert "Reading 1." in fold.astext()
-    assert not list(document.findall(exercises.Field))
-
-
-@pytest.mark.parametrize(
-    ("document", "complaint"),
-    [
-        (page_of_exercises(None, "1.0"), "an exercise has no solution"),
-        (page_of_exercises(None), "an exercise has no solution"),
-        (page_of_exercises("not 3.0: path\n1.0"), "`path` needs words of its own"),
-    ],
-)
-def test_an_exercise_that_cannot_be_answered_names_its_line(
-    document: nodes.document, complaint: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    """An exercise whose solution is missing, or names a slip without its words, is a warning at its line."""
-    import logging
-
-    logger = logging.getLogger("sphinx")
-    propagate, logger.propagate = logger.propagate, True
-    try:
-        exercises.ExerciseTransform(document).apply()
-    finally:
-        logger.propagate = propagate
-    (record,) = caplog.records
-    assert complaint in record.getMessage()
-    assert record.__dict__["location"] == "examples/1_one_weight/10_nudge.py:24"
-
-
-@pytest.mark.parametrize(
-    ("printed", "expected"),
-    [
-        ("-2.0", "-2.0"),
-        ("step 1\ndloss/dw = -0.0199\n", "-0.0199"),
-        ("w1 is 4", "4"),
-        ("about 1e-3", "1e-3"),
-        ("-0.0", "0.0"),
-        ("+0.25", "+0.25"),
-        ("2 and 4", None),
-        ("(4, 1)", None),
-        ("tensor(0.25)", None),
-        ("4 gates", None),
-        ("nan", None),
-        ("not 3.0: of the sum 4", None),
-        ("", None),
-    ],
-)
-def test_an_answer_is_the_only_number_of_the_last_line(printed: str, expected: str | None) -> None:
-    """The answer is what the last line ends with, if that is one number and no other stands there."""
-    found = exercises.answer(printed)
-    assert (found and found.text) == expected
-
-
-@pytest.mark.parametrize(
-    ("text", "close"), [("-2.0", 0.05), ("0.0199", 5e-5), ("1.5e-3", 5e-5), ("4", 0), ("1e3", 500)]
-)
-def test_an_answer_is_as_close_as_it_was_printed(text: str, close: float) -> None:
-    """A guess may be off by half a unit of the last digit printed; a count may not be off at all."""
-    assert exercises.Number(text).close == pytest.approx(close)
-
-
-def test_wrong_answers_come_from_the_output_and_from_the_right_one() -> None:
-    """Those that the code printed come first; the sum's sentence says how many times too large it is."""
-    found = {
-        wrong.value: wrong.says for wrong in reversed([*exercises.wrong_answers(PRINTED, exercises.Number("-30.0"))])
-    }
-    assert found == {
-        -120.0: "It is 4 times the right gradient: a mean divides by the number of entries, and this sums.",
-        7.0: "That is the prediction.",
-        30.0: WORDS["sign"],
-        -15.0: WORDS["half"],
-        -60.0: WORDS["twice"],
-        1 / -30: WORDS["inverse"],
-    }
-
-
-PRINTED = "not -120.0: sum\nnot 7.0: That is the prediction.\n-30.0"
-
-
-@pytest.mark.parametrize(("printed", "wrong"), [("4", []), ("0.0", []), ("not 3: One is shut.\n4", [3.0])])
-def test_counts_and_zero_have_no_common_slips(printed: str, wrong: list[float]) -> None:
-    """Half a count is no lost factor, and zero has neither sign nor inverse; slips that are named are kept."""
-    field = exercises.field(printed)
-    assert field is not None
-    assert [value for value, _, _ in field["wrong"]] == wrong
-
-
-def test_no_slip_is_as_right_as_the_answer() -> None:
-    """What would count as right is not among the wrong answers: one is its own inverse."""
-    field = exercises.field("not 1.0: Never said.\n1.0")
-    assert field is not None
-    assert [value for value, _, _ in field["wrong"]] == [-1.0, 0.5, 2.0]
-
-
 # --- the rest
-
-
-def test_an_archive_depends_on_contents_alone(tmp_path: Path) -> None:
-    """The same files give the same bytes, whatever their dates and the order in which they are named."""
-    import os
-
-    files = [tmp_path / name for name in ("part/b.py", "part/a.ipynb")]
-    (tmp_path / "part").mkdir()
-    for file in files:
-        file.write_text(file.name)
-    first = downloads.archive(files, tmp_path)
-    os.utime(files[0], (0, 10**9))
-    assert downloads.archive(files[::-1], tmp_path) == first
-    assert zipfile.ZipFile(io.BytesIO(first)).namelist() == ["part/a.ipynb", "part/b.py"]
-
-
-@pytest.mark.parametrize(
-    ("opening", "expected"),
-    [
-        ("Nudge\n=====\n\nSee it move. Then more.\n\nNeeds.", ("Nudge", "See it move.")),
-        ("\nNudge\n=====\n\nSee it\nmove\n", ("Nudge", "See it move")),
-        ("Nudge\n=====\n\n**What you get:** the slope. Then more.\n", ("Nudge", "The slope.")),
-        (".. _label:\n\n=====\nNudge\n=====\n", ("Nudge", "")),
-    ],
-)
-def test_a_lesson_is_listed_by_title_and_first_sentence(opening: str, expected: tuple[str, str]) -> None:
-    """The list of lessons shows the title, and the first sentence below it."""
-    assert course.title_and_promise(opening) == expected
 
 
 @pytest.mark.parametrize(
@@ -406,26 +134,16 @@ def test_the_fingerprint_sees_a_change(changed: str, tmp_path: Path) -> None:
         "src/chainrule/calculus/rules.py",
         "requirements.lock",
         "docs/_ext/execute/figures.py",
-        "docs/_ext/lessons/predictions.py",
+        "docs/_ext/lessons/questions.py",
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("before")
     before = fingerprint.fingerprint(tmp_path)
-    (tmp_path / "docs/_ext/lessons/predictions.py").write_text("after")
+    (tmp_path / "docs/_ext/lessons/questions.py").write_text("after")
     assert fingerprint.fingerprint(tmp_path) == before
     (tmp_path / changed).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / changed).write_text("after")
     assert fingerprint.fingerprint(tmp_path) != before
-
-
-def test_inventories_are_what_sphinx_reads() -> None:
-    """Each text inventory becomes one that Sphinx reads, with as many names as it has lines."""
-    texts = sorted((ROOT / "docs/_inventories").glob("*.txt"))
-    assert texts
-    for text in texts:
-        lines = text.read_text("utf-8")
-        found = InventoryFile.loads(inventories.compressed(text.stem, lines), uri="https://example.org/")
-        assert sum(len(names) for names in found.data.values()) == len(lines.splitlines())
 
 
 def test_a_formula_carries_mathml_and_an_error_is_said() -> None:
@@ -449,20 +167,6 @@ def test_stylesheet_and_program_are_of_one_version() -> None:
     assert set(re.findall(r"fonts/[\w-]+\.\w+", sheet)) == {
         f"fonts/{font.name}" for font in (ROOT / "docs/_static/katex/fonts").iterdir()
     }
-
-
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        ("<pre><span>", '<pre tabindex="0"><span>'),
-        ('<div class="output_subarea output_html">', '<div class="output_subarea output_html" tabindex="0">'),
-        ('<summary aria-label="Toggle">Show</summary>', "<summary>Show</summary>"),
-        ("</div>\n<br />\n<br />\n<p>", "</div>\n<p>"),
-    ],
-)
-def test_mends(before: str, after: str) -> None:
-    """What scrolls takes the focus, a label does not contradict what is seen, and empty lines go."""
-    assert accessible.mend(before) == after
 
 
 @pytest.mark.parametrize(("number", "expected"), [(1, "1 page"), (4, "4 pages")])
@@ -523,64 +227,3 @@ def test_a_page_is_described_by_its_first_words(paragraphs: list[str], expected:
     assert said.startswith(expected)
     assert len(said) <= sharing.LONGEST + 2
     assert bool(said) == bool(expected)
-
-
-# --- errors that a chapter shows
-
-
-def test_of_a_traceback_its_last_words_are_shown() -> None:
-    """A message keeps all of its lines, and loses the traceback before it and the place where PyTorch was built."""
-    way = "KeyError: 1\n\nDuring handling of this, another came\nCell In[1], line 2\n"
-    assert error_index.message(way + "RuntimeError: one\ntwo: 3") == "RuntimeError: one\ntwo: 3"
-    said = error_index.message("UserWarning: Old. (Triggered internally at /build/a.h:12.)\n")
-    assert said == "UserWarning: Old. (Triggered internally at …)"
-
-
-# --- the map of the course
-
-
-def write_lesson(folder: Path, name: str, need: str) -> None:
-    """Write the opening of a lesson."""
-    path = folder / f"{name}.py"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(f'"""\n{name[-3:]}\n===\n\nA promise.\n\n{need}\n"""\n', "utf-8")
-
-
-def test_a_lesson_says_what_it_needs(tmp_path: Path) -> None:
-    """What a lesson needs, however it is linked, and its minutes are read from its opening, over a line's end too."""
-    write_lesson(tmp_path, "1_a/10_one", "**What you need:** Python. Reading time: 8 minutes.")
-    write_lesson(
-        tmp_path, "2_b/10_two", "**What you need:** :ref:`sphx_glr_lessons_1_a_10_one.py`. Reading time: 10\nminutes."
-    )
-    write_lesson(tmp_path, "2_b/20_six", "**What you need:** :doc:`/lessons/2_b/10_two`. Reading time: 1 minutes.")
-    assert [(each.name, each.minutes, each.needs) for each in course_map.lessons(tmp_path)] == [
-        ("1_a/10_one", 8, ()),
-        ("2_b/10_two", 10, ("1_a/10_one",)),
-        ("2_b/20_six", 1, ("2_b/10_two",)),
-    ]
-    write_lesson(tmp_path, "2_b/30_ten", "Nothing.")
-    with pytest.raises(ValueError, match=r"examples/2_b/30_ten\.py does not say what it needs"):
-        course_map.lessons(tmp_path)
-
-
-def test_a_plan_comes_in_an_order_that_can_be_followed() -> None:
-    """A plan holds what its lessons need, before them or in the plan that it continues, and only lessons there are."""
-    one = course_map.Lesson("1_a/10_one", "One", 8, ())
-    two = course_map.Lesson("1_a/20_two", "Two", 5, ("1_a/10_one",))
-    assert course_map.in_order(["1_a/10_one", "1_a/20_two"], [one, two], set()) == [one, two]
-    assert course_map.in_order(["1_a/20_two"], [one, two], {"1_a/10_one"}) == [two]
-    with pytest.raises(ValueError, match="1_a/20_two needs 1_a/10_one; put it before"):
-        course_map.in_order(["1_a/20_two", "1_a/10_one"], [one, two], set())
-    with pytest.raises(ValueError, match=r"there is no lesson examples/1_a/30\.py"):
-        course_map.in_order(["1_a/30"], [one, two], set())
-
-
-def test_the_map_joins_each_lesson_to_what_it_needs() -> None:
-    """The picture has a dot and a title for each lesson, a line for each need, and a description."""
-    found = course_map.lessons(ROOT / "examples")
-    titles = {each.part: course_map.part_title(ROOT / "examples" / each.part) for each in found}
-    svg = course_map.picture(found, titles)
-    assert svg.count("<circle") == len(found)
-    assert svg.count("<path") == sum(len(each.needs) for each in found)
-    assert f'aria-label="{len(found)} lessons' in svg
-    assert "One weight" in svg

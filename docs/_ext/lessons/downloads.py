@@ -19,24 +19,37 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.transforms import SphinxTransform
-from sphinx_gallery.py_source_parser import split_code_and_text_blocks
 
-from _ext.lessons.course import title_and_promise
+from _ext.lessons.course import opening, title_and_promise
 from _ext.pages import hosting
 
-PACKAGE = "chainrule[lessons]"
-FIRST_CELL = f"""\
+# Without the last line a notebook would show a figure's type, and not the figure.
+FIRST_CELL = """\
 import importlib.util
 
 if not importlib.util.find_spec("chainrule"):  # as in Colab
-    %pip install --quiet '{PACKAGE}'
-%matplotlib inline"""  # without the last line a notebook would show a figure's type, and not the figure
+    %pip install --quiet 'chainrule[lessons]'
+%matplotlib inline"""
 INSTALLS = re.compile(r"(?<=%pip install --quiet ')[^']+")
 COLAB = "https://colab.research.google.com/github/{}/blob/notebooks/{}.ipynb"
 GITHUB = "https://github.com/"
 TERM = re.compile(r":term:`([^`<]+?)(?: <[^`>]+>)?`")
-# The oldest date that an archive can hold: what is inside has no date of its own.
-NO_DATE = (1980, 1, 1, 0, 0, 0)
+
+
+def repository() -> str:
+    """Return the address of the repository; empty when it is not known."""
+    found = hosting.source(os.environ)
+    return found.repository if found else ""
+
+
+def package() -> str:
+    """Return what has to be installed for a lesson to run."""
+    return "chainrule[lessons]" + (f" @ git+{repository()}" if repository() else "")
+
+
+def parts(app: Sphinx) -> list[Path]:
+    """Return the folder of each part of the course."""
+    return [Path(app.srcdir, name) for name in app.config.sphinx_gallery_conf["gallery_dirs"]]
 
 
 def titles(app: Sphinx) -> dict[str, str]:
@@ -45,26 +58,20 @@ def titles(app: Sphinx) -> dict[str, str]:
     for page in Path(app.srcdir).rglob("*.md"):
         heading = next((line[2:] for line in page.read_text("utf-8").splitlines() if line.startswith("# ")), page.stem)
         found[f":doc:`/{page.relative_to(app.srcdir).with_suffix('').as_posix()}`"] = f"*{heading}*"
-    for folder in app.config.sphinx_gallery_conf["gallery_dirs"]:
-        for script in (Path(app.srcdir) / folder).glob("*.py"):
-            title, _ = title_and_promise(split_code_and_text_blocks(str(script))[1][0].content)
-            found[f"`sphx_glr_{folder.replace('/', '_')}_{script.name}`"] = f"*{title}* (`{script.name}`)"
+    for script in (script for part in parts(app) for script in part.glob("*.py")):
+        label = script.relative_to(app.srcdir).as_posix().replace("/", "_")
+        found[f"`sphx_glr_{label}`"] = f"*{title_and_promise(opening(script))[0]}* (`{script.name}`)"
     return found
 
 
-def name_links(app: Sphinx) -> None:
+def finish_notebooks(app: Sphinx) -> None:
     """Write titles into the notebooks, where links lead nowhere, and from where they install what they need."""
     names = titles(app)
-    found = hosting.source(os.environ)
-    package = f"{PACKAGE} @ git+{found.repository}" if found else PACKAGE
-    for folder in app.config.sphinx_gallery_conf["gallery_dirs"]:
-        for notebook in (Path(app.srcdir) / folder).glob("*.ipynb"):
-            before = after = notebook.read_text("utf-8")
-            for target, title in names.items():
-                after = after.replace(target, json.dumps(title)[1:-1])
-            after = INSTALLS.sub(package, TERM.sub(r"**\1**", after))
-            if after != before:
-                notebook.write_text(after, "utf-8")
+    for notebook in (notebook for part in parts(app) for notebook in part.glob("*.ipynb")):
+        text = notebook.read_text("utf-8")
+        for target, title in names.items():
+            text = text.replace(target, json.dumps(title)[1:-1])
+        notebook.write_text(INSTALLS.sub(package(), TERM.sub(r"**\1**", text)), "utf-8")
 
 
 def archive(files: list[Path], folder: Path) -> bytes:
@@ -72,29 +79,21 @@ def archive(files: list[Path], folder: Path) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archived:
         for file in sorted(files):
-            entry = zipfile.ZipInfo(file.relative_to(folder).as_posix(), NO_DATE)
+            entry = zipfile.ZipInfo(file.relative_to(folder).as_posix())  # it is of 1980, whatever the file's date
             entry.external_attr = 0o644 << 16
-            entry.create_system = 3
             archived.writestr(entry, file.read_bytes())
     return out.getvalue()
 
 
 def write_archives(app: Sphinx) -> None:
-    """Write an archive of each part beside its lessons, and one of the course; what is there already is left alone."""
+    """Write an archive of each part beside its lessons, and one of the course."""
     every = []
-    for name in app.config.sphinx_gallery_conf["gallery_dirs"]:
-        folder = Path(app.srcdir) / name
-        files = [*folder.glob("*.py"), *folder.glob("*.ipynb")]
+    for part in parts(app):
+        files = [*part.glob("*.py"), *part.glob("*.ipynb")]
         every += files
-        _write(folder / f"{folder.name}.zip", archive(files, folder))
+        (part / f"{part.name}.zip").write_bytes(archive(files, part))
     lessons = Path(app.srcdir) / "lessons"
-    _write(lessons / "lessons.zip", archive(every, lessons))
-
-
-def _write(target: Path, data: bytes) -> None:
-    """Write a file if it differs: a newer one is a changed one."""
-    if not target.is_file() or target.read_bytes() != data:
-        target.write_bytes(data)
+    (lessons / "lessons.zip").write_bytes(archive(every, lessons))
 
 
 class LessonDownloads(SphinxTransform):
@@ -105,32 +104,25 @@ class LessonDownloads(SphinxTransform):
     def apply(self, **_: Any) -> None:
         """Change the page in place, before its downloads are collected."""
         for node in list(self.document.findall(nodes.Element)):
-            classes = node.get("classes", ())
-            if "sphx-glr-download-link-note" in classes or "sphx-glr-download-zip" in classes:
+            if {"sphx-glr-download-link-note", "sphx-glr-download-zip"} & set(node.get("classes", ())):
                 node.parent.remove(node)
         for link in self.document.findall(addnodes.download_reference):
             target = link["reftarget"]
-            if not target.startswith("/") and target.endswith((".py", ".ipynb")):
-                kind = "Script" if target.endswith(".py") else "Notebook"
-                link.clear()
-                link += nodes.literal("", f"{kind}: {target}")
+            kind = {".py": "Script", ".ipynb": "Notebook"}.get(Path(target).suffix)
+            if kind and not target.startswith("/"):
+                link.children = [nodes.literal("", f"{kind}: {target}")]
 
 
 def say_how_to_run(app: Sphinx, doctree: nodes.document, name: str) -> None:
     """Say below a lesson what installs all that it needs, and lead to Colab if that can read it."""
-    found = hosting.source(os.environ)
-    repository = found.repository if found else ""
+    line = nodes.paragraph("", "", nodes.Text("Both run after "), nodes.literal("", f'pip install "{package()}"'))
+    said = [line]
+    if repository().startswith(GITHUB):
+        address = COLAB.format(repository().removeprefix(GITHUB), name.removeprefix("lessons/"))
+        said.insert(0, nodes.paragraph("", "", nodes.reference("", "Open in Colab", refuri=address)))
     for footer in doctree.findall(nodes.container):
-        if "sphx-glr-footer-example" not in footer["classes"]:
-            continue
-        if repository.startswith(GITHUB):
-            address = COLAB.format(repository.removeprefix(GITHUB), name.removeprefix("lessons/"))
-            link = nodes.reference("", "Open in Colab", refuri=address)
-            footer += nodes.container("", nodes.paragraph("", "", link), classes=["sphx-glr-download"])
-        package = f"{PACKAGE} @ git+{repository}" if repository else PACKAGE
-        line = nodes.literal("", f'pip install "{package}"')
-        words = nodes.paragraph("", "", nodes.Text("Both run after "), line)
-        footer += nodes.container("", words, classes=["sphx-glr-download"])
+        if "sphx-glr-footer-example" in footer["classes"]:
+            footer += [nodes.container("", paragraph, classes=["sphx-glr-download"]) for paragraph in said]
 
 
 def set_first_cell(app: Sphinx, config: Config) -> None:
@@ -139,10 +131,10 @@ def set_first_cell(app: Sphinx, config: Config) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Write the archives once sphinx-gallery has run the lessons (500)."""
+    """Finish notebooks and archives once sphinx-gallery has run the lessons (500)."""
     app.connect("config-inited", set_first_cell, priority=5)
-    app.connect("doctree-resolved", say_how_to_run)
-    app.connect("builder-inited", name_links, priority=640)
+    app.connect("builder-inited", finish_notebooks, priority=640)
     app.connect("builder-inited", write_archives, priority=650)
+    app.connect("doctree-resolved", say_how_to_run)
     app.add_transform(LessonDownloads)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
