@@ -25,7 +25,6 @@ extensions = [
     "_ext.execute.progress",
     "_ext.execute.fingerprint",
     "_ext.pages.leftovers",
-    "_ext.pages.inventories",
     "sphinx.ext.autodoc",
     "sphinx.ext.intersphinx",
     "sphinx.ext.viewcode",
@@ -65,12 +64,15 @@ suppress_warnings = [
 nitpicky = True
 default_role = "literal"  # in docstrings and lessons, `code` is code
 
-# Links to other projects, checked against docs/_inventories
-inventory_urls = {
-    "matplotlib": "https://matplotlib.org/stable/",
-    "numpy": "https://numpy.org/doc/stable/",
-    "python": "https://docs.python.org/3/",
-    "torch": "https://docs.pytorch.org/docs/stable/",
+# Links to other projects, checked without a network against the names that docs/_inventories lists
+intersphinx_mapping = {
+    name: (url, f"_inventories/{name}.txt")
+    for name, url in {
+        "matplotlib": "https://matplotlib.org/stable/",
+        "numpy": "https://numpy.org/doc/stable/",
+        "python": "https://docs.python.org/3/",
+        "torch": "https://docs.pytorch.org/docs/stable/",
+    }.items()
 }
 
 # The API, from docstrings
