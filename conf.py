@@ -46,7 +46,6 @@ extensions = [
     "_ext.pages.hosting",
     "_ext.pages.sharing",
     "_ext.pages.code_links",
-    "_ext.pages.accessible",
     "_ext.pages.bundle",
 ]
 exclude_patterns = [
