@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import html
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ LISTING = re.compile(r'<div class="highlight"><pre.*?</pre></div>', re.DOTALL)
 PART = r'<span class="n[a-z]?">\w+</span>'
 SPANS = re.compile(rf'{PART}(?:<span class="o">\.</span>{PART})+')
 TAG = re.compile(r"<[^>]+>")
-PAGE = "reference/api"
+API = "reference/api"
 
 
 def meanings(code: str) -> dict[str, str]:
@@ -54,21 +53,17 @@ def used(script: str) -> set[str]:
 
 def address(app: Sphinx, page: str, name: str) -> str | None:
     """Return where a name is documented, as seen from a page."""
-    here = app.env.domains.python_domain.objects.get(name)
-    if here is not None:
+    if here := app.env.domains.python_domain.objects.get(name):
         return f"{app.builder.get_relative_uri(page, here.docname)}#{here.node_id}"
     inventories: dict[str, dict[str, Any]] = app.env.intersphinx_inventory  # type: ignore[attr-defined]
-    for kind, names in inventories.items():
-        if kind.startswith("py:") and name in names:
-            return str(names[name].uri)
-    return None
+    return next((names[name].uri for kind, names in inventories.items() if kind[:3] == "py:" and name in names), None)
 
 
 def link_names(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
     """Link each known name where a page's code first uses it."""
-    body = context.get("body", "")
-    if doctree is None or page == PAGE:
+    if doctree is None or page == API:
         return
+    body = context["body"]
     short = meanings("\n".join(html.unescape(TAG.sub("", listing)) for listing in LISTING.findall(body)))
     seen: set[str] = set()
 
@@ -86,67 +81,38 @@ def mend_way_back(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
     """Lead from a module's source to its API by the right name: viewcode takes one prefix for the whole module."""
-    if not page.startswith("_modules/"):
-        return
     module, objects = page.removeprefix("_modules/").replace("/", "."), app.env.domains.python_domain.objects
 
     def mended(link: re.Match[str]) -> str:
-        full_name = f"{module}.{link[1]}"
-        return f'#{full_name}"' if f"chainrule.{link[1]}" not in objects and full_name in objects else link[0]
+        name = f"{module}.{link[1]}"
+        return f'#{name}"' if f"chainrule.{link[1]}" not in objects and name in objects else link[0]
 
-    context["body"] = re.sub(r'#chainrule\.([\w.]+)"', mended, context["body"])
+    if page.startswith("_modules/"):
+        context["body"] = re.sub(r'#chainrule\.([\w.]+)"', mended, context["body"])
 
 
 def list_lessons(app: Sphinx, doctree: nodes.document, page: str) -> None:
     """Put the lessons that use a function or method under it."""
-    if page != PAGE:
+    if page != API:
         return
-    folders = app.config.sphinx_gallery_conf["gallery_dirs"]
-    scripts = [script for folder in folders for script in sorted(Path(app.srcdir, folder).glob("*.py"))]
-    uses = {script: used(script.read_text("utf-8")) for script in scripts}
+    lessons = sorted(name for name in app.env.found_docs if name.startswith("lessons/") and not name.endswith("/index"))
+    uses = {name: used(Path(app.srcdir, f"{name}.py").read_text("utf-8")) for name in lessons}
     for entry in doctree.findall(addnodes.desc):
-        if entry["objtype"] not in ("function", "method", "property", "class"):
+        signature, content = entry.next_node(addnodes.desc_signature), entry.next_node(addnodes.desc_content)
+        users = [name for name in lessons if signature and uses[name] & set(signature["ids"])]
+        if not users or entry["objtype"] not in ("function", "method", "property", "class") or content is None:
             continue
-        names = {name for signature in entry.findall(addnodes.desc_signature) for name in signature["ids"]}
-        own = set(entry[0]["ids"]) if isinstance(entry[0], addnodes.desc_signature) else names
-        lessons = [
-            script.relative_to(app.srcdir).with_suffix("").as_posix() for script in scripts if own & uses[script]
-        ]
-        if not lessons:
-            continue
-        titles = {lesson: html.escape(app.env.titles[lesson].astext()) for lesson in lessons}
-        links = "".join(
-            f'<li><a href="{app.builder.get_relative_uri(page, lesson)}">{title}</a></li>'
-            for lesson, title in titles.items()
-        )
-        number = f"{len(lessons)} lesson{'s' * (len(lessons) > 1)}"
+        titles = {app.builder.get_relative_uri(page, name): app.env.titles[name].astext() for name in users}
+        links = "".join(f'<li><a href="{uri}">{html.escape(title)}</a></li>' for uri, title in titles.items())
+        number = f"{len(users)} lesson{'s' * (len(users) > 1)}"
         listed = f'<details class="chainrule-used"><summary>Used in {number}</summary><ul>{links}</ul></details>'
-        content = entry.next_node(addnodes.desc_content)
-        assert content is not None
         content.append(nodes.raw("", listed, format="html"))
 
 
-def forget_sources(app: Sphinx, env: Any, docnames: list[str]) -> None:
-    """Have the pages of sources written with all others: viewcode looks at the sources' dates alone."""
-    if docnames:
-        shutil.rmtree(Path(app.outdir, "_modules"), ignore_errors=True)
-
-
-def watch_lessons(app: Sphinx, env: Any) -> list[str]:
-    """Write the API again when another set of lessons uses a name."""
-    uses = {
-        str(path.name): sorted(used(path.read_text("utf-8"))) for path in Path(app.srcdir, "lessons").glob("*/*.py")
-    }
-    before, env.chainrule_uses = getattr(env, "chainrule_uses", None), uses
-    return [PAGE] if PAGE in env.found_docs and before != uses else []
-
-
-def setup(app: Sphinx) -> dict[str, Any]:
+def setup(app: Sphinx) -> dict[str, bool]:
     """Stand in for sphinx-gallery; look at the API once its links are resolved, and at code once it is highlighted."""
     app.registry.post_transforms.remove(CodeLinksTransform)
-    app.connect("env-before-read-docs", forget_sources)
-    app.connect("env-updated", watch_lessons)
     app.connect("doctree-resolved", list_lessons)
     app.connect("html-page-context", link_names, priority=910)
     app.connect("html-page-context", mend_way_back)
-    return {"parallel_read_safe": True, "parallel_write_safe": True, "env_version": 1}
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

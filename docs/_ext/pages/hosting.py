@@ -10,50 +10,55 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-from _ext.execute.progress import say
-
 SITE = re.compile(r"https?://[\w.-]+(:\d+)?(/[\w.~%/+-]*)?", re.ASCII)
+REPOSITORY = re.compile(r"https?://[\w.-]+(:\d+)?(/[\w.~+-]+){2,}", re.ASCII)
 CLONED_FROM = (
-    re.compile(r"(?P<scheme>https?)://([^/@]*@)?(?P<host>[\w.-]+(:\d+)?)/(?P<path>.+)", re.ASCII),
-    re.compile(r"(ssh|git)://([^/@]*@)?(?P<host>[\w.-]+)(:\d+)?/(?P<path>.+)", re.ASCII),
-    re.compile(r"[\w.-]+@(?P<host>[\w.-]+):(?P<path>.+)", re.ASCII),  # git@host:owner/name.git
+    (re.compile(r"^[\w.-]+@([\w.-]+):", re.ASCII), r"https://\1/"),  # git@host:owner/name.git
+    (re.compile(r"^(?:ssh|git)://(?:[^/@]*@)?([\w.-]+)(?::\d+)?/", re.ASCII), r"https://\1/"),
+    (re.compile(r"^(https?://)[^/@]*@"), r"\1"),  # what stands before an `@` may be a password
+    (re.compile(r"(\.git)?/*$"), ""),
 )
-OWNER_AND_NAME = re.compile(r"[\w.~+-]+(/[\w.~+-]+)+", re.ASCII)
-
-# How a host addresses a file, written as the theme puts it into an attribute. The theme knows such addresses too, but
-# only of three public hosts, and only for pages that lie where their sources do: lessons do not.
+"""How the addresses from which git clones become the one at which a browser finds the repository."""
 ADDRESSES = {
-    ("github", "edit"): "{repository}/edit/{ref}/{path}",
-    ("github", "view"): "{repository}/blob/{ref}/{path}?plain=1",
-    ("gitlab", "edit"): "{repository}/-/edit/{ref}/{path}",
-    ("gitlab", "view"): "{repository}/-/blob/{ref}/{path}?plain=1",
-    ("bitbucket", "edit"): "{repository}/src/{ref}/{path}?mode=edit&amp;at={ref}",
-    ("bitbucket", "view"): "{repository}/src/{ref}/{path}",
+    "github": {"edit": "{repository}/edit/{ref}/{path}", "view": "{repository}/blob/{ref}/{path}?plain=1"},
+    "gitlab": {"edit": "{repository}/-/edit/{ref}/{path}", "view": "{repository}/-/blob/{ref}/{path}?plain=1"},
+    "bitbucket": {
+        "edit": "{repository}/src/{ref}/{path}?mode=edit&amp;at={ref}",
+        "view": "{repository}/src/{ref}/{path}",
+    },
 }
+"""How a host addresses a file, as the theme puts it into an attribute. The theme knows such addresses too, but only of
+three public hosts, and only for pages that lie where their sources do: lessons do not."""
 PAGE = "docs/{filename}"  # the theme fills in the name
 
 
 class NoAddressError(ValueError):
     """Says which variable holds no address, and the smallest fix."""
 
+    def __init__(self, name: str, value: str, of: str, ours: str, example: str) -> None:
+        super().__init__(
+            f"{name} is {value!r}, which is no address of a {of}. "
+            f"Set {ours} to one, such as https://{example}; it goes before all others."
+        )
+
 
 class Source(NamedTuple):
-    """Name a repository, the branch or commit of it that is built, and what a reader can do with a file there."""
+    """Where the sources are: their repository, the branch or commit of it, and what can be done with a file there."""
 
     repository: str
     ref: str
-    button: Literal["edit", "view"]
+    button: str
 
     def link(self, path: str, kind: str) -> str:
         """Return the address of a file on this kind of host; empty when nobody here knows how that would look."""
-        address = ADDRESSES.get((kind, self.button), "")
+        address = ADDRESSES.get(kind, {}).get(self.button, "")
         return address.format(repository=self.repository, ref=quote(self.ref), path=path)
 
 
@@ -62,49 +67,39 @@ def site_url(environment: Mapping[str, str]) -> str:
     for name in ("CHAINRULE_SITE_URL", "READTHEDOCS_CANONICAL_URL"):
         if value := environment.get(name):
             if not SITE.fullmatch(value):
-                raise NoAddressError(
-                    f"{name} is {value!r}, which is no address of a site. "
-                    "Set CHAINRULE_SITE_URL to one, such as https://host/path/; it goes before all others."
-                )
+                raise NoAddressError(name, value, "site", "CHAINRULE_SITE_URL", "host/path/")
             return value.rstrip("/") + "/"
     return ""
 
 
 def repository_url(name: str, value: str) -> str:
-    """Return the address at which a browser finds a repository, from any that git would clone it from.
-
-    What stands before an `@` is dropped, since it may be a password.
-    """
-    for form in CLONED_FROM:
-        if found := form.fullmatch(value):
-            path = found["path"].rstrip("/").removesuffix(".git")
-            if OWNER_AND_NAME.fullmatch(path):
-                return f"{found.groupdict().get('scheme', 'https')}://{found['host']}/{path}"
-    shown = re.sub(r"[^/@]*@", "", value)
-    raise NoAddressError(
-        f"{name} is {shown!r}, which is no address of a repository. "
-        "Set CHAINRULE_REPOSITORY_URL to one, such as https://host/owner/name; it goes before all others."
-    )
+    """Return the address at which a browser finds a repository, from any that git would clone it from."""
+    url = value
+    for form, plain in CLONED_FROM:
+        url = form.sub(plain, url.rstrip("/"))
+    if not REPOSITORY.fullmatch(url):
+        shown = re.sub(r"[^/@]*@", "", value)
+        raise NoAddressError(name, shown, "repository", "CHAINRULE_REPOSITORY_URL", "host/owner/name")
+    return url
 
 
 def source(environment: Mapping[str, str]) -> Source | None:
     """Return where the sources are; None when that is not known."""
     given = environment.get
+    branch: str | None
     if url := given("CHAINRULE_REPOSITORY_URL"):
-        return Source(repository_url("CHAINRULE_REPOSITORY_URL", url), "main", "edit")
-    if url := given("READTHEDOCS_GIT_CLONE_URL"):
-        repository = repository_url("READTHEDOCS_GIT_CLONE_URL", url)
+        name, branch, commit = "CHAINRULE_REPOSITORY_URL", "main", None
+    elif url := given("READTHEDOCS_GIT_CLONE_URL"):
+        name, commit = "READTHEDOCS_GIT_CLONE_URL", given("READTHEDOCS_GIT_COMMIT_HASH")
         branch = given("READTHEDOCS_GIT_IDENTIFIER") if given("READTHEDOCS_VERSION_TYPE") == "branch" else ""
-        commit = given("READTHEDOCS_GIT_COMMIT_HASH")
-    elif (server := given("GITHUB_SERVER_URL")) and (name := given("GITHUB_REPOSITORY")):
-        repository = repository_url("GITHUB_SERVER_URL with GITHUB_REPOSITORY", f"{server.rstrip('/')}/{name}")
-        branch = given("GITHUB_REF", "").partition("refs/heads/")[2]
-        commit = given("GITHUB_SHA")
+    elif (server := given("GITHUB_SERVER_URL")) and (repository := given("GITHUB_REPOSITORY")):
+        name, url = "GITHUB_SERVER_URL with GITHUB_REPOSITORY", f"{server.rstrip('/')}/{repository}"
+        branch, commit = given("GITHUB_REF", "").partition("refs/heads/")[2], given("GITHUB_SHA")
     else:
         return None
-    if branch:
-        return Source(repository, branch, "edit")
-    return Source(repository, commit, "view") if commit else None
+    ref = branch or commit
+    found = repository_url(name, url)
+    return Source(found, ref, "edit" if branch else "view") if ref else None
 
 
 def kind_of(repository: str, environment: Mapping[str, str]) -> str:
@@ -112,7 +107,7 @@ def kind_of(repository: str, environment: Mapping[str, str]) -> str:
     if (server := environment.get("GITHUB_SERVER_URL")) and repository.startswith(server):
         return "github"
     host = repository.split("/")[2].split(":")[0]
-    return next((kind for kind, _ in ADDRESSES if kind in host.split(".")), "")
+    return next((kind for kind in ADDRESSES if kind in host.split(".")), "")
 
 
 def configure(app: Sphinx, config: Config) -> None:
@@ -128,7 +123,7 @@ def configure(app: Sphinx, config: Config) -> None:
         buttons = {"top_of_page_buttons": [found.button], f"source_{found.button}_link": link}
         config.html_theme_options = {**config.html_theme_options, **buttons}
     elif found:
-        say(f"no links to sources: it is not known here how {found.repository} addresses a file")
+        print(f"no links to sources: it is not known here how {found.repository} addresses a file", flush=True)
 
 
 def point_at_lesson(
