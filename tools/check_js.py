@@ -1,29 +1,32 @@
-"""Checks the types that the live graph's JavaScript declares in its comments, with TypeScript's own checker.
-
-It also checks that the minified scripts are what the minifier makes of the files today.
-"""
+"""Checks our JavaScript: its format, the types that its comments declare, and that the minified scripts are new."""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 from chainrule.live.javascript import PARTS, minified
-from tools.minify_js import minify
+from tools.minify_js import SOURCES, minify, prettier
 from tools.npm import fetch, node
 
-VERSION = "5.9.3"
+TYPESCRIPT = "5.9.3"
 CONFIG = "src/chainrule/live/js/tsconfig.json"
 
 
 def main() -> int:
     """Check, for `make lint`."""
-    if wrong := node(str(fetch("typescript", VERSION) / "bin" / "tsc"), "-p", CONFIG):
-        return wrong
-    for part in PARTS:
-        file = minified(part)
-        if not file.is_file() or file.read_text("utf-8") != minify(part):
-            print(f"{file.name} is not made from today's files: run .venv/bin/python -m tools.minify_js")
-            return 1
+    if node(str(fetch("typescript", TYPESCRIPT) / "bin" / "tsc"), "-p", CONFIG):
+        return 1
+    stale = [f.name for part in PARTS if not (f := minified(part)).is_file() or f.read_text("utf-8") != minify(part)]
+    if prettier("--check") or stale:
+        print("The JavaScript is not formatted, or not minified. Both: .venv/bin/python -m tools.minify_js")
+        return 1
+    files = [file for pattern in SOURCES for file in Path().glob(pattern)]
+    if long := [file.name for file in files if any(len(line) > 120 for line in file.read_text("utf-8").splitlines())]:
+        print(
+            f"{', '.join(long)}: a line has more than 120 columns, which prettier leaves in comments and templates"
+        )
+        return 1
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Makes the scripts of the live graph as they are served: their files, joined and minified with terser.
+"""Formats the JavaScript with prettier, and makes the scripts of the live graph: joined and minified with terser.
 
     .venv/bin/python -m tools.minify_js
 
@@ -15,13 +15,19 @@ from pathlib import Path
 from chainrule.live.javascript import PARTS, joined, minified
 from tools.npm import fetch, node
 
-VERSION = "5.51.4"
+PRETTIER, TERSER = "3.10.1", "5.51.4"
 OPTIONS = ("--compress", "passes=3,unsafe_arrows,unsafe_methods", "--mangle", "--ecma", "2022")
+SOURCES = ("src/chainrule/live/js/*.js", "docs/_static/exercise.js")
+
+
+def prettier(how: str) -> int:
+    """Format our JavaScript (`--write`), or see whether it is formatted (`--check`), as `.prettierrc.json` says."""
+    return node(str(fetch("prettier", PRETTIER) / "bin" / "prettier.cjs"), how, "--log-level", "warn", *SOURCES)
 
 
 def minify(part: str) -> str:
     """Minify the joined files of one script."""
-    terser = fetch("terser", VERSION) / "bin" / "terser"
+    terser = fetch("terser", TERSER) / "bin" / "terser"
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "joined.js", Path(folder) / "minified.js"
         source.write_text(joined(part), "utf-8")
@@ -32,6 +38,8 @@ def minify(part: str) -> str:
 
 def main() -> None:
     """Write it down."""
+    if prettier("--write"):
+        sys.exit("prettier could not read a file: the lines above say where.")
     for part in PARTS:
         file = minified(part)
         file.write_text(minify(part), "utf-8")

@@ -8,15 +8,20 @@
 
   /** Read a guess: a number or a fraction, and half a unit of its last digit. @param {string} typed */
   function parse(typed) {
-    const text = typed.trim().replace(/[−–]/g, '-').replace(/^([-+])\s+/, '$1');
+    const text = typed
+      .trim()
+      .replace(/[−–]/g, '-')
+      .replace(/^([-+])\s+/, '$1');
     const [above, below, ...more] = text.split('/').map((part) => part.trim());
     if (more.length || !PLAIN.test(above) || (below !== undefined && !PLAIN.test(below))) return null;
     const value = Number(above) / (below === undefined ? 1 : Number(below));
     if (!Number.isFinite(value)) return null;
-    const [mantissa, power] = above.toLowerCase().split('e'), digits = mantissa.replace(/[-+.]/g, '').replace(/^0+/, '');
+    const [mantissa, power] = above.toLowerCase().split('e');
+    const digits = mantissa.replace(/[-+.]/g, '').replace(/^0+/, '');
     const decimals = (mantissa.split('.')[1] ?? '').length;
     // A reader who rounds is right to the digits given, but one digit alone says too little.
-    const rounded = below === undefined && decimals && digits.length > 1 ? 0.5 * 10 ** (Number(power ?? 0) - decimals) : 0;
+    const rounded =
+      below === undefined && decimals && digits.length > 1 ? 0.5 * 10 ** (Number(power ?? 0) - decimals) : 0;
     return { value, rounded };
   }
 
@@ -28,7 +33,8 @@
   function verdict(exercise, typed) {
     const guess = parse(typed);
     if (!guess) return ['bad', 'Type a number, such as 0.5, -2 or 1/3.'];
-    if (fits(guess, Number(exercise.answer.replace('−', '-')), exercise.close)) return ['good', `Right: ${exercise.answer}.`];
+    if (fits(guess, Number(exercise.answer.replace('−', '-')), exercise.close))
+      return ['good', `Right: ${exercise.answer}.`];
     const slip = exercise.wrong.find(([number, close]) => fits(guess, number, close));
     return ['bad', `${typed.trim()} is not right. ${slip ? slip[2] : exercise.none}`];
   }

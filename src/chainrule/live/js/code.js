@@ -7,15 +7,23 @@ import { flat, short } from './tensors.js';
 
 /** Write the code that gives exactly these numbers. @param {Model} model */
 export function python(model) {
-  const { values, roots, code } = model.plain, lines = ['import torch', ''], called = model.names.map((name, v) => model.plain.called[v] ?? name);
+  const { values, roots, code } = model.plain;
+  const lines = ['import torch', ''];
+  const called = model.names.map((name, v) => model.plain.called[v] ?? name);
   for (const v of model.leaves) {
-    const { w, t } = values[v], extra = (t === 'float32' ? '' : `, dtype=torch.${t}`) + (w ? ', requires_grad=True' : '');
+    const { w, t } = values[v];
+    const extra = (t === 'float32' ? '' : `, dtype=torch.${t}`) + (w ? ', requires_grad=True' : '');
     lines.push(`${called[v]} = torch.tensor(${literal(/** @type {Tensor} */ (model.values[v]), t)}${extra})`);
   }
-  lines.push(model.steps.some((step, o) => step.name !== model.ops[o].n) ? (code ?? '').replaceAll('.mean(', '.sum(') : code ?? '');
+  lines.push(
+    model.steps.some((step, o) => step.name !== model.ops[o].n)
+      ? (code ?? '').replaceAll('.mean(', '.sum(')
+      : (code ?? ''),
+  );
   for (const [v, start] of roots) {
     const one = start?.length === 1 && Number(start[0]) === 1;
-    lines.push(`${called[v]}.backward(${one ? '' : `torch.tensor(${literal({ shape: values[v].s, data: flat(start ?? []) }, values[v].t)})`})`);
+    const upstream = { shape: values[v].s, data: flat(start ?? []) };
+    lines.push(`${called[v]}.backward(${one ? '' : `torch.tensor(${literal(upstream, values[v].t)})`})`);
   }
   return [...lines, '', ...model.trained.map((v) => `print(${called[v]}.grad)`), ''].join('\n');
 }
@@ -25,10 +33,16 @@ function literal(t, dtype) {
   /** @param {number} x */
   const write = (x) => {
     const text = dtype === 'float32' ? short(x) : String(x);
-    return !Number.isFinite(x) ? `float("${x !== x ? 'nan' : x > 0 ? 'inf' : '-inf'}")` : dtype.startsWith('float') && /^-?\d+$/.test(text) ? `${text}.0` : text;
+    return !Number.isFinite(x)
+      ? `float("${x !== x ? 'nan' : x > 0 ? 'inf' : '-inf'}")`
+      : dtype.startsWith('float') && /^-?\d+$/.test(text)
+        ? `${text}.0`
+        : text;
   };
   /** @param {number} axis @param {number} at @returns {string} */
-  const cut = (axis, at) => axis === t.shape.length ? write(t.data[at])
-    : `[${Array.from({ length: t.shape[axis] }, (_, i) => cut(axis + 1, at * t.shape[axis] + i)).join(', ')}]`;
+  const cut = (axis, at) =>
+    axis === t.shape.length
+      ? write(t.data[at])
+      : `[${Array.from({ length: t.shape[axis] }, (_, i) => cut(axis + 1, at * t.shape[axis] + i)).join(', ')}]`;
   return cut(0, 0);
 }

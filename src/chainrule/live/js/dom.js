@@ -27,7 +27,11 @@ export const h = (tag, attributes = {}, ...children) => furnish(document.createE
 export const s = (tag, attributes = {}, ...children) =>
   furnish(document.createElementNS('http://www.w3.org/2000/svg', tag), attributes, children);
 
-/** Write a text only where it differs, which is what makes large graphs quick. @param {Element} element @param {string} text */
+/** @param {string} text @param {() => void} click @param {Attributes} [attributes] */
+export const button = (text, click, attributes = {}) => h('button', { type: 'button', ...attributes, click }, text);
+
+/** Write a text only where it differs, which is what makes large graphs quick.
+ * @param {Element} element @param {string} text */
 export function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
@@ -35,7 +39,8 @@ export function write(element, text) {
 /** What was read last for an element, without its texts. @type {WeakMap<Element, string>} */
 const forms = new WeakMap();
 
-/** Write HTML; where only texts differ, write those, since reading formulas anew takes long. @param {Element} element @param {string} html */
+/** Write HTML; where only texts differ, write those, since reading formulas anew takes long.
+ * @param {Element} element @param {string} html */
 export function markup(element, html) {
   const form = html.replace(/>[^<]+/g, '>');
   if (forms.get(element) !== form || html.includes('&')) element.innerHTML = html;

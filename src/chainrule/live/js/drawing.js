@@ -6,20 +6,31 @@ import { entryName, isShown, number } from './text.js';
 
 /** @typedef {import('./model.js').Model} Model */
 /** @typedef {import('./model.js').Layout} Layout */
-/** @typedef {{set: (v: number, at: number, x: number) => string, say: (text: string, bad?: boolean) => void, layer: HTMLElement}} Hands */
-/** @typedef {{group: SVGGElement, value: SVGTextElement, gradient: SVGTextElement, entries: SVGGElement[], x: number, y: number, room: number, looks?: string}} Box */
+/** @typedef {{set: (v: number, at: number, x: number) => string, say: (text: string, bad?: boolean) => void,
+ * layer: HTMLElement}} Hands */
+/** @typedef {{group: SVGGElement, value: SVGTextElement, gradient: SVGTextElement, entries: SVGGElement[], x: number,
+ * y: number, room: number, looks?: string}} Box */
 
-const CHARACTER = 7.25, LINE = 17, PADDING = 10, WIDEST = 34;
+const CHARACTER = 7.25;
+const LINE = 17;
+const PADDING = 10;
+const WIDEST = 34;
 
 /** @param {string} text */
-const cut = (text) => text.length <= WIDEST ? text : `${text.slice(0, WIDEST - 1)}…`;
+const cut = (text) => (text.length <= WIDEST ? text : `${text.slice(0, WIDEST - 1)}…`);
 
 export class Drawing {
   /** @param {Model} model @param {Layout} layout @param {Hands} hands */
   constructor(model, layout, hands) {
     this.model = model;
     this.layout = layout;
-    this.svg = s('svg', { viewBox: `0 0 ${layout.w} ${layout.h}`, width: layout.w, height: layout.h, role: 'group', 'aria-label': 'The graph' });
+    this.svg = s('svg', {
+      viewBox: `0 0 ${layout.w} ${layout.h}`,
+      width: layout.w,
+      height: layout.h,
+      role: 'group',
+      'aria-label': 'The graph',
+    });
     this.svg.append(s('defs', {}, marker('vh'), marker('gh')));
     this.edges = layout.a.map((drawn, e) => this.#edge(drawn, e));
     /** How each edge was drawn last. @type {string[]} */ this.looks = [];
@@ -30,27 +41,69 @@ export class Drawing {
   /** @param {[string, string, number, number]} drawn @param {number} e */
   #edge([forward, backward, x, y], e) {
     const local = s('text', { class: 'g halo', x, y: y + 4, 'text-anchor': 'middle' });
-    const group = s('g', { class: 'edge', 'data-e': e }, s('path', { class: 'hit', d: forward }), s('path', { class: 'f', d: forward, 'marker-end': 'url(#vh)' }));
+    const group = s(
+      'g',
+      { class: 'edge', 'data-e': e },
+      s('path', { class: 'hit', d: forward }),
+      s('path', { class: 'f', d: forward, 'marker-end': 'url(#vh)' }),
+    );
     if (backward) group.append(s('path', { class: 'b', d: backward, 'marker-end': 'url(#gh)' }), local, ' ');
     this.svg.append(group);
     return { group, local };
   }
 
-  /** @param {number} v @param {number} left @param {number} top @param {number} w @param {number} height @param {Hands} hands @returns {Box} */
+  /** @param {number} v @param {number} left @param {number} top @param {number} w @param {number} height
+   * @param {Hands} hands @returns {Box} */
   #box(v, left, top, w, height, hands) {
-    const { model } = this, plain = model.plain.values[v], x = left + PADDING, y = top + PADDING + LINE * 0.75;
-    const op = model.view.ops[model.maker[v]], expression = op ? cut(op.e) : '', name = cut(plain.n);
-    const value = s('text', { class: 'v', x, y: y + LINE }), gradient = s('text', { class: 'g', x, y: y + 2 * LINE });
-    const title = s('text', { x, y }, s('tspan', { class: 'n' }, name), ' ', expression && expression !== name && s('tspan', op?.v ? { class: 'e open', 'data-open': op.v, role: 'button', tabindex: 0 } : { class: 'e' }, `${op?.v ? '▸' : '='} ${expression}`));
-    const group = s('g', { class: 'box', 'data-v': v }, s('rect', { x: left, y: top, width: w, height, rx: 6 }), title, ' ', value, ' ');
+    const { model } = this;
+    const plain = model.plain.values[v];
+    const x = left + PADDING;
+    const y = top + PADDING + LINE * 0.75;
+    const op = model.view.ops[model.maker[v]];
+    const expression = op ? cut(op.e) : '';
+    const name = cut(plain.n);
+    const value = s('text', { class: 'v', x, y: y + LINE });
+    const gradient = s('text', { class: 'g', x, y: y + 2 * LINE });
+    const title = s(
+      'text',
+      { x, y },
+      s('tspan', { class: 'n' }, name),
+      ' ',
+      expression &&
+        expression !== name &&
+        s(
+          'tspan',
+          op?.v ? { class: 'e open', 'data-open': op.v, role: 'button', tabindex: 0 } : { class: 'e' },
+          `${op?.v ? '▸' : '='} ${expression}`,
+        ),
+    );
+    const group = s(
+      'g',
+      { class: 'box', 'data-v': v },
+      s('rect', { x: left, y: top, width: w, height, rx: 6 }),
+      title,
+      ' ',
+      value,
+      ' ',
+    );
     const room = w - 2 * PADDING;
     /** @type {SVGGElement[]} */ const entries = [];
     const held = model.values[v];
     if (plain.leaf && !model.fixed && held && isShown(held)) {
       for (let at = 0; at < held.data.length; at++) {
-        const text = s('text', { class: 'v' }), handle = s('g', { class: 'number' }, s('rect', { class: 'handle', rx: 3, height: 24 }), s('path', { class: 'line' }), text);
+        const text = s('text', { class: 'v' });
+        const handle = s(
+          'g',
+          { class: 'number' },
+          s('rect', { class: 'handle', rx: 3, height: 24 }),
+          s('path', { class: 'line' }),
+          text,
+        );
         makeEditable(handle, {
-          ...hands, name: `${entryName(plain.n, plain.s, at)}`, get: () => model.values[v]?.data[at] ?? NaN, set: (to) => hands.set(v, at, to),
+          ...hands,
+          name: `${entryName(plain.n, plain.s, at)}`,
+          get: () => model.values[v]?.data[at] ?? NaN,
+          set: (to) => hands.set(v, at, to),
         });
         entries.push(handle);
         group.append(handle, ' ');
@@ -61,13 +114,15 @@ export class Drawing {
     return { group, value, gradient, entries, x, y: y + LINE, room };
   }
 
-  /** Show the numbers of the step that is shown, and which op it is about. @param {Set<number>} now values @param {Set<number>} flowing edges */
+  /** Show the numbers of the step that is shown, and which op it is about.
+   * @param {Set<number>} now values @param {Set<number>} flowing edges */
   render(now, flowing) {
     const { model } = this;
     for (const [v, box] of this.boxes) {
-      const text = model.valueText(v), kind = `box${model.reached(v) ? '' : ' todo'}${now.has(v) ? ' now' : ''}`;
+      const text = model.valueText(v);
+      const kind = `box${model.reached(v) ? '' : ' todo'}${now.has(v) ? ' now' : ''}`;
       const looks = `${kind} ${box.entries.length ? model.values[v]?.data : text} ${model.gradientText(v)}`;
-      if (box.looks === looks) continue;  // asking the page itself what it shows is what takes long
+      if (box.looks === looks) continue; // asking the page itself what it shows is what takes long
       box.looks = looks;
       attribute(box.group, 'class', kind);
       if (box.entries.length) this.#entries(box, v);
@@ -76,7 +131,8 @@ export class Drawing {
       fit(box.gradient, gradient && `grad  ${cut(gradient)}`, box.room);
     }
     this.edges.forEach(({ group, local }, e) => {
-      const edge = model.view.edges[e], passed = model.passed(e);
+      const edge = model.view.edges[e];
+      const passed = model.passed(e);
       const label = passed && model.localText(e);
       const kind = `edge${edge.o < model.at ? '' : ' todo'}${passed ? ' passed' : ''}${flowing.has(e) ? ' now' : ''}`;
       if (this.looks[e] === `${kind} ${label}`) return;
@@ -89,17 +145,29 @@ export class Drawing {
   /** Set the numbers of a leaf beside each other, as the picture's text has them. @param {Box} box @param {number} v */
   #entries(box, v) {
     const held = /** @type {import('./tensors.js').Tensor} */ (this.model.values[v]);
-    let column = 6, at = 0, words = 'value ';
-    /** @param {string} text */ const skip = (text) => { words += text; column += text.length; };
+    let column = 6;
+    let at = 0;
+    let words = 'value ';
+    /** @param {string} text */ const skip = (text) => {
+      words += text;
+      column += text.length;
+    };
     /** @param {number} axis */
     const put = (axis) => {
       if (axis < held.shape.length) {
         skip('[');
-        for (let i = 0; i < held.shape[axis]; i++) { if (i) skip(', '); put(axis + 1); }
+        for (let i = 0; i < held.shape[axis]; i++) {
+          if (i) skip(', ');
+          put(axis + 1);
+        }
         return skip(']');
       }
-      const x = held.data[at], text = number(x), handle = box.entries[at++], [back, line, label] = handle.children;
-      const left = box.x + column * CHARACTER * squeeze, width = text.length * CHARACTER * squeeze;
+      const x = held.data[at];
+      const text = number(x);
+      const handle = box.entries[at++];
+      const [back, line, label] = handle.children;
+      const left = box.x + column * CHARACTER * squeeze;
+      const width = text.length * CHARACTER * squeeze;
       write(label, text);
       attribute(label, 'x', left);
       attribute(label, 'y', box.y);
@@ -114,16 +182,20 @@ export class Drawing {
       attribute(handle, 'aria-valuetext', text);
       skip(' '.repeat(text.length));
     };
-    const whole = `value ${this.model.valueText(v)}`.length * CHARACTER, squeeze = Math.min(1, box.room / whole);
+    const whole = `value ${this.model.valueText(v)}`.length * CHARACTER;
+    const squeeze = Math.min(1, box.room / whole);
     put(0);
     fit(box.value, words, squeeze < 1 ? words.length * CHARACTER * squeeze : Infinity);
   }
 
   /** Where a value stands, to scroll there. @param {number} v */
-  place(v) { return this.layout.b.find(([at]) => at === v); }
+  place(v) {
+    return this.layout.b.find(([at]) => at === v);
+  }
 }
 
-/** Write a text, and press it together where it would not fit. @param {SVGTextElement} element @param {string} text @param {number} room */
+/** Write a text, and press it together where it would not fit.
+ * @param {SVGTextElement} element @param {string} text @param {number} room */
 function fit(element, text, room) {
   write(element, text);
   if (text.length * CHARACTER > room + 1) {
@@ -133,4 +205,18 @@ function fit(element, text, room) {
 }
 
 /** @param {string} id */
-const marker = (id) => s('marker', { id, viewBox: '0 0 8 8', refX: 7, refY: 4, markerWidth: 8, markerHeight: 8, markerUnits: 'userSpaceOnUse', orient: 'auto' }, s('path', { class: id, d: 'M0 .5 8 4 0 7.5Z' }));
+const marker = (id) =>
+  s(
+    'marker',
+    {
+      id,
+      viewBox: '0 0 8 8',
+      refX: 7,
+      refY: 4,
+      markerWidth: 8,
+      markerHeight: 8,
+      markerUnits: 'userSpaceOnUse',
+      orient: 'auto',
+    },
+    s('path', { class: id, d: 'M0 .5 8 4 0 7.5Z' }),
+  );

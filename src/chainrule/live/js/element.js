@@ -1,6 +1,6 @@
 // The element: puts the parts together, and is what a page or a script talks to.
 
-import { attribute, h, markup, write } from './dom.js';
+import { attribute, button, h, markup, write } from './dom.js';
 import { Drawing } from './drawing.js';
 import { Maths } from './maths.js';
 import { Model } from './model.js';
@@ -14,7 +14,8 @@ import { Training } from './training.js';
 /** @typedef {import('./tensors.js').Tensor} Tensor */
 /** @typedef {import('./more.js').Panel} Panel */
 
-const TAG = 'chainrule-graph', SMALLEST = 0.72;
+const TAG = 'chainrule-graph';
+const SMALLEST = 0.72;
 
 export class Ui {
   firstRate = 0.1;
@@ -31,7 +32,12 @@ export class Ui {
   /** @type {Map<string, Drawing>} */ #drawings = new Map();
   /** @type {HTMLButtonElement[]} */ #toggles = [];
   #trail = h('nav', { class: 'bar', 'aria-label': 'Opened groups', hidden: true });
-  #stage = h('div', { class: 'stage', tabindex: 0, role: 'group', 'aria-label': 'Graph. The left and right arrow keys step through it.' });
+  #stage = h('div', {
+    class: 'stage',
+    tabindex: 0,
+    role: 'group',
+    'aria-label': 'Graph. The left and right arrow keys step through it.',
+  });
   #formula = h('div', { class: 'maths' });
   #said = h('p', { class: 'say', role: 'status' });
   #count = h('span', { class: 'count' });
@@ -44,30 +50,50 @@ export class Ui {
 
   /** @param {HTMLElement} host @param {Plain} plain @param {number} place among the graphs of the page */
   constructor(host, plain, place) {
-    const model = new Model(plain), { fixed } = model, live = model.trained.length > 0 && model.root >= 0 && !fixed;
+    const model = new Model(plain);
+    const { fixed } = model;
+    const live = model.trained.length > 0 && model.root >= 0 && !fixed;
     this.#host = host;
     this.number = place;
     this.model = model;
     this.training = new Training(model);
     this.#maths = new Maths(model);
-    const go = (/** @type {string} */ text, /** @type {string} */ title, /** @type {() => number} */ to) => h('button', { type: 'button', title, click: () => this.step(to()) }, text);
+    const go = (/** @type {string} */ text, /** @type {string} */ title, /** @type {() => number} */ to) =>
+      button(text, () => this.step(to()), { title });
     this.#back = go('Back', 'One step back (left arrow key)', () => model.at - 1);
     this.#next = go('Next', 'One step on (right arrow key)', () => model.at + 1);
-    for (const [key, there] of Object.entries({ Slope: live, Learn: live, Predict: model.last > 0, Table: true, Share: true })) if (there) {
-      const panel = key.toLowerCase();
-      this.#toggles.push(h('button', { type: 'button', 'data-panel': panel, 'aria-expanded': 'false', click: () => this.open(this.panel === panel ? '' : panel) }, key));
-    }
-    const hint = fixed ? `These are the recorded numbers. They can be stepped through, and not changed: ${fixed}.`
-      : `Drag a number with a dotted line under it, or click it and type: ${model.last > model.forward ? 'every value and gradient follows' : 'every value follows'}.`;
+    const panels = { Slope: live, Learn: live, Predict: model.last > 0, Table: true, Share: true };
+    for (const [key, there] of Object.entries(panels)) if (there) this.#toggles.push(this.#toggle(key));
+    const followers = model.last > model.forward ? 'every value and gradient follows' : 'every value follows';
+    const hint = fixed
+      ? `These are the recorded numbers. They can be stepped through, and not changed: ${fixed}.`
+      : `Drag a number with a dotted line under it, or click it and type: ${followers}.`;
     const folded = plain.views[0].ops.some((op) => op.v) ? ' It is folded: a box with ▸ opens.' : '';
-    this.#body = h('div', { class: 'live', keydown: (/** @type {KeyboardEvent} */ event) => this.#key(event) },
+    this.#body = h(
+      'div',
+      { class: 'live', keydown: (/** @type {KeyboardEvent} */ event) => this.#key(event) },
       h('p', { class: 'hint' }, hint, folded),
-      h('div', { class: 'bar', role: 'toolbar', 'aria-label': 'Steps and panels' },
-        go('Start', 'Nothing computed yet (Home key)', () => 0), this.#back, this.#next, go('End', 'Everything computed (End key)', () => model.last), this.#count,
-        h('span', { class: 'gap' }), !fixed && h('button', { type: 'button', title: 'The recorded numbers again', click: () => this.reset() }, 'Reset'), ...this.#toggles),
-      this.#trail, this.#stage, this.#formula, this.#said, this.#holder);
-    for (const [on, kind] of [['pointerover', true], ['focusin', true], ['pointerout', false], ['focusout', false]])
-      this.#body.addEventListener(String(on), (event) => this.#light(event, Boolean(kind)));
+      h(
+        'div',
+        { class: 'bar', role: 'toolbar', 'aria-label': 'Steps and panels' },
+        go('Start', 'Nothing computed yet (Home key)', () => 0),
+        this.#back,
+        this.#next,
+        go('End', 'Everything computed (End key)', () => model.last),
+        this.#count,
+        h('span', { class: 'gap' }),
+        !fixed && button('Reset', () => this.reset(), { title: 'The recorded numbers again' }),
+        ...this.#toggles,
+      ),
+      this.#trail,
+      this.#stage,
+      this.#formula,
+      this.#said,
+      this.#holder,
+    );
+    for (const on of ['pointerover', 'focusin']) this.#body.addEventListener(on, (event) => this.#light(event, true));
+    for (const off of ['pointerout', 'focusout'])
+      this.#body.addEventListener(off, (event) => this.#light(event, false));
     this.#stage.addEventListener('click', (event) => {
       if (this.#opened(event)) return;
       const v = /** @type {Element} */ (event.target).closest('[data-v]')?.getAttribute('data-v');
@@ -75,31 +101,59 @@ export class Ui {
     });
   }
 
+  /** @param {string} name of a panel */
+  #toggle(name) {
+    const panel = name.toLowerCase();
+    const flip = () => this.open(this.panel === panel ? '' : panel);
+    return button(name, flip, { 'data-panel': panel, 'aria-expanded': 'false' });
+  }
+
   /** Put it into the page. @param {ShadowRoot} root */
   attach(root) {
-    const style = h('style'), [light, dark] = PALETTES;
-    style.textContent = `.live{${Object.keys(light).map((key) => `--${key}:light-dark(${light[key]},${dark[key]})`).join(';')}}${DRAWING}${STYLE}`;
+    const style = h('style');
+    const [light, dark] = PALETTES;
+    style.textContent = `.live{${Object.keys(light)
+      .map((key) => `--${key}:light-dark(${light[key]},${dark[key]})`)
+      .join(';')}}${DRAWING}${STYLE}`;
     root.replaceChildren(style, this.#body, h('div', { class: 'still' }, document.createElement('slot')));
     attribute(this.#host, 'data-lm-suppress-shortcuts', 'true');
     this.#fit();
     new ResizeObserver(() => this.#fit()).observe(this.#stage);
-    const tone = () => { this.#body.style.colorScheme = isDark(this.#host) ? 'dark' : 'light'; };
+    const tone = () => {
+      this.#body.style.colorScheme = isDark(this.#host) ? 'dark' : 'light';
+    };
     tone();
-    const watcher = new MutationObserver(() => { tone(); setTimeout(tone, 300); });
+    const watcher = new MutationObserver(() => {
+      tone();
+      setTimeout(tone, 300);
+    });
     for (const node of [document.documentElement, document.body]) watcher.observe(node, { attributes: true });
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', tone);
     const panel = readState(this, location.hash);
-    this.#touched = location.hash.includes('graph=') && (this.model.at !== this.model.last || this.model.values !== this.model.start);
+    this.#touched =
+      location.hash.includes('graph=') && (this.model.at !== this.model.last || this.model.values !== this.model.start);
     if (this.#toggles.some((toggle) => toggle.dataset.panel === panel)) this.open(panel);
     this.redraw();
   }
 
   /** Choose the layout that fits. */
   #fit() {
-    const { model } = this, { wide, narrow } = model.view, room = this.#stage.clientWidth - 4;
+    const { model } = this;
+    const { wide, narrow } = model.view;
+    const room = this.#stage.clientWidth - 4;
     if (room <= 0 && this.drawing) return;
-    const key = room <= 0 || room >= SMALLEST * wide.w || narrow.w >= wide.w ? 'wide' : 'narrow', layout = model.view[key], held = `${model.shown} ${key}`;
-    if (!this.#drawings.has(held)) this.#drawings.set(held, new Drawing(this.model, layout, { set: (v, at, x) => this.set(v, at, x), say: (text, bad) => this.say(text, bad), layer: this.#stage }));
+    const key = room <= 0 || room >= SMALLEST * wide.w || narrow.w >= wide.w ? 'wide' : 'narrow';
+    const layout = model.view[key];
+    const held = `${model.shown} ${key}`;
+    if (!this.#drawings.has(held))
+      this.#drawings.set(
+        held,
+        new Drawing(this.model, layout, {
+          set: (v, at, x) => this.set(v, at, x),
+          say: (text, bad) => this.say(text, bad),
+          layer: this.#stage,
+        }),
+      );
     const drawing = /** @type {Drawing} */ (this.#drawings.get(held));
     if (this.drawing === drawing) return;
     this.drawing = drawing;
@@ -111,12 +165,10 @@ export class Ui {
 
   /** Show everything as it is now. */
   redraw() {
-    const { model, drawing } = this, { at, forward, view } = model;
+    const { model, drawing } = this;
+    const { at } = model;
     if (!drawing) return;
-    const going = at > forward + 1 ? view.back[at - forward - 2] : at > 0 && at <= forward ? at - 1 : -1;
-    const moving = at < model.last;
-    const now = new Set(!moving ? [] : at === forward + 1 ? model.starts : going < 0 ? [] : at <= forward ? view.ops[going].o : model.edgesOf(going).map((e) => model.source(e)));
-    const flowing = new Set(!moving || going < 0 ? [] : at > forward ? model.edgesOf(going) : view.edges.flatMap((edge, e) => edge.o === going ? [e] : []));
+    const [now, flowing] = this.#coming().map((numbers) => new Set(numbers));
     drawing.render(now, flowing);
     markup(this.#formula, this.#touched ? this.#maths.now(this.#chosen) : '');
     this.#count.textContent = `${at} of ${model.last}`;
@@ -126,13 +178,27 @@ export class Ui {
     if (now.size && this.#touched) this.#show([...now][0]);
   }
 
+  /** The values and the edges that the step is about that is shown. */
+  #coming() {
+    const { model } = this;
+    const { at, forward, view } = model;
+    if (at === 0 || at === model.last) return [[], []];
+    if (at === forward + 1) return [model.starts, []];
+    if (at <= forward) return [view.ops[at - 1].o, view.edges.flatMap((edge, e) => (edge.o === at - 1 ? [e] : []))];
+    const flowing = model.edgesOf(view.back[at - forward - 2]);
+    return [flowing.map((e) => model.source(e)), flowing];
+  }
+
   /** Bring a value into view, without moving the page. @param {number} v */
   #show(v) {
-    const place = this.drawing?.place(v), stage = this.#stage;
+    const place = this.drawing?.place(v);
+    const stage = this.#stage;
     if (!place || !this.drawing) return;
-    const scale = this.drawing.svg.getBoundingClientRect().width / this.drawing.layout.w, [, x, y, w, h] = place.map((n) => n * scale);
+    const scale = this.drawing.svg.getBoundingClientRect().width / this.drawing.layout.w;
+    const [, x, y, w, h] = place.map((n) => n * scale);
     /** @param {number} from @param {number} size @param {number} seen @param {number} room */
-    const to = (from, size, seen, room) => from < seen || from + size > seen + room ? from + size / 2 - room / 2 : seen;
+    const to = (from, size, seen, room) =>
+      from < seen || from + size > seen + room ? from + size / 2 - room / 2 : seen;
     stage.scrollTo(to(x, w, stage.scrollLeft, stage.clientWidth), to(y, h, stage.scrollTop, stage.clientHeight));
   }
 
@@ -155,21 +221,35 @@ export class Ui {
 
   /** Show the inside of a group, or leave groups again. @param {number} view */
   enter(view) {
-    const { path, model } = this, known = path.indexOf(view);
+    const { path, model } = this;
+    const known = path.indexOf(view);
     const names = [...(known < 0 ? [...path, view] : path.slice(0, known + 1))];
     this.path = names;
     model.show(view);
     this.#chosen = -1;
-    const named = names.map((at, k) => k ? model.plain.views[names[k - 1]].ops.find((op) => op.v === at)?.e : 'Whole graph');
+    const named = names.map((at, k) =>
+      k ? model.plain.views[names[k - 1]].ops.find((op) => op.v === at)?.e : 'Whole graph',
+    );
     this.#trail.hidden = !view;
-    this.#trail.replaceChildren(...named.flatMap((text, k) => [k ? ' › ' : '', names[k] === view ? h('strong', {}, text ?? '') : h('button', { type: 'button', click: () => { this.enter(names[k]); this.changed(); } }, text ?? '')]));
+    this.#trail.replaceChildren(
+      ...named.flatMap((text, k) => [
+        k ? ' › ' : '',
+        names[k] === view
+          ? h('strong', {}, text ?? '')
+          : button(text ?? '', () => {
+              this.enter(names[k]);
+              this.changed();
+            }),
+      ]),
+    );
     this.#fit();
   }
 
   /** @param {KeyboardEvent} event */
   #key(event) {
     if ((event.key === 'Enter' || event.key === ' ') && this.#opened(event)) return event.preventDefault();
-    const target = /** @type {Element} */ (event.target), { model } = this;
+    const target = /** @type {Element} */ (event.target);
+    const { model } = this;
     if (event.ctrlKey || event.metaKey || event.altKey || target.closest('input, textarea, select, .panel')) return;
     const to = { ArrowLeft: model.at - 1, ArrowRight: model.at + 1, Home: 0, End: model.last }[event.key];
     if (to === undefined) return;
@@ -190,11 +270,14 @@ export class Ui {
     this.redraw();
     clearTimeout(this.#later);
     this.#later = window.setTimeout(() => {
-      const state = writeState(this), ours = /^#?graph=\d+$/;
+      const state = writeState(this);
+      const ours = /^#?graph=\d+$/;
       if (ours.test(state) && !/^#graph=/.test(location.hash)) return;
       try {
         history.replaceState(history.state, '', ours.test(state) ? location.href.split('#')[0] : `#${state}`);
-      } catch { /* a frame without an address of its own */ }
+      } catch {
+        /* a frame without an address of its own */
+      }
     }, 250);
     this.#host.dispatchEvent(new CustomEvent('change', { bubbles: true }));
   }
@@ -210,27 +293,43 @@ export class Ui {
 
   /** The step that is shown, in words. */
   #words() {
-    const { model } = this, { at, forward, view, last } = model, where = `Step ${at} of ${last}`;
+    const { model } = this;
+    const { at, forward, view, last } = model;
+    const where = `Step ${at} of ${last}`;
     if (at === 0) return `${where}: nothing is computed yet.`;
     const loss = model.names[model.loss];
     if (at <= forward) {
       const { o, e, n } = view.ops[at - 1];
       if (!n) return `${where}, forward through ${e}: ${model.names[o[0]]} = ${model.valueText(o[0])}.`;
-      return `${where}, forward: ${o.map((v) => `${model.names[v] === e ? e : `${model.names[v]} = ${e}`} gives ${model.valueText(v)}`).join('; ')}.`;
+      const given = o.map(
+        (v) => `${model.names[v] === e ? e : `${model.names[v]} = ${e}`} gives ${model.valueText(v)}`,
+      );
+      return `${where}, forward: ${given.join('; ')}.`;
     }
     if (at === forward + 1) {
       const [first] = model.starts;
-      return `${where}: the backward pass ${first === model.loss ? 'starts' : 'arrives'} at ${model.names[first]}, with ${derivative(loss, model.names[first])} = ${model.gradientText(first)}.`;
+      const gradient = `${derivative(loss, model.names[first])} = ${model.gradientText(first)}`;
+      const comes = first === model.loss ? 'starts' : 'arrives';
+      return `${where}: the backward pass ${comes} at ${model.names[first]}, with ${gradient}.`;
     }
-    const op = view.back[at - forward - 2], values = [...new Set(model.edgesOf(op).map((e) => model.source(e)))];
+    const op = view.back[at - forward - 2];
+    const values = [...new Set(model.edgesOf(op).map((e) => model.source(e)))];
     const parts = values.map((v) => {
-      const into = model.into[v], done = into.every((e) => model.passed(e)), number = model.gradientText(v), text = derivative(loss, model.names[v]) + (number && ` = ${number}`);
-      return into.length < 2 ? text : done ? `${text}, the sum over ${into.length} paths` : `${text} so far, and another path is still to come`;
+      const into = model.into[v];
+      const done = into.every((e) => model.passed(e));
+      const number = model.gradientText(v);
+      const text = derivative(loss, model.names[v]) + (number && ` = ${number}`);
+      return into.length < 2
+        ? text
+        : done
+          ? `${text}, the sum over ${into.length} paths`
+          : `${text} so far, and another path is still to come`;
     });
     return `${where}, backward through ${view.ops[op].e}: ${parts.join('; ')}.`;
   }
 
-  /** Change one number by hand. @param {number} v @param {number} at @param {number} x @returns {string} what is wrong, if anything */
+  /** Change one number by hand.
+   * @param {number} v @param {number} at @param {number} x @returns {string} what is wrong, if anything */
   set(v, at, x) {
     try {
       this.model.setEntry(v, at, x);
@@ -243,11 +342,18 @@ export class Ui {
 
   /** @param {number} v */
   #edited(v) {
-    const { model } = this, loss = model.root, name = model.names[v];
+    const { model } = this;
+    const loss = model.root;
+    const name = model.names[v];
     this.training.edited();
-    if (model.trained.includes(v) || this.#chosen < 0) this.#chosen = model.trained.includes(v) ? v : model.trained[0] ?? -1;
-    const result = loss < 0 ? model.ops.at(-1)?.o[0] ?? v : loss;
-    this.say(model.at < model.last ? `${name} = ${model.valueText(v)}.` : `${name} = ${model.valueText(v)}: ${model.names[result]} = ${model.valueText(result)}${this.#chosen >= 0 ? `, ${derivative(model.names[loss], model.names[this.#chosen])} = ${model.gradientText(this.#chosen)}` : ''}.`);
+    if (model.trained.includes(v) || this.#chosen < 0)
+      this.#chosen = model.trained.includes(v) ? v : (model.trained[0] ?? -1);
+    const end = loss < 0 ? (model.ops.at(-1)?.o[0] ?? v) : loss;
+    let said = `${name} = ${model.valueText(v)}`;
+    if (model.at === model.last) said += `: ${model.names[end]} = ${model.valueText(end)}`;
+    if (model.at === model.last && this.#chosen >= 0)
+      said += `, ${derivative(model.names[loss], model.names[this.#chosen])} = ${model.gradientText(this.#chosen)}`;
+    this.say(`${said}.`);
     this.changed();
   }
 
@@ -289,7 +395,8 @@ export class Ui {
     } catch {
       return this.say('The next step would leave the numbers that fit. Reset, or use a smaller rate.', true);
     }
-    this.say(`After ${training.at} update${training.at === 1 ? '' : 's'}: ${model.root < 0 ? '' : `${model.names[model.root]} = ${number(training.history[training.at].loss)}`}.`);
+    const loss = model.root < 0 ? '' : `${model.names[model.root]} = ${number(training.history[training.at].loss)}`;
+    this.say(`After ${training.at} update${training.at === 1 ? '' : 's'}: ${loss}.`);
     this.changed();
   }
 
@@ -304,16 +411,26 @@ export class Ui {
 /** Whether the page behind an element is dark: its text is light. @param {Element} element */
 function isDark(element) {
   const parts = /^rgba?\(([\d.]+),? ([\d.]+),? ([\d.]+)/.exec(getComputedStyle(element).color);
-  return parts ? 0.3 * Number(parts[1]) + 0.6 * Number(parts[2]) + 0.1 * Number(parts[3]) > 140 : matchMedia('(prefers-color-scheme: dark)').matches;
+  return parts
+    ? 0.3 * Number(parts[1]) + 0.6 * Number(parts[2]) + 0.1 * Number(parts[3]) > 140
+    : matchMedia('(prefers-color-scheme: dark)').matches;
 }
 
-/** Bring one element to life; where that fails it shows what it holds. @param {HTMLElement} host @param {Plain} plain */
+/** Bring one element to life; where that fails it shows what it holds.
+ * @param {HTMLElement} host @param {Plain} plain */
 function bring(host, plain) {
   const root = host.shadowRoot ?? host.attachShadow({ mode: 'open' });
   try {
-    const ui = new Ui(host, plain, [...document.querySelectorAll(TAG)].indexOf(host)), { model } = ui;
+    const ui = new Ui(host, plain, [...document.querySelectorAll(TAG)].indexOf(host));
+    const { model } = ui;
     ui.attach(root);
-    const collect = (/** @type {(Tensor | null)[]} */ found) => Object.fromEntries(model.names.flatMap((name, v) => { const t = found[v]; return t ? [[name, nested(t)]] : []; }));
+    const collect = (/** @type {(Tensor | null)[]} */ found) =>
+      Object.fromEntries(
+        model.names.flatMap((name, v) => {
+          const t = found[v];
+          return t ? [[name, nested(t)]] : [];
+        }),
+      );
     Object.assign(host, {
       values: () => collect(model.values),
       gradients: () => collect(model.gradients),
@@ -337,27 +454,34 @@ function bring(host, plain) {
 /** Each version of this script brings its own graphs to life: the first to define the element serves them all. */
 const versions = (page.chainruleGraphs ??= {});
 versions[VERSION] ??= { bring };
-if (!customElements.get(TAG)) customElements.define(TAG, class extends HTMLElement {
-  #done = false;
+if (!customElements.get(TAG))
+  customElements.define(
+    TAG,
+    class extends HTMLElement {
+      #done = false;
 
-  connectedCallback() { this.live(); }
+      connectedCallback() {
+        this.live();
+      }
 
-  live() {
-    const source = this.querySelector('script[type="application/json"]');
-    if (this.#done) return;
-    if (!source) {
-      if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', () => this.live(), { once: true });
-      return;
-    }
-    try {
-      const plain = JSON.parse(source.textContent ?? '');
-      if (!versions[plain.version]) return;
-      this.#done = true;
-      versions[plain.version].bring(this, plain);
-    } catch (error) {
-      this.#done = true;
-      console.error(`${TAG}: the picture and the table stay, since its data is damaged: ${error}`);
-    }
-  }
-});
+      live() {
+        const source = this.querySelector('script[type="application/json"]');
+        if (this.#done) return;
+        if (!source) {
+          if (document.readyState === 'loading')
+            document.addEventListener('DOMContentLoaded', () => this.live(), { once: true });
+          return;
+        }
+        try {
+          const plain = JSON.parse(source.textContent ?? '');
+          if (!versions[plain.version]) return;
+          this.#done = true;
+          versions[plain.version].bring(this, plain);
+        } catch (error) {
+          this.#done = true;
+          console.error(`${TAG}: the picture and the table stay, since its data is damaged: ${error}`);
+        }
+      }
+    },
+  );
 else for (const graph of document.querySelectorAll(TAG)) /** @type {any} */ (graph).live?.();

@@ -16,7 +16,9 @@ const brackets = (inside) => row(`<mo stretchy="true">(</mo>${inside}<mo stretch
 /** @param {number} x */
 const numberMaths = (x) => {
   const [mantissa, exponent] = number(x).replace('-', '−').split('e');
-  return exponent ? row(`<mn>${mantissa}</mn>${mo('×')}<msup><mn>10</mn><mn>${exponent.replace('-', '−')}</mn></msup>`) : `<mn>${mantissa}</mn>`;
+  return exponent
+    ? row(`<mn>${mantissa}</mn>${mo('×')}<msup><mn>10</mn><mn>${exponent.replace('-', '−')}</mn></msup>`)
+    : `<mn>${mantissa}</mn>`;
 };
 
 /** @param {Tensor} t */
@@ -31,7 +33,7 @@ function tensorMaths(t) {
 }
 
 /** @param {Tensor} t */
-const bracketed = (t) => t.data[0] < 0 ? brackets(tensorMaths(t)) : tensorMaths(t);
+const bracketed = (t) => (t.data[0] < 0 ? brackets(tensorMaths(t)) : tensorMaths(t));
 
 /** @param {string} above @param {string} below */
 const d = (above, below) => `<mfrac><mrow><mi>∂</mi>${above}</mrow><mrow><mi>∂</mi>${below}</mrow></mfrac>`;
@@ -43,24 +45,43 @@ const equation = (sides) => `<math display="block">${row([...new Set(sides.filte
 const name = ({ m, n }) => m ?? `<mi>${escape(n)}</mi>`;
 
 /** So many factors of a product are written out, and so many parts of a sum; what is behind is named. */
-const DEPTH = 6, PARTS = 8;
+const DEPTH = 6;
+const PARTS = 8;
 
 export class Maths {
   /** @param {Model} model */
-  constructor(model) { this.model = model; }
+  constructor(model) {
+    this.model = model;
+  }
 
   /** A forward step: the expression, the numbers in it, the result. @param {number} o the op @returns {string} */
   forward(o) {
-    const { model } = this, { values } = model.plain, op = model.view.ops[o], [v] = op.o, value = model.values[v];
-    const inputs = op.i.map((i) => model.values[i]), filled = op.n && inputs.every((t) => t && t.data.length === 1) && !op.m.startsWith('<mtext')
-      && op.m.replace(/{(\d+)}/g, (_, k) => bracketed(/** @type {Tensor} */ (inputs[k])));
+    const { model } = this;
+    const { values } = model.plain;
+    const op = model.view.ops[o];
+    const [v] = op.o;
+    const value = model.values[v];
+    const inputs = op.i.map((i) => model.values[i]);
+    const filled =
+      op.n &&
+      inputs.every((t) => t && t.data.length === 1) &&
+      !op.m.startsWith('<mtext') &&
+      op.m.replace(/{(\d+)}/g, (_, k) => bracketed(/** @type {Tensor} */ (inputs[k])));
     const words = op.m.replace(/{(\d+)}/g, (_, k) => name(values[op.i[k]]));
-    return equation([values[v].n === op.e ? '' : name(values[v]), words, filled || '', value ? tensorMaths(value) : `<mtext>${values[v].as}</mtext>`]);
+    return equation([
+      values[v].n === op.e ? '' : name(values[v]),
+      words,
+      filled || '',
+      value ? tensorMaths(value) : `<mtext>${values[v].as}</mtext>`,
+    ]);
   }
 
   /** A value's gradient, as far as it has arrived. @param {number} v @returns {string} */
   gradient(v) {
-    const { model } = this, result = model.arrived(v), { values } = model.plain, loss = name(values[model.loss]);
+    const { model } = this;
+    const result = model.arrived(v);
+    const { values } = model.plain;
+    const loss = name(values[model.loss]);
     const { words, figures } = model.into[v].length > PARTS ? { words: '', figures: '' } : this.#gradient(v, DEPTH);
     const end = result ? tensorMaths(result) : `<mtext>${escape(model.gradientText(v))}</mtext>`;
     return equation([d(loss, name(values[v])), words && row(words), figures && row(figures), row(end)]);
@@ -68,47 +89,71 @@ export class Maths {
 
   /** @param {number} v @param {number} depth how many factors may still be written out @returns {Written} */
   #gradient(v, depth) {
-    const { model } = this, start = model.plain.roots.find(([r]) => r === v);
+    const { model } = this;
+    const start = model.plain.roots.find(([r]) => r === v);
     const parts = model.into[v].filter((e) => model.passed(e)).map((e) => this.#product(e, depth));
     if (start && !parts.length) {
-      const t = { shape: model.plain.values[v].s, data: Float64Array.from(/** @type {number[]} */ (start[1] ?? []), Number) };
-      return t.data.length === 1 && t.data[0] === 1 ? { words: '', figures: '', terms: 1, factors: 0 }
+      const t = {
+        shape: model.plain.values[v].s,
+        data: Float64Array.from(/** @type {number[]} */ (start[1] ?? []), Number),
+      };
+      return t.data.length === 1 && t.data[0] === 1
+        ? { words: '', figures: '', terms: 1, factors: 0 }
         : { words: tensorMaths(t), figures: brackets(tensorMaths(t)), terms: 1, factors: 1 };
     }
     if (parts.length === 1) return parts[0];
     return {
-      words: parts.map((p) => p.words || '<mn>1</mn>').join(mo('+')), figures: parts.map((p) => p.figures || '<mn>1</mn>').join(mo('+')),
-      terms: parts.length, factors: parts.reduce((sum, p) => sum + p.factors, 0),
+      words: parts.map((p) => p.words || '<mn>1</mn>').join(mo('+')),
+      figures: parts.map((p) => p.figures || '<mn>1</mn>').join(mo('+')),
+      terms: parts.length,
+      factors: parts.reduce((sum, p) => sum + p.factors, 0),
     };
   }
 
-  /** What comes along one edge: what arrived behind it, times the local gradient. @param {number} e @param {number} depth @returns {Written} */
+  /** What comes along one edge: what arrived behind it, times the local gradient.
+   * @param {number} e @param {number} depth @returns {Written} */
   #product(e, depth) {
-    const { model } = this, { values } = model.plain, edge = model.view.edges[e], local = model.local(e);
+    const { model } = this;
+    const { values } = model.plain;
+    const edge = model.view.edges[e];
+    const local = model.local(e);
     const factor = (/** @type {string} */ inside) => `<mrow class="factor" data-e="${e}" tabindex="0">${inside}</mrow>`;
     const single = local?.data.length === 1 && model.values[edge.r]?.data.length === 1;
     const behind = model.into[edge.r].length > 0;
-    let before = single && depth > 1 && model.into[edge.r].length <= PARTS ? this.#gradient(edge.r, depth - 1) : { words: '', figures: '', terms: 1, factors: 0 };
+    let before =
+      single && depth > 1 && model.into[edge.r].length <= PARTS
+        ? this.#gradient(edge.r, depth - 1)
+        : { words: '', figures: '', terms: 1, factors: 0 };
     if (behind && (!before.factors || before.factors > 2 * DEPTH)) {
       const t = model.gradients[edge.r];
-      before = { words: d(name(values[model.loss]), name(values[edge.r])), figures: t ? (single ? brackets : row)(tensorMaths(t)) : `<mtext>${escape(model.gradientText(edge.r))}</mtext>`, terms: 1, factors: 1 };
+      before = {
+        words: d(name(values[model.loss]), name(values[edge.r])),
+        figures: t ? (single ? brackets : row)(tensorMaths(t)) : `<mtext>${escape(model.gradientText(edge.r))}</mtext>`,
+        terms: 1,
+        factors: 1,
+      };
     }
-    const words = edge.m?.replace(/{(\d+)}/g, (_, v) => name(values[v])) ?? d(name(values[edge.r]), name(values[model.source(e)]));
+    const words =
+      edge.m?.replace(/{(\d+)}/g, (_, v) => name(values[v])) ?? d(name(values[edge.r]), name(values[model.source(e)]));
     const sign = single || edge.k === 'g' ? '·' : edge.k === 'e' ? '⊙' : '';
     const held = local ? tensorMaths(local) : edge.l ? `<mtext>${escape(edge.l)}</mtext>` : words;
-    const [first, second] = before.terms > 1 ? [brackets(before.words), brackets(before.figures)] : [before.words, before.figures];
+    const [first, second] =
+      before.terms > 1 ? [brackets(before.words), brackets(before.figures)] : [before.words, before.figures];
     const more = before.factors > 0;
     return {
       words: more ? first + mo(sign || '·') + factor(edge.p ? brackets(words) : words) : factor(words),
-      figures: single ? (before.figures && (before.terms > 1 || before.factors ? second : brackets(second))) + factor(brackets(held))
+      figures: single
+        ? (before.figures && (before.terms > 1 || before.factors ? second : brackets(second))) + factor(brackets(held))
         : (more ? second + mo(sign || '·') : '') + factor(held),
-      terms: 1, factors: before.factors + 1,
+      terms: 1,
+      factors: before.factors + 1,
     };
   }
 
   /** What the step that is shown is about. @param {number} chosen the value whose gradient is shown at the end */
   now(chosen) {
-    const { model } = this, { at, forward } = model;
+    const { model } = this;
+    const { at, forward } = model;
     if (at === 0) return '';
     if (at === model.last && chosen >= 0 && at > forward && model.arrived(chosen)) return this.gradient(chosen);
     if (at <= forward) return this.forward(at - 1);

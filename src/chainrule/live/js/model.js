@@ -6,14 +6,21 @@ import { numbers, shapeText } from './text.js';
 
 /** @typedef {import('./tensors.js').Tensor} Tensor */
 /** @typedef {import('./ops.js').Step} Step */
-/** @typedef {{n: string, m?: string, s: number[], t: string, d: unknown[] | null, as?: string, leaf?: 1, w?: 1, g?: unknown[] | null, gas?: string}} PlainValue */
-/** @typedef {{n: string, i: number[], o: number[], e: string, m: string, v?: number, a?: string, c?: Record<string, unknown>, dims?: number[]}} PlainOp */
-/** @typedef {{o: number, i: number, r: number, b?: 1, f?: number, k?: string, l?: string, m?: string, p?: 1, q?: unknown[]}} PlainEdge */
+/** @typedef {{n: string, m?: string, s: number[], t: string, d: unknown[] | null, as?: string, leaf?: 1, w?: 1,
+ * g?: unknown[] | null, gas?: string}} PlainValue */
+/** @typedef {{n: string, i: number[], o: number[], e: string, m: string, v?: number, a?: string, c?: Record<string,
+ * unknown>, dims?: number[]}} PlainOp */
+/** @typedef {{o: number, i: number, r: number, b?: 1, f?: number, k?: string, l?: string, m?: string, p?: 1,
+ * q?: unknown[]}} PlainEdge */
 /** @typedef {{w: number, h: number, b: number[][], a: [string, string, number, number][]}} Layout */
 /** @typedef {{ops: PlainOp[], edges: PlainEdge[], back: number[], wide: Layout, narrow: Layout}} View */
-/** @typedef {{values: PlainValue[], views: View[], run?: PlainOp[], flows: [number, number][], roots: [number, unknown[] | null][], code: string | null, called: Record<number, string>}} Plain */
+/** @typedef {{values: PlainValue[], views: View[], run?: PlainOp[], flows: [number, number][], roots: [number,
+ * unknown[] | null][], code: string | null, called: Record<number, string>}} Plain */
 
-export const ROUND = /** @type {Record<string, import('./ops.js').Round>} */ ({ float32: Math.fround, float64: (x) => x });
+export const ROUND = /** @type {Record<string, import('./ops.js').Round>} */ ({
+  float32: Math.fround,
+  float64: (x) => x,
+});
 /** A local gradient's longest text, as in chainrule/views/layout.py. */
 const LABEL = 16;
 const CLOSE = /** @type {Record<string, number>} */ ({ float32: 1e-4, float64: 1e-10 });
@@ -39,16 +46,23 @@ export class Model {
     /** All ops, also those of groups that are not opened. */
     this.ops = plain.run ?? views[0].ops;
     this.names = values.map((value) => value.n);
-    this.leaves = values.flatMap((value, v) => value.leaf ? [v] : []);
+    this.leaves = values.flatMap((value, v) => (value.leaf ? [v] : []));
     this.trained = this.leaves.filter((v) => values[v].w && values[v].g !== undefined);
     this.root = roots.length === 1 && sizeOf(values[roots[0][0]].s) === 1 ? roots[0][0] : -1;
-    for (const v of [...[...views.flatMap((view) => view.ops), ...this.ops].flatMap((op) => [...op.i, ...op.o]), ...roots.map(([v]) => v)])
+    for (const v of [
+      ...[...views.flatMap((view) => view.ops), ...this.ops].flatMap((op) => [...op.i, ...op.o]),
+      ...roots.map(([v]) => v),
+    ])
       if (!(v in values)) throw new Error(`it points to value ${v} of ${values.length}`);
-    for (const v of values) if (v.d && v.d.length !== sizeOf(v.s)) throw new Error(`${v.n} has ${v.d.length} numbers for ${sizeOf(v.s)} entries`);
+    for (const v of values)
+      if (v.d && v.d.length !== sizeOf(v.s))
+        throw new Error(`${v.n} has ${v.d.length} numbers for ${sizeOf(v.s)} entries`);
 
-    /** What is written with the fewest digits is read back to the dtype's own number. @param {unknown[] | null | undefined} data @param {PlainValue} value */
-    const read = (data, { s, t }) => data ? { shape: s, data: flat(data).map(ROUND[t] ?? Number) } : null;
-    const recorded = values.map((value) => read(value.d, value)), gradients = values.map((value) => read(value.g, value));
+    /** What is written with the fewest digits is read back to the dtype's own number.
+     * @param {unknown[] | null | undefined} data @param {PlainValue} value */
+    const read = (data, { s, t }) => (data ? { shape: s, data: flat(data).map(ROUND[t] ?? Number) } : null);
+    const recorded = values.map((value) => read(value.d, value));
+    const gradients = values.map((value) => read(value.g, value));
     /** @type {(Tensor | null)[]} */ this.values = [...recorded];
     /** @type {(Tensor | null)[]} */ this.gradients = [...gradients];
     /** What each op passes back to each input. @type {Tensor[]} */
@@ -57,12 +71,15 @@ export class Model {
     /** Why it cannot be run again; empty if it can. */
     this.fixed = '';
     try {
-      if (!this.ops.length && views[0].ops.length) throw new Error('there are too many of them, or they are of kinds that a page does not compute');
+      if (!this.ops.length && views[0].ops.length)
+        throw new Error('there are too many of them, or they are of kinds that a page does not compute');
       this.steps = this.ops.map((op) => this.#step(op));
       for (const v of this.leaves) if (!this.values[v]) throw new Error(`the numbers of ${values[v].n} were not kept`);
       this.run();
       const off = values.findIndex((value, v) => {
-        const close = CLOSE[value.t] ?? 0, got = this.values[v], back = this.gradients[v];
+        const close = CLOSE[value.t] ?? 0;
+        const got = this.values[v];
+        const back = this.gradients[v];
         const good = !recorded[v] || (got && near(got, recorded[v], close));
         return !good || (gradients[v] && !(back && near(back, gradients[v], close)));
       });
@@ -77,13 +94,20 @@ export class Model {
 
   /** Show the whole, or the inside of a group. @param {number} shown */
   show(shown) {
-    const { values, views, roots } = this.plain, { ops, edges, back: turns } = this.view = views[shown];
+    const { values, views, roots } = this.plain;
+    const { ops, edges, back: turns } = (this.view = views[shown]);
     this.shown = shown;
     this.maker = values.map(() => -1);
-    ops.forEach((op, o) => op.o.forEach((v) => { this.maker[v] = o; }));
+    ops.forEach((op, o) =>
+      op.o.forEach((v) => {
+        this.maker[v] = o;
+      }),
+    );
     this.turn = new Map(turns.map((o, k) => [o, k]));
     this.flows = ops.map(() => []);
-    edges.forEach((edge, e) => { if (edge.b) this.flows[edge.o].push(e); });
+    edges.forEach((edge, e) => {
+      if (edge.b) this.flows[edge.o].push(e);
+    });
     this.into = values.map(() => []);
     for (const o of turns) for (const e of this.flows[o]) this.into[this.source(e)].push(e);
     this.starts = shown ? turns.flatMap((o) => ops[o].o).filter((v) => !this.into[v].length) : roots.map(([v]) => v);
@@ -93,20 +117,35 @@ export class Model {
 
   /** @param {PlainOp} op @returns {Step} */
   #step(op) {
-    const { values } = this.plain, [v] = op.o, result = values[v];
+    const { values } = this.plain;
+    const [v] = op.o;
+    const result = values[v];
     if (!isKnown(op.n) || op.o.length !== 1) throw new Error(`${op.n} is none of the ops that a page can compute`);
     const round = ROUND[result.t];
-    if (!round || op.i.some((i) => values[i].w && values[i].t !== result.t)) throw new Error(`${op.n} gives ${result.t}`);
-    const letters = op.a ?? '', rule = ELEMENTWISE[op.n];
+    if (!round || op.i.some((i) => values[i].w && values[i].t !== result.t))
+      throw new Error(`${op.n} gives ${result.t}`);
+    const letters = op.a ?? '';
+    const rule = ELEMENTWISE[op.n];
     if (!letters && op.n !== 'mse_loss') throw otherwise(op.n);
     /** @type {number[]} */ const constants = [];
     for (const [letter, number] of Object.entries(op.c ?? {}))
       constants[letter.charCodeAt(0) - 97] = op.n === 'pow' ? Number(number) : round(Number(number));
     const argument = [...letters].map((letter) => letter.charCodeAt(0) - 97);
-    if (rule && (argument.length !== op.i.length || argument.length + Object.keys(op.c ?? {}).length !== Math.min(2, rule.f.length)))
+    if (
+      rule &&
+      (argument.length !== op.i.length ||
+        argument.length + Object.keys(op.c ?? {}).length !== Math.min(2, rule.f.length))
+    )
       throw otherwise(op.n);
     return {
-      name: op.n, inputs: op.i, output: v, dims: op.dims, constants, argument, shape: result.s, round,
+      name: op.n,
+      inputs: op.i,
+      output: v,
+      dims: op.dims,
+      constants,
+      argument,
+      shape: result.s,
+      round,
       maps: rule ? op.i.map((i) => spread(values[i].s, result.s)) : [],
     };
   }
@@ -118,7 +157,8 @@ export class Model {
     this.gradients = this.values.map(() => null);
     for (const [v, start] of this.plain.roots) if (start) this.#add(v, { shape: found[v].shape, data: flat(start) });
     this.plain.flows.forEach(([o, i], f) => {
-      const step = this.steps[o], upstream = this.gradients[step.output];
+      const step = this.steps[o];
+      const upstream = this.gradients[step.output];
       if (!upstream) return;
       this.passing[f] = back(step, upstream, found, i);
       this.#add(step.inputs[i], this.passing[f]);
@@ -133,7 +173,8 @@ export class Model {
 
   /** @param {number} v @param {Tensor} more */
   #add(v, more) {
-    const before = this.gradients[v], round = ROUND[this.plain.values[v].t] ?? Number;
+    const before = this.gradients[v];
+    const round = ROUND[this.plain.values[v].t] ?? Number;
     this.gradients[v] = before ? { shape: more.shape, data: before.data.map((x, i) => round(x + more.data[i])) } : more;
   }
 
@@ -143,16 +184,24 @@ export class Model {
   }
 
   /** The input that an edge comes from. @param {number} e */
-  source(e) { return this.view.ops[this.view.edges[e].o].i[this.view.edges[e].i]; }
+  source(e) {
+    return this.view.ops[this.view.edges[e].o].i[this.view.edges[e].i];
+  }
 
   /** What an edge carries back, where that is known. @param {number} e @returns {Tensor | null} */
   carried(e) {
     const { f, q } = this.view.edges[e];
-    return f !== undefined && !this.fixed ? this.passing[f] : q ? { shape: this.plain.values[this.source(e)].s, data: flat(q) } : null;
+    return f !== undefined && !this.fixed
+      ? this.passing[f]
+      : q
+        ? { shape: this.plain.values[this.source(e)].s, data: flat(q) }
+        : null;
   }
 
   /** What was differentiated. */
-  get loss() { return this.plain.roots.length ? this.plain.roots[0][0] : -1; }
+  get loss() {
+    return this.plain.roots.length ? this.plain.roots[0][0] : -1;
+  }
 
   /** Find a value by its name. @param {string} name */
   find(name) {
@@ -166,7 +215,10 @@ export class Model {
     if (this.fixed) throw new Error(`these numbers cannot be changed: ${this.fixed}`);
     for (const [v, t] of given) {
       const { n, s, t: dtype } = this.plain.values[v];
-      if (!this.leaves.includes(v)) throw new Error(`${n} is computed from other values; change one of ${this.leaves.map((l) => this.names[l]).join(', ')}`);
+      if (!this.leaves.includes(v))
+        throw new Error(
+          `${n} is computed from other values; change one of ${this.leaves.map((l) => this.names[l]).join(', ')}`,
+        );
       if (!sameShape(s, t.shape)) throw new Error(`${n} has shape (${s}), and this has (${t.shape})`);
       const rounded = map(t, ROUND[dtype] ?? Math.trunc);
       if (!rounded.data.every(Number.isFinite)) throw new Error(`${n} takes numbers that fit ${dtype}`);
@@ -178,19 +230,27 @@ export class Model {
   }
 
   /** @param {number} v @param {unknown} nested */
-  read(v, nested) { return fromNested(nested, this.names[v]); }
+  read(v, nested) {
+    return fromNested(nested, this.names[v]);
+  }
 
   /** Change one entry of a leaf. @param {number} v @param {number} at @param {number} x */
   setEntry(v, at, x) {
-    const t = /** @type {Tensor} */ (this.values[v]), data = t.data.slice();
+    const t = /** @type {Tensor} */ (this.values[v]);
+    const data = t.data.slice();
     data[at] = x;
     this.set(new Map([[v, { shape: t.shape, data }]]));
   }
 
-  reset() { this.values = this.start; if (!this.fixed) this.run(); }
+  reset() {
+    this.values = this.start;
+    if (!this.fixed) this.run();
+  }
 
   /** Whether a value is there at the step that is shown. @param {number} v */
-  reached(v) { return this.maker[v] < this.at; }
+  reached(v) {
+    return this.maker[v] < this.at;
+  }
 
   /** Whether an edge has carried its gradient at the step that is shown. @param {number} e */
   passed(e) {
@@ -201,14 +261,18 @@ export class Model {
   /** What has arrived at a value so far. @param {number} v @returns {Tensor | null} */
   arrived(v) {
     if (this.at <= this.forward) return null;
-    const root = this.plain.roots.find(([r]) => r === v), into = this.into[v];
+    const root = this.plain.roots.find(([r]) => r === v);
+    const into = this.into[v];
     if (into.every((e) => this.passed(e))) return into.length || this.starts.includes(v) ? this.gradients[v] : null;
     // what groups pass back is known in sum alone
     if (this.plain.run && into.some((e) => this.view.edges[e].f === undefined)) return null;
     /** @type {Tensor | null} */ let sum = root?.[1] ? { shape: this.plain.values[v].s, data: flat(root[1]) } : null;
     for (const e of into) {
       const more = this.passed(e) ? this.carried(e) : null;
-      if (more) sum = sum ? { shape: more.shape, data: more.data.map((x, i) => x + /** @type {Tensor} */ (sum).data[i]) } : more;
+      if (more)
+        sum = sum
+          ? { shape: more.shape, data: more.data.map((x, i) => x + /** @type {Tensor} */ (sum).data[i]) }
+          : more;
     }
     return sum;
   }
@@ -216,7 +280,7 @@ export class Model {
   /** @param {number} v */
   valueText(v) {
     const t = this.values[v];
-    return !this.reached(v) ? '?' : t ? numbers(t) : this.plain.values[v].as ?? 'not known';
+    return !this.reached(v) ? '?' : t ? numbers(t) : (this.plain.values[v].as ?? 'not known');
   }
 
   /** @param {number} v */
@@ -224,7 +288,7 @@ export class Model {
     const t = this.arrived(v);
     if (t) return numbers(t);
     const all = this.at > this.forward && this.into[v].length && this.into[v].every((e) => this.passed(e));
-    return all || (this.at > this.forward && this.starts.includes(v)) ? this.plain.values[v].gas ?? '' : '';
+    return all || (this.at > this.forward && this.starts.includes(v)) ? (this.plain.values[v].gas ?? '') : '';
   }
 
   /** @param {number} e @returns {Tensor | null} */
@@ -237,7 +301,8 @@ export class Model {
 
   /** @param {number} e */
   localText(e) {
-    const t = this.local(e), text = t && numbers(t);
-    return text && t ? text.length > LABEL ? shapeText(t.shape) : text : this.view.edges[e].l ?? '';
+    const t = this.local(e);
+    const text = t && numbers(t);
+    return text && t ? (text.length > LABEL ? shapeText(t.shape) : text) : (this.view.edges[e].l ?? '');
   }
 }

@@ -12,7 +12,15 @@ const FROM = document.currentScript instanceof HTMLScriptElement ? document.curr
 /** @type {Promise<unknown> | undefined} */ let coming;
 
 /** Fetch that script from beside this one; on a page that stands alone it follows in the same script. */
-export const more = () => coming ??= FROM ? new Promise((done, fail) => {
-  const failed = () => { coming = undefined; fail(); };
-  document.head.append(h('script', { src: new URL(`chainrule-panels.js?v=${VERSION}`, FROM), load: done, error: failed }));
-}) : Promise.resolve();
+export const more = () =>
+  (coming ??= FROM
+    ? new Promise((done, fail) => {
+        const failed = () => {
+          coming = undefined;
+          fail();
+        };
+        document.head.append(
+          h('script', { src: new URL(`chainrule-panels.js?v=${VERSION}`, FROM), load: done, error: failed }),
+        );
+      })
+    : Promise.resolve());

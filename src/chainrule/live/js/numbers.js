@@ -23,7 +23,10 @@ export function makeEditable(handle, editing) {
   attribute(handle, 'role', 'spinbutton');
   attribute(handle, 'tabindex', 0);
   attribute(handle, 'aria-label', editing.name);
-  let from = 0, at = 0, moved = false, held = -1;
+  let from = 0;
+  let at = 0;
+  let moved = false;
+  let held = -1;
 
   /** @param {number} x */
   const change = (x) => {
@@ -51,9 +54,12 @@ export function makeEditable(handle, editing) {
     held = -1;
     if (!moved) type('');
   });
-  handle.addEventListener('pointercancel', () => { held = -1; });
+  handle.addEventListener('pointercancel', () => {
+    held = -1;
+  });
   handle.addEventListener('keydown', (event) => {
-    const grid = unit(editing.get() || 1) * (event.shiftKey ? 0.1 : 1), step = grid * (event.key.startsWith('Page') ? 10 : 1);
+    const grid = unit(editing.get() || 1) * (event.shiftKey ? 0.1 : 1);
+    const step = grid * (event.key.startsWith('Page') ? 10 : 1);
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === 'ArrowUp' || event.key === 'PageUp') change(onGrid(editing.get() + step, grid));
     else if (event.key === 'ArrowDown' || event.key === 'PageDown') change(onGrid(editing.get() - step, grid));
@@ -66,18 +72,26 @@ export function makeEditable(handle, editing) {
 
   /** Open a field over the number. @param {string} first what was typed already */
   function type(first) {
-    const place = handle.getBoundingClientRect(), base = editing.layer.getBoundingClientRect();
+    const place = handle.getBoundingClientRect();
+    const base = editing.layer.getBoundingClientRect();
+    const { layer } = editing;
+    const left = place.left - base.left + layer.scrollLeft - 4;
+    const top = place.top - base.top + layer.scrollTop - 4;
     const field = h('input', {
-      class: 'type', 'aria-label': `New number for ${editing.name}`, inputmode: 'text', autocomplete: 'off', spellcheck: 'false',
-      style: `left:${place.left - base.left + editing.layer.scrollLeft - 4}px;top:${place.top - base.top + editing.layer.scrollTop - 4}px`
-        + `;width:${Math.max(78, place.width + 20)}px`,
+      class: 'type',
+      'aria-label': `New number for ${editing.name}`,
+      inputmode: 'text',
+      autocomplete: 'off',
+      spellcheck: 'false',
+      style: `left:${left}px;top:${top}px;width:${Math.max(78, place.width + 20)}px`,
     });
     field.value = first || String(Number(editing.get().toPrecision(9)));
     let closed = false;
     /** @param {boolean} keep @param {boolean} refocus */
     const close = (keep, refocus) => {
       if (closed) return;
-      const x = readNumber(field.value), unchanged = field.value === String(Number(editing.get().toPrecision(9)));
+      const x = readNumber(field.value);
+      const unchanged = field.value === String(Number(editing.get().toPrecision(9)));
       let wrong = '';
       if (keep && !unchanged) wrong = Number.isNaN(x) ? expected(field.value, editing) : editing.set(x);
       if (wrong) {
@@ -103,5 +117,5 @@ export function makeEditable(handle, editing) {
 
 /** Say what is expected instead. @param {string} typed @param {{name: string, get: () => number}} editing */
 export const expected = (typed, { name, get }) =>
-  `${typed.trim() ? `“${typed.trim().slice(0, 20)}” is not a number that fits here` : 'Nothing was typed'}. `
-  + `Type a number such as 0.5 or -2; ${name} stays ${number(get())}.`;
+  `${typed.trim() ? `“${typed.trim().slice(0, 20)}” is not a number that fits here` : 'Nothing was typed'}. ` +
+  `Type a number such as 0.5 or -2; ${name} stays ${number(get())}.`;

@@ -35,8 +35,19 @@ import { gather, map, product, sameShape, sizeOf, spread, tensor, transposed } f
 
 /** @param {number} a @param {number} b @param {Round} r */
 const power = (a, b, r) =>
-  b === 1 ? a : b === 2 ? a * a : b === 3 ? r(a * a) * a : b === 0.5 ? Math.sqrt(a) : b === -1 ? 1 / a
-    : b === -2 ? 1 / r(a * a) : Math.pow(a, b);
+  b === 1
+    ? a
+    : b === 2
+      ? a * a
+      : b === 3
+        ? r(a * a) * a
+        : b === 0.5
+          ? Math.sqrt(a)
+          : b === -1
+            ? 1 / a
+            : b === -2
+              ? 1 / r(a * a)
+              : Math.pow(a, b);
 
 /** @type {Record<string, Elementwise>} */
 export const ELEMENTWISE = {
@@ -50,8 +61,8 @@ export const ELEMENTWISE = {
   pow: {
     f: power,
     d: [
-      (g, a, b, _, r) => b === 0 ? 0 : g * r(b * r(power(a, b - 1, r))),
-      (g, a, b, out, r) => a === 0 && b >= 0 ? 0 : g * r(out * r(Math.log(a))),
+      (g, a, b, _, r) => (b === 0 ? 0 : g * r(b * r(power(a, b - 1, r)))),
+      (g, a, b, out, r) => (a === 0 && b >= 0 ? 0 : g * r(out * r(Math.log(a)))),
     ],
   },
   rpow: { f: (a, b) => Math.pow(b, a), d: [(g, _, b, out, r) => g * r(out * r(Math.log(b)))] },
@@ -64,11 +75,8 @@ export const ELEMENTWISE = {
   sin: { f: (a) => Math.sin(a), d: [(g, a, b, out, r) => g * r(Math.cos(a))] },
   cos: { f: (a) => Math.cos(a), d: [(g, a, b, out, r) => g * -r(Math.sin(a))] },
   tanh: { f: (a) => Math.tanh(a), d: [(g, a, b, out, r) => g * r(1 - r(out * out))] },
-  sigmoid: {
-    f: (a) => 1 / (1 + Math.exp(-a)),
-    d: [(g, a, b, out, r) => r(g * r(1 - out)) * out],
-  },
-  relu: { f: (a) => a !== a || a > 0 ? a : 0, d: [(g, a) => a > 0 ? g : 0] },
+  sigmoid: { f: (a) => 1 / (1 + Math.exp(-a)), d: [(g, a, b, out, r) => r(g * r(1 - out)) * out] },
+  relu: { f: (a) => (a !== a || a > 0 ? a : 0), d: [(g, a) => (a > 0 ? g : 0)] },
   clone: { f: (a) => a, d: [(g) => g] },
   detach: { f: (a) => a, d: [() => 0] },
 };
@@ -80,7 +88,13 @@ export const otherwise = (name) => new Error(`${name} is called in a way that a 
 function into(from, step) {
   const { dims } = step;
   if (!dims) throw otherwise(step.name);
-  return /** @type {const} */ ([spread(from.map((n, i) => dims.includes(i) ? 1 : n), from), sizeOf(dims.map((i) => from[i]))]);
+  return /** @type {const} */ ([
+    spread(
+      from.map((n, i) => (dims.includes(i) ? 1 : n)),
+      from,
+    ),
+    sizeOf(dims.map((i) => from[i])),
+  ]);
 }
 
 /** @type {Whole} */
@@ -95,7 +109,7 @@ const turn = {
     if (x.shape.length > 2) throw otherwise(name);
     return x.shape.length === 2 ? transposed(x) : x;
   },
-  back: (g) => g.shape.length === 2 ? transposed(g) : g,
+  back: (g) => (g.shape.length === 2 ? transposed(g) : g),
 };
 
 /** @type {(count: (n: number) => number) => Whole} */
@@ -107,7 +121,10 @@ const reduction = (count) => ({
   },
   back(g, [x], _, step) {
     const [where, n] = into(x.shape, step);
-    return { shape: x.shape, data: new Float64Array(sizeOf(x.shape)).map((_, i) => step.round(g.data[where ? where[i] : i] / count(n))) };
+    return {
+      shape: x.shape,
+      data: new Float64Array(sizeOf(x.shape)).map((_, i) => step.round(g.data[where ? where[i] : i] / count(n))),
+    };
   },
 });
 
@@ -127,15 +144,21 @@ const matmul = {
   back(g, x, k, step) {
     const [a, b] = matrices(x);
     const whole = { shape: [a.shape[0], b.shape[1]], data: g.data };
-    return { shape: x[k].shape, data: (k ? product(transposed(a), whole, step.round) : product(whole, transposed(b), step.round)).data };
+    return {
+      shape: x[k].shape,
+      data: (k ? product(transposed(a), whole, step.round) : product(whole, transposed(b), step.round)).data,
+    };
   },
 };
 
 /** @type {Whole} */
 const linear = {
   run([x, w, b], step) {
-    const bare = matmul.run([x, transposed(w)], step), where = b && spread(b.shape, step.shape);
-    return b ? { shape: step.shape, data: bare.data.map((n, i) => step.round(n + b.data[where ? where[i] : i])) } : bare;
+    const bare = matmul.run([x, transposed(w)], step);
+    const where = b && spread(b.shape, step.shape);
+    return b
+      ? { shape: step.shape, data: bare.data.map((n, i) => step.round(n + b.data[where ? where[i] : i])) }
+      : bare;
   },
   back(g, [x, w, b], k, step) {
     if (k === 2) return gather(g.data, spread(b.shape, step.shape), b.shape, step.round);
@@ -153,15 +176,30 @@ const mse = {
     return tensor([], step.round(sum / a.data.length));
   },
   back(g, [a, b], k, step) {
-    const share = step.round(2 / a.data.length), sign = k ? -1 : 1;
-    return { shape: a.shape, data: a.data.map((x, i) => step.round(step.round(share * step.round(x - b.data[i])) * g.data[0]) * sign) };
+    const share = step.round(2 / a.data.length);
+    const sign = k ? -1 : 1;
+    return {
+      shape: a.shape,
+      data: a.data.map((x, i) => step.round(step.round(share * step.round(x - b.data[i])) * g.data[0]) * sign),
+    };
   },
 };
 
 /** @type {Record<string, Whole>} */
 export const WHOLE = {
-  sum: reduction(() => 1), mean: reduction((n) => n), matmul, linear, mse_loss: mse, T: turn, t: turn, transpose: turn,
-  reshape, view: reshape, flatten: reshape, squeeze: reshape, unsqueeze: reshape,
+  sum: reduction(() => 1),
+  mean: reduction((n) => n),
+  matmul,
+  linear,
+  mse_loss: mse,
+  T: turn,
+  t: turn,
+  transpose: turn,
+  reshape,
+  view: reshape,
+  flatten: reshape,
+  squeeze: reshape,
+  unsqueeze: reshape,
   dot: {
     run: ([a, b], { round }) => tensor([], round(a.data.reduce((sum, x, i) => sum + x * b.data[i], 0))),
     back: (g, x, k, { round }) => map(x[1 - k], (n) => round(g.data[0] * n)),
@@ -176,7 +214,10 @@ export function run(step, values) {
   const rule = ELEMENTWISE[step.name];
   const x = step.inputs.map((v) => values[v]);
   if (!rule) return WHOLE[step.name].run(x, step);
-  const out = new Float64Array(sizeOf(step.shape)), [a, b] = reads(step, x), { f } = rule, { round } = step;
+  const out = new Float64Array(sizeOf(step.shape));
+  const [a, b] = reads(step, x);
+  const { f } = rule;
+  const { round } = step;
   for (let i = 0; i < out.length; i++) out[i] = round(f(a(i), b(i), round));
   return { shape: step.shape, data: out };
 }
@@ -189,14 +230,16 @@ function reads(step, x) {
       const constant = Number(step.constants[argument]);
       return () => constant;
     }
-    const { data } = x[k], where = step.maps[k];
+    const { data } = x[k];
+    const where = step.maps[k];
     return where ? (/** @type {number} */ i) => data[where[i]] : (/** @type {number} */ i) => data[i];
   });
 }
 
 /**
  * What an op passes on to one of its inputs.
- * @param {Step} step @param {Tensor} g the upstream gradient @param {Tensor[]} values @param {number} k the input's position
+ * @param {Step} step @param {Tensor} g the upstream gradient @param {Tensor[]} values
+ * @param {number} k the input's position
  */
 export function back(step, g, values, k) {
   const x = step.inputs.map((v) => values[v]);
@@ -209,8 +252,11 @@ export function back(step, g, values, k) {
  * @param {Step} step @param {Tensor} g @param {Tensor[]} values @param {number} k
  */
 function factors(step, g, values, k) {
-  const x = step.inputs.map((v) => values[v]), out = values[step.output].data, { round } = step;
-  const d = ELEMENTWISE[step.name].d[step.argument[k]], [a, b] = reads(step, x);
+  const x = step.inputs.map((v) => values[v]);
+  const out = values[step.output].data;
+  const { round } = step;
+  const d = ELEMENTWISE[step.name].d[step.argument[k]];
+  const [a, b] = reads(step, x);
   return g.data.map((upstream, i) => round(d(upstream, a(i), b(i), out[i], round)));
 }
 
@@ -227,8 +273,13 @@ export function local(step, values, k, kind) {
     return sameShape(passed.shape, step.shape) || sizeOf(step.shape) === 1 ? passed : tensor(step.shape, 1);
   }
   if (kind !== 'j') return null;
-  const rows = ones.data.length, columns = sizeOf(values[step.inputs[k]].shape), data = new Float64Array(rows * columns);
+  const rows = ones.data.length;
+  const columns = sizeOf(values[step.inputs[k]].shape);
+  const data = new Float64Array(rows * columns);
   for (let row = 0; row < rows; row++)
-    data.set(back(step, { shape: step.shape, data: ones.data.map((_, i) => Number(i === row)) }, values, k).data, row * columns);
+    data.set(
+      back(step, { shape: step.shape, data: ones.data.map((_, i) => Number(i === row)) }, values, k).data,
+      row * columns,
+    );
   return { shape: [rows, columns], data };
 }

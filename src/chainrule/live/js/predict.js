@@ -1,6 +1,6 @@
 // Predict, then see: the next number is asked for before it is shown.
 
-import { h } from './dom.js';
+import { button, h } from './dom.js';
 import { right, slip } from './slips.js';
 import { flat, fromNested, tensor } from './tensors.js';
 import { derivative, numbers, shapeText } from './text.js';
@@ -11,20 +11,42 @@ import { derivative, numbers, shapeText } from './text.js';
 /** @param {Ui} ui */
 export function predictPanel(ui) {
   const { model } = ui;
-  const question = h('p', { class: 'ask' }), verdict = h('p', { class: 'says', role: 'status' });
+  const question = h('p', { class: 'ask' });
+  const verdict = h('p', { class: 'says', role: 'status' });
   const field = h('input', { 'aria-label': 'Your guess', autocomplete: 'off', size: 12, inputmode: 'text' });
-  const form = h('form', { class: 'fields', submit: (/** @type {Event} */ event) => { event.preventDefault(); answer(); } },
-    h('label', { class: 'field' }, h('span', {}, 'your guess'), ' ', field), h('button', { class: 'main' }, 'Check'),
-    h('button', { type: 'button', click: () => { tell(`It is ${numbers(/** @type {Tensor} */ (wanted()))}.`); onward(); } }, 'Show it'));
-  const again = h('button', { type: 'button', click: () => { tell(''); ui.step(0); field.focus(); } }, 'From the start');
+  const form = h(
+    'form',
+    {
+      class: 'fields',
+      submit: (/** @type {Event} */ event) => {
+        event.preventDefault();
+        answer();
+      },
+    },
+    h('label', { class: 'field' }, h('span', {}, 'your guess'), ' ', field),
+    h('button', { class: 'main' }, 'Check'),
+    button('Show it', () => {
+      tell(`It is ${numbers(/** @type {Tensor} */ (wanted()))}.`);
+      onward();
+    }),
+  );
+  const again = button('From the start', () => {
+    tell('');
+    ui.step(0);
+    field.focus();
+  });
   /** Values still to be asked for in the coming step. @type {number[]} */
   let asked = [];
-  let step = -1, own = false;
+  let step = -1;
+  let own = false;
 
   /** @param {string} text @param {string} [kind] */
-  const tell = (text, kind = '') => { verdict.textContent = text; verdict.className = `says ${kind}`; };
+  const tell = (text, kind = '') => {
+    verdict.textContent = text;
+    verdict.className = `says ${kind}`;
+  };
   const isForward = () => model.at < model.forward;
-  const wanted = () => isForward() ? model.values[asked[0]] : model.gradients[asked[0]];
+  const wanted = () => (isForward() ? model.values[asked[0]] : model.gradients[asked[0]]);
 
   /** Find what the coming step will show, and go past steps that leave nothing to ask. */
   function next() {
@@ -40,8 +62,11 @@ export function predictPanel(ui) {
 
   /** The values whose gradients are complete once an op has passed its own on. @param {number} o */
   function ends(o) {
-    const turn = Number(model.turn.get(o)), values = [...new Set(model.edgesOf(o).map((e) => model.source(e)))];
-    return values.filter((v) => model.gradients[v] && model.into[v].every((e) => Number(model.turn.get(model.view.edges[e].o)) <= turn));
+    const turn = Number(model.turn.get(o));
+    const values = [...new Set(model.edgesOf(o).map((e) => model.source(e)))];
+    return values.filter(
+      (v) => model.gradients[v] && model.into[v].every((e) => Number(model.turn.get(model.view.edges[e].o)) <= turn),
+    );
   }
 
   function onward() {
@@ -55,18 +80,24 @@ export function predictPanel(ui) {
   }
 
   function answer() {
-    const goal = /** @type {Tensor} */ (wanted()), [v] = asked, given = parse(field.value, goal.shape);
-    if (!given) return tell(`Type ${goal.shape.length ? `numbers of shape ${shapeText(goal.shape)}, such as ${numbers(tensor(goal.shape))}` : 'a number, such as 0.5 or -2'}.`, 'bad');
+    const goal = /** @type {Tensor} */ (wanted());
+    const [v] = asked;
+    const given = parse(field.value, goal.shape);
+    const example = `numbers of shape ${shapeText(goal.shape)}, such as ${numbers(tensor(goal.shape))}`;
+    if (!given) return tell(`Type ${goal.shape.length ? example : 'a number, such as 0.5 or -2'}.`, 'bad');
     if (right(given, goal)) {
       tell(`Right: ${name(v)} = ${numbers(goal)}.`, 'good');
       return onward();
     }
-    const why = isForward() ? `Work ${model.view.ops[model.at].e} out from the numbers on its inputs.` : slip(model, v, given);
+    const why = isForward()
+      ? `Work ${model.view.ops[model.at].e} out from the numbers on its inputs.`
+      : slip(model, v, given);
     tell(`${numbers(given)} is not right. ${why}`, 'bad');
     field.select();
   }
 
-  const name = (/** @type {number} */ v) => isForward() ? model.names[v] : derivative(model.names[model.loss], model.names[v]);
+  const name = (/** @type {number} */ v) =>
+    isForward() ? model.names[v] : derivative(model.names[model.loss], model.names[v]);
 
   function refresh() {
     if (step !== model.at || !asked.length) {
@@ -78,24 +109,38 @@ export function predictPanel(ui) {
     const done = !asked.length;
     form.hidden = done;
     if (done) return question.replaceChildren('That was the last number. ');
-    const [v] = asked, e = isForward() ? model.view.ops[model.at].e : model.names[v];
-    question.replaceChildren('What is ', h('strong', { class: isForward() ? 'v' : 'g' }, name(v)), e !== model.names[v] ? `, that is, ${e}?` : '?');
+    const [v] = asked;
+    const e = isForward() ? model.view.ops[model.at].e : model.names[v];
+    question.replaceChildren(
+      'What is ',
+      h('strong', { class: isForward() ? 'v' : 'g' }, name(v)),
+      e !== model.names[v] ? `, that is, ${e}?` : '?',
+    );
   }
 
   return {
     node: h('div', {}, question, form, verdict, again),
-    open() { if (model.at === model.last) ui.step(0); },
+    open() {
+      if (model.at === model.last) ui.step(0);
+    },
     refresh,
   };
 }
 
-/** Read a guess: a number, or a list in brackets. @param {string} typed @param {number[]} shape @returns {Tensor | null} */
+/** Read a guess: a number, or a list in brackets.
+ * @param {string} typed @param {number[]} shape @returns {Tensor | null} */
 function parse(typed, shape) {
-  const text = typed.trim().replace(/−/g, '-').replace(/(^|[^\d])\./g, '$10.').replace(/\+/g, '');
+  const text = typed
+    .trim()
+    .replace(/−/g, '-')
+    .replace(/(^|[^\d])\./g, '$10.')
+    .replace(/\+/g, '');
   try {
     const read = JSON.parse(text || 'null');
     const made = fromNested(read, 'it');
-    return made.shape.length === 0 && shape.length && made.data.length === 1 && shape.every((n) => n === 1) ? { shape, data: flat(made.data) } : made;
+    return made.shape.length === 0 && shape.length && made.data.length === 1 && shape.every((n) => n === 1)
+      ? { shape, data: flat(made.data) }
+      : made;
   } catch {
     return null;
   }

@@ -1,7 +1,7 @@
 // Take it away: the address that holds the state, the PyTorch code, the picture.
 
 import { python } from './code.js';
-import { h } from './dom.js';
+import { button, h } from './dom.js';
 import { writeState } from './state.js';
 
 /** @typedef {import('./element.js').Ui} Ui */
@@ -9,7 +9,8 @@ import { writeState } from './state.js';
 
 /** @param {Ui} ui */
 export function sharePanel(ui) {
-  const { model } = ui, code = h('pre', { tabindex: 0 });
+  const { model } = ui;
+  const code = h('pre', { tabindex: 0 });
   const shown = h('textarea', { readonly: true, rows: 2, 'aria-label': 'Text to copy', hidden: true });
   /** @param {string} text @param {string} done */
   async function copy(text, done) {
@@ -26,27 +27,44 @@ export function sharePanel(ui) {
   }
   const address = () => `${location.href.split('#')[0]}#${writeState(ui)}`;
   function save() {
-    const link = h('a', { download: 'graph.svg', href: URL.createObjectURL(new Blob([picture(ui)], { type: 'image/svg+xml' })) });
+    const link = h('a', {
+      download: 'graph.svg',
+      href: URL.createObjectURL(new Blob([picture(ui)], { type: 'image/svg+xml' })),
+    });
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
     ui.say('Saved as graph.svg.');
   }
-  /** @param {string} text @param {() => void} click */
-  const button = (text, click) => h('button', { type: 'button', click }, text);
   return {
-    node: h('div', {}, h('div', { class: 'fields' }, button('Copy link', () => copy(address(), 'Copied: the link opens this graph as it is now.')),
-      !model.fixed && button('Copy PyTorch code', () => copy(python(model), 'Copied: this code gives exactly these numbers.')),
-      button('Save picture', save)), shown, !model.fixed && code),
-    refresh() { if (!model.fixed) code.textContent = python(model); },
+    node: h(
+      'div',
+      {},
+      h(
+        'div',
+        { class: 'fields' },
+        button('Copy link', () => copy(address(), 'Copied: the link opens this graph as it is now.')),
+        !model.fixed &&
+          button('Copy PyTorch code', () => copy(python(model), 'Copied: this code gives exactly these numbers.')),
+        button('Save picture', save),
+      ),
+      shown,
+      !model.fixed && code,
+    ),
+    refresh() {
+      if (!model.fixed) code.textContent = python(model);
+    },
   };
 }
 
 /** Draw the picture as a file of its own. @param {Ui} ui */
 function picture(ui) {
-  const svg = /** @type {SVGSVGElement} */ (/** @type {Drawing} */ (ui.drawing).svg.cloneNode(true)), [light, dark] = PALETTES;
+  const svg = /** @type {SVGSVGElement} */ (/** @type {Drawing} */ (ui.drawing).svg.cloneNode(true));
+  const [light, dark] = PALETTES;
   for (const extra of svg.querySelectorAll('.handle, .line, .hit, .edge:not(.passed) :is(.b, .halo)')) extra.remove();
-  for (const old of svg.querySelectorAll('[tabindex], [role]')) for (const name of ['tabindex', 'role', 'aria-label', 'aria-valuenow', 'aria-valuetext']) old.removeAttribute(name);
-  const coloured = (/** @type {Record<string, string>} */ palette) => DRAWING.replace(/var\(--(\w+)\)/g, (_, key) => palette[key]);
+  for (const old of svg.querySelectorAll('[tabindex], [role]'))
+    for (const name of ['tabindex', 'role', 'aria-label', 'aria-valuenow', 'aria-valuetext']) old.removeAttribute(name);
+  const coloured = (/** @type {Record<string, string>} */ palette) =>
+    DRAWING.replace(/var\(--(\w+)\)/g, (_, key) => palette[key]);
   const style = document.createElementNS('http://www.w3.org/2000/svg', 'style');
   style.textContent = `${coloured(light)}@media(prefers-color-scheme:dark){${coloured(dark)}}`;
   svg.prepend(style);

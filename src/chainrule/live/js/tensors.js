@@ -8,8 +8,10 @@
 export const sizeOf = (shape) => shape.reduce((a, b) => a * b, 1);
 
 /** @param {number[]} shape @param {Float64Array | number} [data] @returns {Tensor} */
-export const tensor = (shape, data = 0) =>
-  ({ shape, data: typeof data === 'number' ? new Float64Array(sizeOf(shape)).fill(data) : data });
+export const tensor = (shape, data = 0) => ({
+  shape,
+  data: typeof data === 'number' ? new Float64Array(sizeOf(shape)).fill(data) : data,
+});
 
 /** @param {ArrayLike<unknown>} numbers JSON has no NaN and no infinity: they come as strings */
 export const flat = (numbers) => Float64Array.from(/** @type {ArrayLike<number>} */ (numbers), Number);
@@ -24,9 +26,12 @@ export const sameShape = (a, b) => a.length === b.length && a.every((n, i) => n 
 export function spread(from, to) {
   if (sameShape(from, to)) return null;
   if (from.length > to.length) throw new Error(`(${from}) does not broadcast to (${to})`);
-  const map = new Int32Array(sizeOf(to)), lead = to.length - from.length;
+  const map = new Int32Array(sizeOf(to));
+  const lead = to.length - from.length;
   for (let at = 0; at < map.length; at++) {
-    let rest = at, step = 1, found = 0;
+    let rest = at;
+    let step = 1;
+    let found = 0;
     for (let axis = to.length - 1; axis >= lead; axis--) {
       const size = from[axis - lead];
       if (size !== 1 && size !== to[axis]) throw new Error(`(${from}) does not broadcast to (${to})`);
@@ -42,8 +47,10 @@ export function spread(from, to) {
 /** @param {Tensor} t @returns {Nested} a number, or lists of numbers */
 export function nested({ shape, data }) {
   /** @param {number} axis @param {number} at @returns {Nested} */
-  const cut = (axis, at) => axis === shape.length ? data[at]
-    : Array.from({ length: shape[axis] }, (_, i) => cut(axis + 1, at * shape[axis] + i));
+  const cut = (axis, at) =>
+    axis === shape.length
+      ? data[at]
+      : Array.from({ length: shape[axis] }, (_, i) => cut(axis + 1, at * shape[axis] + i));
   return cut(0, 0);
 }
 
@@ -69,12 +76,15 @@ export function transposed({ shape: [rows, columns], data }) {
 
 /** @param {Tensor} a @param {Tensor} b @param {(x: number) => number} round @returns {Tensor} of two matrices */
 export function product(a, b, round) {
-  const [n, k] = a.shape, m = b.shape[1], out = new Float64Array(n * m);
-  for (let i = 0; i < n; i++) for (let j = 0; j < m; j++) {
-    let sum = 0;
-    for (let l = 0; l < k; l++) sum += a.data[i * k + l] * b.data[l * m + j];
-    out[i * m + j] = round(sum);
-  }
+  const [n, k] = a.shape;
+  const m = b.shape[1];
+  const out = new Float64Array(n * m);
+  for (let i = 0; i < n; i++)
+    for (let j = 0; j < m; j++) {
+      let sum = 0;
+      for (let l = 0; l < k; l++) sum += a.data[i * k + l] * b.data[l * m + j];
+      out[i * m + j] = round(sum);
+    }
   return { shape: [n, m], data: out };
 }
 

@@ -12,7 +12,8 @@ export const escape = (text) => text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt
 
 /** Round as Python does: an exact tie goes to the even digit. @param {number} x @param {number} digits */
 function fixed(x, digits) {
-  const up = x.toFixed(digits), exact = x.toFixed(Math.min(100, digits + 40));
+  const up = x.toFixed(digits);
+  const exact = x.toFixed(Math.min(100, digits + 40));
   const tie = /^50*$/.test(exact.slice(exact.indexOf('.') + 1 + digits));
   if (!tie || Number(up.slice(-1)) % 2 === 0) return up;
   return (Number(up) - Math.sign(x) * 10 ** -digits).toFixed(digits);
@@ -35,25 +36,30 @@ export function number(x) {
 export const isShown = (t) => sizeOf(t.shape) <= SHOWN;
 
 /** @param {number[]} shape */
-export const shapeText = (shape) => shape.length ? `(${shape.join(', ')}${shape.length === 1 ? ',' : ''})` : 'scalar';
+export const shapeText = (shape) => (shape.length ? `(${shape.join(', ')}${shape.length === 1 ? ',' : ''})` : 'scalar');
 
 /** @param {Tensor} t @returns {string} its numbers, or of a large one its shape and range */
 export function numbers(t) {
   /** @param {Nested} data @returns {string} */
-  const write = (data) => Array.isArray(data) ? `[${data.map(write).join(', ')}]` : number(Number(data));
+  const write = (data) => (Array.isArray(data) ? `[${data.map(write).join(', ')}]` : number(Number(data)));
   if (isShown(t)) return write(nested(t));
-  let low = Infinity, high = -Infinity;
-  for (const x of t.data) { low = x < low || x !== x ? x : low; high = x > high || x !== x ? x : high; }
+  let low = Infinity;
+  let high = -Infinity;
+  for (const x of t.data) {
+    low = x < low || x !== x ? x : low;
+    high = x > high || x !== x ? x : high;
+  }
   return `${shapeText(t.shape)} from ${number(low)} to ${number(high)}`;
 }
 
 /** @param {string} name @param {number[]} shape @param {number} at @returns {string} `w1[0, 1]` */
 export function entryName(name, shape, at) {
   const indices = [];
-  for (let axis = shape.length - 1, rest = at; axis >= 0; rest = Math.floor(rest / shape[axis--])) indices.unshift(rest % shape[axis]);
+  for (let axis = shape.length - 1, rest = at; axis >= 0; rest = Math.floor(rest / shape[axis--]))
+    indices.unshift(rest % shape[axis]);
   return shape.length ? `${name}[${indices.join(', ')}]` : name;
 }
 
 /** @param {string} above @param {string} below */
 export const derivative = (above, below) =>
-  [above, below].map((n) => /^[\p{L}_][\p{L}\p{N}_.#]*$/u.test(n) ? `d${n}` : `d(${n})`).join('/');
+  [above, below].map((n) => (/^[\p{L}_][\p{L}\p{N}_.#]*$/u.test(n) ? `d${n}` : `d(${n})`)).join('/');

@@ -16,7 +16,10 @@ export class Training {
 
   #now() {
     const { model } = this;
-    return { leaves: new Map(model.leaves.map((v) => [v, /** @type {Tensor} */ (model.values[v])])), loss: model.root < 0 ? NaN : model.values[model.root]?.data[0] ?? NaN };
+    return {
+      leaves: new Map(model.leaves.map((v) => [v, /** @type {Tensor} */ (model.values[v])])),
+      loss: model.root < 0 ? NaN : (model.values[model.root]?.data[0] ?? NaN),
+    };
   }
 
   /** The numbers were changed by hand: what comes after is no longer true. */
@@ -33,9 +36,12 @@ export class Training {
 
   /** Take one step against the gradients. @param {number} rate */
   update(rate) {
-    const { model } = this, given = new Map();
+    const { model } = this;
+    const given = new Map();
     for (const v of model.trained) {
-      const weight = /** @type {Tensor} */ (model.values[v]), gradient = model.gradients[v], round = model.plain.values[v].t === 'float32' ? Math.fround : Number;
+      const weight = /** @type {Tensor} */ (model.values[v]);
+      const gradient = model.gradients[v];
+      const round = model.plain.values[v].t === 'float32' ? Math.fround : Number;
       if (!gradient) continue;
       const before = this.keep ? this.kept.get(v) : undefined;
       const used = before ? gradient.data.map((g, i) => round(g + before.data[i])) : gradient.data;
