@@ -6,7 +6,7 @@ VENV := .venv/bin/python
 # what was set for other Pythons stays out of this one and of those that it starts
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help html test check serve bench lint linkcheck lock clean set-up
+.PHONY: help html test check sweep serve bench lint linkcheck lock clean set-up
 .NOTPARALLEL:
 
 help:  ## this list
@@ -30,8 +30,12 @@ test: set-up  ## build the site and test everything, in a real browser too
 		&& echo "Everything holds. Before you send a change: make lint" \
 		|| { echo "Something failed: the summary above names it. One test alone: $(VENV) -m pytest FILE::TEST" >&2; exit 1; }
 
-check: set-up  ## the quick tests: no site, no browser
-	@$(VENV) -m pytest -m "not site and not browser"
+check: set-up  ## the quick tests, in a minute: no site, no browser, no lesson
+	@$(VENV) -m pytest -m "not slow and not site and not browser"
+
+sweep: set-up  ## the random cases in full, of which the tests run a tenth
+	@$(VENV) -m tools.browser
+	@CHAINRULE_SWEEP=1 $(VENV) -m pytest -n auto -m sweep
 
 lint: set-up  ## style, types and spelling
 	@$(VENV) -m ruff check .

@@ -7,6 +7,7 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling, Scheduling
 
+from tests.support import sweep  # noqa: F401  # its import says how much hypothesis tries, before any test is read
 from tests.support.installed import Installed, install
 
 # Lessons draw, and no window opens. Set before anything imports matplotlib; processes started here inherit it.

@@ -11,6 +11,8 @@ from tests.support.course import LESSONS, ROOT, walk
 from tests.support.pages import Namespace
 from tests.support.visitors import VISITORS, Visitor
 
+pytestmark = pytest.mark.slow
+
 CLINIC = {path.stem: path for path in LESSONS if path.parent.name == "5_clinic"}
 SYMPTOMS = ROOT / "docs/how-to/symptoms.md"
 

@@ -15,6 +15,8 @@ from tests.support.installed import Installed
 from tests.support.pages import read
 from tests.support.warm import Warm
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def runner(installed: Installed) -> Iterator[Warm]:

@@ -221,6 +221,7 @@ def test_the_course_is_found() -> None:
     assert len(CHAPTERS) >= 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [*LESSONS, *CHAPTERS], ids=name)
 def test_every_number_in_prose_is_checked(path: Path) -> None:
     """Everything that a page says in numbers holds, where it says it."""
@@ -229,6 +230,7 @@ def test_every_number_in_prose_is_checked(path: Path) -> None:
     assert report.claims, f"{name(path)} claims nothing in code font, so nothing in it is checked."
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [*LESSONS, *CHAPTERS], ids=name)
 def test_a_changed_digit_fails(path: Path) -> None:
     """Whichever digit of a page's claims is changed, its check fails."""

@@ -15,6 +15,8 @@ import torch
 import chainrule
 from tests.support.course import CHAPTERS, LESSONS, name, walk
 
+pytestmark = pytest.mark.slow
+
 
 class Shown(NamedTuple):
     """Hold what a view shows of one value: its name, its numbers, and its gradient (empty if it has none)."""

@@ -137,8 +137,8 @@ def test_test_without_site(project: Path) -> None:
 
 
 def test_check(project: Path) -> None:
-    """`make check` neither builds the site nor asks for a browser."""
-    assert make("check").stdout.splitlines() == ["PYTEST -m not site and not browser"]
+    """`make check` neither builds the site, nor asks for a browser, nor runs a lesson."""
+    assert make("check").stdout.splitlines() == ["PYTEST -m not slow and not site and not browser"]
 
 
 def test_clean(project: Path) -> None:

@@ -14,6 +14,8 @@ import pytest
 
 from tests.support.project import ROOT, Project
 
+pytestmark = pytest.mark.slow
+
 BLOCK = re.compile(r"^```(diff|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

@@ -22,6 +22,8 @@ from tests.support.course import LESSONS
 from tests.support.installed import Installed, build
 from tests.support.project import ROOT
 
+pytestmark = pytest.mark.slow
+
 INSTALL = 'pip install "chainrule[lessons]"'
 
 

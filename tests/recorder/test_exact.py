@@ -12,6 +12,7 @@ from chainrule.views.derivation import derivation
 from tests.support.cases import CASES
 from tests.support.graphs import Plan, plans, record, same
 from tests.support.oracle import Known, carried, differences, sums
+from tests.support.sweep import share
 from tests.views.test_derivation import wrong
 
 KNOWN = Known()
@@ -38,7 +39,8 @@ def test_few_local_gradients_are_not_known() -> None:
     assert len(KNOWN.other) < 0.05 * (shown + unknown)
 
 
-@settings(max_examples=1000, deadline=None)
+@pytest.mark.sweep
+@settings(max_examples=share(1_000))
 @given(plans())
 def test_random_graphs_are_recorded_exactly(plan: Plan) -> None:
     """For any graph, leaf gradients, sums of contributions and local gradients are those of PyTorch."""
