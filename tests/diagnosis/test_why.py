@@ -489,6 +489,7 @@ def test_work_grows_with_the_length_and_no_faster(make: Callable[[int], Trace]) 
     assert calls(make(2_000)) < 11 * calls(make(200))
 
 
+@pytest.mark.slow
 def test_a_long_chain_is_asked_about() -> None:
     """A recording of 20,000 ops with as many leaves is no trouble, and needs no recursion."""
     (reason,) = why_all(chain(20_000)).reasons

@@ -18,6 +18,7 @@ from tests.support.cases import CASES
 from tests.support.graphs import same
 
 
+@pytest.mark.slow
 def test_recordings_in_a_row_leave_nothing_behind() -> None:
     """After 300 recordings of one model there is no more memory in use than after 100, and no hook on its weights."""
     model, x = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1)), torch.ones(2, 3)

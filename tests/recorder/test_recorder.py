@@ -793,6 +793,7 @@ def test_what_goes_wrong_in_a_hook_is_told_and_not_raised(monkeypatch: pytest.Mo
         rec.grad("w")
 
 
+@pytest.mark.slow
 def test_a_long_chain_is_recorded() -> None:
     """A chain of 2,000 ops is recorded and shown without reaching Python's recursion limit."""
     w = torch.tensor(1.0, requires_grad=True)

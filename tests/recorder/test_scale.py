@@ -19,6 +19,8 @@ from chainrule.views.derivation import derivation
 LARGEST = 300_000
 """Characters of what a notebook's output may hold."""
 
+pytestmark = pytest.mark.slow
+
 GRAPHS = """
 import sys, threading, torch, chainrule
 from chainrule.recorder import deep_graphs

@@ -129,7 +129,9 @@ SECOND: dict[str, Callable[[], list[Tensor]]] = {
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", SECOND)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name == "torch.compile" else name for name in SECOND]
+)
 def test_what_is_recorded_is_never_wrong(name: str) -> None:
     """Results and `.grad` are bitwise as without recording, each leaf's gradient is known, and every view is shown."""
     torch.manual_seed(0)

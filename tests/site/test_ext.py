@@ -27,6 +27,7 @@ def line_figure(points: int = 3, label: str = "a line that falls") -> Figure:
 # --- figures
 
 
+@pytest.mark.slow
 def test_a_figure_follows_the_theme() -> None:
     """Black becomes the page's ink and white its paper, and text stays text."""
     html = figures.inline(line_figure(), "f1")
@@ -78,6 +79,7 @@ def test_a_description_is_escaped() -> None:
     assert 'aria-label="a &lt; &quot;b&quot;"' in figures.inline(line_figure(label='a < "b"'), "f1")
 
 
+@pytest.mark.slow
 def test_a_heavy_figure_is_drawn_in_pixels_and_keeps_its_text() -> None:
     """Above some 2,000 points the curve becomes a picture, while the title stays text that follows the theme."""
     light, heavy = (figures.inline(line_figure(points), "f1") for points in (50, 20_000))
