@@ -19,9 +19,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import chainrule
-from chainrule.diagnosis.after_the_fact import STEPS
-from chainrule.diagnosis.causes import short
+from chainrule.diagnosis.evidence import code
 from chainrule.diagnosis.report import why_all
+from chainrule.diagnosis.thresholds import DEEPEST
 from chainrule.trace import BackwardPass, Edge, Flow, Node, Op, Snapshot, Trace, Value, Visit
 from tests.support.broken import BROKEN, Broken
 from tests.support.graphs import Plan, plans
@@ -185,7 +185,7 @@ def test_what_cannot_be_asked_after_the_fact_says_so() -> None:
     with pytest.raises(chainrule.ChainruleError, match="The loss is float, and only tensors"):
         chainrule.why(1.0, w)  # type: ignore[arg-type]
     deep = torch.ones(1, requires_grad=True)
-    for _ in range(STEPS + 1):
+    for _ in range(DEEPEST + 1):
         deep = deep + 1
     with pytest.raises(chainrule.ChainruleError, match="more than 20,000 steps"):
         chainrule.why(deep, w)
@@ -519,8 +519,8 @@ def test_any_graph_is_answered_in_its_own_names(plan: Plan, factors: list[str], 
     trace = rec.trace
     known = {value.name for value in trace.values} | {f"{value.name.partition('#')[0]}.grad" for value in trace.values}
     known |= {op.expression for op in trace.ops} | {op.name for op in trace.ops} | {node.name for node in trace.nodes}
-    known = {short(code) for code in known}
+    known = {code(text) for text in known}
     for found in (rec.why(), *(rec.why(i.name) for i in trace.values)):
         for reason in found.reasons:
             assert set(reason.names) <= {value.name for value in trace.values}
-            assert {f"`{code}`" for code in re.findall("`(.*?)`", reason.says)} <= known | {"`.grad`", "`no_grad`"}
+            assert {f"`{text}`" for text in re.findall("`(.*?)`", reason.says)} <= known | {"`.grad`", "`no_grad`"}

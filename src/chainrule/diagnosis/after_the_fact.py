@@ -11,13 +11,12 @@ import torch
 from torch.autograd.graph import Node
 
 from chainrule.calculus.notation import number
-from chainrule.diagnosis.causes import short
+from chainrule.diagnosis.evidence import code
 from chainrule.diagnosis.report import Reason, Why
+from chainrule.diagnosis.thresholds import DEEPEST
 from chainrule.errors import ChainruleError
 from chainrule.recorder.source_names import Files, site_of
 
-STEPS = 20_000
-"""So many steps of a graph are walked: freeing a deeper one that Python has looked at can overflow the stack."""
 _RECORD = "For file and line, run the step again inside `with chainrule.record() as rec:`, and ask `rec.why()`."
 
 
@@ -44,7 +43,7 @@ def why(loss: torch.Tensor, leaf: torch.Tensor) -> Why:
                 "Give the two tensors: `chainrule.why(loss, w)`."
             )
     given = written if len(written) == 2 else ("loss", "the leaf")
-    root, name = (short(text) if text != "the leaf" else text for text in given)
+    root, name = (code(text) if text != "the leaf" else text for text in given)
     found = _without(name, leaf) or _loss_without(root, loss)
     if found is None and leaf.grad is not None:
         return Why((), _there(name, leaf.grad))
@@ -66,7 +65,7 @@ def _without(name: str, leaf: torch.Tensor) -> _Found | None:
         hint = "Create it with `requires_grad=True`. A result of `no_grad` or `detach()` has it False, too."
         return "requires_grad", "its `requires_grad` is False", hint
     if not leaf.is_leaf and not leaf.retains_grad:
-        made = short(type(leaf.grad_fn).__name__)
+        made = code(type(leaf.grad_fn).__name__)
         says = f"it is no leaf but the result of a calculation ({made}), and PyTorch fills leaves alone"
         hint = (
             "Did an update such as `w = w - rate * w.grad`, or `.to(...)` after `requires_grad=True`, take its name? "
@@ -135,9 +134,9 @@ def _nodes(loss: torch.Tensor) -> dict[Node, None]:
         node = pending.pop()
         if node is None or node in found:
             continue
-        if len(found) == STEPS:
+        if len(found) == DEEPEST:
             raise ChainruleError(
-                f"The graph has more than {STEPS:,} steps, too many to be looked at after the fact. {_RECORD}"
+                f"The graph has more than {DEEPEST:,} steps, too many to be looked at after the fact. {_RECORD}"
             )
         found[node] = None
         pending.extend(child for child, _ in node.next_functions)

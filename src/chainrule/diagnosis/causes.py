@@ -1,27 +1,26 @@
-"""Say what one op did to a gradient, or to the numbers on the way forward: the causes, as a table, one entry an op.
+"""Say what one op did to a gradient, or to the numbers on the way forward: two tables, one entry a cause.
 
-An entry looks at the numbers that were recorded, and speaks only if they prove it. To add a cause, add an entry.
+An entry names the ops that it may be said of, looks at the numbers that were recorded, and speaks only if they prove
+it. To add a cause, add an entry; those of one op are tried from top to bottom.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 from weakref import WeakKeyDictionary
-
-import numpy as np
 
 from chainrule.calculus.notation import number
 from chainrule.calculus.rules import canonical
-from chainrule.trace import Op, Snapshot, Trace
-
-LONGEST = 60
-"""Names and expressions are cut after so many characters."""
+from chainrule.diagnosis.evidence import Evidence, Span, UnknownError, code, is_bad, name, norm, numbers_of, span
+from chainrule.diagnosis.thresholds import ALONE, CENTRED, LITTLE, RANGE, TELLING
+from chainrule.trace import Trace
 
 
 @dataclass(frozen=True)
-class Said:
+class Finding:
     """Hold a cause in one or two words, the proof as part of a sentence, and the smallest thing to try."""
 
     cause: str
@@ -34,119 +33,39 @@ class Said:
 
 
 @dataclass(frozen=True)
-class Span:
-    """Hold what is known of a tensor's numbers, whether they were kept or summed up."""
+class Cause:
+    """Hold one entry of a table: the ops that it may be said of, the cause, what to try, and its proof.
 
-    size: int
-    low: float
-    high: float
-    zeros: int
-    nans: int
-    infinite: int
+    The proof is part of a sentence, nothing if the numbers that were recorded do not prove it, or a finding of its own.
+    """
 
-    @property
-    def largest(self) -> float:
-        """Give the largest size of an entry."""
-        return max(abs(self.low), abs(self.high))
+    ops: str
+    name: str
+    hint: str
+    proof: Callable[[Evidence], str | Finding | None]
 
 
-def span(tensor: Snapshot | None) -> Span | None:
-    """Sum a tensor up; `None` if nothing was kept, it is empty, or its numbers have no order."""
-    if tensor is None or not tensor.size:
-        return None
-    if tensor.data is not None:
-        data = tensor.data
-        if data.dtype.kind == "c":
-            return None
-        if data.dtype.kind != "f":
-            return Span(data.size, float(data.min()), float(data.max()), int((data == 0).sum()), 0, 0)
-        nans = int(np.isnan(data).sum())
-        known = data[~np.isnan(data)] if nans else data
-        low, high = (float(known.min()), float(known.max())) if known.size else (math.nan, math.nan)
-        infinite = int(np.isinf(known).sum()) if math.isinf(low) or math.isinf(high) else 0
-        return Span(data.size, low, high, int((known == 0).sum()), nans, infinite)
-    held = tensor.statistics or {}
-    if not {"min", "max", "zeros", "nans", "infinite"} <= set(held):
-        return None
-    counts = (int(held[word]) for word in ("zeros", "nans", "infinite"))
-    return Span(tensor.size, held["min"], held["max"], *counts)
+_Table: TypeAlias = Mapping[str, list[Cause]]
 
 
-def norm(tensor: Snapshot | None) -> float | None:
-    """Give the Euclidean norm; 0 only if every entry is 0, not finite if some entry is not; `None` if not known."""
-    if tensor is None:
-        return None
-    if tensor.data is not None:
-        if tensor.data.size == 1:
-            return abs(complex(tensor.data.item())) if tensor.data.dtype.kind == "c" else abs(float(tensor.data.item()))
-        flat = np.abs(tensor.data).reshape(-1).astype(np.float64)
-        total = float(np.dot(flat, flat))
-        if 1e-200 < total < 1e200 or not flat.size:
-            return math.sqrt(total)
-        largest = float(flat.max())  # squares leave the range of float64
-        return largest if not largest or not math.isfinite(largest) else largest * float(np.linalg.norm(flat / largest))
-    held = tensor.statistics or {}
-    known = held.get("norm")
-    if known is None or not (known == 0 or math.isinf(known)) or "min" not in held:
-        return known
-    return max(abs(held["min"]), abs(held["max"]))  # float32 holds no square of it
+def _table(*causes: Cause) -> _Table:
+    found: dict[str, list[Cause]] = {}
+    for cause in causes:
+        for op in cause.ops.split():
+            found.setdefault(op, []).append(cause)
+    return found
 
 
-@dataclass(frozen=True, eq=False)
-class Step:
-    """Describe one op's turn: the inputs that are asked about, and what came in and what went out."""
-
-    trace: Trace
-    number: int
-    targets: tuple[int, ...]
-    upstream: Snapshot | None = None
-    contribution: Snapshot | None = None
-
-    @property
-    def op(self) -> Op:
-        """Give the op."""
-        return self.trace.ops[self.number]
-
-    @property
-    def kind(self) -> str:
-        """Name the op as the tables do."""
-        return canonical(self.op.name)
-
-    @property
-    def others(self) -> tuple[int, ...]:
-        """List the inputs that are not asked about."""
-        return tuple(value for value in self.op.inputs if value not in self.targets)
-
-    def spans(self, values: tuple[int, ...]) -> Iterator[tuple[str, Span]]:
-        """Give the name and the numbers of values, as far as they are known."""
-        for value in values:
-            if found := span(self.trace.values[value].tensor):
-                yield name(self.trace, value), found
-
-
-def short(text: str) -> str:
-    """Put code into backticks, cut where it is long."""
-    bare = " ".join(text.split()).replace("`", "'")
-    return f"`{bare}`" if len(bare) <= LONGEST else f"`{bare[:LONGEST]}…`"
-
-
-def name(trace: Trace, value: int) -> str:
-    """Name a value as code."""
-    return short(trace.values[value].name)
-
-
-def entries(name: str, size: int, words: str, count: int | None = None) -> str:
-    """Say something of all or some entries: `x` is 0; all 4 entries of `x` are 0; 2 of the 4 entries of `x` are 0."""
-    if size == 1:
-        return f"{name} is {words}"
-    if count is None or count == size:
-        return f"all {size:,} entries of {name} are {words}"
-    return f"{count:,} of the {size:,} entries of {name} {'is' if count == 1 else 'are'} {words}"
-
-
-def reach(found: Span) -> str:
-    """Write where numbers run."""
-    return number(found.low) if found.low == found.high else f"from {number(found.low)} to {number(found.high)}"
+def _explained(table: _Table, at: Evidence) -> Finding | None:
+    """Return the first cause that the numbers prove."""
+    for cause in table.get(at.kind, ()):
+        try:
+            proof = cause.proof(at)
+        except UnknownError:  # what was not kept proves nothing
+            continue
+        if proof:
+            return Finding(cause.name, proof, cause.hint) if isinstance(proof, str) else proof
+    return None
 
 
 _KNOWN: WeakKeyDictionary[Trace, dict[tuple[str, int], int]] = WeakKeyDictionary()
@@ -172,297 +91,217 @@ def _source(trace: Trace, value: int, word: str, holds: Callable[[int], bool]) -
 
 # Nothing came through ---------------------------------------------------------------------------------------------
 
-
-def _relu(step: Step) -> Said | None:
-    for called, z in step.spans(step.targets):
-        if z.high < 0:
-            proof = entries(called, z.size, "negative") + (f" (largest {number(z.high)})" if z.size > 1 else "")
-            proof = proof if z.size > 1 else f"{called} is {number(z.high)}, and negative"
-        elif z.high == 0:
-            proof = f"no entry of {called} is above 0 (largest 0)" if z.size > 1 else f"{called} is 0"
-        else:
-            proof = f"it let nothing of the upstream gradient through, though {called} runs up to {number(z.high)}"
-            return Said("dead relu", f"{proof}: where that is above 0, the upstream gradient is 0", _LEAK)
-        return Said("dead relu", f"it let nothing through: {proof}", _LEAK)
-    return None
-
-
-_LEAK = "Lower the learning rate, start with other weights or a positive bias, or use `leaky_relu`."
-
-
-def _clamp(step: Step) -> Said | None:
-    for called, z in step.spans(step.targets):
-        for _, out in step.spans(step.op.outputs):
-            proof = f"it cut off {called if z.size == 1 else f'all {z.size:,} entries of {called}'}"
-            proof += f" ({reach(z)} became {reach(out)}), and what is cut off gets no gradient"
-            return Said("clamped", proof, "Widen the limits, or bring the values back inside them.")
-    return None
-
-
-def _saturated(step: Step) -> Said | None:
-    for called, z in step.spans(step.targets):
-        for _, out in step.spans(step.op.outputs):
-            proof = f"it is saturated: with {called} {'at' if z.size == 1 else 'running'} {reach(z)}"
-            proof += f" its result is {reach(out)}, where the curve is flat"
-            return Said("saturated", proof, "Scale the input down: smaller weights, a normalisation, scaled data.")
-    return None
+_RELUS = "relu threshold"
+_CLAMPS = "clamp clamp_min clamp_max clip relu6 hardtanh hardsigmoid"
+_CURVES = """
+    sigmoid tanh erf softsign logsigmoid elu selu gelu silu softplus mish exp atan arctan celu expit softmin softmax
+    log_softmax
+"""
+_CLASSIFYING = """
+    cross_entropy nll_loss binary_cross_entropy binary_cross_entropy_with_logits hinge_embedding_loss
+    margin_ranking_loss multi_margin_loss
+"""
+_PRODUCTS = """
+    mul matmul linear bmm dot addmm baddbmm einsum conv1d conv2d conv3d bilinear div rdiv outer ger inner tensordot
+    embedding_bag conv_transpose2d addcmul lerp prod
+"""
+_POWERS = "pow square rpow float_power"
+_MASKS = "masked_fill masked_select masked_scatter"
+_DROPOUTS = "dropout dropout1d dropout2d dropout3d alpha_dropout feature_dropout"
+_NORMALISATIONS = "layer_norm batch_norm group_norm instance_norm std var normalize"
+_SUMS = f"add sub rsub sum mean expand broadcast_to {_NORMALISATIONS}"
+_MAKES_ZERO = f"{_RELUS} {_CLAMPS} {_MASKS} {_DROPOUTS} where".split()
+_PICKERS = "max min amax amin maximum minimum fmax fmin topk sort"
+_FACTORED = f"{_PRODUCTS} {_POWERS}"
+_ADDED = "linear matmul dot bmm einsum addmm conv1d conv2d conv3d mul"
+_WITH_BIAS = ("linear", "conv1d", "conv2d", "conv3d", "bilinear")
+_OTHER_NUMBERS = "Give the factor other numbers; a weight that begins at 0 has to be so on purpose."
 
 
-def _softmax(step: Step) -> Said | None:
-    if not step.op.outputs:
+def _is_zero(z: Span) -> bool:
+    return z.zeros == z.size
+
+
+def _has_zeros(z: Span) -> bool:
+    return z.zeros > 0
+
+
+def _is_true(z: Span) -> bool:
+    return z.dtype == "bool" and z.low == 1
+
+
+def _shut(at: Evidence) -> str:
+    z = at.asked
+    if z.high < 0:
+        proof = f"{z.entries('negative')} (largest {number(z.high)})"
+        proof = proof if z.size > 1 else f"{z.name} is {number(z.high)}, and negative"
+    elif z.high == 0:
+        proof = f"no entry of {z.name} is above 0 (largest 0)" if z.size > 1 else f"{z.name} is 0"
+    else:
+        proof = f"it let nothing of the upstream gradient through, though {z.name} runs up to {number(z.high)}"
+        return f"{proof}: where that is above 0, the upstream gradient is 0"
+    return f"it let nothing through: {proof}"
+
+
+def _factors(at: Evidence) -> tuple[int, ...]:
+    """Return what an op multiplies by; of a square or a Gram matrix, that is the input itself."""
+    factors = at.others[:1] if at.kind in _WITH_BIAS and at.targets else at.others
+    return factors or (at.targets if at.kind in ("mul", "dot", "matmul") else ())
+
+
+def _zero_factor(at: Evidence) -> Finding | None:
+    zeros = (value for value in _factors(at) if norm(at.trace.values[value].tensor) == 0)
+    return next((_made_zero(at, value) for value in zeros), None)
+
+
+def _weak_factor(at: Evidence) -> str | Finding | None:
+    """Say that a factor is 0 in part, or too small for what arrives."""
+    if at.upstream is None or norm(at.upstream) == 0:
         return None
-    out = span(step.trace.values[step.op.outputs[0]].tensor)
-    if out is not None and step.kind == "softmax" and (out.zeros == 0 or out.high < 1):
-        return Said(
-            "cancels",
-            "each row of its result adds up to 1 whatever goes in, and where the upstream gradient is the same along "
-            "a row its parts cancel",
-            "Use the probabilities one by one, such as in `cross_entropy`, and not their sum.",
-        )
-    return _saturated(step)
-
-
-def _cross_entropy(step: Step) -> Said | None:
-    for called, z in step.spans(step.targets):
-        for loss, out in step.spans(step.op.outputs):
-            if out.nans:
-                return _cross_nan(step)
-            proof = f"it is saturated: {called} runs {reach(z)}, and {loss} is {reach(out)}, so nothing is left to push"
-            return Said("saturated", proof, "Scale the logits down; if the loss is 0 for good, it has learned all.")
-    return None
-
-
-def _product(step: Step) -> Said | None:
-    factors = step.others[:1] if step.kind in _WITH_BIAS and step.targets else step.others
-    factors = factors or (step.targets if step.kind in ("mul", "dot", "matmul") else ())
-    for value in factors:
-        if norm(step.trace.values[value].tensor) == 0:
-            return _made_zero(step, value)
-    if any(constant == 0 for constant in step.op.constants.values()):
-        return Said("times zero", "it multiplies by the number 0", "Change the factor.")
-    for value in factors:
-        factor = span(step.trace.values[value].tensor)
-        if factor is None or step.upstream is None or norm(step.upstream) == 0:
-            continue
-        called = name(step.trace, value)
+    came, smallest = span(at.upstream), RANGE.get(at.upstream.dtype, (0.0, 0.0))[0]
+    for factor in at.spans(_factors(at)):
         if factor.zeros:
-            proof = f"it multiplies by {called}, and {entries(called, factor.size, '0', factor.zeros)}"
-            return Said("times zero", proof + "; where it is not, nothing arrives, or it cancels", "Look at both.")
-        if (up := span(step.upstream)) and 0 < up.largest * factor.largest < _SMALLEST.get(step.upstream.dtype, 0.0):
-            proof = f"an upstream gradient of up to {number(up.largest)} times {called} of up to "
-            proof += f"{number(factor.largest)} is too small for {step.upstream.dtype}"
-            return Said("underflow", proof, "Scale the loss up (`torch.amp.GradScaler`), or compute in float32.")
-    spread = any(
-        step.trace.values[a].tensor.size < step.trace.values[b].tensor.size
-        for a in step.targets
-        for b in step.op.outputs
-    )
-    known = all(span(step.trace.values[value].tensor) for value in factors)
-    if factors and known and step.kind in _WITH_SUM and (spread or step.kind != "mul"):
-        proof = "the products that it adds up cancel: they are not 0, their sum is"
-        return Said("cancels", proof, "Check that the rows of the batch differ, and the signs in the loss.")
+            proof = f"it multiplies by {factor.name}, and {factor.are_zero}"
+            return f"{proof}; where it is not, nothing arrives, or it cancels"
+        if came and 0 < came.largest * factor.largest < smallest:
+            proof = f"an upstream gradient of up to {number(came.largest)} times {factor.name} of up to "
+            proof += f"{number(factor.largest)} is too small for {at.upstream.dtype}"
+            return Finding("underflow", proof, "Scale the loss up (`torch.amp.GradScaler`), or compute in float32.")
     return None
 
 
-_WITH_BIAS = frozenset({"linear", "conv1d", "conv2d", "conv3d", "bilinear"})
-_WITH_SUM = frozenset({"linear", "matmul", "dot", "bmm", "einsum", "addmm", "conv1d", "conv2d", "conv3d", "mul"})
-_SMALLEST = {"float16": 6e-8, "bfloat16": 9.2e-41, "float32": 1.4e-45, "float64": 5e-324}
+def _sum_cancels(at: Evidence) -> str | None:
+    values, factors = at.trace.values, _factors(at)
+    spread = any(values[a].tensor.size < values[b].tensor.size for a in at.targets for b in at.op.outputs)
+    known = len(list(at.spans(factors))) == len(factors) > 0
+    told = known and (spread or at.kind != "mul")
+    return "the products that it adds up cancel: they are not 0, their sum is" if told else None
 
 
-def _made_zero(step: Step, value: int) -> Said:
+def _made_zero(at: Evidence, value: int) -> Finding:
     """Say why a factor is 0: follow zeros on the way forward to where they were made."""
-    trace, called = step.trace, name(step.trace, value)
+    trace, called = at.trace, name(at.trace, value)
     first = _source(trace, value, "zero", lambda v: norm(trace.values[v].tensor) == 0)
     made = trace.values[first].op
-    if made is not None:
-        op = trace.ops[made]
-        maker = ZERO.get(canonical(op.name))
-        if maker in (_relu, _dropout, _masked, _where, _clamp):
-            floats = tuple(v for v in op.inputs if trace.values[v].dtype != "bool")
-            said = maker(Step(trace, made, floats))
-            if said is not None:
-                return Said(said.cause, said.proof, said.hint, made)
+    if made is not None and canonical(trace.ops[made].name) in _MAKES_ZERO:
+        floats = tuple(v for v in trace.ops[made].inputs if trace.values[v].dtype != "bool")
+        if found := _explained(_ZERO, Evidence(trace, made, floats)):
+            return replace(found, op=made)
     origin = called if first == value else f"{called}, which is 0 because {name(trace, first)} is"
-    proof = f"it multiplies by {origin}: {entries(name(trace, first), trace.values[first].tensor.size, '0')}"
-    hint = "Give the factor other numbers; a weight that begins at 0 has to be so on purpose."
-    return Said("times zero", proof, hint, source=first)
+    zeros = Span(name(trace, first), trace.values[first].tensor.size).entries("0")
+    return Finding("times zero", f"it multiplies by {origin}: {zeros}", _OTHER_NUMBERS, source=first)
 
 
-def _power(step: Step) -> Said | None:
-    for called, base in step.spans(step.targets):
-        if base.zeros == base.size:
-            proof = f"{entries(called, base.size, '0')}, where its slope is 0"
-            return Said("times zero", proof, "If this is the error, nothing is left to learn; otherwise move it off 0.")
-    return _product(step)
+def _condition(at: Evidence) -> str | None:
+    values = [name(at.trace, value) for value in at.targets if value != at.op.inputs[0]]
+    proof = f"it did not pick {' or '.join(values) or 'it'}: {at.given.entries('True' if at.given.low else 'False')}"
+    return proof if at.given.low == at.given.high else None
 
 
-def _no_error(step: Step) -> Said | None:
-    for called, out in step.spans(step.op.outputs):
-        if out.zeros == out.size:
-            names = " and ".join(name(step.trace, value) for value in step.op.inputs)
-            return Said("no error", f"{called} is 0: {names} are equal", "Nothing is left to learn here.")
-    return None
+def _adds_up(at: Evidence) -> str:
+    if at.kind in _NORMALISATIONS.split():
+        proof = "it centres and scales what goes in, so that a gradient which only asks to shift or to stretch its "
+        return f"{proof}result cancels"
+    came = span(at.upstream)
+    runs = (
+        f": the upstream gradient {'is' if came.low == came.high else 'runs'} {came.reach}, and its sum is 0"
+        if came
+        else ""
+    )
+    return f"what it adds up on the way back cancels{runs}"
 
 
-def _where(step: Step) -> Said | None:
-    condition = step.op.inputs[:1]
-    for called, flags in step.spans(condition):
-        if flags.low == flags.high:
-            said = "True" if flags.low else "False"
-            values = [name(step.trace, v) for v in step.targets if v not in condition]
-            proof = f"it did not pick {' or '.join(values) or 'it'}: {entries(called, flags.size, said)}"
-            return Said("not picked", proof, "Check the condition.")
-    return None
-
-
-def _masked(step: Step) -> Said | None:
-    for value in step.op.inputs[1:]:
-        mask = span(step.trace.values[value].tensor)
-        if mask is not None and step.trace.values[value].dtype == "bool" and mask.low == 1:
-            proof = f"it masked everything: {entries(name(step.trace, value), mask.size, 'True')}"
-            return Said("masked", proof, "Check the mask: it may be the wrong way round.")
-    return None
-
-
-def _dropout(step: Step) -> Said | None:
-    for _, out in step.spans(step.op.outputs):
-        if out.zeros == out.size:
-            proof = f"it dropped {'the only entry' if out.size == 1 else f'all {out.size:,} entries'}"
-            return Said("dropout", proof, "Use a smaller `p`, and `model.eval()` where nothing is to be dropped.")
-    return None
-
-
-def _picked(step: Step) -> Said | None:
-    for called, mine in step.spans(step.targets):
-        for other, theirs in step.spans(step.others):
-            proof = f"it did not pick {called} ({reach(mine)}) but {other} ({reach(theirs)})"
-            return Said("not picked", proof, "Use a smooth choice, such as `logsumexp`, if both should learn.")
-        return Said("not picked", f"what it picked of {called} got no gradient", "Check which entries are used.")
-    return None
-
-
-def _flat(step: Step) -> Said | None:
-    proof = "it is a staircase, and its slope is 0 everywhere"
-    return Said("flat", proof, "Leave it out of training, or pass the gradient by: `x + (x.round() - x).detach()`.")
-
-
-def _cancels(step: Step) -> Said | None:
-    proof = "what it adds up on the way back cancels"
-    for _, out in step.spans(step.op.outputs if step.kind in ("std", "var") else ()):
-        if out.zeros == out.size:
-            return Said(
-                "flat", "its result is 0, where PyTorch takes 0 as its slope", "Start with numbers that differ."
-            )
-    if step.kind in _CENTRED:
-        proof = (
-            "it centres and scales what goes in, so that a gradient which only asks to shift or to stretch its result "
-        )
-        proof += "cancels"
-    elif up := span(step.upstream):
-        proof += f": the upstream gradient {'is' if up.low == up.high else 'runs'} {reach(up)}, and its sum is 0"
-    return Said("cancels", proof, "Check what the loss adds up: its parts have to differ.")
-
-
-_CENTRED = frozenset({"layer_norm", "batch_norm", "group_norm", "instance_norm", "std", "var", "normalize"})
-
-
-def _overwritten(step: Step) -> Said | None:
-    return Said("overwritten", "it wrote over it in place", "Write the result into a new tensor.")
-
-
-def _part(step: Step) -> Said | None:
-    names = " and ".join(name(step.trace, v) for v in step.targets)
-    proof = f"it puts {names or 'it'} next to others, and only the others are used"
-    return Said("not picked", proof, "Use that part of the result as well.")
-
-
-def _at_zero(step: Step) -> Said | None:
-    for called, found in step.spans(step.targets):
-        if found.zeros == found.size:
-            return Said(
-                "flat", f"{entries(called, found.size, '0')}, where PyTorch takes 0 as its slope", "Move it off 0."
-            )
-    return None
-
-
-def _embedding(step: Step) -> Said | None:
-    for called, tokens in step.spans(step.op.inputs[:1]):
-        if tokens.low == tokens.high:
-            proof = f"{entries(called, tokens.size, number(tokens.low))}, and for that it gives no gradient"
-            return Said("masked", proof, "It is the `padding_idx`: look at how the tokens were made.")
-    return None
-
-
-_Explain = Callable[[Step], Said | None]
-ZERO: dict[str, _Explain] = {
-    **dict.fromkeys(("relu", "threshold"), _relu),
-    **dict.fromkeys(("clamp", "clamp_min", "clamp_max", "clip", "relu6", "hardtanh", "hardsigmoid"), _clamp),
-    **dict.fromkeys(
-        ("sigmoid", "tanh", "erf", "softsign", "logsigmoid", "elu", "selu", "gelu", "silu", "softplus", "mish", "exp",
-         "atan", "arctan", "celu", "expit", "softmin"), _saturated),
-    **dict.fromkeys(("softmax", "log_softmax"), _softmax),
-    **dict.fromkeys(("cross_entropy", "nll_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits",
-                     "hinge_embedding_loss", "margin_ranking_loss", "multi_margin_loss"), _cross_entropy),
-    **dict.fromkeys(("mul", "matmul", "linear", "bmm", "dot", "addmm", "baddbmm", "einsum", "conv1d", "conv2d",
-                     "conv3d", "bilinear", "div", "rdiv", "outer", "ger", "inner", "tensordot",
-                     "embedding_bag", "conv_transpose2d", "addcmul", "lerp", "prod"), _product),
-    **dict.fromkeys(("pow", "square", "rpow", "float_power"), _power),
-    **dict.fromkeys(("mse_loss", "huber_loss", "smooth_l1_loss", "l1_loss"), _no_error),
-    **dict.fromkeys(("abs", "norm", "vector_norm", "dist", "cdist"), _at_zero),
-    "where": _where,
-    "embedding": _embedding,
-    **dict.fromkeys(("masked_fill", "masked_select", "masked_scatter"), _masked),
-    **dict.fromkeys(("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_dropout"), _dropout),
-    **dict.fromkeys(("max", "min", "amax", "amin", "maximum", "minimum", "fmax", "fmin", "topk", "sort"), _picked),
-    **dict.fromkeys(("round", "floor", "ceil", "trunc", "sign", "sgn", "fix", "heaviside", "floor_divide"), _flat),
-    **dict.fromkeys(("add", "sub", "rsub", "sum", "mean", "expand", "broadcast_to", *_CENTRED), _cancels),
-    **dict.fromkeys(("setitem", "copy", "fill", "zero", "index_put", "index_fill", "masked_fill_"), _overwritten),
-    **dict.fromkeys(("cat", "concat", "concatenate", "stack", "hstack", "vstack", "pad", "roll"), _part),
-}  # fmt: skip
+_ZERO: _Table = _table(
+    Cause(_RELUS, "dead relu",
+          "Lower the learning rate, start with other weights or a positive bias, or use `leaky_relu`.", _shut),
+    Cause(_CLAMPS, "clamped", "Widen the limits, or bring the values back inside them.",
+          lambda at: f"it cut off {at.asked.whole} ({at.asked.reach} became {at.out.reach}), and what is cut off gets "
+          "no gradient"),
+    Cause("softmax", "cancels", "Use the probabilities one by one, such as in `cross_entropy`, and not their sum.",
+          lambda at: "each row of its result adds up to 1 whatever goes in, and where the upstream gradient is the "
+          "same along a row its parts cancel" if at.out.zeros == 0 or at.out.high < 1 else None),
+    Cause(_CURVES, "saturated", "Scale the input down: smaller weights, a normalisation, scaled data.",
+          lambda at: f"it is saturated: with {at.asked.name} {'at' if at.asked.size == 1 else 'running'} "
+          f"{at.asked.reach} its result is {at.out.reach}, where the curve is flat"),
+    Cause(_CLASSIFYING, "saturated", "Scale the logits down; if the loss is 0 for good, it has learned all.",
+          lambda at: f"it is saturated: {at.asked.name} runs {at.asked.reach}, and {at.out.name} is {at.out.reach}, "
+          "so nothing is left to push" if not at.out.nans else _explained(_NOT_FINITE, at) or _overflow(at)),
+    Cause(_POWERS, "times zero", "If this is the error, nothing is left to learn; otherwise move it off 0.",
+          lambda at: f"{at.one(at.targets, _is_zero).are_zero}, where its slope is 0"),
+    Cause(_FACTORED, "times zero", _OTHER_NUMBERS, _zero_factor),
+    Cause(_FACTORED, "times zero", "Change the factor.",
+          lambda at: "it multiplies by the number 0" if 0 in at.op.constants.values() else None),
+    Cause(_FACTORED, "times zero", "Look at both.", _weak_factor),
+    Cause(_ADDED, "cancels", "Check that the rows of the batch differ, and the signs in the loss.", _sum_cancels),
+    Cause("mse_loss huber_loss smooth_l1_loss l1_loss", "no error", "Nothing is left to learn here.",
+          lambda at: f"{at.out.name} is 0: {at.names(at.op.inputs)} are equal" if _is_zero(at.out) else None),
+    Cause("abs norm vector_norm dist cdist", "flat", "Move it off 0.",
+          lambda at: f"{at.one(at.targets, _is_zero).are_zero}, where PyTorch takes 0 as its slope"),
+    Cause("where", "not picked", "Check the condition.", _condition),
+    Cause("embedding", "masked", "It is the `padding_idx`: look at how the tokens were made.",
+          lambda at: f"{at.given.entries(number(at.given.low))}, and for that it gives no gradient"
+          if at.given.low == at.given.high else None),
+    Cause(_MASKS, "masked", "Check the mask: it may be the wrong way round.",
+          lambda at: f"it masked everything: {at.one(at.op.inputs[1:], _is_true).entries('True')}"),
+    Cause(_DROPOUTS, "dropout", "Use a smaller `p`, and `model.eval()` where nothing is to be dropped.",
+          lambda at: f"it dropped {'the only entry' if at.out.size == 1 else f'all {at.out.size:,} entries'}"
+          if _is_zero(at.out) else None),
+    Cause(_PICKERS, "not picked", "Use a smooth choice, such as `logsumexp`, if both should learn.",
+          lambda at: f"it did not pick {at.asked.name} ({at.asked.reach}) but {at.other.name} ({at.other.reach})"),
+    Cause(_PICKERS, "not picked", "Check which entries are used.",
+          lambda at: f"what it picked of {at.asked.name} got no gradient"),
+    Cause("round floor ceil trunc sign sgn fix heaviside floor_divide", "flat",
+          "Leave it out of training, or pass the gradient by: `x + (x.round() - x).detach()`.",
+          lambda _: "it is a staircase, and its slope is 0 everywhere"),
+    Cause("std var", "flat", "Start with numbers that differ.",
+          lambda at: "its result is 0, where PyTorch takes 0 as its slope" if _is_zero(at.out) else None),
+    Cause(_SUMS, "cancels", "Check what the loss adds up: its parts have to differ.", _adds_up),
+    Cause("setitem copy fill zero index_put index_fill", "overwritten", "Write the result into a new tensor.",
+          lambda _: "it wrote over it in place"),
+    Cause("cat concat concatenate stack hstack vstack pad roll", "not picked", "Use that part of the result as well.",
+          lambda at: f"it puts {at.names(at.targets) or 'it'} next to others, and only the others are used"),
+)  # fmt: skip
 """For each op that can let nothing through: what to say of it."""
 
 
-def why_zero(step: Step) -> Said:
+def why_zero(at: Evidence) -> Finding:
     """Say why an op handed on nothing of a gradient that arrived."""
-    empty = [value for value in step.targets if not step.trace.values[value].tensor.size]
-    if empty:
-        return Said("not picked", f"{name(step.trace, empty[0])} has no entries: nothing was picked", "Check the mask.")
-    explain = ZERO.get(step.kind)
-    said = _changed(step) or (explain(step) if explain else None)
-    return said or _by_values(step, "zero", "0")
+    for value in at.targets:
+        if not at.trace.values[value].tensor.size:
+            proof = f"{name(at.trace, value)} has no entries: nothing was picked"
+            return Finding("not picked", proof, "Check the mask.")
+    return _changed(at) or _explained(_ZERO, at) or _by_values(at, "zero", "0")
 
 
-def _changed(step: Step) -> Said | None:
+def _changed(at: Evidence) -> Finding | None:
     """Say that a factor was written over before the way back, out of autograd's sight: it was not 0 when it was used.
 
     A product of numbers none of which is 0 is 0 only if one of them was another by then. (Where a broadcast is added up
     on the way back, it may also have cancelled, and nothing is said here.)
     """
-    if step.kind not in ("mul", "pow", "square"):
+    if at.kind not in ("mul", "pow", "square"):
         return None
-    factors = step.others or step.targets
-    came = span(step.upstream)
-    power = (_exponent(step) or 0.0) - 1 if step.kind == "pow" else 1.0  # an exponent that learns is left alone
-    stretched = came is None or step.contribution is None or step.contribution.size != came.size
-    if came is None or stretched or came.zeros or power <= 0 or 0 in step.op.constants.values():
+    came = span(at.upstream)
+    power = (_exponent(at) or 0.0) - 1 if at.kind == "pow" else 1.0  # an exponent that learns is left alone
+    stretched = came is None or at.contribution is None or at.contribution.size != came.size
+    if came is None or stretched or came.zeros or power <= 0 or 0 in at.op.constants.values():
         return None
-    for value in factors:
-        factor = span(step.trace.values[value].tensor)
-        if factor is None or min(abs(factor.low), abs(factor.high)) ** power * came.largest < _TELLING:
+    for value in at.others or at.targets:
+        factor = numbers_of(at.trace, value)
+        if factor is None or min(abs(factor.low), abs(factor.high)) ** power * came.largest < TELLING:
             continue
         if factor.low * factor.high > 0:
-            called = name(step.trace, value)
-            used = f"{called} {'was' if factor.size == 1 else 'ran'} {reach(factor)} when {short(step.op.expression)}"
+            used = f"{factor.name} {'was' if factor.size == 1 else 'ran'} {factor.reach} when {code(at.op.expression)}"
             proof = f"{used} used it, and was written over before the way back, out of autograd's sight"
             hint = "Write after the backward pass, and under `no_grad` in place of `.data`: then PyTorch keeps watch."
-            return Said("changed unseen", proof, hint, _written_by(step, value))
+            return Finding("changed unseen", proof, hint, _written_by(at, value))
     return None
 
 
-def _written_by(step: Step, value: int) -> int | None:
+def _written_by(at: Evidence, value: int) -> int | None:
     """Find the op that last took or wrote a tensor which shares a value's memory and which autograd does not follow."""
-    ops, shared, found = step.trace.ops, {value}, None
-    for i, op in enumerate(ops):
+    shared, found = {value}, None
+    for i, op in enumerate(at.trace.ops):
         if op.inputs and op.inputs[0] in shared:
             taken = op.name in ("data", "detach")
             inside = op.inputs[0] != value and (op.name.endswith("_") or op.name in ("setitem", "__setitem__"))
@@ -472,15 +311,11 @@ def _written_by(step: Step, value: int) -> int | None:
     return found
 
 
-_TELLING = 1e-6
-"""A product above this is not 0 by rounding, in half precision either."""
-
-
-def _by_values(step: Step, cause: str, became: str) -> Said:
+def _by_values(at: Evidence, cause: str, became: str) -> Finding:
     """Say what is known of any op: what arrived, and what went on."""
-    came, gone = span(step.upstream), step.contribution
+    came, gone = span(at.upstream), at.contribution
     arrived = (
-        f"an upstream gradient {'of' if came.low == came.high else 'running'} {reach(came)}" if came else "a gradient"
+        f"an upstream gradient {'of' if came.low == came.high else 'running'} {came.reach}" if came else "a gradient"
     )
     if came and came.nans:
         arrived = "an upstream gradient with NaN"
@@ -489,180 +324,129 @@ def _by_values(step: Step, cause: str, became: str) -> Said:
         where = "entries of what it handed on are"
     if gone is not None and gone.size == 1:
         where = "what it handed on is"
-    return Said(cause, f"{arrived} arrived there, and {where} {became}", "Look at its inputs.")
+    return Finding(cause, f"{arrived} arrived there, and {where} {became}", "Look at its inputs.")
 
 
-def flattens(step: Step, gain: float) -> Said | None:
+def flattens(at: Evidence, gain: float) -> Finding | None:
     """Say why an op all but lost a gradient: it is saturated, multiplies by something small, or lets parts cancel."""
-    explain = ZERO.get(step.kind)
-    if explain in (_saturated, _softmax, _cross_entropy):
-        return explain(step)
-    if explain is _cancels and gain < 1e-4:
-        sizes = [found.largest for _, found in step.spans(step.targets)]
-        return None if step.kind in _CENTRED and sizes and gain > 0.01 / max(1.0, *sizes) else _cancels(step)
-    if explain in (_product, _power):
-        factors = step.others or step.targets
-        for called, factor in step.spans(factors[:1]):
-            if factor.largest < 1e-3:
-                proof = f"it multiplies by {called}, which runs {reach(factor)}"
-                return Said("times little", proof, "Scale it up, or the loss.")
-        small = [c for c in step.op.constants.values() if not isinstance(c, complex) and 0 < abs(c) < 1e-3]
-        if small and step.kind == "mul":
-            return Said("times little", f"it multiplies by the number {number(small[0])}", "Scale it up, or the loss.")
+    if at.kind in f"{_CURVES} {_CLASSIFYING}".split():
+        return _explained(_ZERO, at)
+    if at.kind in _SUMS.split() and gain < ALONE:
+        sizes = [found.largest for found in at.spans(at.targets)]
+        scaled = at.kind in _NORMALISATIONS.split() and sizes and gain > CENTRED / max(1.0, *sizes)
+        return None if scaled else _explained(_ZERO, at)
+    if at.kind in f"{_PRODUCTS} {_POWERS}".split():
+        factor = next(at.spans((at.others or at.targets)[:1]), None)
+        if factor is not None and factor.largest < LITTLE:
+            proof = f"it multiplies by {factor.name}, which runs {factor.reach}"
+            return Finding("times little", proof, "Scale it up, or the loss.")
+        small = [c for c in at.op.constants.values() if not isinstance(c, complex) and 0 < abs(c) < LITTLE]
+        if small and at.kind == "mul":
+            return Finding(
+                "times little", f"it multiplies by the number {number(small[0])}", "Scale it up, or the loss."
+            )
     return None
 
 
 # Not a number -----------------------------------------------------------------------------------------------------
 
-
-def _zeros_in(step: Step, cause: str, words: str, hint: str) -> Said | None:
-    for called, found in step.spans(step.targets or step.op.inputs):
-        if found.zeros:
-            return Said(cause, f"{entries(called, found.size, '0', found.zeros)}, {words}", hint)
-    return None
-
-
-def _log(step: Step) -> Said | None:
-    for called, found in step.spans(step.op.inputs):
-        floor = -1.0 if step.kind == "log1p" else 0.0
-        if found.low < floor:
-            return Said("log of a negative", f"the smallest entry of {called} is {number(found.low)}", _EPS)
-        if found.low == floor:
-            words = f"{number(floor)}, where the logarithm is -inf"
-            return Said("log of 0", entries(called, found.size, words, found.zeros or None), _EPS)
-    return None
-
-
 _EPS = "Keep it above 0: `x.clamp(min=1e-6)` before it, or use `log_softmax` or `logsigmoid` for a log of those."
+_LOGS = "log log2 log10 log1p xlogy"
+_ROOTS = "sqrt pow float_power norm vector_norm dist"
+_DIVISIONS = "div reciprocal rsqrt fmod remainder rdiv"
+_SPREADS = "std var std_mean var_mean"
+_SOFTMAXES = "softmax log_softmax scaled_dot_product_attention"
 
 
-def _sqrt(step: Step) -> Said | None:
-    for called, found in step.spans(step.op.inputs[:1]):
-        exponent = _exponent(step)
-        if step.kind in ("pow", "rpow", "float_power") and (exponent is None or exponent >= 1):
-            return None
-        if found.low < 0:
-            proof = f"the smallest entry of {called} is {number(found.low)}, and a root of that is not a number"
-            return Said("root of a negative", proof, "Keep it above 0: `x.clamp(min=1e-6)` before it.")
-        if found.zeros:
-            proof = f"{entries(called, found.size, '0', found.zeros)}, where its slope is infinite"
-            return Said("root at 0", proof, "Add a small number under the root, such as `1e-8`.")
-    return None
+def _floor(at: Evidence) -> float:
+    return -1.0 if at.kind == "log1p" else 0.0
 
 
-def _exponent(step: Step) -> float | None:
-    held = step.op.constants.get("b")
-    if held is not None and not isinstance(held, complex):
-        return float(held)
-    return None
+def _log_of_zero(at: Evidence) -> str:
+    found = at.one(at.op.inputs, lambda z: z.low == _floor(at))
+    return found.entries(f"{number(_floor(at))}, where the logarithm is -inf", found.zeros or None)
 
 
-def _divided(step: Step) -> Said | None:
-    below = step.op.inputs[-1:] if step.kind in ("div", "fmod", "remainder") else step.op.inputs
-    for called, found in step.spans(below):
-        if found.zeros:
-            above = span(step.trace.values[step.op.inputs[0]].tensor) if step.kind == "div" else None
-            both = " (0/0)" if above is not None and above.zeros and len(step.op.inputs) > 1 else ""
-            proof = f"it divides by {called}, and {entries(called, found.size, '0', found.zeros)}{both}"
-            return Said("divided by 0", proof, "Add a small number to the denominator, such as `1e-8`.")
-    if any(constant == 0 for constant in step.op.constants.values()):
-        return Said("divided by 0", "it divides by the number 0", "Change the denominator.")
-    return _overflow(step)
+def _exponent(at: Evidence) -> float | None:
+    held = at.op.constants.get("b")
+    return None if held is None or isinstance(held, complex) else float(held)
 
 
-def _exp(step: Step) -> Said | None:
-    for called, found in step.spans(step.op.inputs):
-        proof = f"the largest entry of {called} is {number(found.high)}, and its exponential is too large for "
-        dtype = step.trace.values[step.op.outputs[0]].dtype
-        return Said("overflow", proof + dtype, "Take off the maximum first, as `softmax` and `logsumexp` do.")
-    return None
+def _is_root(at: Evidence) -> bool:
+    exponent = _exponent(at)
+    return at.kind not in ("pow", "float_power") or (exponent is not None and exponent < 1)
 
 
-def _arc(step: Step) -> Said | None:
-    for called, found in step.spans(step.op.inputs):
-        if found.largest >= 1:
-            proof = (
-                f"{called} reaches {number(found.high if found.high >= 1 else found.low)}, where its slope is infinite"
-            )
-            return Said("edge of its range", proof, "Clamp it a little inside of -1 and 1.")
-    return None
+def _divided(at: Evidence) -> str:
+    below = at.one(at.op.inputs[-1:] if at.kind in ("div", "fmod", "remainder") else at.op.inputs, _has_zeros)
+    above = list(at.spans(at.op.inputs[:1])) if at.kind == "div" and len(at.op.inputs) > 1 else []
+    return f"it divides by {below.name}, and {below.are_zero}{' (0/0)' if any(map(_has_zeros, above)) else ''}"
 
 
-def _atan2(step: Step) -> Said | None:
-    both = [called for called, found in step.spans(step.op.inputs) if found.zeros]
-    if len(both) == 2:
-        return Said("0/0", f"{both[0]} and {both[1]} are 0 together, where it has no slope", "Move one of them off 0.")
-    return None
+def _edge(at: Evidence) -> str:
+    found = at.one(at.op.inputs, lambda z: z.largest >= 1)
+    return f"{found.name} reaches {number(found.high if found.high >= 1 else found.low)}, where its slope is infinite"
 
 
-def _spread(step: Step) -> Said | None:
-    for called, found in step.spans(step.op.inputs[:1]):
-        for _, out in step.spans(step.op.outputs):
-            if out.nans:
-                proof = f"there are too few entries in {called} to have a spread ({found.size:,} in all)"
-                return Said("0/0", proof, "Use `correction=0`, or more entries.")
-        proof = (
-            f"entries of {called} that it compares are equal ({reach(found)}): at a spread of 0 its slope is infinite"
-        )
-        return Said("root at 0", proof, "Add a small number to the variance, and take the root of that.")
-    return None
+def _origin(at: Evidence) -> str | None:
+    both = [found.name for found in at.spans(at.op.inputs) if found.zeros]
+    return f"{both[0]} and {both[1]} are 0 together, where it has no slope" if len(both) == 2 else None
 
 
-def _masked_row(step: Step) -> Said | None:
-    for called, found in step.spans(step.op.inputs):
-        if found.infinite and found.low == -math.inf:
-            proof = f"a whole row of {called} is -inf ({found.infinite:,} of {found.size:,} entries are), so it is 0/0"
-            return Said("masked", proof, "Leave something unmasked in each row, or mask with a large finite number.")
-    return _overflow(step)
+def _masked_row(at: Evidence) -> str:
+    found = at.one(at.op.inputs, lambda z: z.infinite > 0 and z.low == -math.inf)
+    return f"a whole row of {found.name} is -inf ({found.infinite:,} of {found.size:,} entries are), so it is 0/0"
 
 
-def _cross_nan(step: Step) -> Said | None:
-    for called, out in step.spans(step.op.outputs):
-        if out.nans == out.size and step.kind in ("cross_entropy", "nll_loss"):
-            proof = f"{called} is a mean over no target at all: every one is ignored"
-            return Said("0/0", proof, "Check the targets and `ignore_index`.")
-    return _overflow(step)
-
-
-def _overflow(step: Step) -> Said | None:
-    made = step.trace.values[step.op.outputs[0]] if step.op.outputs else None
-    limit = LIMITS.get(made.dtype) if made else None
-    inputs = list(step.spans(step.op.inputs))
-    if limit is None or made is None or not inputs:
+def _overflow(at: Evidence) -> Finding | None:
+    made = at.trace.values[at.op.outputs[0]] if at.op.outputs else None
+    inputs = list(at.spans(at.op.inputs))
+    if made is None or made.dtype not in RANGE or not inputs:
         return None
-    called, found = max(inputs, key=lambda item: item[1].largest)
-    held = span(made.tensor)
+    held, found = span(made.tensor), max(inputs, key=lambda found: found.largest)
     if held is not None and not held.infinite:
         return None
-    proof = f"its result is above {number(limit)}, the largest number of {made.dtype}: "
-    proof += f"{called} reaches {number(found.largest)}"
+    proof = f"its result is above {number(RANGE[made.dtype][1])}, the largest number of {made.dtype}: "
+    proof += f"{found.name} reaches {number(found.largest)}"
     half = made.dtype == "float16"
-    return Said("overflow", proof, "Use bfloat16 or float32." if half else "Scale the values down before it.")
+    return Finding("overflow", proof, "Use bfloat16 or float32." if half else "Scale the values down before it.")
 
 
-LIMITS = {"float16": 65504.0, "bfloat16": 3.3895e38, "float32": 3.4028e38, "float64": 1.7977e308}
-
-NOT_FINITE: dict[str, _Explain] = {
-    **dict.fromkeys(("log", "log2", "log10", "log1p", "xlogy"), _log),
-    **dict.fromkeys(("sqrt", "pow", "float_power", "norm", "vector_norm", "dist"), _sqrt),
-    **dict.fromkeys(("div", "reciprocal", "rsqrt", "fmod", "remainder", "rdiv"), _divided),
-    **dict.fromkeys(("exp", "exp2", "expm1", "sinh", "cosh"), _exp),
-    **dict.fromkeys(("acos", "asin", "arccos", "arcsin", "atanh", "acosh", "erfinv"), _arc),
-    **dict.fromkeys(("atan2", "arctan2"), _atan2),
-    **dict.fromkeys(("std", "var", "std_mean", "var_mean"), _spread),
-    **dict.fromkeys(("softmax", "log_softmax", "scaled_dot_product_attention"), _masked_row),
-    **dict.fromkeys(("cross_entropy", "nll_loss"), _cross_nan),
-    "logit": lambda step: _arc(step) or _zeros_in(step, "log of 0", "where its slope is infinite", _EPS),
-}
+_NOT_FINITE: _Table = _table(
+    Cause(_LOGS, "log of a negative", _EPS, lambda at: at.one(at.op.inputs, lambda z: z.low < _floor(at)).lowest),
+    Cause(_LOGS, "log of 0", _EPS, _log_of_zero),
+    Cause(_ROOTS, "root of a negative", "Keep it above 0: `x.clamp(min=1e-6)` before it.",
+          lambda at: f"{at.given.lowest}, and a root of that is not a number"
+          if _is_root(at) and at.given.low < 0 else None),
+    Cause(_ROOTS, "root at 0", "Add a small number under the root, such as `1e-8`.",
+          lambda at: f"{at.given.are_zero}, where its slope is infinite" if _is_root(at) and at.given.zeros else None),
+    Cause(_DIVISIONS, "divided by 0", "Add a small number to the denominator, such as `1e-8`.", _divided),
+    Cause(_DIVISIONS, "divided by 0", "Change the denominator.",
+          lambda at: "it divides by the number 0" if 0 in at.op.constants.values() else None),
+    Cause("exp exp2 expm1 sinh cosh", "overflow", "Take off the maximum first, as `softmax` and `logsumexp` do.",
+          lambda at: f"the largest entry of {at.given.name} is {number(at.given.high)}, and its exponential is too "
+          f"large for {at.trace.values[at.op.outputs[0]].dtype}"),
+    Cause("acos asin arccos arcsin atanh acosh erfinv logit", "edge of its range",
+          "Clamp it a little inside of -1 and 1.", _edge),
+    Cause("logit", "log of 0", _EPS,
+          lambda at: f"{at.one(at.targets or at.op.inputs, _has_zeros).are_zero}, where its slope is infinite"),
+    Cause("atan2 arctan2", "0/0", "Move one of them off 0.", _origin),
+    Cause(_SPREADS, "0/0", "Use `correction=0`, or more entries.",
+          lambda at: f"there are too few entries in {at.given.name} to have a spread ({at.given.size:,} in all)"
+          if at.out.nans else None),
+    Cause(_SPREADS, "root at 0", "Add a small number to the variance, and take the root of that.",
+          lambda at: f"entries of {at.given.name} that it compares are equal ({at.given.reach}): at a spread of 0 its "
+          "slope is infinite"),
+    Cause(_SOFTMAXES, "masked", "Leave something unmasked in each row, or mask with a large finite number.",
+          _masked_row),
+    Cause("cross_entropy nll_loss", "0/0", "Check the targets and `ignore_index`.",
+          lambda at: f"{at.out.name} is a mean over no target at all: every one is ignored"
+          if at.out.nans == at.out.size else None),
+    Cause(f"{_DIVISIONS} {_SOFTMAXES} cross_entropy nll_loss", "overflow", "", _overflow),
+)  # fmt: skip
 """For each op that can make NaN or infinity of finite numbers: what to say of it."""
-_ON_PURPOSE = frozenset({"masked_fill", "where", "full", "full_like", "new_full", "fill", "triu", "tril", "setitem"})
+_ON_PURPOSE = ("masked_fill", "where", "full", "full_like", "new_full", "fill", "triu", "tril", "setitem")
 """Ops by which an infinity is put there on purpose, as in a mask."""
-
-
-def is_bad(tensor: Snapshot) -> bool:
-    """Tell whether some entry is NaN or infinite."""
-    size = norm(tensor)
-    return size is not None and not math.isfinite(size)
 
 
 def _has_nan(trace: Trace, value: int) -> bool:
@@ -689,46 +473,45 @@ def first_bad(trace: Trace, value: int) -> tuple[int, bool]:
     return at, True
 
 
-def why_forward(trace: Trace, value: int) -> Said:
+def why_forward(trace: Trace, value: int) -> Finding:
     """Say why a value is NaN or infinite: what the op that made it did to finite numbers."""
-    at, nan = first_bad(trace, value)
-    held = trace.values[at]
-    found = span(held.tensor)
+    first, nan = first_bad(trace, value)
+    made, found = trace.values[first].op, numbers_of(trace, first)
     what = "NaN" if nan or (found is not None and found.nans) else "infinite"
-    if held.op is None:
-        bad = None if found is None else found.nans + found.infinite
-        proof = entries(name(trace, at), held.tensor.size, what, bad)
-        hint = "Look at where these numbers come from."
-        return Said("in the data", f"{proof} from the start", hint, source=at)
-    step = Step(trace, held.op, ())
-    if step.kind in _ON_PURPOSE and found is not None:
-        proof = entries(name(trace, at), found.size, f"{what} by this", found.nans + found.infinite)
-        return Said("in the data", proof, "Look at where these numbers come from.", held.op)
-    explain = NOT_FINITE.get(step.kind, _overflow)
-    said = explain(step) or _overflow(step)
-    if said is None:
-        inputs = ", ".join(f"{called} {reach(s)}" for called, s in step.spans(step.op.inputs))
-        said = Said("nan", f"its result is {what}{f', from {inputs}' if inputs else ''}", "Look at its inputs.")
-    return Said(said.cause, said.proof, said.hint, held.op)
+    look = "Look at where these numbers come from."
+    if made is None:
+        whole = found or Span(name(trace, first), trace.values[first].tensor.size)
+        proof = whole.entries(what, None if found is None else found.nans + found.infinite)
+        return Finding("in the data", f"{proof} from the start", look, source=first)
+    at = Evidence(trace, made, ())
+    if at.kind in _ON_PURPOSE and found is not None:
+        return Finding("in the data", found.entries(f"{what} by this", found.nans + found.infinite), look, made)
+    if said := _explained(_NOT_FINITE, at) or _overflow(at):
+        return replace(said, op=made)
+    inputs = ", ".join(f"{z.name} {z.reach}" for z in at.spans(at.op.inputs))
+    proof = f"its result is {what}{f', from {inputs}' if inputs else ''}"
+    return Finding("nan", proof, "Look at its inputs.", made)
 
 
-def why_not_finite(step: Step) -> Said:
+def why_not_finite(at: Evidence) -> Finding:
     """Say why an op made NaN or infinity of a finite upstream gradient."""
-    around = (*step.op.outputs, *step.op.inputs)
-    bad = [value for value in around if is_bad(step.trace.values[value].tensor)]
-    nan_first = sorted(bad, key=lambda value: not _has_nan(step.trace, value))
-    for value in nan_first:
-        at, nan = first_bad(step.trace, value)
-        maker = step.trace.values[at].op
-        if nan or maker is None or canonical(step.trace.ops[maker].name) not in _ON_PURPOSE:
-            return why_forward(step.trace, value)
-    explain = NOT_FINITE.get(step.kind)
-    said = explain(step) if explain else None
-    if said is None and (came := span(step.upstream)) and step.contribution is not None:
-        limit = LIMITS.get(step.contribution.dtype)
-        gone = span(step.contribution)
-        if limit and gone and gone.infinite and not gone.nans:
-            proof = f"an upstream gradient of up to {number(came.largest)} grew beyond {number(limit)}, "
-            proof += f"the largest number of {step.contribution.dtype}"
-            return Said("overflow", proof, "Scale the loss or the values down; half precision needs it most.")
-    return said or _by_values(step, "nan", "NaN or infinite")
+    trace = at.trace
+    bad = [value for value in (*at.op.outputs, *at.op.inputs) if is_bad(trace.values[value].tensor)]
+    for value in sorted(bad, key=lambda value: not _has_nan(trace, value)):
+        first, nan = first_bad(trace, value)
+        made = trace.values[first].op
+        if nan or made is None or canonical(trace.ops[made].name) not in _ON_PURPOSE:
+            return why_forward(trace, value)
+    return _explained(_NOT_FINITE, at) or _outgrown(at) or _by_values(at, "nan", "NaN or infinite")
+
+
+def _outgrown(at: Evidence) -> Finding | None:
+    came, gone = span(at.upstream), span(at.contribution)
+    if came is None or at.contribution is None or at.contribution.dtype not in RANGE:
+        return None
+    if gone is None or not gone.infinite or gone.nans:
+        return None
+    dtype = at.contribution.dtype
+    proof = f"an upstream gradient of up to {number(came.largest)} grew beyond {number(RANGE[dtype][1])}, "
+    hint = "Scale the loss or the values down; half precision needs it most."
+    return Finding("overflow", f"{proof}the largest number of {dtype}", hint)

@@ -13,19 +13,11 @@ from functools import cached_property
 from typing import Literal, TypeAlias
 
 from chainrule.calculus.notation import number
-from chainrule.diagnosis.causes import Said, Step, flattens, is_bad, name, norm, short, span, why_not_finite, why_zero
+from chainrule.diagnosis.causes import Finding, flattens, why_not_finite, why_zero
+from chainrule.diagnosis.evidence import Evidence, call, code, grad, is_bad, name, norm, span
+from chainrule.diagnosis.thresholds import ALONE, CANCELLED, HUGE, MOST_OF_IT, NEAR, SMALLEST, TINY
 from chainrule.errors import TraceError
 from chainrule.trace import Op, Snapshot, Trace
-
-TINY, SMALLEST, HUGE = 1e-5, 1e-8, 1e4
-"""A gradient is tiny if its largest entry is below `TINY` of the largest entry among the other leaves, or below
-`SMALLEST`, where the 1e-8 that Adam adds to its denominator begins to rule. It is huge if its largest entry is above
-`HUGE` times the largest entry of the leaf itself, or of 1 if that is larger.
-"""
-LOST = 1e-6
-"""A sum of which no more than this share is left has cancelled, and what is left is rounding."""
-NEARLY = 0.8
-"""An op that does so much of a loss, counted in powers of ten, is named as its cause."""
 
 What: TypeAlias = Literal["bad", "zero", "never", "huge", "tiny"]
 _Slot: TypeAlias = tuple[int, int]
@@ -33,7 +25,7 @@ _Slot: TypeAlias = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Place:
+class Spot:
     """Say where a gradient was lost: on an edge of a visit, where contributions meet, in a hook, or at the start."""
 
     kind: Literal["edge", "sum", "hook", "start"]
@@ -48,8 +40,8 @@ class Lost:
     """Hold what is wrong with a gradient, and the op where it went wrong."""
 
     what: What
-    said: Said
-    place: Place | None = None
+    finding: Finding
+    spot: Spot | None = None
     op: int | None = None
 
     @property
@@ -57,17 +49,17 @@ class Lost:
         """Give what leaves have in common that lost their gradients in the same way."""
         if self.what in ("tiny", "huge"):
             return self.what
-        if self.said.source is not None:
-            return self.what, self.said.cause, "from", self.said.source
-        return self.what, self.said.cause, self.said.proof if self.op is None else self.op
+        if self.finding.source is not None:
+            return self.what, self.finding.cause, "from", self.finding.source
+        return self.what, self.finding.cause, self.finding.proof if self.op is None else self.op
 
 
 @dataclass
 class _Sum:
     """Follow the contributions to one slot: where the zero and the not finite ones come from, and the largest."""
 
-    zero: Place | None = None
-    bad: Place | None = None
+    zero: Spot | None = None
+    bad: Spot | None = None
     alive: bool = False
     several: bool = False
     loudest: float = -1.0
@@ -108,8 +100,8 @@ class Search:
         if size == 0 or not math.isfinite(size):
             turn = self._turns.get(-1 if slot is None else slot[0], -1)
             zero, bad = self._settle(slot or (-1, 0), turn, gradient)
-            place = zero or bad or Place("start", turn, value=value)
-            return self._lost("zero" if size == 0 else "bad", place, value)
+            spot = zero or bad or Spot("start", turn, value=value)
+            return self._lost("zero" if size == 0 else "bad", spot, value)
         if gradient.size and slot is not None:
             return self._out_of_proportion(value, slot, gradient)
         return None
@@ -144,9 +136,9 @@ class Search:
                 if to.value is not None:
                     self._slot_of[to.value] = slot
                     self._value_at.setdefault(slot, to.value)
-                self._add(slot, Place("edge", turn, edge, to.value), self.size(flow.contribution), zero, bad)
+                self._add(slot, Spot("edge", turn, edge, to.value), self.size(flow.contribution), zero, bad)
 
-    def _add(self, slot: _Slot, here: Place, size: float | None, zero: Place | None, bad: Place | None) -> None:
+    def _add(self, slot: _Slot, here: Spot, size: float | None, zero: Spot | None, bad: Spot | None) -> None:
         """Add one contribution, which was lost where what it was made from was, or else here."""
         held = self._sums.get(slot)
         if held is None:
@@ -163,7 +155,7 @@ class Search:
         if loud > held.loudest:
             held.loudest, held.turn, held.edge = loud, here.turn, here.edge
 
-    def _settle(self, slot: _Slot, turn: int, arrived: Snapshot) -> tuple[Place | None, Place | None]:
+    def _settle(self, slot: _Slot, turn: int, arrived: Snapshot) -> tuple[Spot | None, Spot | None]:
         """Say where the gradient at a slot became zero, and where not finite, if it is."""
         size, value, held = self.size(arrived), self._value_at.get(slot), self._sums.get(slot)
         if size is None or (size != 0 and math.isfinite(size)):
@@ -171,15 +163,15 @@ class Search:
         hook = self._hooked.get(-1 if value is None else value)
         if size == 0:
             if hook is not None and self.size(hook.before) != 0:
-                return Place("hook", turn, value=value), None
+                return Spot("hook", turn, value=value), None
             if held is None:
-                return Place("start", turn, value=value), None
-            return (Place("sum", turn, value=value) if held.alive else held.zero), None
+                return Spot("start", turn, value=value), None
+            return (Spot("sum", turn, value=value) if held.alive else held.zero), None
         if hook is not None and math.isfinite(self.size(hook.before) or 0.0):
-            return None, Place("hook", turn, value=value)
+            return None, Spot("hook", turn, value=value)
         if held is None:
-            return None, Place("start", turn, value=value)
-        return None, held.bad or Place("sum", turn, value=value)
+            return None, Spot("start", turn, value=value)
+        return None, held.bad or Spot("sum", turn, value=value)
 
     def _slot(self, value: int) -> _Slot | None:
         held = self.trace.values[value]
@@ -242,29 +234,31 @@ class Search:
 
     # Zero, and not finite -------------------------------------------------------------------------------------
 
-    def _lost(self, what: What, place: Place, value: int) -> Lost:
-        """Say what happened at the place where a gradient was lost."""
-        at = value if place.value is None else place.value
+    def _lost(self, what: What, spot: Spot, value: int) -> Lost:
+        """Say what happened at the spot where a gradient was lost."""
+        at = value if spot.value is None else spot.value
         nothing = what == "zero"
-        if place.kind == "hook":
+        if spot.kind == "hook":
             became = "0" if nothing else "NaN or infinite"
-            said = Said("hook", f"the hook {short(self._hooked[at].name)} made it {became}", "Look at what it returns.")
-            return Lost(what, said, place)
-        if place.kind == "start":
+            said = Finding(
+                "hook", f"the hook {code(self._hooked[at].name)} made it {became}", "Look at what it returns."
+            )
+            return Lost(what, said, spot)
+        if spot.kind == "start":
             proof = f"the backward pass started with {'nothing but 0' if nothing else 'NaN or infinity'}"
-            return Lost(what, Said("start", proof, "Look at the `gradient` that was given to `backward`."), place)
-        if place.kind == "sum":
-            return self._at_sum(what, place, at)
-        step = self._step(place.turn, place.edge)
+            return Lost(what, Finding("start", proof, "Look at the `gradient` that was given to `backward`."), spot)
+        if spot.kind == "sum":
+            return self._at_sum(what, spot, at)
+        step = self._evidence(spot.turn, spot.edge)
         if step is None:
-            node = short(self.trace.nodes[self.run.visits[place.turn].node].name)
+            node = code(self.trace.nodes[self.run.visits[spot.turn].node].name)
             words = "handed on nothing" if nothing else "made NaN or infinity of it"
             proof = f"PyTorch's {node}, a step from before the recording, {words}"
-            return Lost(what, Said("zero" if nothing else "nan", proof, "Record that step, too."), place)
+            return Lost(what, Finding("zero" if nothing else "nan", proof, "Record that step, too."), spot)
         said = why_zero(step) if nothing else why_not_finite(step)
-        return Lost(what, said, place, step.number if said.op is None else said.op)
+        return Lost(what, said, spot, step.number if said.op is None else said.op)
 
-    def _at_sum(self, what: What, place: Place, value: int) -> Lost:
+    def _at_sum(self, what: What, spot: Spot, value: int) -> Lost:
         """Say that contributions, added up, left nothing, or too much."""
         slot = self._slot(value)
         held = self._sums.get(slot) if slot is not None else None
@@ -272,11 +266,11 @@ class Search:
         uses, called = len(self._uses.get(value, ())), name(self.trace, value)
         if what == "zero":
             proof = f"{called} is used {uses} times, and what comes back along these ways adds up to 0"
-            return Lost(what, Said("cancels", proof, "Check the signs: the uses cancel, as in `x - x`."), place, op)
+            return Lost(what, Finding("cancels", proof, "Check the signs: the uses cancel, as in `x - x`."), spot, op)
         proof = f"what comes back to {called} from {uses} uses is finite, and its sum is not"
-        return Lost(what, Said("overflow", proof, "Scale the loss down, or use bfloat16 or float32."), place, op)
+        return Lost(what, Finding("overflow", proof, "Scale the loss down, or use bfloat16 or float32."), spot, op)
 
-    def _step(self, turn: int, edge: int) -> Step | None:
+    def _evidence(self, turn: int, edge: int) -> Evidence | None:
         """Describe the op's part in one visit: which of its inputs the edge leads to, and what went along it."""
         visit, nodes = self.run.visits[turn], self.trace.nodes
         at = nodes[visit.node].op
@@ -295,7 +289,7 @@ class Search:
                 pending.extend(nodes[to.node].edges)
         arrived = [upstream for upstream in visit.upstream if upstream is not None]
         upstream = max(arrived, key=lambda tensor: self.size(tensor) or 0.0, default=None)
-        return Step(self.trace, at, tuple(targets), upstream, visit.flows[edge].contribution)
+        return Evidence(self.trace, at, tuple(targets), upstream, visit.flows[edge].contribution)
 
     # Tiny, and huge -------------------------------------------------------------------------------------------
 
@@ -322,7 +316,7 @@ class Search:
         found = span(gradient)
         if found is None:
             return None
-        nothing = Said("", "", "")
+        nothing = Finding("", "", "")
         if found.largest > self._limit(value):
             return Lost("huge", nothing)
         if found.largest < TINY * self._beside[1]:
@@ -332,17 +326,17 @@ class Search:
     def _rounding(self, slot: _Slot) -> Lost | None:
         """Tell whether the last step adds up entries that cancel, as for a bias before a normalisation."""
         held = self._sums.get(slot)
-        step = self._step(held.turn, held.edge) if held is not None else None
+        step = self._evidence(held.turn, held.edge) if held is not None else None
         if held is None or step is None or step.upstream is None or step.contribution is None:
             return None
         arrived = self.size(step.upstream) or 0.0
         added = step.kind in ("add", "sub") or set(step.targets) <= set(step.op.inputs[2:])
-        if not added or held.loudest >= LOST * arrived or step.contribution.size >= step.upstream.size:
+        if not added or held.loudest >= CANCELLED * arrived or step.contribution.size >= step.upstream.size:
             return None
         proof = f"{step.upstream.size:,} entries that it adds up cancel: of a norm of {number(arrived)} there is "
         proof += f"{number(held.loudest)} left"
         hint = "A normalisation or a softmax after it takes away what it adds, so it may as well be left out."
-        return Lost("tiny", Said("rounding", proof, hint), Place("edge", held.turn, held.edge), step.number)
+        return Lost("tiny", Finding("rounding", proof, hint), Spot("edge", held.turn, held.edge), step.number)
 
     def along(self, lost: Lost, value: int) -> Lost:
         """Say how a tiny or huge gradient shrank or grew on its way, and which calls did most of it."""
@@ -364,7 +358,7 @@ class Search:
                 modules[op.module] = modules.get(op.module, 0.0) + power
         proof = self._amount(lost, value)
         if not gains:
-            return replace(lost, said=Said("vanished" if sign < 0 else "exploded", proof, ""))
+            return replace(lost, finding=Finding("vanished" if sign < 0 else "exploded", proof, ""))
         site = max(calls, key=lambda site: sign * calls[site])
         same = [i for i in gains if _site(trace.ops[i]) == site]
         worst = max(same, key=lambda i: sign * gains[i])
@@ -377,15 +371,15 @@ class Search:
         proof += f"{'gain' if sign > 0 else 'factor'} {number(_ten_to(gains[worst]))}"
         if len(same) > 1:
             proof += f" there, {number(_ten_to(calls[site]))} over the {len(same):,} calls of "
-            proof += f"{short(trace.ops[worst].name)} on that line"
+            proof += f"{code(trace.ops[worst].name)} on that line"
         module = max(modules, key=lambda path: sign * modules[path], default=None)
         if module is not None and sign * modules[module] > sign * 1.01 * gains[worst] and len(modules) > 1:
-            proof += f". Of the modules {short(module)} does most, {number(_ten_to(modules[module]))}"
+            proof += f". Of the modules {code(module)} does most, {number(_ten_to(modules[module]))}"
         said = self._alone(path, worst, gains) if sign < 0 else None
         if said is not None:
-            return replace(lost, said=Said(said.cause, f"{proof}. There {said.proof}", said.hint), op=worst)
+            return replace(lost, finding=Finding(said.cause, f"{proof}. There {said.proof}", said.hint), op=worst)
         cause, hint = ("exploded", _CALM) if sign > 0 else ("vanished", _LIFT)
-        return replace(lost, said=Said(cause, proof, hint), op=worst)
+        return replace(lost, finding=Finding(cause, proof, hint), op=worst)
 
     def _amount(self, lost: Lost, value: int) -> str:
         largest, (beside, most) = self.largest.get(value, 0.0), self._beside
@@ -405,7 +399,7 @@ class Search:
             whole = self._turns.get(slot[0])
             after = self.run.visits[whole].upstream if whole is not None else ()
             left = self.size(after[slot[1]]) if slot[1] < len(after) else None
-            if held.several and left and left < LOST * held.loudest:
+            if held.several and left and left < CANCELLED * held.loudest:
                 path.append((held.turn, -1, left / held.loudest))
             slots = [i for i, upstream in enumerate(visit.upstream) if upstream is not None]
             at = max(slots, key=lambda i: self.size(visit.upstream[i]) or 0.0)
@@ -415,15 +409,15 @@ class Search:
             slot = (visit.node, at)
         return path
 
-    def _alone(self, path: Sequence[tuple[int, int, float]], worst: int, gains: Mapping[int, float]) -> Said | None:
+    def _alone(self, path: Sequence[tuple[int, int, float]], worst: int, gains: Mapping[int, float]) -> Finding | None:
         """Say what the worst op did, if it did nearly all and can be told by its numbers."""
         down = sum(power for power in gains.values() if power < 0)
         turn, edge = next((t, e) for t, e, _ in path if self.trace.nodes[self.run.visits[t].node].op == worst)
         if edge < 0:
             return _MEET
-        if gains[worst] > NEARLY * down and gains[worst] > math.log10(SMALL):
+        if gains[worst] > MOST_OF_IT * down and gains[worst] > math.log10(ALONE):
             return None
-        step = self._step(turn, edge)
+        step = self._evidence(turn, edge)
         return flattens(step, _ten_to(gains[worst])) if step is not None else None
 
     # Never came -----------------------------------------------------------------------------------------------
@@ -459,7 +453,7 @@ class Search:
             if held.leaf or held.op is None or held.name == first or first not in leaves:
                 continue
             ops = [held.op]
-            for _ in range(_NEAR):
+            for _ in range(NEAR):
                 ops += [m for v in trace.ops[ops[-1]].inputs if (m := trace.values[v].op) is not None and m not in ops][
                     :1
                 ]
@@ -479,7 +473,7 @@ class Search:
         if not held.requires_grad:
             proof = f"{name(trace, value)} requires no gradient: it was made by {made}, with gradients switched off"
         hint = f"Change the leaf in place: `with torch.no_grad(): {first} -= rate * {first}.grad`."
-        return Lost("never", Said("replaced", proof, hint), op=held.op)
+        return Lost("never", Finding("replaced", proof, hint), op=held.op)
 
     def _never(self, value: int) -> Lost:
         """Say why no gradient came to a value."""
@@ -488,49 +482,49 @@ class Search:
         if _whole(held.dtype):
             proof = f"{called} is of dtype {held.dtype}, and only floating-point numbers have gradients"
             hint = "Make it a float, such as `torch.tensor(1.0)`, and then require its gradient."
-            return Lost("never", Said("integer", proof, hint), op=held.op)
+            return Lost("never", Finding("integer", proof, hint), op=held.op)
         if not held.requires_grad:
             return self._replaced(value) or self._without(value)
         cut, above, whole = self._fate
         if value in whole:
             return self._stopped(value, root)
         if value in cut:
-            return self._cut(cut[value])
+            return self._cut_by(cut[value])
         uses = self._uses.get(value, []) if value not in above else []
         proof = f"{root} was not made from {called}"
         if uses:
             more = f" and {len(uses) - 1:,} more" if len(uses) > 1 else ""
             proof = f"{called} is used by {call(trace, uses[0])}{more}, and {root} was not made from that"
         hint = "Use it on the way to the loss. `.item()`, `.numpy()` and `torch.tensor(...)` lose the way."
-        return Lost("never", Said("not used", proof, hint), op=uses[0] if uses else None)
+        return Lost("never", Finding("not used", proof, hint), op=uses[0] if uses else None)
 
     def _without(self, value: int) -> Lost:
         """Say why a value requires no gradient."""
         trace, op = self.trace, self.trace.values[value].op
         called = name(trace, value)
         if op is None:
-            said = Said("requires_grad", f"{called} has requires_grad=False", "Create it with `requires_grad=True`.")
+            said = Finding("requires_grad", f"{called} has requires_grad=False", "Create it with `requires_grad=True`.")
             return Lost("never", said)
         if any(trace.values[v].requires_grad for v in trace.ops[op].inputs):
-            return self._cut(op)
+            return self._cut_by(op)
         proof = f"{called} was made by {call(trace, op)} from what requires no gradient"
         hint = "Create what it is made from with `requires_grad=True`."
-        return Lost("never", Said("requires_grad", proof, hint), op=op)
+        return Lost("never", Finding("requires_grad", proof, hint), op=op)
 
-    def _cut(self, number: int) -> Lost:
+    def _cut_by(self, number: int) -> Lost:
         """Say which op let go of the gradient's way."""
         trace, op = self.trace, self.trace.ops[number]
         made, code = trace.values[op.outputs[0]], call(trace, number)
         result = name(trace, op.outputs[0])
         if op.name in ("detach", "detach_", "data"):
             proof = f"{code} cut it off: {result} carries the numbers on, and no gradient back"
-            said = Said("detached", proof, f"Leave out `.{op.name}` if this is to learn.")
+            said = Finding("detached", proof, f"Leave out `.{op.name}` if this is to learn.")
         elif _whole(made.dtype):
             proof = f"{code} made {result} of dtype {made.dtype}, and whole numbers carry no gradient back"
-            said = Said("integer", proof, "Stay with floating-point numbers on the way to the loss.")
+            said = Finding("integer", proof, "Stay with floating-point numbers on the way to the loss.")
         else:
             proof = f"{code} ran with gradients switched off (`no_grad` or the like), so {result} has no way back"
-            said = Said(
+            said = Finding(
                 "no_grad", proof, "Take that line out of `no_grad`; or it was frozen with `requires_grad_(False)`."
             )
         return Lost("never", said, op=number)
@@ -560,30 +554,26 @@ class Search:
             nodes = [trace.nodes[self.run.visits[turn].node] for turn in self._visits_of[op]]
             if not any(node.name[-1:].isdigit() for node in nodes):  # PyTorch numbers its own
                 proof = f"{call(trace, op)} had a gradient, and handed on none to {name(trace, at)}"
-                said = Said("stopped", proof, "A custom function has to return one for each input that is to learn.")
+                said = Finding("stopped", proof, "A custom function has to return one for each input that is to learn.")
                 return Lost("never", said, op=op)
             if not any(edge.value == at for node in nodes for edge in node.edges):
                 proof = f"when {call(trace, op)} used {name(trace, at)}, that had been detached in place"
-                return Lost("never", Said("detached", proof, "Leave out `detach_()` if this is to learn."), op=op)
+                return Lost("never", Finding("detached", proof, "Leave out `detach_()` if this is to learn."), op=op)
         proof = f"{root} was made from {name(trace, value)}, but this backward pass was asked for other gradients alone"
-        return Lost("never", Said("not asked", proof, "Name it among the `inputs`, or leave `inputs` out."))
+        return Lost("never", Finding("not asked", proof, "Name it among the `inputs`, or leave `inputs` out."))
 
     def bad_root(self) -> int | None:
         """Find what was differentiated and is not finite."""
         return next((root for root in self.run.roots if is_bad(self.trace.values[root].tensor)), None)
 
 
-SMALL = 1e-4
-"""Or an op that leaves no more than this share."""
-_NEAR = 8
-"""So many calls back, an update of a leaf holds the leaf's gradient."""
 _CALM = "Clip it (`clip_grad_norm_`), start with smaller weights, or scale the targets and the data."
 _LIFT = "Use `relu`-like activations, residual connections or a normalisation, and Xavier's or He's initial weights."
-_MEET = Said("cancels", "contributions meet that all but cancel", "Check the signs: the uses cancel, as in `x - x`.")
+_MEET = Finding("cancels", "contributions meet that all but cancel", "Check the signs: the uses cancel, as in `x - x`.")
 
 
-def _first(a: Place | None, b: Place) -> Place:
-    """Give the place that autograd came to first."""
+def _first(a: Spot | None, b: Spot) -> Spot:
+    """Give the spot that autograd came to first."""
     return b if a is None or (b.turn, b.edge) < (a.turn, a.edge) else a
 
 
@@ -598,18 +588,3 @@ def _whole(dtype: str) -> bool:
 def _ten_to(exponent: float) -> float:
     """Give ten to a power, as far as a float holds it."""
     return 0.0 if exponent < -307 else math.inf if exponent > 307 else 10.0**exponent
-
-
-def call(trace: Trace, number: int) -> str:
-    """Write an op as code, with file, line and module."""
-    op = trace.ops[number]
-    where = f" at {op.file}:{op.line}" if op.file and op.line else ""
-    return f"{short(op.expression)}{where}{f' (in {short(op.module)})' if op.module else ''}"
-
-
-def grad(trace: Trace, value: int) -> str:
-    """Name the gradient of a leaf, `w.grad`, or of another value."""
-    held = trace.values[value]
-    first = held.name.partition("#")[0]
-    plain = all(part.isidentifier() or part.isdigit() for part in first.split("."))
-    return f"`{first}.grad`" if plain and (held.leaf or held.name != first) else f"the gradient of {name(trace, value)}"

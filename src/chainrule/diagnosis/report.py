@@ -1,7 +1,6 @@
 """Put a question to a trace: why is this gradient zero, NaN, tiny or huge, or why is there none?
 
-`lost` finds the place, `causes` says what happened there, and here it becomes sentences. What counts as tiny and as
-huge stands in `lost`: `TINY`, `SMALLEST` and `HUGE`.
+`locate` finds the spot, `causes` says what happened there, and here it becomes sentences.
 """
 
 from __future__ import annotations
@@ -12,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chainrule.calculus.notation import number
-from chainrule.diagnosis.causes import name, span, why_forward
-from chainrule.diagnosis.locate import Lost, Search, call, grad
+from chainrule.diagnosis.causes import why_forward
+from chainrule.diagnosis.evidence import call, grad, name, span
+from chainrule.diagnosis.locate import Lost, Search
+from chainrule.diagnosis.thresholds import NAMED, REASONS
 from chainrule.trace import Trace
 
-REASONS, NAMED = 5, 3
-"""So many reasons are given at once, each with so many names."""
 _RANK = {"bad": 0, "zero": 1, "never": 2, "huge": 3, "tiny": 4}
 
 
@@ -82,7 +81,7 @@ def why_all(trace: Trace, backward: int = -1) -> Why:
     groups: dict[object, tuple[Lost, list[int]]] = {}
     for value in search.leaves:
         lost = search.find(value)
-        if lost is not None and lost.said.cause != "rounding":  # a bias that a normalisation takes away does no harm
+        if lost is not None and lost.finding.cause != "rounding":  # a bias that a normalisation takes away does no harm
             groups.setdefault(lost.key, (lost, []))[1].append(value)
     order = sorted(groups.values(), key=lambda group: (_RANK[group[0].what], -len(group[1])))
     reasons = [_reason(search, lost, tuple(values)) for lost, values in order]
@@ -102,9 +101,9 @@ def _reason(search: Search, lost: Lost, values: Sequence[int]) -> Reason:
     trace = search.trace
     if lost.what in ("tiny", "huge"):
         values = sorted(values, key=lambda value: search.largest.get(value, 0.0), reverse=lost.what == "huge")
-        lost = lost if lost.said.proof else search.along(lost, values[0])
+        lost = lost if lost.finding.proof else search.along(lost, values[0])
     names = [grad(trace, value) for value in values]
-    whose, said = _listed(names), lost.said
+    whose, said = _listed(names), lost.finding
     is_ = "is" if len(names) == 1 else "are"
     if lost.what == "never":
         says = f"{whose} {'is' if len(names) == 1 else 'are'} None: {said.proof}."
@@ -146,10 +145,10 @@ def _state(search: Search, values: Sequence[int]) -> str:
 
 def _spreads(search: Search, lost: Lost) -> str:
     """Add where the gradient was lost, if the cause lies elsewhere, on the way forward."""
-    place = lost.place
-    if place is None or place.kind != "edge":
+    spot = lost.spot
+    if spot is None or spot.kind != "edge":
         return ""
-    op = search.trace.nodes[search.run.visits[place.turn].node].op
+    op = search.trace.nodes[search.run.visits[spot.turn].node].op
     if op is None or op == lost.op:
         return ""
     return f" On the way back it shows first at {call(search.trace, op)}."

@@ -1,0 +1,205 @@
+"""What was recorded of values and ops, summed up for a proof and named as in a sentence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import final
+
+import numpy as np
+
+from chainrule.calculus.notation import number
+from chainrule.calculus.rules import canonical
+from chainrule.diagnosis.thresholds import LONGEST
+from chainrule.trace import Op, Snapshot, Trace
+
+
+@final
+@dataclass(frozen=True)
+class Span:
+    """Hold what is known of a tensor's numbers, whether they were kept or summed up, and the tensor's name."""
+
+    name: str
+    size: int
+    low: float = math.nan
+    high: float = math.nan
+    zeros: int = 0
+    nans: int = 0
+    infinite: int = 0
+    dtype: str = ""
+
+    @property
+    def largest(self) -> float:
+        """Return the largest size of an entry."""
+        return max(abs(self.low), abs(self.high))
+
+    @property
+    def reach(self) -> str:
+        """Say where the numbers run."""
+        return number(self.low) if self.low == self.high else f"from {number(self.low)} to {number(self.high)}"
+
+    @property
+    def lowest(self) -> str:
+        """Say which is the smallest."""
+        return f"the smallest entry of {self.name} is {number(self.low)}"
+
+    @property
+    def are_zero(self) -> str:
+        """Say how many are 0."""
+        return self.entries("0", self.zeros)
+
+    @property
+    def whole(self) -> str:
+        """Name all of it."""
+        return self.name if self.size == 1 else f"all {self.size:,} entries of {self.name}"
+
+    def entries(self, words: str, count: int | None = None) -> str:
+        """Say something of all or some entries: `x` is 0; all 4 entries of `x` are 0; 2 of the 4 entries are 0."""
+        if self.size == 1 or count is None or count == self.size:
+            return f"{self.whole} {'is' if self.size == 1 else 'are'} {words}"
+        return f"{count:,} of the {self.size:,} entries of {self.name} {'is' if count == 1 else 'are'} {words}"
+
+
+def span(tensor: Snapshot | None) -> Span | None:
+    """Sum a tensor up; `None` if nothing was kept, it is empty, or its numbers have no order."""
+    if tensor is None or not tensor.size:
+        return None
+    if (data := tensor.data) is None:
+        held = tensor.statistics or {}
+        if not {"min", "max", "zeros", "nans", "infinite"} <= set(held):
+            return None
+        zeros, nans, infinite = (int(held[word]) for word in ("zeros", "nans", "infinite"))
+        return Span("", tensor.size, held["min"], held["max"], zeros, nans, infinite)
+    if data.dtype.kind == "c":
+        return None
+    if data.dtype.kind != "f":
+        return Span("", data.size, float(data.min()), float(data.max()), int((data == 0).sum()))
+    nans = int(np.isnan(data).sum())
+    known = data[~np.isnan(data)] if nans else data
+    low, high = (float(known.min()), float(known.max())) if known.size else (math.nan, math.nan)
+    infinite = int(np.isinf(known).sum()) if math.isinf(low) or math.isinf(high) else 0
+    return Span("", data.size, low, high, int((known == 0).sum()), nans, infinite)
+
+
+def norm(tensor: Snapshot | None) -> float | None:
+    """Return the Euclidean norm; 0 only if every entry is 0, not finite if some entry is not; `None` if not known."""
+    if tensor is None:
+        return None
+    if tensor.data is not None:
+        if tensor.data.size == 1:
+            return abs(complex(tensor.data.item())) if tensor.data.dtype.kind == "c" else abs(float(tensor.data.item()))
+        flat = np.abs(tensor.data).reshape(-1).astype(np.float64)
+        total = float(np.dot(flat, flat))
+        if 1e-200 < total < 1e200 or not flat.size:
+            return math.sqrt(total)
+        largest = float(flat.max())  # squares leave the range of float64
+        return largest if not largest or not math.isfinite(largest) else largest * float(np.linalg.norm(flat / largest))
+    held = tensor.statistics or {}
+    known = held.get("norm")
+    if known is None or not (known == 0 or math.isinf(known)) or "min" not in held:
+        return known
+    return max(abs(held["min"]), abs(held["max"]))  # float32 holds no square of it
+
+
+def is_bad(tensor: Snapshot) -> bool:
+    """Tell whether some entry is NaN or infinite."""
+    size = norm(tensor)
+    return size is not None and not math.isfinite(size)
+
+
+class UnknownError(Exception):
+    """Say that the numbers which would prove something were not kept."""
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """Hold what was recorded of one op: the inputs that are asked about, and what came in and what went out."""
+
+    trace: Trace
+    number: int
+    targets: tuple[int, ...]
+    upstream: Snapshot | None = None
+    contribution: Snapshot | None = None
+
+    @property
+    def op(self) -> Op:
+        """Return the op."""
+        return self.trace.ops[self.number]
+
+    @property
+    def kind(self) -> str:
+        """Return the op's name in the tables."""
+        return canonical(self.op.name)
+
+    @property
+    def others(self) -> tuple[int, ...]:
+        """Return the inputs that are not asked about."""
+        return tuple(value for value in self.op.inputs if value not in self.targets)
+
+    @cached_property
+    def asked(self) -> Span:
+        """Return the numbers of the first input that is asked about."""
+        return self.one(self.targets)
+
+    @property
+    def other(self) -> Span:
+        """Return the numbers of the first input that is not asked about."""
+        return self.one(self.others)
+
+    @cached_property
+    def given(self) -> Span:
+        """Return the numbers of the first input."""
+        return self.one(self.op.inputs[:1])
+
+    @cached_property
+    def out(self) -> Span:
+        """Return the numbers of the result."""
+        return self.one(self.op.outputs)
+
+    def one(self, values: Sequence[int], test: Callable[[Span], bool] = lambda _: True) -> Span:
+        """Return the numbers of the first of some values that passes a test; `UnknownError` if none is known to."""
+        if (found := next(filter(test, self.spans(values)), None)) is None:
+            raise UnknownError
+        return found
+
+    def spans(self, values: Sequence[int]) -> Iterator[Span]:
+        """Yield the numbers of values, as far as they are known."""
+        return filter(None, (numbers_of(self.trace, value) for value in values))
+
+    def names(self, values: Sequence[int]) -> str:
+        """Return the names of values, as in a sentence."""
+        return " and ".join(name(self.trace, value) for value in values)
+
+
+def numbers_of(trace: Trace, value: int) -> Span | None:
+    """Return the numbers of a value, under its name."""
+    found = span(trace.values[value].tensor)
+    return found and replace(found, name=name(trace, value), dtype=trace.values[value].dtype)
+
+
+def code(text: str) -> str:
+    """Put code into backticks, cut where it is long."""
+    bare = " ".join(text.split()).replace("`", "'")
+    return f"`{bare}`" if len(bare) <= LONGEST else f"`{bare[:LONGEST]}…`"
+
+
+def name(trace: Trace, value: int) -> str:
+    """Write a value as code."""
+    return code(trace.values[value].name)
+
+
+def call(trace: Trace, number: int) -> str:
+    """Write an op as code, with file, line and module."""
+    op = trace.ops[number]
+    where = f" at {op.file}:{op.line}" if op.file and op.line else ""
+    return f"{code(op.expression)}{where}{f' (in {code(op.module)})' if op.module else ''}"
+
+
+def grad(trace: Trace, value: int) -> str:
+    """Write the gradient of a leaf, `w.grad`, or of another value."""
+    held = trace.values[value]
+    first = held.name.partition("#")[0]
+    plain = all(part.isidentifier() or part.isdigit() for part in first.split("."))
+    return f"`{first}.grad`" if plain and (held.leaf or held.name != first) else f"the gradient of {name(trace, value)}"
