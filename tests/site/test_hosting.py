@@ -48,14 +48,11 @@ def jobs() -> dict[str, Any]:
     return found
 
 
-def steps(action: str = "") -> list[dict[str, Any]]:
-    """Return the steps of all jobs, or those that use an action."""
-    return [step for job in jobs().values() for step in job["steps"] if step.get("uses", "").startswith(action)]
-
-
 def caches() -> dict[str, dict[str, str]]:
     """Return the two caches by the first word of their keys."""
-    return {step["with"]["key"].partition("-")[0]: step["with"] for step in steps("actions/cache@")}
+    steps = [step for job in jobs().values() for step in job["steps"]]
+    kept = [step["with"] for step in steps if step.get("uses", "").startswith("actions/cache@")]
+    return {cache["key"].partition("-")[0]: cache for cache in kept}
 
 
 def hashed(key: str) -> set[Path]:
@@ -72,61 +69,24 @@ def hashed(key: str) -> set[Path]:
 # --- the files
 
 
-def complaints(file: Path, schema: str) -> str:
-    """Return what the published schema, as check-jsonschema ships it, has against a file."""
-    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, str(file)]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8")
-    return "" if done.returncode == 0 else done.stdout + done.stderr
-
-
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_a_file_is_what_its_host_reads(name: str) -> None:
-    """A host's file agrees with the schema that the host has published."""
-    assert complaints(ROOT / name, SCHEMAS[name]) == ""
-
-
-@pytest.mark.parametrize(
-    ("name", "right", "wrong"),
-    [
-        (READ_THE_DOCS, "tools:", "tool:"),
-        (WORKFLOW, "runs-on:", "runs-at:"),
-        (RELEASE, "permissions:", "permission:"),
-        (VERSIONS, "fail-fast:", "fail-last:"),
-        ("CITATION.cff", "license:", "licence:"),
-    ],
-)
-def test_a_slip_in_a_file_is_found(name: str, right: str, wrong: str, tmp_path: Path) -> None:
-    """The schema notices a misspelt key, so agreeing with it says something."""
-    text = (ROOT / name).read_text("utf-8")
-    assert right in text
-    file = tmp_path / "file.yaml"
-    file.write_text(text.replace(right, wrong), "utf-8")
-    assert wrong.rstrip(":") in complaints(file, SCHEMAS[name])
-
-
-def test_read_the_docs_builds_with_the_readers_line() -> None:
-    """Read the Docs runs a line of the README, then copies what that built to where it looks for it: nothing else."""
-    line, *others = read(READ_THE_DOCS)["build"]["commands"]
-    assert line.startswith("make html")
-    assert f"```console\n{line}\n```" in (ROOT / "README.md").read_text("utf-8")
-    assert others == ['mkdir -p "$READTHEDOCS_OUTPUT"', 'cp -r docs/_build/html "$READTHEDOCS_OUTPUT/html"']
+    """A host's file agrees with the schema that the host has published, as check-jsonschema ships it."""
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", SCHEMAS[name], str(ROOT / name)]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8")
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_what_read_the_docs_runs_puts_the_site_where_it_looks(tmp_path: Path) -> None:
-    """The lines of .readthedocs.yaml leave the built site in $READTHEDOCS_OUTPUT/html."""
+    """After `make html` the lines of .readthedocs.yaml leave the built site in $READTHEDOCS_OUTPUT/html."""
+    build, *others = read(READ_THE_DOCS)["build"]["commands"]
+    assert build.startswith("make html")
     (tmp_path / "docs/_build/html").mkdir(parents=True)
     (tmp_path / "docs/_build/html/index.html").touch()
     output = tmp_path / "a folder"
-    for line in read(READ_THE_DOCS)["build"]["commands"][1:]:
+    for line in others:
         subprocess.run(line, shell=True, cwd=tmp_path, env={"READTHEDOCS_OUTPUT": f"{output}/"}, check=True)
     assert [path.relative_to(output).as_posix() for path in output.rglob("*.*")] == ["html/index.html"]
-
-
-def test_the_workflow_runs_the_readers_line() -> None:
-    """GitHub runs `make test`, which builds the site too, with the README's small build of PyTorch: nothing else."""
-    index = re.search(r"TORCH_INDEX=\S+", (ROOT / "README.md").read_text("utf-8"))
-    assert index is not None
-    assert [step["run"] for step in jobs()["test"]["steps"] if "run" in step] == [f"make test {index[0]}"]
 
 
 def test_only_main_is_published() -> None:
@@ -165,9 +125,10 @@ def test_the_notebooks_branch_holds_the_notebooks_alone(tmp_path: Path) -> None:
     assert listed.stdout.split() == ["1_part/10_one.ipynb", "2_part/10_two.ipynb"]
 
 
-def test_every_change_is_tested() -> None:
-    """Pushes and pull requests are tested, and no event that hands strangers' code more rights starts anything."""
-    assert set(read(WORKFLOW)["on"]) == {"push", "pull_request"}
+def test_strangers_get_no_rights() -> None:
+    """Pushes and pull requests are tested; no event that hands strangers' code more rights starts anything."""
+    assert set(read(WORKFLOW)["on"]) == set(read(VERSIONS)["on"]) == {"push", "pull_request"}
+    assert read(RELEASE)["on"] == {"release": {"types": ["published"]}}
     assert "if" not in jobs()["test"]
 
 
@@ -198,21 +159,13 @@ def test_actions_are_held_to_a_major_version() -> None:
     assert others == {"pypa/gh-action-pypi-publish@release/v1"}
 
 
-def test_a_release_is_built_tested_and_then_published() -> None:
-    """A published release alone starts it; what is published is what was built, after the wheel's tests, attested."""
-    workflow = read(RELEASE)
-    assert workflow["on"] == {"release": {"types": ["published"]}}
-    build, publish = workflow["jobs"]["build"], workflow["jobs"]["publish"]
-    runs = [step["run"] for step in build["steps"] if "run" in step]
-    assert runs[1:] == [
-        '.venv/bin/python -m tools.package "$TAG"',
-        ".venv/bin/python -m pytest tests/project/test_wheel.py",
-    ]
+def test_what_is_released_was_tested() -> None:
+    """What a release publishes is what was built, after its tests, and attested."""
+    build, publish = read(RELEASE)["jobs"]["build"], read(RELEASE)["jobs"]["publish"]
+    assert "pytest" in [step["run"] for step in build["steps"] if "run" in step][-1]
     assert (publish["needs"], publish["environment"]["name"]) == ("build", "pypi")
-    kept = build["steps"][-1]["with"]
     fetched, handed_on = publish["steps"]
-    assert kept["path"] == fetched["with"]["path"] == str(package.DIST)
-    assert kept["name"] == fetched["with"]["name"]
+    assert build["steps"][-1]["with"]["path"] == fetched["with"]["path"] == str(package.DIST)
     assert handed_on["with"] == {"attestations": True}
 
 
@@ -225,7 +178,6 @@ def test_what_is_claimed_is_in_the_matrix() -> None:
     assert job["strategy"]["matrix"]["python"] == pythons
     assert project["requires-python"] == f">={pythons[0]}"
     assert job["strategy"]["matrix"]["torch"] == [f"{torch.replace('>=', '==')}.*", "torch"]
-    assert read(VERSIONS)["on"].keys() == {"push", "pull_request"}
 
 
 def test_hooks_are_the_checks_of_make_lint() -> None:
@@ -241,19 +193,11 @@ def test_hooks_are_the_checks_of_make_lint() -> None:
     assert [hook["entry"] for hook in repository["hooks"]] == lines
 
 
-def test_what_is_published_is_what_was_tested() -> None:
-    """The folder that is uploaded is the one that `make html` writes and `make test` looks at."""
-    (upload,) = steps("actions/upload-pages-artifact")
-    assert upload["with"] == {"path": "docs/_build/html"}
-
-
 def test_the_environments_cache_changes_with_what_it_is_made_of() -> None:
     """A kept .venv is used with the same system, Python, lock and requirements alone."""
     cache = caches()["venv"]
-    assert cache["path"] == str(environment.VENV)
     assert hashed(cache["key"]) >= {ROOT / environment.LOCK, ROOT / environment.PYPROJECT}
-    assert "runner.os" in cache["key"]
-    assert "steps.python.outputs.python-version" in cache["key"]
+    assert all(name in cache["key"] for name in ("runner.os", "steps.python.outputs.python-version"))
     assert "restore-keys" not in cache
 
 
@@ -494,16 +438,6 @@ def test_a_lesson_can_be_opened_in_colab(again: Project) -> None:
     again.build(CHAINRULE_REPOSITORY_URL="https://gitlab.com/a/b")
     assert "colab" not in again.page(page)
     assert "%pip install --quiet 'chainrule[lessons] @ git+https://gitlab.com/a/b'" in notebook.read_text("utf-8")
-
-
-@pytest.mark.site
-def test_a_tag_is_viewed(again: Project) -> None:
-    """A version that is no branch offers each page's source to be viewed at its commit."""
-    again.build(**{**GITHUB, "GITHUB_REF": "refs/tags/v1"})
-    assert again.status == 0, again.complained
-    at = "https://github.com/someone/course/blob/0123abc"
-    assert links(again)["lessons/1_part/10_one.html"] == [f"{at}/examples/1_part/10_one.py?plain=1"]
-    assert links(again)["chapter.html"] == [f"{at}/docs/chapter.md?plain=1"]
 
 
 @pytest.mark.site

@@ -27,39 +27,13 @@ pytestmark = pytest.mark.site
 ROOT = built.ROOT
 LESSONS = [str(Path(name).relative_to("lessons").with_suffix("")) for name in built.lessons()]
 FIRST_OF_PARTS = [next(part) for _, part in groupby(built.lessons(), key=lambda name: Path(name).parent)]
-EVERY_PAGE = built.names()
 FORGET = nbformat.v4.new_code_cell("%reset -f")
 
 
-@pytest.mark.parametrize("name", EVERY_PAGE)
-def test_formulas_are_rendered(name: str) -> None:
-    """Every formula is rendered and carries MathML; no raw LaTeX and no error is left."""
-    page = built.pages()[name]
-    assert not page.those_with_class("katex-error")
-    assert not re.findall(r"\\(?:frac|partial|cdot|text|[(\[])|\$\$", page.text)
-    formulas = [given for _, given in page.elements if "math" in given.get("class", "").split()]
-    assert len(formulas) == sum(tag == "math" for tag, _ in page.elements)
-
-
-@pytest.mark.parametrize("name", EVERY_PAGE)
-def test_pictures_say_what_they_show(name: str) -> None:
-    """Each picture and figure has a description."""
-    page = built.pages()[name]
-    for tag, given in page.elements:
-        if tag == "img":
-            assert given.get("alt"), given.get("src", "")[:80]
-        if tag == "svg" and given.get("role") == "img":
-            assert given.get("aria-label")
-    assert len(page.those_with_class("chainrule-plot")) == sum(
-        tag == "svg" and given.get("role") == "img" and "viewbox" in given for tag, given in page.elements
-    )
-
-
-@pytest.mark.parametrize("name", EVERY_PAGE)
-def test_ids_are_used_once(name: str) -> None:
+def test_ids_are_used_once() -> None:
     """No two elements of a page have the same id."""
-    ids = built.pages()[name].ids
-    assert sorted(set(ids)) == sorted(ids)
+    twice = {name: [each for each in set(page.ids) if page.ids.count(each) > 1] for name, page in built.pages().items()}
+    assert {name: ids for name, ids in twice.items() if ids} == {}
 
 
 def test_every_link_and_asset_resolves() -> None:
@@ -106,12 +80,7 @@ def test_one_chain_of_next_leads_through_the_course() -> None:
     assert sorted(chain) == sorted(built.documents())
 
 
-def test_the_front_page_leads_into_the_first_lesson() -> None:
-    """One click on the front page opens the first lesson."""
-    assert ("a", built.lessons()[0]) in built.pages()["index.html"].links
-
-
-@pytest.mark.parametrize("name", [name for name in EVERY_PAGE if re.match(r"lessons/.*/\d", name)])
+@pytest.mark.parametrize("name", built.lessons())
 def test_a_lesson_can_be_taken_away(name: str) -> None:
     """A lesson offers itself as a script that compiles, and as a valid notebook with the same code in its cells."""
     page = built.pages()[name]
