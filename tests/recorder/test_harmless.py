@@ -13,7 +13,8 @@ from torch import nn
 from torch.overrides import _get_current_function_mode_stack
 
 import chainrule
-from chainrule.recorder.mode import TESTED, Recorder
+from chainrule.recorder.guard import Guard
+from chainrule.recorder.mode import TESTED
 from tests.support.cases import CASES
 from tests.support.graphs import same
 
@@ -49,7 +50,7 @@ def test_no_hook_of_ours_is_left(name: str, monkeypatch: pytest.MonkeyPatch) -> 
     with chainrule.record() as rec:
         *_, last = CASES[name]()
     before = rec.trace.to_dict()
-    monkeypatch.setattr(Recorder, "_safely", lambda *_: pytest.fail("a hook was left"))
+    monkeypatch.setattr(Guard, "run", lambda *_: pytest.fail("a hook was left"))
     (last * 2).sum().backward()
     assert rec.trace.to_dict() == before
 
@@ -113,7 +114,7 @@ def test_a_backward_pass_in_another_thread_is_recorded() -> None:
 
 def test_what_goes_wrong_in_a_call_is_told_and_not_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fault of ours while a call is noted down leaves the user's code alone; asking the recording says so."""
-    monkeypatch.setattr("chainrule.recorder.mode.site_of", lambda *_: 1 / 0)
+    monkeypatch.setattr("chainrule.recorder.mode.call_site", lambda *_: 1 / 0)
     w = torch.tensor(3.0, requires_grad=True)
     with chainrule.record() as rec:
         (w**2).backward()

@@ -21,7 +21,7 @@ from torch.utils.checkpoint import checkpoint
 
 import chainrule
 from chainrule.calculus.notation import numbers
-from chainrule.recorder.mode import Recorder
+from chainrule.recorder.hooks import BackwardHooks
 from chainrule.trace import Trace
 from tests.support.graphs import Plan, plans, record, same
 
@@ -524,11 +524,11 @@ def test_nothing_is_left_after_the_block() -> None:
         loss.backward(retain_graph=True)
     before = rec.trace.to_dict()
     calls: list[int] = []
-    Recorder._visit, kept = lambda self, *_: calls.append(1), Recorder._visit  # type: ignore[method-assign]
+    BackwardHooks.visit, kept = lambda self, *_: calls.append(1), BackwardHooks.visit  # type: ignore[method-assign]
     try:
         loss.backward()
     finally:
-        Recorder._visit = kept  # type: ignore[method-assign]
+        BackwardHooks.visit = kept  # type: ignore[method-assign]
     assert not calls
     assert rec.trace.to_dict() == before
     assert nothing_is_left(rec, w)
@@ -784,7 +784,7 @@ def test_what_goes_wrong_in_a_hook_is_told_and_not_raised(monkeypatch: pytest.Mo
     def fail(*_: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("chainrule.recorder.mode.local_gradients", fail)
+    monkeypatch.setattr("chainrule.recorder.hooks.local_gradients", fail)
     w = torch.tensor(3.0, requires_grad=True)
     with chainrule.record() as rec:
         (w**2).backward()

@@ -15,7 +15,7 @@ from chainrule.diagnosis.evidence import code
 from chainrule.diagnosis.report import Reason, Why
 from chainrule.diagnosis.thresholds import DEEPEST
 from chainrule.errors import ChainruleError
-from chainrule.recorder.source_names import Files, site_of
+from chainrule.recorder.source_names import call_site
 
 _RECORD = "For file and line, run the step again inside `with chainrule.record() as rec:`, and ask `rec.why()`."
 
@@ -35,7 +35,7 @@ def why(loss: torch.Tensor, leaf: torch.Tensor) -> Why:
     >>> print(why(loss, w).reasons[0].cause)
     detached
     """
-    written = site_of(Files((), ()), None, None, None).operands()
+    written = call_site().operands()
     for tensor, word in ((loss, "loss"), (leaf, "leaf")):
         if not isinstance(tensor, torch.Tensor):
             raise ChainruleError(

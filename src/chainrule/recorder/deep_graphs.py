@@ -11,8 +11,7 @@ import threading
 from collections.abc import Iterable
 from typing import Any
 
-DEPTH = 1_000
-"""Nodes that may be freed inside each other. A graph that is less deep gets nothing attached."""
+from chainrule.recorder.limits import DEPTH
 
 _KEY = "chainrule"
 
@@ -28,7 +27,7 @@ class _Waiting(threading.local):
 _waiting = _Waiting()
 
 
-class _Cut:
+class _Below:
     """Hold the nodes below a cut."""
 
     __slots__ = ("below",)
@@ -50,8 +49,8 @@ class _Cut:
             waiting.busy = False
 
 
-def cut(node: Any, depth: int, below: Iterable[tuple[Any, int]]) -> None:
+def cut_edges(node: Any, depth: int, below: Iterable[tuple[Any, int]]) -> None:
     """Cut the edges from a node at one depth to nodes that lie beyond a multiple of `DEPTH`."""
     crossed = [child for child, its_depth in below if its_depth // DEPTH < depth // DEPTH]
     if crossed:
-        node.metadata[_KEY] = _Cut(crossed)
+        node.metadata[_KEY] = _Below(crossed)

@@ -1,8 +1,9 @@
 """Ask one of autograd's own nodes for its local gradients, rather than work them out.
 
-A node, called with an upstream gradient, gives what it passes on to each of its inputs. Called with ones it gives the
-local gradients themselves, if each entry of the result comes from one entry of the input; a second call, with uneven
-numbers, tells whether that is so. If not, and if it is small, a call for each entry gives the Jacobian, row by row.
+A node, called with an upstream gradient, returns what it passes on to each of its inputs. Called with ones it returns
+the local gradients themselves, if each entry of the result comes from one entry of the input; a second call, with
+uneven numbers, tells whether that is so. If not, and if it is small, a call for each entry gives the Jacobian, row by
+row.
 """
 
 from __future__ import annotations
@@ -14,11 +15,10 @@ import torch
 from torch.autograd.function import BackwardCFunction
 from torch.autograd.graph import Node
 
-from chainrule.recorder.snapshots import WHOLE, is_plain
+from chainrule.recorder.limits import JACOBIAN, WHOLE
+from chainrule.recorder.snapshots import is_plain
 from chainrule.trace import Kind
 
-JACOBIAN = 256
-"""A local gradient that is no elementwise factor is kept as a matrix of up to so many entries."""
 _NOT_TWICE = frozenset({"CopySlices", "Error", "NotImplemented", "DelayedError", "UndefinedGrad"})
 """Nodes that may not be called a second time to ask for their local gradients."""
 
@@ -26,46 +26,60 @@ _NOT_TWICE = frozenset({"CopySlices", "Error", "NotImplemented", "DelayedError",
 def local_gradients(
     node: Node, incoming: tuple[Any, ...], outgoing: tuple[Any, ...]
 ) -> dict[int, tuple[torch.Tensor, Kind]]:
-    """Ask a node itself for its local gradients, by calling it with ones, where that is safe and small."""
+    """Return the local gradient of each edge where it is safe to ask and small, and how it acts."""
     if len(incoming) != 1 or incoming[0] is None or isinstance(node, BackwardCFunction):
         return {}
     upstream = incoming[0]
     if type(node).__name__ in _NOT_TWICE or upstream.layout is not torch.strided or upstream.numel() > WHOLE:
         return {}
-
-    def ask(gradient: torch.Tensor) -> tuple[Any, ...]:
-        answer = node(gradient)  # type: ignore[operator]  # a node is called like this in C++
-        return answer if isinstance(answer, tuple) else (answer,)
-
     try:
-        wanted = {edge for edge, gradient in enumerate(outgoing) if gradient is not None and gradient.numel() <= WHOLE}
-        small = {edge for edge in wanted if upstream.numel() * outgoing[edge].numel() <= JACOBIAN}
-        if upstream.numel() != 1:  # a matrix that is too large is not kept, so it is not asked for
-            wanted = {edge for edge in wanted if outgoing[edge].shape == upstream.shape or edge in small}
-        if not wanted:
+        small = _small(upstream, outgoing)
+        if not small:
             return {}
-        ones = ask(_ones(upstream.shape, upstream.dtype) if is_plain(upstream) else torch.ones_like(upstream))
-        asked = [edge for edge in sorted(wanted) if ones[edge] is not None]
+        ones = _call(node, _ones(upstream.shape, upstream.dtype) if is_plain(upstream) else torch.ones_like(upstream))
+        edges = [edge for edge in small if ones[edge] is not None]
         if upstream.numel() == 1:
             return {
                 edge: (ones[edge], "elementwise" if ones[edge].shape == upstream.shape else "gradient")
-                for edge in asked
+                for edge in edges
             }
-        uneven = _uneven(upstream.shape, upstream.dtype).to(upstream.device)
-        answers = ask(uneven)
-        rows: list[tuple[Any, ...]] | None = None
-        found: dict[int, tuple[torch.Tensor, Kind]] = {}
-        for edge in asked:
-            if ones[edge].shape == upstream.shape and _close(answers[edge], ones[edge] * uneven):
-                found[edge] = (ones[edge], "elementwise")
-            elif edge in small:
-                if rows is None:
-                    units = torch.eye(upstream.numel(), dtype=upstream.dtype).reshape(-1, *upstream.shape)
-                    rows = [ask(unit) for unit in units]
-                found[edge] = _narrow(torch.stack([row[edge].flatten() for row in rows]), ones[edge], upstream)
-        return found
+        return _told_apart(node, upstream, edges, ones)
     except RuntimeError:
         return {}
+
+
+def _small(upstream: torch.Tensor, outgoing: tuple[Any, ...]) -> list[int]:
+    """List the edges whose local gradient is small enough to be kept, as factors or as a matrix."""
+    size = upstream.numel()
+    return [
+        edge
+        for edge, gradient in enumerate(outgoing)
+        if gradient is not None
+        and gradient.numel() <= WHOLE
+        and (size == 1 or gradient.shape == upstream.shape or size * gradient.numel() <= JACOBIAN)
+    ]
+
+
+def _told_apart(
+    node: Node, upstream: torch.Tensor, edges: list[int], ones: tuple[Any, ...]
+) -> dict[int, tuple[torch.Tensor, Kind]]:
+    """Tell elementwise local gradients, which `ones` has, from Jacobians, which take a call for each entry."""
+    uneven = _uneven(upstream.shape, upstream.dtype).to(upstream.device)
+    answers = _call(node, uneven)
+    rows: list[tuple[Any, ...]] = []
+    found: dict[int, tuple[torch.Tensor, Kind]] = {}
+    for edge in edges:
+        if ones[edge].shape == upstream.shape and _close(answers[edge], ones[edge] * uneven):
+            found[edge] = (ones[edge], "elementwise")
+        elif upstream.numel() * ones[edge].numel() <= JACOBIAN:
+            rows = rows or [_call(node, unit) for unit in _units(upstream)]
+            found[edge] = _narrow(torch.stack([row[edge].flatten() for row in rows]), ones[edge], upstream)
+    return found
+
+
+def _call(node: Node, gradient: torch.Tensor) -> tuple[Any, ...]:
+    answer = node(gradient)  # type: ignore[operator]  # a node is called like this in C++
+    return answer if isinstance(answer, tuple) else (answer,)
 
 
 @lru_cache(maxsize=256)
@@ -76,6 +90,10 @@ def _ones(shape: torch.Size, dtype: torch.dtype) -> torch.Tensor:
 @lru_cache(maxsize=256)
 def _uneven(shape: torch.Size, dtype: torch.dtype) -> torch.Tensor:
     return torch.arange(1, shape.numel() + 1).sin().add(1.5).reshape(shape).to(dtype)
+
+
+def _units(like: torch.Tensor) -> torch.Tensor:
+    return torch.eye(like.numel(), dtype=like.dtype).reshape(-1, *like.shape)
 
 
 def _narrow(jacobian: torch.Tensor, like: torch.Tensor, upstream: torch.Tensor) -> tuple[torch.Tensor, Kind]:

@@ -9,20 +9,18 @@ from types import FrameType
 
 import torch
 
-from chainrule.recorder.source_names import Files, Site, frames_from, locals_of
+from chainrule.recorder.source_names import CallSite, frames_from, locals_of
 
 
-class Paths:
-    """Look paths up, each module of the user's once; what is remembered is let go of with `clear`."""
+class ModulePaths:
+    """Look paths up, each module of the user's once; it keeps the modules alive until `clear`."""
 
-    def __init__(self, files: Files) -> None:
-        """Know no module yet."""
-        self._files = files
+    def __init__(self) -> None:
         self._parameters: dict[int, tuple[weakref.ref[torch.Tensor], str]] = {}
         self._modules: dict[int, tuple[torch.nn.Module, str]] = {}
 
     def clear(self) -> None:
-        """Let go of everything."""
+        """Forget every module."""
         self._parameters.clear()
         self._modules.clear()
 
@@ -31,7 +29,7 @@ class Paths:
         known = self._parameters.get(id(parameter))
         if known is None or known[0]() is not parameter:
             found: dict[int, tuple[weakref.ref[torch.Tensor], str]] = {}
-            for module in self._held(frame):
+            for module in _modules_in(frame):
                 with contextlib.suppress(AttributeError):  # one that is only being made has no parameters yet
                     for path, held in module.named_parameters():
                         if id(held) not in found or _is_longer(path, found[id(held)][1]):
@@ -40,7 +38,7 @@ class Paths:
             known = found.get(id(parameter))
         return known[1] if known else None
 
-    def of_module(self, site: Site) -> str | None:
+    def of_module(self, site: CallSite) -> str | None:
         """Find the module whose `forward` is running, by its path; the outermost one goes by its class."""
         if site.inner is None or site.outer is None:
             return None
@@ -50,18 +48,19 @@ class Paths:
         known = self._modules.get(id(module))
         if known is None:
             outermost = locals_of(site.outer).get("self")
-            roots = (outermost, *self._held(site.frame)) if isinstance(outermost, torch.nn.Module) else ()
+            roots = (outermost, *_modules_in(site.frame)) if isinstance(outermost, torch.nn.Module) else ()
             for inner, path in _longest(roots):
                 self._modules.setdefault(id(inner), (inner, path or type(inner).__name__))
             known = self._modules.setdefault(id(module), (module, type(module).__name__))
         return known[1]
 
-    def _held(self, frame: FrameType | None) -> Iterator[torch.nn.Module]:
-        """Find the modules that the user's code holds in variables."""
-        for outer in frames_from(frame, self._files):
-            for held in locals_of(outer).values():
-                if isinstance(held, torch.nn.Module):
-                    yield held
+
+def _modules_in(frame: FrameType | None) -> Iterator[torch.nn.Module]:
+    """Find the modules that the user's code holds in variables."""
+    for outer in frames_from(frame):
+        for held in locals_of(outer).values():
+            if isinstance(held, torch.nn.Module):
+                yield held
 
 
 def _longest(roots: Iterable[torch.nn.Module]) -> Iterable[tuple[torch.nn.Module, str]]:

@@ -1,4 +1,4 @@
-"""Take what is to be kept of a PyTorch tensor at once, and turn it into plain NumPy when somebody asks."""
+"""Copy a PyTorch tensor, or its statistics, now; convert it to NumPy lazily, when somebody asks."""
 
 from __future__ import annotations
 
@@ -9,43 +9,40 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import torch
 
+from chainrule.recorder.limits import WHOLE
 from chainrule.trace import Snapshot, held_dtype
 
 Keep: TypeAlias = Literal["auto", "all", "shapes"]
-
-WHOLE = 1_000
-"""Tensors of up to so many elements are kept whole with `keep="auto"`."""
 
 _PLAIN = frozenset({torch.Tensor, torch.nn.Parameter})
 _wrapped = torch._C._functorch.is_functorch_wrapped_tensor
 
 
-class Copy:
-    """Hold a copy of a tensor; which of it is kept, all or statistics, is worked out when it is asked for."""
+class LazyCopy:
+    """Hold a copy of a tensor; its numbers, or their statistics unless it is kept `whole`, are made when asked for."""
 
     __slots__ = ("_snapshot", "tensor", "whole")
 
     def __init__(self, tensor: torch.Tensor, whole: bool = True) -> None:
-        """Hold a tensor that nobody else changes."""
         self.tensor, self.whole = tensor, whole
         self._snapshot: Snapshot | None = None
 
     def snapshot(self) -> Snapshot:
-        """Turn it into plain NumPy, once."""
+        """Convert it to NumPy, once."""
         if self._snapshot is None:
             self._snapshot = snapshot(self.tensor, "all" if self.whole else "auto")
         return self._snapshot
 
     def settle(self) -> None:
-        """Keep no more than what will be asked for."""
+        """Convert it now, and drop the copy."""
         self.snapshot()
         self.tensor = _NOTHING
 
 
 _NOTHING = torch.empty(0)
 
-Taken: TypeAlias = tuple[Any, torch.dtype] | Copy | Snapshot
-"""A single number, a copy, or what needs no more work."""
+Lazy: TypeAlias = tuple[Any, torch.dtype] | LazyCopy | Snapshot
+"""What is kept of a tensor before it is plain NumPy: a single number, a copy, or what needs no more work."""
 
 
 def is_plain(tensor: torch.Tensor) -> bool:
@@ -55,8 +52,8 @@ def is_plain(tensor: torch.Tensor) -> bool:
     return not (tensor.is_nested or tensor.is_quantized or _wrapped(tensor))
 
 
-def take(tensor: torch.Tensor, keep: Keep) -> Taken:
-    """Take a tensor's numbers, or their statistics, or its shape alone, as fast as can be.
+def lazy_copy(tensor: torch.Tensor, keep: Keep) -> Lazy:
+    """Copy a tensor's numbers, or their statistics, or its shape alone, as fast as possible.
 
     To be called where no gradients are recorded and no function mode is active.
     """
@@ -68,17 +65,17 @@ def take(tensor: torch.Tensor, keep: Keep) -> Taken:
         except (RuntimeError, TypeError):  # as inside of vmap, or where there are shapes alone
             return snapshot(tensor, keep)
     if is_plain(tensor) and (keep == "all" or tensor.numel() <= WHOLE):
-        return Copy(tensor.clone())
+        return LazyCopy(tensor.clone())
     return snapshot(tensor, keep)
 
 
-def finish(taken: Taken) -> Snapshot:
-    """Turn what was taken into a snapshot."""
-    if isinstance(taken, Snapshot):
-        return taken
-    if isinstance(taken, Copy):
-        return taken.snapshot()
-    number, dtype = taken
+def to_snapshot(lazy: Lazy) -> Snapshot:
+    """Convert a lazy copy to NumPy."""
+    if isinstance(lazy, Snapshot):
+        return lazy
+    if isinstance(lazy, LazyCopy):
+        return lazy.snapshot()
+    number, dtype = lazy
     name = _name(dtype)
     array = np.array(number, dtype=held_dtype(name))
     array.setflags(write=False)

@@ -1,92 +1,69 @@
-"""Find out what the code that is running calls its values: from its frames, and from its source.
-
-Python knows, for each instruction, which characters of the source it came from. So a call seen from the inside can
-be read as it was written: its expression, the variable that it is assigned to, and the text of each argument. Where
-there is no source, there are no names; nothing here raises.
-"""
+"""Find out what the code that is running calls its values: from its frames, and from the source that they stand in."""
 
 from __future__ import annotations
 
-import ast
 import contextlib
-import linecache
 import os
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
 from inspect import CO_OPTIMIZED
 from pathlib import Path
 from types import CodeType, FrameType, ModuleType
 
-DEPTH = 32
-"""Frames that are searched for a name, from the innermost outwards."""
+import torch
 
-KNOWN = 16_384
-"""Instructions whose source is remembered."""
+from chainrule.recorder.limits import FRAMES
+from chainrule.recorder.source_code import NOWHERE, SourceSpan, span_at
 
 _HERE = f"{Path(__file__).resolve().parents[1]}{os.sep}"
+_TORCH = f"{Path(torch.__file__).resolve().parent}{os.sep}"
+_INTERNAL = (_HERE, contextlib.__file__, _TORCH)
+_WRAPPERS = (_HERE, *(_TORCH + name for name in ("overrides.py", "_tensor.py", "_jit_internal.py")))
+"""Files through which a call passes on its way to a function mode."""
 
 
-class Files(dict[str, int]):
+class _Files(dict[str, int]):
     """Sort files, each once: 0 is the user's, 1 what a call passes through on its way to us, 2 inside a library."""
 
-    def __init__(self, internal: tuple[str, ...], wrappers: tuple[str, ...]) -> None:
-        """Sort by how a file's path begins."""
-        super().__init__()
-        self._internal, self._wrappers = (_HERE, contextlib.__file__, *internal), (_HERE, *wrappers)
-
     def __missing__(self, file: str) -> int:
-        """Sort a file that is new."""
-        kind = 1 if file.startswith(self._wrappers) else 2 if file.startswith(self._internal) else 0
-        self[file] = kind
+        kind = self[file] = 1 if file.startswith(_WRAPPERS) else 2 if file.startswith(_INTERNAL) else 0
         return kind
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Describe one instruction of the user's code, as its source has it."""
-
-    code: CodeType | None = None
-    expression: str | None = None
-    target: str | None = None
-    arguments: tuple[str, ...] = ()
-    """The source text of the positional arguments."""
-    file: str | None = None
-    line: int | None = None
-
-
-NOWHERE = Place()
+_files = _Files()
+_MODULE_CALL = torch.nn.Module._wrapped_call_impl.__code__
+"""What runs whenever a module is called."""
+_NO_OPERAND = (ModuleType, type, bool, int, float, complex, str)
 _NO_NAMES: dict[int, str] = {}
 
 
-class Site:
+class CallSite:
     """Hold where a call came from, while it runs."""
 
-    __slots__ = ("frame", "inner", "names", "outer", "outside", "place", "wanted")
+    __slots__ = ("frame", "inner", "names", "outer", "outside", "span", "wanted")
 
     def __init__(
         self,
         frame: FrameType | None = None,
-        place: Place = NOWHERE,
+        span: SourceSpan = NOWHERE,
         inner: FrameType | None = None,
         outer: FrameType | None = None,
     ) -> None:
-        """Hold the user's frame, and the innermost and the outermost of those that were looked for."""
-        self.frame, self.place, self.inner, self.outer = frame, place, inner, outer
+        """Hold the user's frame, and the innermost and the outermost of those in which a module is called."""
+        self.frame, self.span, self.inner, self.outer = frame, span, inner, outer
         self.wanted: Collection[int] = ()
         """The ids of what was looked up, the variables that hold it, and the frames where it was not looked for yet."""
         self.names: dict[int, str] = _NO_NAMES
         self.outside: list[FrameType] = []
 
     def operands(self) -> tuple[str, ...]:
-        """Give the source text of the positional arguments, without modules and plain numbers."""
-        held = ((text, held_as(self.frame, text)) for text in self.place.arguments)
+        """Return the source text of the positional arguments, without modules and plain numbers."""
+        held = ((text, held_as(self.frame, text)) for text in self.span.arguments)
         return tuple(text for text, thing in held if not isinstance(thing, _NO_OPERAND))
 
 
-def site_of(files: Files, called: CodeType | None, block: CodeType | None, wanted: CodeType | None) -> Site:
-    """Find the innermost frame of the user's code, and those that run `wanted`, up to the block's, in one walk.
+def call_site(called: CodeType | None = None, block: CodeType | None = None) -> CallSite:
+    """Find the innermost frame of the user's code, and the modules called on the way to it from the block's frame.
 
     The call stands in the user's frame itself when between that frame and us there are only wrappers and the `called`
     function's own frame; otherwise it was made inside a library, and the user's expression means more than this call.
@@ -96,28 +73,28 @@ def site_of(files: Files, called: CodeType | None, block: CodeType | None, wante
     direct = True
     while frame is not None:
         code = frame.f_code
-        if found is None and (kind := files[code.co_filename]) != 1:
+        if found is None and (kind := _files[code.co_filename]) != 1:
             if not kind:
                 found = frame
             elif direct:
                 direct = code is called
         if code is block:
             break
-        if code is wanted:
+        if code is _MODULE_CALL:
             outer = frame
             inner = inner or frame
         frame = frame.f_back
     if found is None:
-        return Site()
-    return Site(found, place_of(found.f_code, found.f_lasti, direct), inner, outer)
+        return CallSite()
+    return CallSite(found, span_at(found.f_code, found.f_lasti, direct), inner, outer)
 
 
-def frames_from(frame: FrameType | None, files: Files) -> Iterator[FrameType]:
+def frames_from(frame: FrameType | None) -> Iterator[FrameType]:
     """Walk outwards over the user's frames."""
-    for _ in range(DEPTH):
+    for _ in range(FRAMES):
         if frame is None:
             return
-        if not files[frame.f_code.co_filename]:
+        if not _files[frame.f_code.co_filename]:
             yield frame
         frame = frame.f_back
 
@@ -135,13 +112,13 @@ def locals_of(frame: FrameType) -> Mapping[str, object]:
     return found
 
 
-def around(frame: FrameType | None, block: CodeType | None, files: Files) -> tuple[list[FrameType], list[FrameType]]:
+def around(frame: FrameType | None, block: CodeType | None) -> tuple[list[FrameType], list[FrameType]]:
     """Split the user's frames into those up to the block's, whose names count first, and those outside of it.
 
     The block's own come before those of what it calls, so that a weight keeps the name that it has in the block,
     whatever a function calls its parameter.
     """
-    frames = list(frames_from(frame, files))
+    frames = list(frames_from(frame))
     inside = next((i + 1 for i, frame in enumerate(frames) if frame.f_code is block), 0)
     return frames[:inside][::-1], frames[inside:]
 
@@ -163,23 +140,6 @@ def names_among(frames: Iterable[FrameType], wanted: Collection[int]) -> dict[in
     return found
 
 
-_places: dict[tuple[int, int, bool], Place] = {}
-
-
-def place_of(code: CodeType, instruction: int, direct: bool) -> Place:
-    """Read the user's source at an instruction, once; only a call that stands there itself has an expression."""
-    place = _places.get((id(code), instruction, direct))
-    if place is None:
-        if len(_places) > KNOWN:
-            _places.clear()
-        line = next((p[0] for i, p in enumerate(code.co_positions()) if i == instruction // 2), None)
-        found = _read(code, instruction) if direct else None
-        expression, target, arguments = found or (None, None, ())
-        place = Place(code, expression, target, arguments, code.co_filename, line)
-        _places[id(code), instruction, direct] = place
-    return place
-
-
 def held_as(frame: FrameType | None, name: str) -> object:
     """Find what a frame holds under a name such as `w` or `self.w`, without running any code of the user's."""
     first, *rest = name.split(".")
@@ -189,105 +149,3 @@ def held_as(frame: FrameType | None, name: str) -> object:
     for part in rest:
         thing = getattr(thing, "__dict__", {}).get(part)
     return thing
-
-
-_NO_OPERAND = (ModuleType, type, bool, int, float, complex, str)
-
-
-@lru_cache
-def short(file: str, folder: str) -> str:
-    """Give a file's path relative to the working directory, or its last part; a notebook's is `cell`."""
-    if file.startswith("<"):
-        return "cell" if "ipython" in file else file.strip("<>")
-    if "ipykernel_" in file:
-        return "cell"
-    path = Path(file)
-    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
-
-
-_Found = tuple[str, str | None, tuple[str, ...]]
-
-
-def _read(code: CodeType, instruction: int) -> _Found | None:
-    """Read the expression at one instruction: its text, its target and its arguments."""
-    positions = next((p for i, p in enumerate(code.co_positions()) if i == instruction // 2), None)
-    if positions is None or None in positions:
-        return None
-    lines = linecache.getlines(code.co_filename)
-    tree = _parse("".join(lines))
-    found = tree.get((positions[0], positions[2], positions[1], positions[3])) if tree else None
-    if found is None:
-        return None
-    node, parents = found
-
-    def text(part: ast.expr | ast.AugAssign) -> str:
-        # as `ast.get_source_segment` gives it, which goes through the whole file each time
-        rows = [line.encode() for line in lines[part.lineno - 1 : part.end_lineno]]
-        rows[-1] = rows[-1][: part.end_col_offset]
-        rows[0] = rows[0][part.col_offset :]
-        return " ".join(b"".join(rows).decode().split())
-
-    match node:
-        case ast.AugAssign(target=left, value=right) | ast.BinOp(left=left, right=right):
-            parts = [left, right]
-        case ast.Compare(left=left, comparators=[right]):
-            parts = [left, right]
-        case ast.Call(func=ast.Attribute(value=receiver), args=arguments):
-            parts = [receiver, *arguments]
-        case ast.Call(args=arguments):
-            parts = list(arguments)
-        case ast.UnaryOp(operand=part) | ast.Attribute(value=part) | ast.Subscript(value=part):
-            parts = [part]
-        case _:
-            return None
-    parts = [e for part in parts for e in (part.elts if isinstance(part, (ast.List, ast.Tuple)) else [part])]
-    expression = text(node)
-    if isinstance(node, ast.AugAssign):
-        expression = f"{text(node.target)} {_SYMBOL.get(type(node.op), '?')} {text(node.value)}"
-    return expression, _target(node, parents), tuple(text(p) for p in parts if not _is_number(p))
-
-
-_SYMBOL = {
-    ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**", ast.MatMult: "@", ast.FloorDiv: "//",
-    ast.Mod: "%", ast.BitAnd: "&", ast.BitOr: "|", ast.BitXor: "^",
-}  # fmt: skip
-
-
-def _is_number(part: ast.expr) -> bool:
-    inner = part.operand if isinstance(part, ast.UnaryOp) else part
-    return isinstance(inner, ast.Constant)
-
-
-def _target(node: ast.AST, parents: tuple[ast.AST, ...]) -> str | None:
-    """Find the variable that an expression's value is bound to."""
-    if isinstance(node, ast.AugAssign):
-        return ast.unparse(node.target) if isinstance(node.target, (ast.Name, ast.Attribute)) else None
-    match parents:
-        case [*_, ast.Assign(targets=[ast.Name() | ast.Attribute() as place])]:
-            return ast.unparse(place)
-        case [*_, ast.AnnAssign(target=ast.Name(id=name))] | [*_, ast.NamedExpr(target=ast.Name(id=name))]:
-            return name
-        case [*_, ast.Assign(targets=[ast.Tuple(elts=names)]), ast.Tuple(elts=values)] if len(names) == len(values):
-            bound = names[values.index(node)] if node in values else None
-            return bound.id if isinstance(bound, ast.Name) else None
-    return None
-
-
-_Position = tuple[int | None, ...]
-
-
-@lru_cache(maxsize=256)
-def _parse(source: str) -> dict[_Position, tuple[ast.AST, tuple[ast.AST, ...]]] | None:
-    """Index every expression of a source by where it stands, with the two nodes around it."""
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError):
-        return None
-    index: dict[_Position, tuple[ast.AST, tuple[ast.AST, ...]]] = {}
-    pending: list[tuple[ast.AST, tuple[ast.AST, ...]]] = [(tree, ())]
-    while pending:
-        node, parents = pending.pop()
-        if isinstance(node, (ast.expr, ast.AugAssign)):
-            index[node.lineno, node.col_offset, node.end_lineno, node.end_col_offset] = (node, parents)
-        pending.extend((child, (*parents, node)[-2:]) for child in ast.iter_child_nodes(node))
-    return index

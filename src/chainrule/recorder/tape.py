@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from chainrule.recorder.snapshots import Taken, finish
-from chainrule.recorder.source_names import NOWHERE, Place, short
+from chainrule.recorder.snapshots import Lazy, to_snapshot
+from chainrule.recorder.source_code import NOWHERE, SourceSpan, relative_path
 from chainrule.trace import BackwardPass, Edge, Flow, Hook, Kind, Node, Number, Op, Snapshot, Trace, Value, Visit
 
-Locals: TypeAlias = dict[int, tuple[Taken, Kind]]
-Turn: TypeAlias = tuple[int, tuple[Taken | None, ...], tuple[Taken | None, ...] | None, Locals | int | None]
+SeenEdge: TypeAlias = tuple[int | None, int, int | None]
+"""A node, a slot and a value."""
+LocalGradients: TypeAlias = dict[int, tuple[Lazy, Kind]]
+Turn: TypeAlias = tuple[int, tuple[Lazy | None, ...], tuple[Lazy | None, ...] | None, LocalGradients | int | None]
 """A node's turn: its number, what came in, what went out, local gradients. A leaf's: nothing went out, its value."""
 
 
@@ -23,7 +25,7 @@ Turn: TypeAlias = tuple[int, tuple[Taken | None, ...], tuple[Taken | None, ...] 
 class SeenValue:
     """Note a tensor at one moment."""
 
-    taken: Taken
+    tensor: Lazy
     leaf: bool
     requires_grad: bool
     parameter: bool
@@ -42,22 +44,21 @@ class SeenOp:
     name: str
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
-    place: Place = NOWHERE
+    span: SourceSpan = NOWHERE
     arguments: tuple[Number | None, ...] | None = ()
     """The plain numbers among the arguments in their order, and `None` for each tensor; `None` if order says little."""
     module: str | None = None
-    adopted: bool = False
-    """Whether the call itself was not seen."""
 
 
 @dataclass(slots=True)
 class SeenNode:
-    """Note one of autograd's nodes; each edge is a node, a slot and a value."""
+    """Note one of autograd's nodes."""
 
     name: str
     op: int | None
-    edges: tuple[tuple[int | None, int, int | None], ...]
+    edges: tuple[SeenEdge, ...]
     depth: int
+    is_leaf: bool
 
 
 @dataclass(slots=True)
@@ -66,15 +67,14 @@ class SeenPass:
 
     roots: tuple[int, ...]
     turns: list[Turn] = field(default_factory=list)
-    asked: dict[int, Taken] = field(default_factory=dict)
-    hooks: list[tuple[int, str, Taken, Taken]] = field(default_factory=list)
+    asked: dict[int, Lazy] = field(default_factory=dict)
+    hooks: list[tuple[int, str, Lazy, Lazy]] = field(default_factory=list)
 
 
 class Tape:
-    """Collect what is seen."""
+    """Collect what is seen, in order; a value, an op or a node is known by its position."""
 
     def __init__(self) -> None:
-        """Begin with nothing."""
         self.values: list[SeenValue] = []
         self.ops: list[SeenOp] = []
         self.nodes: list[SeenNode] = []
@@ -88,7 +88,7 @@ class Tape:
         if held.name or held.written is not None or held.op is None:
             return held.name or held.written or ""
         op = self.ops[held.op]
-        called = op.place.expression or op.name
+        called = op.span.expression or op.name
         return called if len(op.outputs) == 1 else f"{called}[{op.outputs.index(value)}]"
 
     def trace(self) -> Trace:
@@ -112,36 +112,34 @@ class Tape:
                 name = self.name_of(number)
                 again = times[name] = times.get(name, 0) + 1
                 name = name if again == 1 else f"{name}#{again}"
-            tensor = finish(held.taken)
-            yield Value(
-                name, tensor, held.leaf, held.requires_grad, held.parameter, held.op, held.node, held.slot
-            )  # fmt: skip
+            tensor = to_snapshot(held.tensor)
+            yield Value(name, tensor, held.leaf, held.requires_grad, held.parameter, held.op, held.node, held.slot)
 
     def _op(self, op: SeenOp) -> Op:
         letters, constants = [], {}
         for position, argument in enumerate(op.arguments or ()):
+            letter = chr(ord("a") + position)
             if argument is None:
-                letters.append(chr(ord("a") + position))
+                letters.append(letter)
             else:
-                constants[chr(ord("a") + position)] = argument
-        expression = op.place.expression
+                constants[letter] = argument
+        expression = op.span.expression
         if not expression:
             names = map(self.name_of, op.inputs)
             words = [next(names) if a is None else str(a) for a in op.arguments or ()] if letters else list(names)
             expression = f"{op.name}({', '.join(words)})"
-        place = NOWHERE if op.adopted else op.place
-        file = None if place.file is None else short(place.file, self.folder)
+        file = None if op.span.file is None else relative_path(op.span.file, self.folder)
         return Op(
-            op.name, op.inputs, op.outputs, expression, tuple(letters), constants, file, place.line, op.module
+            op.name, op.inputs, op.outputs, expression, tuple(letters), constants, file, op.span.line, op.module
         )  # fmt: skip
 
     def _pass(self, run: SeenPass) -> BackwardPass:
-        """Say of each turn what came and went, and of each leaf what it got."""
+        """Convert each turn to a visit, and find what each leaf got."""
         reached: dict[int | None, int] = {}
         gradients: dict[int, Snapshot] = {}
         visits = []
         for number, incoming, outgoing, rest in run.turns:
-            upstream = tuple(None if taken is None else finish(taken) for taken in incoming)
+            upstream = tuple(None if lazy is None else to_snapshot(lazy) for lazy in incoming)
             if outgoing is None:
                 visits.append(Visit(number, upstream, ()))
                 value = reached.get(number, rest if isinstance(rest, int) else None)
@@ -152,18 +150,18 @@ class Tape:
                 if value is not None:
                     reached[to] = max(value, reached.get(to, 0))
             visits.append(Visit(number, upstream, _flows(outgoing, rest)))
-        gradients |= {value: finish(taken) for value, taken in run.asked.items()}
-        hooks = (Hook(value, name, finish(before), finish(after)) for value, name, before, after in run.hooks)
+        gradients |= {value: to_snapshot(lazy) for value, lazy in run.asked.items()}
+        hooks = (Hook(value, name, to_snapshot(before), to_snapshot(after)) for value, name, before, after in run.hooks)
         return BackwardPass(run.roots, tuple(visits), gradients, tuple(hooks))
 
 
-def _flows(outgoing: tuple[Taken | None, ...], local: Any) -> tuple[Flow, ...]:
+def _flows(outgoing: tuple[Lazy | None, ...], local: Any) -> tuple[Flow, ...]:
     flows = []
-    for edge, taken in enumerate(outgoing):
-        contribution = None if taken is None else finish(taken)
+    for edge, lazy in enumerate(outgoing):
+        contribution = None if lazy is None else to_snapshot(lazy)
         if local and edge in local:
-            held, kind = local[edge]
-            flows.append(Flow(contribution, finish(held), kind))
+            factor, kind = local[edge]
+            flows.append(Flow(contribution, to_snapshot(factor), kind))
         else:
             flows.append(Flow(contribution))
     return tuple(flows)

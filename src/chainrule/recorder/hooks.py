@@ -1,0 +1,162 @@
+"""What backward passes report: each node's turn, what each leaf gets, and what the user's own hooks change.
+
+A hook must never raise, and must not keep the recorder alive: the reference would go through C++, where Python's
+collector cannot follow it. So each hook holds a weak reference, and runs under the guard.
+"""
+
+from __future__ import annotations
+
+import weakref
+from functools import partial
+from typing import Any
+
+import torch
+from torch.autograd.graph import Node as TorchNode
+from torch.utils.hooks import RemovableHandle
+
+from chainrule.recorder.gradient_cache import GradientCache
+from chainrule.recorder.guard import Guard
+from chainrule.recorder.live_tensors import LiveTensors
+from chainrule.recorder.local_gradients import local_gradients
+from chainrule.recorder.nodes import Nodes
+from chainrule.recorder.snapshots import Keep, Lazy, lazy_copy
+from chainrule.recorder.tape import SeenPass, Tape
+
+
+class BackwardHooks:
+    """Hang hooks on nodes and tensors, and write down on the tape what they report."""
+
+    def __init__(
+        self, tape: Tape, nodes: Nodes, tensors: LiveTensors, guard: Guard, keep: Keep, local_gradients: bool
+    ) -> None:
+        self._tape, self._nodes, self._tensors, self._guard = tape, nodes, tensors, guard
+        self._keep, self._local = keep, local_gradients
+        self._cache = GradientCache(keep)
+        self._pass_of: dict[int, SeenPass] = {}
+        self._roots: tuple[int, ...] = ()
+        self._arrived: dict[int, Lazy] = {}
+        """What arrived last at a value that the user has hooks on."""
+        self._handles: list[RemovableHandle] = []
+        self._me = weakref.ref(self)
+
+    def start(self, roots: tuple[int, ...]) -> tuple[int, ...]:
+        """Set the values that the next backward pass starts from; return those set before."""
+        before, self._roots = self._roots, roots
+        self._cache.clear()
+        return before
+
+    def clear(self) -> None:
+        """Remove every hook, and forget the passes that may still be running."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+        self._pass_of.clear()
+        self._cache.clear()
+
+    def hang(self, node: TorchNode, number: int) -> None:
+        """Hang a hook on one of autograd's nodes."""
+        if self._tape.nodes[number].is_leaf:  # before it is added to `.grad`, which may then be the very same tensor
+            self._handles.append(node.register_prehook(partial(_arrived, self._me, number)))
+        else:
+            self._handles.append(node.register_hook(partial(_visited, self._me, number)))
+
+    def observe(
+        self,
+        tensor: torch.Tensor,
+        value: int,
+        name: str | None = None,
+        user: RemovableHandle | None = None,
+        first: bool = False,
+    ) -> None:
+        """Look at a gradient between two hooks of the user's: each has its turn between two looks."""
+        reference = self._me
+
+        def look(gradient: torch.Tensor) -> None:
+            if (hooks := reference()) is not None and (user is None or user.id in (user.hooks_dict_ref() or ())):
+                hooks._guard.run(hooks.look, value, name, gradient)
+
+        before = list(tensor._backward_hooks or ()) if first else ()
+        self._handles.append(tensor.register_hook(look))
+        ordered: Any = tensor._backward_hooks
+        for key in before:  # ours comes first; theirs stay in their order
+            ordered[key] = ordered.pop(key)
+
+    def look(self, value: int, name: str | None, gradient: torch.Tensor) -> None:
+        """Write down what a hook of the user's was given, and what it returned."""
+        node = self._tape.values[value].node
+        run = self._running(-1 if node is None else node, node is None)
+        if run is None:
+            return
+        self._cache.clear()  # a hook may have changed what is on its way
+        now = lazy_copy(gradient, self._keep)
+        if name is not None and value in self._arrived:
+            run.hooks.append((value, name, self._arrived[value], now))
+        self._arrived[value] = now
+
+    def visit(self, number: int, outgoing: tuple[Any, ...], incoming: tuple[Any, ...]) -> None:
+        """Write down a node's turn: what came in, what went out on each edge, and the local gradients."""
+        run = self._pass_of.get(torch._C._current_graph_task_id()) or self._running(number, leaf=False)
+        if run is None:
+            return
+        cache, keep = self._cache, self._keep
+        came = tuple([None if gradient is None else cache.entering(gradient) for gradient in incoming])
+        if not any(came):
+            return
+        local = None
+        if self._local and (found := local_gradients(self._nodes.live[number], incoming, outgoing)):
+            local = {edge: (lazy_copy(factor, keep), kind) for edge, (factor, kind) in found.items()}
+        went: list[Lazy | None] = []
+        for gradient, (to, _, _) in zip(outgoing, self._tape.nodes[number].edges, strict=True):
+            if gradient is None:
+                went.append(None)
+            elif gradient.dim():
+                went.append(cache.leaving(gradient, self._leaf_behind(to)))
+            else:
+                went.append(lazy_copy(gradient, keep))
+        run.turns.append((number, came, tuple(went), local))
+
+    def _leaf_behind(self, node: int | None) -> int | None:
+        """Find the leaf that gets what goes to a node as it is, or transposed."""
+        while node is not None:
+            held = self._tape.nodes[node]
+            if held.is_leaf:
+                return node
+            node = held.edges[0][0] if held.name == "TBackward0" else None
+        return None
+
+    def arrive(self, number: int, incoming: tuple[Any, ...]) -> None:
+        """Write down what a leaf gets."""
+        run = self._pass_of.get(torch._C._current_graph_task_id()) or self._running(number, leaf=True)
+        if run is None or incoming[0] is None:
+            return
+        leaf = self._tensors.find(self._nodes.live[number].variable)  # type: ignore[attr-defined]
+        got = self._cache.entering_leaf(incoming[0], number)
+        run.turns.append((number, (got,), None, leaf.values[-1] if leaf else None))
+
+    def _running(self, number: int, leaf: bool) -> SeenPass | None:
+        """Find the backward pass that is running now; autograd numbers them.
+
+        `None` for one that did not begin at what was recorded, such as another thread's that shares a leaf.
+        """
+        task = torch._C._current_graph_task_id()
+        run = self._pass_of.get(task)
+        if run is None:
+            begins = {self._tape.values[root].node for root in self._roots}
+            started_at = self._nodes.value_at.get((number, 0))
+            if number not in begins and not (leaf and None in begins) and (self._roots or leaf or started_at is None):
+                return None
+            run = self._pass_of[task] = SeenPass(self._roots or (() if started_at is None else (started_at,)))
+            self._tape.passes.append(run)
+        return run
+
+
+def _visited(me: weakref.ref[BackwardHooks], number: int, outgoing: tuple[Any, ...], incoming: tuple[Any, ...]) -> None:
+    """Autograd calls this after a node has run; forward it to the recorder if that is still alive."""
+    if (hooks := me()) is not None:
+        hooks._guard.run(hooks.visit, number, outgoing, incoming)
+
+
+def _arrived(me: weakref.ref[BackwardHooks], number: int, incoming: tuple[Any, ...]) -> None:
+    """Autograd calls this before a leaf accumulates its gradient."""
+    if (hooks := me()) is not None:
+        hooks._guard.run(hooks.arrive, number, incoming)

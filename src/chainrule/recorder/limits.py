@@ -1,0 +1,12 @@
+"""How much the recorder keeps and looks at, each limit with its reason."""
+
+WHOLE = 1_000
+"""Tensors of up to so many elements are kept whole with `keep="auto"`: more than a reader looks at, and cheap."""
+JACOBIAN = 256
+"""A local gradient that is no elementwise factor is kept as a matrix of up to so many entries: 16 by 16 can be read."""
+DEPTH = 1_000
+"""Nodes that may be freed inside each other: far from overflowing a stack of 1 MB, and seldom reached by a model."""
+FRAMES = 32
+"""Frames that are searched for a name, from the innermost outwards: enough for modules inside modules."""
+SPANS = 16_384
+"""Instructions whose source is remembered: those of a large program, in a few MB."""

@@ -1,0 +1,148 @@
+"""Read the user's source at one instruction: its expression, the variable it is assigned to, and its arguments.
+
+Python knows, for each instruction, which characters of the source it came from. Where there is no source, there is no
+expression; nothing here raises.
+"""
+
+from __future__ import annotations
+
+import ast
+import linecache
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from types import CodeType
+from typing import TypeAlias
+
+from chainrule.recorder.limits import SPANS
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSpan:
+    """Describe one instruction of the user's code, as its source has it."""
+
+    code: CodeType | None = None
+    expression: str | None = None
+    target: str | None = None
+    arguments: tuple[str, ...] = ()
+    """The source text of the positional arguments."""
+    file: str | None = None
+    line: int | None = None
+
+
+NOWHERE = SourceSpan()
+_spans: dict[tuple[int, int, bool], SourceSpan] = {}
+
+
+def span_at(code: CodeType, instruction: int, direct: bool) -> SourceSpan:
+    """Read the user's source at an instruction, once; only a call that stands there itself has an expression."""
+    span = _spans.get((id(code), instruction, direct))
+    if span is None:
+        if len(_spans) > SPANS:
+            _spans.clear()
+        span = _spans[id(code), instruction, direct] = _read(code, instruction, direct)
+    return span
+
+
+@lru_cache
+def relative_path(file: str, folder: str) -> str:
+    """Return a file's path relative to the working directory, or its last part; a notebook's is `cell`."""
+    if file.startswith("<"):
+        return "cell" if "ipython" in file else file.strip("<>")
+    if "ipykernel_" in file:
+        return "cell"
+    path = Path(file)
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
+
+
+def _read(code: CodeType, instruction: int, direct: bool) -> SourceSpan:
+    nowhere = (None, None, None, None)
+    line, last_line, column, last_column = next(
+        (p for i, p in enumerate(code.co_positions()) if i == instruction // 2), nowhere
+    )
+    bare = SourceSpan(code, file=code.co_filename, line=line)
+    if not direct or None in (line, last_line, column, last_column):
+        return bare
+    lines = linecache.getlines(code.co_filename)
+    node, parents = _parse("".join(lines)).get((line, column, last_line, last_column), (None, ()))
+    operands = None if node is None else _operands(node)
+    if node is None or operands is None:
+        return bare
+    expression = _text(lines, node)
+    if isinstance(node, ast.AugAssign):
+        expression = f"{_text(lines, node.target)} {_SYMBOL.get(type(node.op), '?')} {_text(lines, node.value)}"
+    arguments = tuple(_text(lines, part) for part in operands if not _is_number(part))
+    return replace(bare, expression=expression, target=_target(node, parents), arguments=arguments)
+
+
+_SYMBOL = {
+    ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**", ast.MatMult: "@", ast.FloorDiv: "//",
+    ast.Mod: "%", ast.BitAnd: "&", ast.BitOr: "|", ast.BitXor: "^",
+}  # fmt: skip
+
+
+def _text(lines: Sequence[str], part: ast.expr | ast.AugAssign) -> str:
+    """Return the text of a node, as `ast.get_source_segment` does, which goes through the whole file each time."""
+    rows = [line.encode() for line in lines[part.lineno - 1 : part.end_lineno]]
+    rows[-1] = rows[-1][: part.end_col_offset]
+    rows[0] = rows[0][part.col_offset :]
+    return " ".join(b"".join(rows).decode().split())
+
+
+def _operands(node: ast.expr | ast.AugAssign) -> list[ast.expr] | None:
+    """List what an expression works on, the items of a list each for itself; `None` if it is no call or operator."""
+    match node:
+        case ast.AugAssign(target=left, value=right) | ast.BinOp(left=left, right=right):
+            parts = [left, right]
+        case ast.Compare(left=left, comparators=[right]):
+            parts = [left, right]
+        case ast.Call(func=ast.Attribute(value=receiver), args=arguments):
+            parts = [receiver, *arguments]
+        case ast.Call(args=arguments):
+            parts = list(arguments)
+        case ast.UnaryOp(operand=part) | ast.Attribute(value=part) | ast.Subscript(value=part):
+            parts = [part]
+        case _:
+            return None
+    return [item for part in parts for item in (part.elts if isinstance(part, (ast.List, ast.Tuple)) else [part])]
+
+
+def _is_number(part: ast.expr) -> bool:
+    inner = part.operand if isinstance(part, ast.UnaryOp) else part
+    return isinstance(inner, ast.Constant)
+
+
+def _target(node: ast.expr | ast.AugAssign, parents: tuple[ast.AST, ...]) -> str | None:
+    """Find the variable that an expression's value is bound to."""
+    if isinstance(node, ast.AugAssign):
+        return ast.unparse(node.target) if isinstance(node.target, (ast.Name, ast.Attribute)) else None
+    match parents:
+        case [*_, ast.Assign(targets=[ast.Name() | ast.Attribute() as place])]:
+            return ast.unparse(place)
+        case [*_, ast.AnnAssign(target=ast.Name(id=name))] | [*_, ast.NamedExpr(target=ast.Name(id=name))]:
+            return name
+        case [*_, ast.Assign(targets=[ast.Tuple(elts=names)]), ast.Tuple(elts=values)] if len(names) == len(values):
+            bound = names[values.index(node)] if node in values else None
+            return bound.id if isinstance(bound, ast.Name) else None
+    return None
+
+
+_Index: TypeAlias = dict[tuple[int | None, ...], tuple[ast.expr | ast.AugAssign, tuple[ast.AST, ...]]]
+
+
+@lru_cache(maxsize=256)
+def _parse(source: str) -> _Index:
+    """Index every expression of a source by where it stands, with the two nodes around it."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return {}
+    index: _Index = {}
+    pending: list[tuple[ast.AST, tuple[ast.AST, ...]]] = [(tree, ())]
+    while pending:
+        node, parents = pending.pop()
+        if isinstance(node, (ast.expr, ast.AugAssign)):
+            index[node.lineno, node.col_offset, node.end_lineno, node.end_col_offset] = (node, parents)
+        pending.extend((child, (*parents, node)[-2:]) for child in ast.iter_child_nodes(node))
+    return index

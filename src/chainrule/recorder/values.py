@@ -1,0 +1,199 @@
+"""Which value each live tensor is now, where a value came from whose making was not seen, and what it is called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from types import CodeType
+
+import numpy as np
+import torch
+from torch.autograd.graph import Node as TorchNode
+
+from chainrule.recorder.hooks import BackwardHooks
+from chainrule.recorder.live_tensors import LiveTensor, LiveTensors
+from chainrule.recorder.module_paths import ModulePaths
+from chainrule.recorder.nodes import Nodes
+from chainrule.recorder.snapshots import Keep, lazy_copy, to_snapshot
+from chainrule.recorder.source_names import CallSite, around, call_site, held_as, names_among
+from chainrule.recorder.tape import SeenOp, SeenValue, Tape
+
+
+class Values:
+    """Find the value that a tensor is; one not met before, or changed unseen, becomes a new value on the tape."""
+
+    def __init__(self, tape: Tape, nodes: Nodes, tensors: LiveTensors, hooks: BackwardHooks, keep: Keep) -> None:
+        self._tape, self._nodes, self._tensors, self._hooks, self._keep = tape, nodes, tensors, hooks, keep
+        self.paths = ModulePaths()
+        self.block: CodeType | None = None
+        """The code that the `with` block stands in."""
+        self.suspects: set[int] = set()
+        """The ids of tensors whose numbers may change without a new version."""
+
+    def is_known(self, tensor: torch.Tensor) -> bool:
+        """Tell whether a tensor is a value already, and unchanged since."""
+        known = self._tensors.find(tensor)
+        return known is not None and self._is_unchanged(tensor, known)
+
+    def of(self, tensor: torch.Tensor, site: CallSite, given: Sequence[torch.Tensor], position: int = 0) -> int:
+        """Return the value that a tensor is now, which stands at a position among those `given` to a call."""
+        known = self._tensors.find(tensor)
+        if known is None or not self._is_unchanged(tensor, known):
+            return self._not_seen(tensor, known, site, given, position)
+        value = known.values[-1]
+        held = self._tape.values[value]
+        if not held.name and not self._is_written_in(held, site):
+            self._name(value, self._variable(tensor, site, given, held.op is not None))
+        if not held.requires_grad and tensor.requires_grad:  # by `requires_grad_()`
+            held.requires_grad, held.leaf = True, tensor.is_leaf
+        if held.node is None and held.requires_grad and made_by(tensor) is not None:
+            self._adopt(value, tensor, site)
+        return value
+
+    def add(self, tensor: torch.Tensor, name: str | None, op: int | None = None) -> int:
+        """Write down a new value, as the result of an op if there is one."""
+        number = len(self._tape.values)
+        wanted, node, slot, leaf = tensor.requires_grad, None, 0, op is None
+        if wanted:
+            maker = made_by(tensor)
+            leaf = maker is None
+            if maker is not None and (node := self._nodes.number_of.get(maker)) is not None:
+                slot = tensor.output_nr
+                self._nodes.value_at[node, slot] = number
+        self._tape.values.append(
+            SeenValue(lazy_copy(tensor, self._keep), leaf, wanted, _is_parameter(tensor), op, node, slot)
+        )
+        known = self._tensors.add(tensor, number)
+        self._name(number, name)
+        if wanted and tensor._backward_hooks and len(known.values) == 1:
+            self._hooks.observe(tensor, number, first=True)  # hooks from before the recording are one step
+            self._hooks.observe(tensor, number, "hooks that were there before")
+        return number
+
+    def walk(
+        self, node: TorchNode, op: int | None, site: CallSite, known: Mapping[tuple[int, int], int] | None = None
+    ) -> None:
+        """Write down autograd's nodes from one on."""
+        self._nodes.walk(node, op, partial(self._of_leaf, site), self._hooks.hang, known or {})
+
+    def _of_leaf(self, site: CallSite, leaf: torch.Tensor) -> int:
+        """Return the value that a leaf is, as far as it is known that it changed."""
+        known = self._tensors.find(leaf)
+        return known.values[-1] if known else self.of(leaf, site, [leaf])
+
+    def _is_unchanged(self, tensor: torch.Tensor, known: LiveTensor) -> bool:
+        """Tell whether a tensor is still the value that it was last."""
+        if known.version >= 0 and known.version != tensor._version:
+            return False
+        if id(tensor) not in self.suspects:
+            return True
+        held = to_snapshot(self._tape.values[known.values[-1]].tensor)
+        now = to_snapshot(lazy_copy(tensor, self._keep))
+        if (held.shape, held.statistics) != (now.shape, now.statistics):
+            return False
+        if held.data is None or now.data is None:
+            return True
+        return np.array_equal(held.data, now.data, equal_nan=held.data.dtype.kind in "fc")
+
+    def _not_seen(
+        self,
+        tensor: torch.Tensor,
+        known: LiveTensor | None,
+        site: CallSite,
+        given: Sequence[torch.Tensor],
+        position: int,
+    ) -> int:
+        """Write down a value whose making was not seen."""
+        name = self.variable_of(known) if known else self._variable(tensor, site, given)
+        if name is None:
+            name = next((text for text in site.operands() if held_as(site.frame, text) is tensor), None)
+        value = self.add(tensor, name)
+        if name is None:
+            texts = site.operands()
+            self._tape.values[value].written = texts[position] if len(texts) == len(given) else f"tensor {value}"
+        if made_by(tensor) is not None:
+            self._adopt(value, tensor, site)
+        return value
+
+    def _adopt(self, value: int, tensor: torch.Tensor, site: CallSite) -> None:
+        """Write down where a value came from whose making was not seen, such as the result of a custom Function.
+
+        What was made from recorded values counts as an op of its own; what was there before the recording does not.
+        """
+        node, tape = tensor.grad_fn, self._tape
+        assert node is not None
+        number, values, nodes = len(tape.ops), len(tape.values), len(tape.nodes)
+        self.walk(node, number, site)
+        inputs = tuple(dict.fromkeys(to for n in tape.nodes[nodes:] for _, _, to in n.edges if to is not None))
+        op: int | None = tape.nodes[self._nodes.number_of[node]].op
+        if any(given < values and given != value for given in inputs):
+            name = type(node).__name__.removesuffix("Backward").removesuffix("Backward0")
+            tape.ops.append(SeenOp(name, inputs, (value,), arguments=None, module=self.paths.of_module(site)))
+        elif op == number:
+            op = None
+            for seen in tape.nodes[nodes:]:
+                seen.op = None
+        elif op is not None and value not in (made := tape.ops[op]).outputs:
+            for output in made.outputs:
+                tape.values[output].written = tape.name_of(output)
+            made.outputs = (*made.outputs, value)
+        held = tape.values[value]
+        held.requires_grad, held.leaf, held.op = True, False, op
+        held.node, held.slot = self._nodes.number_of[node], tensor.output_nr
+        self._nodes.value_at[held.node, held.slot] = value
+
+    # Names ----------------------------------------------------------------------------------------------------
+
+    def name_the_rest(self) -> None:
+        """Look once more for variables that hold what has no name yet, such as what a function returned."""
+        values = self._tape.values
+        nameless = [known for known in self._tensors.values() if not values[known.values[-1]].name]
+        rest = [(tensor, known.values[-1]) for known in nameless if (tensor := known.tensor()) is not None]
+        if rest:
+            site, tensors = call_site(None, self.block), [tensor for tensor, _ in rest]
+        for tensor, value in rest:
+            self._name(value, self._variable(tensor, site, tensors, values[value].op is not None))
+
+    def variable_of(self, known: LiveTensor) -> str | None:
+        """Return the name that a tensor went by before it changed, without its number."""
+        return self._tape.values[known.values[-1]].name.partition("#")[0] or None
+
+    def _name(self, value: int, name: str | None) -> None:
+        """Name a value, once; a name that was bound before gets a number."""
+        if name:
+            bound = self._tape.times_bound
+            again = bound[name] = bound.get(name, 0) + 1
+            self._tape.values[value].name = name if again == 1 else f"{name}#{again}"
+
+    def _variable(
+        self, tensor: torch.Tensor, site: CallSite, given: Sequence[torch.Tensor], made: bool = False
+    ) -> str | None:
+        """Find what the user's code calls a tensor: a parameter by its path, anything else by its variable.
+
+        What was `made` in the block can be in the variables of the code up to the block's alone.
+        """
+        if _is_parameter(tensor) and (path := self.paths.of_parameter(tensor, site.frame)):
+            return path
+        if id(tensor) not in site.wanted:
+            inside, site.outside = around(site.frame, self.block)
+            site.wanted = {id(one) for one in given}
+            site.names = names_among(inside or site.outside, site.wanted)
+        name = site.names.get(id(tensor))
+        return name if name or made else names_among(site.outside, {id(tensor)}).get(id(tensor))
+
+    def _is_written_in(self, held: SeenValue, site: CallSite) -> bool:
+        """Tell whether a value was made by an expression inside of the one that runs; then no variable has it."""
+        span = None if held.op is None else self._tape.ops[held.op].span
+        return span is not None and span.code is site.span.code and span.expression in site.span.arguments
+
+
+def made_by(tensor: torch.Tensor) -> TorchNode | None:
+    """Return the node that made a tensor; of a view that may not be used any more, autograd does not say it."""
+    try:
+        return tensor.grad_fn
+    except RuntimeError:
+        return None
+
+
+def _is_parameter(tensor: torch.Tensor) -> bool:
+    return type(tensor) is not torch.Tensor and isinstance(tensor, torch.nn.Parameter)
