@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +23,15 @@ def test_a_trace_survives_json(plan: Plan) -> None:
     """Any trace is equal to what is read back from its dictionary."""
     plain = record(plan)[0].trace.to_dict()
     assert Trace.from_dict(plain).to_dict() == plain
+
+
+def test_a_file_of_the_first_version_can_be_read() -> None:
+    """A recording saved by version 0.1.0 reads as it did then, also without what has been added since."""
+    text = (Path(__file__).parent / "support" / "format_1.json").read_text("utf-8")
+    plain = json.loads(text)
+    assert json.dumps(Trace.from_dict(plain).to_dict()) == text
+    assert [hook["name"] for hook in plain["passes"][0].pop("hooks")] == ["h.register_hook(lambda g: g * 2)"]
+    assert Trace.from_dict(plain).passes[0].hooks == ()
 
 
 @settings(max_examples=40, deadline=None)

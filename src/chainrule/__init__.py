@@ -16,3 +16,16 @@ __all__ = [
     "record",
     "why",
 ]
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
+
+
+def __getattr__(name: str) -> str:
+    """Look the version up only when it is asked for, which keeps the import fast."""
+    if name != "__version__":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib.metadata import version
+
+    return version(__name__)

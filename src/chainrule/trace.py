@@ -1,4 +1,4 @@
-"""What was recorded: frozen dataclasses over NumPy arrays, to and from plain JSON.
+"""What was recorded: frozen dataclasses over NumPy arrays.
 
 A `Trace` is read from the bottom up. A `Value` is a tensor, an `Op` the call that made it, a `Node` a step that
 PyTorch's autograd noted down for the call, and a `BackwardPass` is one run over those nodes. Nothing here
@@ -19,10 +19,8 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.errors import FileError, TraceError
-
-FORMAT = 1
-"""The version of the JSON layout; a file from a newer one is refused."""
+from chainrule.errors import TraceError
+from chainrule.trace_file import FORMAT, from_plain, numbers, to_plain
 
 Array: TypeAlias = npt.NDArray[Any]
 Number: TypeAlias = bool | int | float | complex
@@ -44,8 +42,19 @@ class Snapshot:
 
     @property
     def size(self) -> int:
-        """Count the elements."""
+        """The number of elements."""
         return math.prod(self.shape)
+
+    @staticmethod
+    def _from_plain(plain: Mapping[str, Any]) -> Snapshot:
+        """Read one back, its array in the dtype that holds it."""
+        shape, dtype, data = tuple(int(n) for n in plain["shape"]), str(plain["dtype"]), plain["data"]
+        statistics = plain["statistics"]
+        array = None
+        if data is not None:
+            array = np.asarray(numbers(data), dtype=held_dtype(dtype)).reshape(shape)
+            array.setflags(write=False)
+        return Snapshot(shape, dtype, array, statistics and {name: float(n) for name, n in statistics.items()})
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,22 +74,22 @@ class Value:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Give the tensor's shape."""
+        """The tensor's shape."""
         return self.tensor.shape
 
     @property
     def dtype(self) -> str:
-        """Give the tensor's dtype, such as `float32`."""
+        """The tensor's dtype, such as `float32`."""
         return self.tensor.dtype
 
     @property
     def data(self) -> Array | None:
-        """Give the numbers, if they were kept."""
+        """The numbers, in the tensor's shape; `None` if they were not kept."""
         return self.tensor.data
 
     @property
     def statistics(self) -> Mapping[str, float] | None:
-        """Give statistics of the numbers, if only those were kept."""
+        """The `min`, `max`, `mean`, `norm`, `zeros`, `nans` and `infinite` of the numbers, if only those were kept."""
         return self.tensor.statistics
 
 
@@ -103,7 +112,7 @@ class Op:
 
     @property
     def operands(self) -> dict[str, int]:
-        """Give the value that stands at each letter."""
+        """The value at each letter, by its position in `Trace.values`."""
         return dict(zip(self.letters, self.inputs, strict=False))
 
 
@@ -167,7 +176,7 @@ class BackwardPass:
 
     @cached_property
     def visit_of(self) -> dict[int, Visit]:
-        """Map each node to its visit."""
+        """The visit of each node, by its position in `Trace.nodes`."""
         return {visit.node: visit for visit in self.visits}
 
 
@@ -187,7 +196,7 @@ class Term:
 
     @property
     def output(self) -> int:
-        """Give the op's result; the first, if it has several."""
+        """The op's result; the first, if it has several."""
         return self.outputs[0]
 
 
@@ -205,6 +214,14 @@ class _Inside:
         if self.factor is None or local is None or local.data is None or local.size != 1:
             return None
         return Snapshot(local.shape, local.dtype, np.asarray(self.factor * local.data))
+
+    def further(self, local: Snapshot | None, other: _Inside | None) -> _Inside:
+        """Go on along an edge to a node that an `other` way may have reached before; then no number leads to it."""
+        if other is not None:
+            return _Inside(tuple(dict.fromkeys((*other.outputs, *self.outputs))), None)
+        if local is None or local.data is None or local.size != 1:
+            return _Inside(self.outputs, None)
+        return _Inside(self.outputs, local.data.item())
 
 
 @dataclass(frozen=True, eq=False)
@@ -265,43 +282,45 @@ class Trace:
 
     def _terms(self, run: BackwardPass) -> Iterator[Term]:
         """Join the nodes that autograd made for one op, from its outputs to its inputs."""
-        nodes_in = Counter(node.op for node in self.nodes)
-        value_at = {(value.node, value.slot): i for i, value in enumerate(self.values) if value.node is not None}
         reached: dict[int, _Inside] = {}
         letters: dict[tuple[int, int], list[str]] = {}
         for visit in run.visits:
             node = self.nodes[visit.node]
-            if node.op is None:
-                continue
-            op, alone = self.ops[node.op], nodes_in[node.op] == 1
-            outputs = tuple(
-                value_at[visit.node, i]
-                for i, upstream in enumerate(visit.upstream)
-                if upstream is not None and (visit.node, i) in value_at
-            )
-            here = _Inside(outputs, 1.0, whole=True) if outputs else reached.get(visit.node)
-            if here is None:
+            here = self._at_outputs(visit) or reached.get(visit.node)
+            if node.op is None or here is None:
                 continue
             for edge, flow in zip(node.edges, visit.flows, strict=False):
                 local = flow.local if here.whole else here.times(flow.local)
                 if edge.value is not None:
                     if (node.op, edge.value) not in letters:
-                        letters[node.op, edge.value] = [
-                            a for a, value in op.operands.items() if value == edge.value and alone
-                        ]
+                        letters[node.op, edge.value] = self._letters(node.op, edge.value)
                     free = letters[node.op, edge.value]
                     letter = free.pop(0) if free else None
-                    if flow.contribution is None:
-                        continue
-                    kind = flow.kind if here.whole or local is None else "elementwise"
-                    yield Term(node.op, letter, here.outputs, edge.value, flow.contribution, local, kind)
+                    if flow.contribution is not None:
+                        kind = flow.kind if here.whole or local is None else "elementwise"
+                        yield Term(node.op, letter, here.outputs, edge.value, flow.contribution, local, kind)
                 elif edge.node is not None:
-                    number = None if local is None or local.data is None or local.size != 1 else local.data.item()
-                    before = reached.get(edge.node)
-                    reached[edge.node] = _Inside(
-                        tuple(dict.fromkeys((*(before.outputs if before else ()), *here.outputs))),
-                        None if before else number,
-                    )
+                    reached[edge.node] = here.further(local, reached.get(edge.node))
+
+    def _at_outputs(self, visit: Visit) -> _Inside | None:
+        """Begin at an op's last node: the one whose upstream gradients are those of the op's outputs."""
+        slots = [slot for slot, upstream in enumerate(visit.upstream) if upstream is not None]
+        outputs = tuple(self._value_at[visit.node, slot] for slot in slots if (visit.node, slot) in self._value_at)
+        return _Inside(outputs, 1.0, whole=True) if outputs else None
+
+    def _letters(self, op: int, value: int) -> list[str]:
+        """List the places of a value among an op's arguments; unknown, if autograd made several nodes for the op."""
+        if self._nodes_in[op] != 1:
+            return []
+        return [letter for letter, operand in self.ops[op].operands.items() if operand == value]
+
+    @cached_property
+    def _nodes_in(self) -> Counter[int | None]:
+        return Counter(node.op for node in self.nodes)
+
+    @cached_property
+    def _value_at(self) -> dict[tuple[int, int], int]:
+        return {(value.node, value.slot): i for i, value in enumerate(self.values) if value.node is not None}
 
     def start(self, root: int, backward: int = -1) -> Snapshot | None:
         """Give what a backward pass began with at one of its roots: 1, unless `backward` was given something else."""
@@ -348,27 +367,33 @@ class Trace:
                     yield value, visit
 
     def to_dict(self) -> dict[str, Any]:
-        """Turn the trace into dictionaries, lists, strings and numbers that JSON can hold."""
+        """Return the trace as dictionaries, lists, strings and numbers that JSON can hold."""
         with many_objects():
-            return {"format": FORMAT, **_encode(self)}
+            return {"format": FORMAT, **to_plain(self)}
 
     @staticmethod
     def from_dict(plain: Mapping[str, Any]) -> Trace:
-        """Read back what `to_dict` wrote; raise `FileError` if it is damaged or newer than this version."""
-        if not isinstance(plain, Mapping) or "format" not in plain:
-            raise FileError("This is no recording: it has no `format`. Give a file that `rec.save(...)` wrote.")
-        if not isinstance(plain["format"], int) or plain["format"] > FORMAT:
-            raise FileError(
-                f"This recording has format {plain['format']}, and this version of chainrule reads up to {FORMAT}. "
-                "Update it: `pip install --upgrade chainrule`."
-            )
-        try:
-            with many_objects():
-                return _trace(plain)
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-            raise FileError(
-                f"This recording is damaged ({error!r}). Save it again from the code that made it."
-            ) from error
+        """Return the trace that `to_dict` wrote; raise `FileError` if it is damaged or newer than this version."""
+        with many_objects():
+            return from_plain(Trace, plain, ("values", "ops", "nodes", "passes"), _check_positions)
+
+
+def _check_positions(trace: Trace) -> None:
+    """Raise `ValueError` if anything in a trace points nowhere."""
+    edges = [edge for node in trace.nodes for edge in node.edges]
+    values = [value for op in trace.ops for value in (*op.inputs, *op.outputs)]
+    values += [edge.value for edge in edges if edge.value is not None]
+    values += [value for run in trace.passes for value in (*run.roots, *run.gradients)]
+    values += [hook.value for run in trace.passes for hook in run.hooks]
+    nodes = [value.node for value in trace.values if value.node is not None]
+    nodes += [edge.node for edge in edges if edge.node is not None]
+    nodes += [visit.node for run in trace.passes for visit in run.visits]
+    ops = [value.op for value in trace.values if value.op is not None]
+    ops += [node.op for node in trace.nodes if node.op is not None]
+    for positions, held in ((values, trace.values), (nodes, trace.nodes), (ops, trace.ops)):
+        for position in positions:
+            if not 0 <= position < len(held):
+                raise ValueError(f"it points to number {position} of {len(held)}")
 
 
 @contextmanager
@@ -383,104 +408,11 @@ def many_objects() -> Iterator[None]:
             gc.enable()
 
 
-def _encode(thing: Any) -> Any:
-    """Turn dataclasses and arrays into plain JSON; numbers that are not finite become strings."""
-    if isinstance(thing, np.ndarray):
-        return _encode(thing.tolist())
-    if hasattr(thing, "__dataclass_fields__"):
-        return {name: _encode(getattr(thing, name)) for name in thing.__dataclass_fields__}
-    if isinstance(thing, Mapping):
-        return {str(key): _encode(item) for key, item in thing.items()}
-    if isinstance(thing, (list, tuple)):
-        return [_encode(item) for item in thing]
-    if isinstance(thing, complex):
-        return {"real": _encode(thing.real), "imag": _encode(thing.imag)}
-    if isinstance(thing, float) and not math.isfinite(thing):
-        return "NaN" if math.isnan(thing) else "Infinity" if thing > 0 else "-Infinity"
-    return thing
-
-
-def _numbers(thing: Any) -> Any:
-    if isinstance(thing, list):
-        return [_numbers(item) for item in thing]
-    if isinstance(thing, Mapping):
-        return complex(float(thing["real"]), float(thing["imag"]))
-    return float(thing) if isinstance(thing, str) else thing
-
-
-def _snapshot(plain: Mapping[str, Any] | None) -> Snapshot | None:
-    if plain is None:
-        return None
-    shape, dtype, data = tuple(int(n) for n in plain["shape"]), str(plain["dtype"]), plain["data"]
-    array = None
-    if data is not None:
-        array = np.asarray(_numbers(data), dtype=held_dtype(dtype)).reshape(shape)
-        array.setflags(write=False)
-    statistics = plain["statistics"]
-    return Snapshot(shape, dtype, array, None if statistics is None else {k: float(v) for k, v in statistics.items()})
-
-
 def held_dtype(dtype: str) -> np.dtype[Any]:
-    """Give the NumPy dtype that holds a tensor of this dtype: the same, or the next wider one that NumPy has."""
+    """Return the NumPy dtype that holds a tensor of this dtype: the same, or the next wider one that NumPy has."""
     try:
         return np.dtype(dtype)
     except TypeError:
         if "float" not in dtype and "complex" not in dtype:
             raise
         return np.dtype("complex64" if "complex" in dtype else "float32")
-
-
-def _known(plain: Mapping[str, Any] | None) -> Snapshot:
-    tensor = _snapshot(plain)
-    if tensor is None:
-        raise ValueError("a tensor is missing")
-    return tensor
-
-
-def _trace(plain: Mapping[str, Any]) -> Trace:
-    def flow(f: Mapping[str, Any]) -> Flow:
-        return Flow(_snapshot(f["contribution"]), _snapshot(f["local"]), f["kind"])
-
-    def hook(h: Mapping[str, Any]) -> Hook:
-        return Hook(h["value"], h["name"], _known(h["before"]), _known(h["after"]))
-
-    def op(o: Mapping[str, Any]) -> Op:
-        lists = {name: tuple(o[name]) for name in ("inputs", "outputs", "letters")}
-        return Op(**{**o, **lists, "constants": {a: _numbers(number) for a, number in o["constants"].items()}})
-
-    trace = Trace(
-        values=tuple(Value(**{**v, "tensor": _known(v["tensor"])}) for v in plain["values"]),
-        ops=tuple(op(o) for o in plain["ops"]),
-        nodes=tuple(Node(n["name"], n["op"], tuple(Edge(**e) for e in n["edges"])) for n in plain["nodes"]),
-        passes=tuple(
-            BackwardPass(
-                roots=tuple(p["roots"]),
-                visits=tuple(
-                    Visit(
-                        v["node"],
-                        tuple(_snapshot(u) for u in v["upstream"]),
-                        tuple(flow(f) for f in v["flows"]),
-                    )
-                    for v in p["visits"]
-                ),
-                gradients={int(value): _known(tensor) for value, tensor in p["gradients"].items()},
-                hooks=tuple(map(hook, p.get("hooks", ()))),
-            )
-            for p in plain["passes"]
-        ),
-    )
-    for positions, held in (
-        ([i for op in trace.ops for i in (*op.inputs, *op.outputs)], trace.values),
-        ([v.op for v in trace.values if v.op is not None], trace.ops),
-        ([v.node for v in trace.values if v.node is not None], trace.nodes),
-        ([e.node for n in trace.nodes for e in n.edges if e.node is not None], trace.nodes),
-        ([e.value for n in trace.nodes for e in n.edges if e.value is not None], trace.values),
-        ([n.op for n in trace.nodes if n.op is not None], trace.ops),
-        ([visit.node for p in trace.passes for visit in p.visits], trace.nodes),
-        ([i for p in trace.passes for i in (*p.roots, *p.gradients)], trace.values),
-        ([hook.value for p in trace.passes for hook in p.hooks], trace.values),
-    ):
-        for position in positions:
-            if not isinstance(position, int) or not 0 <= position < len(held):
-                raise ValueError(f"it points to number {position} of {len(held)}")
-    return trace

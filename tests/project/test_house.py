@@ -7,6 +7,7 @@ import doctest
 import inspect
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,8 @@ VIEWS = {"views.table", "views.derivation", "views.figure"}
 
 ROOMS = {
     "errors": (),
-    "trace": ("errors",),
+    "trace_file": ("errors",),
+    "trace": ("errors", "trace_file"),
     "recorder": ("trace",),
     "calculus": ("trace",),
     "views": ("calculus", "trace"),
@@ -104,6 +106,13 @@ def test_public_names_are_sorted_and_there() -> None:
     """`__all__` lists what there is, in order."""
     assert chainrule.__all__ == sorted(chainrule.__all__)
     assert all(hasattr(chainrule, name) for name in chainrule.__all__)
+
+
+def test_only_public_names_are_offered() -> None:
+    """What a user is offered after `chainrule.` is public, with the version; no submodule hides behind such a name."""
+    assert dir(chainrule) == sorted([*chainrule.__all__, "__version__"])
+    assert chainrule.__version__ == version("chainrule")
+    assert not set(chainrule.__all__) & {name.partition(".")[0] for name in MODULES}
 
 
 @pytest.mark.parametrize("name", chainrule.__all__)
