@@ -92,8 +92,8 @@ sphinx_gallery_conf = {
     "filename_pattern": r"\d+_\w+\.py$",
     "within_subsection_order": "FileNameSortKey",
     "capture_repr": ("_repr_html_", "__repr__"),
-    "ignore_repr_types": r"matplotlib|Derivation",  # docs/_ext/execute/gallery.py shows these
-    "image_scrapers": ("_ext.execute.gallery.show_figures",),
+    "ignore_repr_types": r"Derivation",  # docs/_ext/execute/gallery.py shows these
+    "image_scrapers": ("_ext.execute.gallery.after_block",),
     "reset_modules": ("_ext.execute.gallery.before_lesson",),
     "remove_config_comments": True,
     "download_all_examples": False,  # docs/_ext/lessons/downloads.py makes archives without dates

@@ -86,9 +86,9 @@ measured = {
 # **Predict.** Both curves will come down, turn, and go up again. ``float64`` has about sixteen digits in place of
 # seven. Does it turn at a smaller nudge, at a larger one, or at the same? And how exact is the best that each can do?
 
-from matplotlib.figure import Figure
+from chainrule.plots import Figure
 
-figure = Figure(figsize=(6, 4), layout="constrained")
+figure = Figure(figsize=(5.4, 3.6), layout="constrained")
 axes = figure.subplots()
 looks = {torch.float32: ("#16877a", "-."), torch.float64: ("#a25bc4", "-")}
 for dtype, (low, median, high) in ((d, m.T) for d, m in measured.items()):
@@ -98,7 +98,6 @@ for dtype, (low, median, high) in ((d, m.T) for d, m in measured.items()):
 axes.annotate("float32", (1e-5, 0.01), color="#16877a", va="bottom")
 axes.annotate("float64", (2e-8, 3e-9), color="#a25bc4", va="bottom")
 axes.set(xscale="log", yscale="log", xlabel="nudge", ylabel="error of the slope")
-axes.spines[["top", "right"]].set_visible(False)
 figure.set_label(  # for readers who cannot see the figure
     "The error of a numerical gradient over the nudge, both on logarithmic scales, "
     "as a median with a band. From right to left both curves fall together on one "

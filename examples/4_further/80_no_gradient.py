@@ -111,10 +111,10 @@ def smooth_loss(w):
 # **Predict.** Move the threshold from zero to four and a half. One of the two curves can be walked down by descent.
 # What does the other one look like?
 
-from matplotlib.figure import Figure
+from chainrule.plots import Figure
 
 thresholds = torch.linspace(0, 4.5, 451)
-figure = Figure(figsize=(6, 3.8), layout="constrained")
+figure = Figure(figsize=(5.4, 3.4), layout="constrained")
 axes = figure.subplots()
 right = [accuracy(w) for w in thresholds]
 losses = [smooth_loss(w).item() for w in thresholds]
@@ -123,7 +123,6 @@ axes.plot(thresholds, losses, "-.", color="#a25bc4")
 axes.annotate("accuracy", (2.25, 0.9), color="#16877a", ha="center", va="bottom")
 axes.annotate("loss", (0.55, 1.05), color="#a25bc4", va="bottom")
 axes.set(xlabel="threshold w")
-axes.spines[["top", "right"]].set_visible(False)
 figure.set_label(
     "Accuracy and loss over the threshold from 0 to 4.5. The accuracy is a "
     "staircase of flat steps: up from one half to its highest step, down one step "

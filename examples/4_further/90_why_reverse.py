@@ -207,18 +207,15 @@ for width in (1, 2, 4, 8, 16):
 # used["nudging"][1] > 2000``. At ``sizes[4] == 768`` weights, reverse mode takes less than three multiplications for
 # each, ``used["reverse mode"][4] / 768 < 3``: one on the way there, and not quite two on the way back.
 
-from matplotlib.figure import Figure
+from chainrule.plots import STROKES, Figure
 
-from chainrule.plots import STROKES
-
-figure = Figure(figsize=(6, 3.8), layout="constrained")
+figure = Figure(figsize=(5.4, 3.4), layout="constrained")
 axes = figure.subplots()
 for (name, numbers), (color, line, marker) in zip(
     used.items(), STROKES, strict=False
 ):
     axes.plot(sizes, numbers, line, color=color, marker=marker, label=name)
 axes.set(xscale="log", yscale="log", xlabel="weights", ylabel="multiplications")
-axes.spines[["top", "right"]].set_visible(False)
 axes.legend(frameon=False)
 ends = "; ".join(f"{name}: {numbers[-1]:,}" for name, numbers in used.items())
 figure.set_label(

@@ -30,8 +30,8 @@ print(pictures.shape, labels[:10])
 # There are ``len(pictures) == 1797`` of them, with ``pictures.shape[1] == 64`` points each. The first ten:
 
 from matplotlib.colors import LinearSegmentedColormap
-from matplotlib.figure import Figure
 
+from chainrule.plots import Figure
 from chainrule.views.colors import LINES
 
 ink = LinearSegmentedColormap.from_list(

@@ -9,14 +9,12 @@ from itertools import cycle
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
-from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from chainrule.views.colors import LINES
+from chainrule.views.svg import CURVES, Figure
 
-STROKES = (
-    (LINES.value, "-", "o"), (LINES.gradient, "--", "s"), ("#16877a", "-.", "^"), ("#a25bc4", ":", "D"),
-)  # fmt: skip
+STROKES = tuple(zip(CURVES, ("-", "--", "-.", ":"), ("o", "s", "^", "D"), strict=False))
 """A colour, a line style and a marker for each curve, so that no two differ in colour alone."""
 
 
@@ -77,13 +75,12 @@ def curves(
     >>> curves({"swings": [4.0, 0.5, 2.0]}).get_label()
     'loss by step. swings: from 4 to 2, and 0.5 on the way.'
     """
-    figure = Figure(figsize=(6, 3.6), layout="constrained")
+    figure = Figure(figsize=(5.4, 3.3), layout="constrained")
     axes = figure.subplots()
     for (label, values), (color, line, marker) in zip(series.items(), cycle(STROKES), strict=False):
         few = marker if len(values) <= 30 else ""
         axes.plot(np.asarray(values, dtype=float), line, color=color, marker=few, markersize=4, label=label)
     axes.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
-    axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
     said = [f"{label}: {_course(values)}." for label, values in series.items()]
     figure.set_label(f"{ylabel} by {xlabel}{', on a logarithmic scale' if log else ''}. {' '.join(said)}")
@@ -116,7 +113,7 @@ def regions(
     >>> figure.get_label()
     'Output over x1 and x2, and the line where it is 0.5. Samples: (0, 0) with target 0; (0, 1) with target 1.'
     """
-    figure = Figure(figsize=(5.2, 4.2), layout="constrained")
+    figure = Figure(figsize=(4.7, 3.8), layout="constrained")
     axes = figure.subplots()
     x, y = np.asarray(across, dtype=float), np.asarray(up, dtype=float)
     half = ((x[1] - x[0]) / 2, (y[1] - y[0]) / 2)
@@ -149,11 +146,10 @@ def regions(
 
 def _loss_over(weights: Sequence[float], losses: Sequence[float], name: str) -> tuple[Figure, Axes]:
     """Draw a loss over one weight."""
-    figure = Figure(figsize=(6, 3.6), layout="constrained")
+    figure = Figure(figsize=(5.4, 3.3), layout="constrained")
     axes = figure.subplots()
     axes.plot(np.asarray(weights, dtype=float), np.asarray(losses, dtype=float), color=LINES.value, label="loss")
     axes.set(xlabel=name, ylabel="loss")
-    axes.spines[["top", "right"]].set_visible(False)
     return figure, axes
 
 

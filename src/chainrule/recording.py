@@ -24,7 +24,7 @@ from chainrule.views.derivation import Derivation, derivation
 from chainrule.views.table import Table, table
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from chainrule.views.svg import Figure
 
 
 class Recording:

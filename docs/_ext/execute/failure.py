@@ -6,11 +6,13 @@ import re
 import sys
 from pathlib import Path
 from textwrap import indent
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from myst_nb.core.execute.base import ExecutionError
 from sphinx.application import Sphinx
+from sphinx.util import logging
 
+logger = logging.getLogger(__name__)
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -60,7 +62,15 @@ def stop_at_chapter(app: Sphinx, exception: Exception | None) -> None:
     stop(place, error, traceback, "Mend the chapter and run the same command again.")
 
 
+def ask_for_words(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Warn of a page with a figure that nobody describes."""
+    if 'role="img" aria-label=""' in context.get("body", ""):
+        advice = 'add a title, or `figure.set_label("...")`'
+        logger.warning("a figure says nothing to those who cannot see it; %s", advice, location=page)
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Look at how the build ended before anybody else does."""
+    app.connect("html-page-context", ask_for_words)
     app.connect("build-finished", stop_at_chapter, priority=1)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

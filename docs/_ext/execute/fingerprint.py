@@ -18,10 +18,8 @@ from sphinx.config import Config
 from _ext.execute.progress import say
 
 RUN_BY = (
-    "docs/_ext/execute/figures.py",
     "docs/_ext/execute/gallery.py",
     "docs/_ext/execute/kernel.py",
-    "docs/_ext/execute/site.mplstyle",
     "docs/_ext/pages/live_scripts.py",
 )
 WATCHED = ("src/chainrule", "requirements.lock", "docs/how-to/train_distributed.py", *RUN_BY)

@@ -28,8 +28,7 @@ FIRST_CELL = """\
 import importlib.util
 
 if not importlib.util.find_spec("chainrule"):  # as in Colab
-    %pip install --quiet 'chainrule[lessons]'
-%matplotlib inline"""
+    %pip install --quiet 'chainrule[lessons]'"""
 INSTALLS = re.compile(r"(?<=%pip install --quiet ')[^']+")
 COLAB = "https://colab.research.google.com/github/{}/blob/notebooks/{}.ipynb"
 GITHUB = "https://github.com/"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, PathPatch
 from matplotlib.path import Path
 
 from chainrule.trace import Trace
 from chainrule.views.colors import LINES
 from chainrule.views.layout import CHARACTER, LINE, PADDING, Arrow, Box, Direction, layout
+from chainrule.views.svg import Figure
 
 INCH = 90.0
 """Pixels of the layout in one inch of the figure."""
