@@ -5,46 +5,30 @@ from __future__ import annotations
 import gc
 import json
 import os
-import resource
-import signal
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
 PEERS = ROOT / ".peers"
-"""Where tools/peers.py installs them: a folder that is on the path of these processes alone."""
+"""Where `make bench` installs them: a folder that is on the path of these processes alone."""
 
 
 def environment() -> dict[str, str]:
-    """Give the surroundings of a process that finds the project and the peers, and that computes with one thread."""
+    """Return the environment of a process that finds the project and its peers, and computes on one thread."""
     return os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{PEERS}", "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
 
 
-def alone(module: str, *arguments: str, seconds: int = 3_600) -> Any:
-    """Run a module of bench's, and read the last line that it prints as JSON.
-
-    Raises:
-        TimeoutError: if it has not done after so many seconds of computing; waiting for others does not count.
-        RuntimeError: if it failed; with the last line of what it said.
-    """
+def alone(module: str, *arguments: str) -> Any:
+    """Run a module of bench's, and return the last line that it prints, read as JSON."""
     command = [sys.executable, "-W", "ignore", "-m", f"bench.{module}", *arguments]
-    limit = partial(resource.setrlimit, resource.RLIMIT_CPU, (seconds, seconds + 5))
-    done = subprocess.run(
-        command, check=False, capture_output=True, text=True, env=environment(), cwd=ROOT, preexec_fn=limit
-    )
-    if done.returncode == -signal.SIGXCPU:
-        raise TimeoutError(f"not done after {seconds} s of computing")
-    if done.returncode:
-        said = done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"]
-        raise RuntimeError(said[-1])
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment(), cwd=ROOT)
     return json.loads(done.stdout.splitlines()[-1])
 
 
 def memory() -> float:
-    """Give the memory that this process holds now, in MB."""
+    """Return the memory that this process holds now, in MB."""
     gc.collect()
     return _status("VmRSS")
 
@@ -55,7 +39,7 @@ def forget_peak() -> None:
 
 
 def peak() -> float:
-    """Give the most memory that this process has held since then, in MB."""
+    """Return the most memory that this process has held since then, in MB."""
     return _status("VmHWM")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -15,7 +16,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 import chainrule
-from bench.works import Work
+from bench.works import Scalar, Work
 
 Show: TypeAlias = Callable[[], str]
 """Gives what there is to show of a step that was recorded."""
@@ -25,7 +26,7 @@ class Watched(TorchFunctionMode):
     """Do the least that any recorder must: pass each call on, walk along the new nodes, hang an empty hook on each."""
 
     def __init__(self) -> None:
-        """Know no node yet."""
+        """Begin without nodes and hooks."""
         super().__init__()
         self.known: set[Any] = set()
         self.handles: list[Any] = []
@@ -70,16 +71,6 @@ def ours(work: Work, **how: Any) -> Show:
     return rec._repr_html_
 
 
-def fast(work: Work) -> Show:
-    """Record a step without local gradients."""
-    return ours(work, local_gradients=False)
-
-
-def shapes(work: Work) -> Show:
-    """Record the shapes of a step alone."""
-    return ours(work, keep="shapes", local_gradients=False)
-
-
 def torchlens(work: Work) -> Show:
     """Record a step with all values and gradients; the page that it can export needs no Graphviz."""
     import torchlens as tl
@@ -104,7 +95,7 @@ def torchviz(work: Work) -> Show:
     work.model.zero_grad()
     loss = work.run()
     loss.backward()
-    return lambda: str(make_dot(loss, params=work.parameters()).source)
+    return lambda: str(make_dot(loss, params=dict(work.model.named_parameters())).source)
 
 
 def torchview(work: Work) -> Show:
@@ -119,7 +110,7 @@ def micrograd(work: Work) -> Show:
     """Do a step of the scalar graph in its own engine, with ReLU where PyTorch has tanh, which it lacks."""
     from micrograd.engine import Value
 
-    if work.name != "scalar graph":
+    if not isinstance(work.model, Scalar):
         raise NotImplementedError("it has single numbers only")
     w, b = Value(1.0), Value(0.5)
     loss = ((w * 1.0 + b).relu() - 2.0) ** 2
@@ -131,8 +122,8 @@ OURS: dict[str, Callable[[Work], Show]] = {
     "plain": plain,
     "floor": floor,
     "chainrule": ours,
-    "no local gradients": fast,
-    "shapes": shapes,
+    "no local gradients": partial(ours, local_gradients=False),
+    "shapes": partial(ours, keep="shapes", local_gradients=False),
 }
 PEERS: dict[str, Callable[[Work], Show]] = {
     "torchlens": torchlens,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import chainrule
-from bench import compare, features, recording
+from bench import compare, recording
 from bench.alone import PEERS as FOLDER
 from bench.contestants import PEERS
 
@@ -63,7 +63,6 @@ def main() -> None:
         "load": [load],
         "compare": compare.compare(COMPARED, peers),
         "recording": recording.measure(peers),
-        "features": features.measure(list(features.TOOLS)),
     }
     found["load"].append(os.getloadavg()[0])
     RESULTS.write_text(json.dumps(rounded(found), indent=1) + "\n", "utf-8")
