@@ -47,14 +47,19 @@ lint: set-up  ## style, types and spelling
 linkcheck: html  ## ask every outside link whether it still leads somewhere; needs the network
 	@$(VENV) -m sphinx -b linkcheck -q -c . -d docs/_build/doctrees docs docs/_build/linkcheck
 
-bench: set-up  ## measure lessons, builds, recording beside other tools, the live graph and the pages; results are kept in bench
-	@$(VENV) -m tools.peers
+bench: set-up .peers  ## measure lessons, builds, recording beside other tools, the live graph and the pages; results are kept in bench
 	@$(VENV) -m bench.performance
 	@$(VENV) -m bench.lessons
 	@$(VENV) -m bench.build
 	@$(VENV) -m tools.browser
 	@$(VENV) -m bench.live
 	@$(VENV) -m bench.pages
+
+# what is measured beside chainrule, in a folder that no other command looks into; PyTorch and NumPy are those of .venv
+.peers: bench/peers.txt requirements.lock
+	@rm -rf .peers
+	@$(VENV) -m pip install --quiet --no-deps --target .peers -r bench/peers.txt
+	@touch .peers
 
 ##@ Keep
 lock:  ## resolve requirements.lock again; UPGRADE=1 takes newer versions

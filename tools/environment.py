@@ -18,7 +18,6 @@ VENV = Path(".venv")
 PYTHON = VENV / "bin" / "python"
 STAMP = VENV / "chainrule-stamp"
 LOCK = Path("requirements.lock")
-PYPROJECT = Path("pyproject.toml")
 RUNNING = "Python {}.{}".format(*sys.version_info)
 
 CPU_HINT = (
@@ -26,7 +25,7 @@ CPU_HINT = (
     "    make html TORCH_INDEX=https://download.pytorch.org/whl/cpu"
 )
 NO_VENV = (
-    "this Python ({}) cannot create virtual environments: its module `ensurepip` is missing. "
+    f"this Python ({sys.executable}) cannot create virtual environments: its module `ensurepip` is missing. "
     "Debian and Ubuntu keep it in a package of its own: apt-get install python3-venv"
 )
 NO_NETWORK = (
@@ -35,7 +34,7 @@ NO_NETWORK = (
 )
 PIP_FAILED = (
     "set-up stopped: pip could not install the packages of requirements.lock; its last lines are above. Mend "
-    "what they name and run the same command again. If a package has no version for {}, use another "
+    f"what they name and run the same command again. If a package has no version for {RUNNING}, use another "
     "Python: make html PYTHON=python3.12"
 )
 SIGNS_OF_NO_NETWORK = re.compile(
@@ -55,7 +54,7 @@ def wanted() -> str:
 
     The folder counts, because the project is installed into .venv by its path.
     """
-    parts = (LOCK.read_bytes(), PYPROJECT.read_bytes(), str(Path.cwd()).encode())
+    parts = (LOCK.read_bytes(), Path("pyproject.toml").read_bytes(), str(Path.cwd()).encode())
     return f"{RUNNING}\n{hashlib.sha256(b'|'.join(parts)).hexdigest()}\n"
 
 
@@ -69,46 +68,35 @@ def set_up() -> None:
 
     Without a stamp .venv is made anew: pip takes a package that was unpacked halfway for an installed one.
     """
-    before = stamp()
-    if before.partition("\n")[0] == RUNNING:
+    if stamp().partition("\n")[0] == RUNNING:
         STAMP.unlink()
         print(f"Bringing {VENV} in step with {LOCK}", flush=True)
     else:
         print(f"Setting up {VENV} with {RUNNING}", flush=True)
         create()
-    install()
-    STAMP.write_text(wanted())
-
-
-def create() -> None:
-    """Make an empty .venv with pip, in place of any that is there."""
-    import importlib.util
-    import shutil
-    import subprocess
-    import venv
-
-    if not importlib.util.find_spec("ensurepip"):
-        raise SetUpError(NO_VENV.format(sys.executable))
-    if VENV.is_symlink() or VENV.is_file():
-        VENV.unlink()
-    elif VENV.exists():
-        shutil.rmtree(VENV)
-    try:
-        venv.create(VENV, with_pip=True, symlinks=True)
-    except subprocess.CalledProcessError as error:
-        raise SetUpError(f"{(error.output or b'').decode()}\n{NO_VENV.format(sys.executable)}") from None
-
-
-def install() -> None:
-    """Install the locked packages in one pass of pip, then the project itself, editable."""
-    index = os.environ.get("TORCH_INDEX")
-    if sys.platform == "linux" and not index and not has_torch() and not cpu_index_is_configured():
+    index = os.environ.get("TORCH_INDEX", "")
+    told = index or "/cpu" in os.environ.get("PIP_INDEX_URL", "") + os.environ.get("PIP_EXTRA_INDEX_URL", "")
+    if sys.platform == "linux" and not told and not has_torch():
         print(CPU_HINT, flush=True)
     count = sum(line[:1].isalnum() for line in LOCK.read_text().splitlines())
     print(f"Installing {count} packages; a minute or two on a fast line", flush=True)
     pip("-r", str(LOCK), *(["--extra-index-url", index] if index else []))
     # hatchling, which builds the project, came with the lock: so nothing is fetched here
     pip("--no-build-isolation", "--no-deps", "--editable", ".")
+    STAMP.write_text(wanted())
+    print(f"{VENV} is ready", flush=True)
+
+
+def create() -> None:
+    """Make an empty .venv with pip, in place of any that is there."""
+    import importlib.util
+    import venv
+
+    if not importlib.util.find_spec("ensurepip"):
+        raise SetUpError(NO_VENV)
+    if VENV.is_symlink() or VENV.is_file():
+        VENV.unlink()
+    venv.create(VENV, with_pip=True, symlinks=True, clear=True)
 
 
 def has_torch() -> bool:
@@ -116,32 +104,25 @@ def has_torch() -> bool:
     return any(VENV.glob("lib/python*/site-packages/torch/version.py"))
 
 
-def cpu_index_is_configured() -> bool:
-    """Tell whether the reader has already told pip of a CPU index by environment variable."""
-    return any("/cpu" in os.environ.get(name, "") for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL"))
-
-
 def pip(*arguments: str) -> None:
     """Run `pip install`, telling its progress in few words and its last lines when it fails."""
     import subprocess
 
-    command = [str(PYTHON), "-m", "pip", "install", "--progress-bar", "off", "--no-input", *arguments]
-    with subprocess.Popen(
-        command,
+    process = subprocess.Popen(
+        [PYTHON, "-m", "pip", "install", "--progress-bar", "off", "--no-input", *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",
         errors="replace",
-        close_fds=False,
+        close_fds=False,  # so that it holds our lock
         env=os.environ | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"},
-    ) as process:
-        assert process.stdout is not None  # it is a pipe
-        last = follow(process.stdout)
+    )
+    with process:
+        last = follow(process.stdout or ())
     if process.returncode:
         print("\n".join(last), file=sys.stderr)
-        no_network = any(SIGNS_OF_NO_NETWORK.search(line) for line in last)
-        raise SetUpError(NO_NETWORK if no_network else PIP_FAILED.format(RUNNING))
+        raise SetUpError(NO_NETWORK if SIGNS_OF_NO_NETWORK.search("\n".join(last)) else PIP_FAILED)
 
 
 def follow(lines: Iterable[str]) -> list[str]:
@@ -168,7 +149,6 @@ def main() -> int:
             with one_at_a_time("setting up"):
                 if stamp() != wanted():  # the run that we waited for may have done it
                     set_up()
-                    print(f"{VENV} is ready", flush=True)
     except SetUpError as error:
         print(error, file=sys.stderr)
         return 1

@@ -9,35 +9,28 @@ from pathlib import Path
 
 from tools.browser import is_debian, is_root, run
 
-OWN = Path(".venv/nginx")
-PLACES = ("nginx", "/usr/sbin/nginx", "/usr/local/sbin/nginx", "/opt/homebrew/bin/nginx")
-
-
-class NoServerError(Exception):
-    """Says that the site cannot be served, and what to install."""
-
-
-def find_nginx() -> str | None:
-    """Return the path of an nginx that starts, if there is one."""
-    unpacked = str((OWN / "usr/sbin/nginx").absolute())
-    found = (path for place in (*PLACES, unpacked) if (path := shutil.which(place)))
-    return next((path for path in found if run([path, "-v"], quiet=True)), None)
+OWN = Path(".venv/nginx").absolute()
+PLACES = ("nginx", "/usr/sbin/nginx", "/usr/local/sbin/nginx", "/opt/homebrew/bin/nginx", f"{OWN}/usr/sbin/nginx")
 
 
 def ensure_nginx() -> str:
     """Return the path of an nginx that starts; on Debian, and with its package unpacked into .venv, if need be."""
-    if not find_nginx() and is_debian():
+    if not (nginx := _find()) and is_debian():
         if is_root():
             run(["apt-get", "update", "-qq"], quiet=True)
         OWN.mkdir(parents=True, exist_ok=True)
         subprocess.run(["apt-get", "download", "-qq", "nginx"], cwd=OWN, stdin=subprocess.DEVNULL)
         for package in OWN.glob("nginx_*.deb"):
             run(["dpkg-deb", "--extract", str(package), str(OWN)], quiet=True)
-            package.unlink()
-    nginx = find_nginx()
+        nginx = _find()
     if not nginx:
-        raise NoServerError(
+        raise FileNotFoundError(
             "the site is tested as nginx serves it, and none starts here. Install it (Debian: apt-get install nginx, "
             "macOS: brew install nginx) and run the same command again."
         )
     return nginx
+
+
+def _find() -> str | None:
+    found = (path for place in PLACES if (path := shutil.which(place)))
+    return next((path for path in found if run([path, "-v"], quiet=True)), None)

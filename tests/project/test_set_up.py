@@ -3,6 +3,7 @@
 import ast
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -85,48 +86,22 @@ def test_up_to_date(pip: Pip, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == ""
 
 
-def edit_lock() -> None:
-    """Lock another version."""
-    Path("requirements.lock").write_text("one==1.1\n")
-
-
-def edit_pyproject() -> None:
-    """Add a dependency."""
-    Path("pyproject.toml").write_text("[project]\n")
-
-
-def other_python() -> None:
-    """Let .venv be one that another Python made."""
-    environment.STAMP.write_text(environment.wanted().replace("Python 3", "Python 2"))
-
-
-def lose_python() -> None:
-    """Let the Python behind .venv be gone, as after an upgrade of the system."""
-    environment.PYTHON.unlink()
-    environment.PYTHON.symlink_to("/nowhere/python3.11")
-
-
-def lose_stamp() -> None:
-    """Let the set-up before have ended early."""
-    environment.STAMP.unlink()
-
-
 @pytest.mark.parametrize(
     ("change", "made_anew"),
     [
-        (edit_lock, False),
-        (edit_pyproject, False),
-        (other_python, True),
-        (lose_python, True),
-        (lose_stamp, True),
+        ("echo one==1.1 > requirements.lock", False),
+        ("echo '[project]' > pyproject.toml", False),
+        ("sed -i.old 's/Python 3/Python 2/' .venv/chainrule-stamp", True),
+        ("ln -sf /nowhere/python3.11 .venv/bin/python", True),
+        ("rm .venv/chainrule-stamp", True),
     ],
+    ids=["lock", "pyproject", "another Python", "Python gone", "ended early"],
 )
-def test_change(pip: Pip, change: object, made_anew: bool) -> None:
+def test_change(pip: Pip, change: str, made_anew: bool) -> None:
     """A finished .venv is brought in step in place; one that cannot be trusted is made anew; then all is still."""
     environment.main()
     is_new()
-    assert callable(change)
-    change()
+    subprocess.run(change, shell=True, check=True)
     assert environment.main() == 0
     assert len(pip.asked) == 4
     assert is_new() is made_anew
@@ -160,7 +135,7 @@ def test_interrupted_update(pip: Pip) -> None:
     """Interrupted while only bringing .venv in step, the next run trusts nothing and makes it anew."""
     environment.main()
     is_new()
-    edit_lock()
+    Path("requirements.lock").write_text("one==1.1\n")
     pip.stop_at = 3
     assert environment.main() == 130
     assert environment.main() == 0
@@ -207,6 +182,7 @@ def test_cpu_index(pip: Pip, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "--extra-index-url" not in pip.asked[1]
 
 
+@pytest.mark.slow
 def test_no_network(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Without a network the real pip fails, and we show its last lines and say what to do; nothing is stamped."""
     for name in [name for name in os.environ if name.startswith("PIP_")]:
@@ -221,33 +197,23 @@ def test_no_network(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyte
     assert not environment.STAMP.exists()
 
 
-def fake_python(output: str) -> None:
-    """Put a Python in .venv that says `output` and fails, whatever it is asked."""
-    Path(".venv/bin").mkdir(parents=True)
-    environment.PYTHON.write_text(f"#!/bin/sh\ncat <<'END'\n{output}\nEND\nexit 1\n")
-    environment.PYTHON.chmod(0o755)
-
-
 @pytest.mark.parametrize(
     ("line", "network"),
     [
         ("[Errno -3] Temporary failure in name resolution", True),
-        ("<urllib3.connection.HTTPSConnection object>: Failed: [Errno 101] Network is unreachable", True),
         ("ReadTimeoutError: Read timed out.", True),
-        ("ProxyError('Cannot connect to proxy.')", True),
         ("ERROR: Could not find a version that satisfies the requirement one==1", False),
         ("OSError: [Errno 28] No space left on device", False),
     ],
 )
 def test_pip_failed(
-    project: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    line: str,
-    network: bool,
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], line: str, network: bool
 ) -> None:
     """What pip says last is shown, and tells a missing network from every other fault."""
-    fake_python("long ago\n" + "\n" * 20 + line)
+    Path(".venv/bin").mkdir(parents=True)
+    said_before = "long ago\n" + "\n" * 20
+    environment.PYTHON.write_text(f"#!/bin/sh\ncat <<'END'\n{said_before}{line}\nEND\nexit 1\n")
+    environment.PYTHON.chmod(0o755)
     monkeypatch.setattr(environment, "create", lambda: None)
     assert environment.main() == 1
     said = capsys.readouterr().err

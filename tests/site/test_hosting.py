@@ -20,7 +20,7 @@ from ruamel.yaml import YAML
 
 from tests.support.built import Page
 from tests.support.project import ROOT, Project
-from tools import environment, package
+from tools import environment
 
 READ_THE_DOCS = ".readthedocs.yaml"
 WORKFLOW = ".github/workflows/site.yml"
@@ -165,7 +165,7 @@ def test_what_is_released_was_tested() -> None:
     assert "pytest" in [step["run"] for step in build["steps"] if "run" in step][-1]
     assert (publish["needs"], publish["environment"]["name"]) == ("build", "pypi")
     fetched, handed_on = publish["steps"]
-    assert build["steps"][-1]["with"]["path"] == fetched["with"]["path"] == str(package.DIST)
+    assert build["steps"][-1]["with"]["path"] == fetched["with"]["path"] == "dist"
     assert handed_on["with"] == {"attestations": True}
 
 
@@ -196,7 +196,7 @@ def test_hooks_are_the_checks_of_make_lint() -> None:
 def test_the_environments_cache_changes_with_what_it_is_made_of() -> None:
     """A kept .venv is used with the same system, Python, lock and requirements alone."""
     cache = caches()["venv"]
-    assert hashed(cache["key"]) >= {ROOT / environment.LOCK, ROOT / environment.PYPROJECT}
+    assert hashed(cache["key"]) >= {ROOT / environment.LOCK, ROOT / "pyproject.toml"}
     assert all(name in cache["key"] for name in ("runner.os", "steps.python.outputs.python-version"))
     assert "restore-keys" not in cache
 
