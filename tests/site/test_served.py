@@ -1,4 +1,4 @@
-"""The site as nginx serves it, compressed and under a sub-path, with the file that CONTRIBUTING.md names."""
+"""The site as nginx serves it, compressed and under a sub-path, with the file that MAINTAINING.md names."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Say where the site is and where its sources are, as far as the environment tells: nothing is guessed.
 
 Each page gets its canonical address, and a button that leads to the page's own source: to edit it on a branch, to
-view it on a tag or a pull request. CONTRIBUTING.md names the variables; without them no page has either.
+view it on a tag or a pull request. MAINTAINING.md names the variables; without them no page has either.
 """
 
 from __future__ import annotations
