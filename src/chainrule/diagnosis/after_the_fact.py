@@ -12,6 +12,7 @@ from torch.autograd.graph import Node
 
 from chainrule.calculus.notation import number
 from chainrule.diagnosis.evidence import code
+from chainrule.diagnosis.missing import MAKE_IT_A_FLOAT, STAY_WITH_FLOATS
 from chainrule.diagnosis.report import Reason, Why
 from chainrule.diagnosis.thresholds import DEEPEST
 from chainrule.errors import ChainruleError
@@ -60,7 +61,7 @@ def _without(name: str, leaf: torch.Tensor) -> _Found | None:
     """Say what keeps a tensor from having a gradient, whatever the loss."""
     if not (leaf.is_floating_point() or leaf.is_complex()):
         says = f"it is of dtype {_dtype(leaf)}, and only floating-point numbers have gradients"
-        return "integer", says, "Make it a float, such as `torch.tensor(1.0)`, and then require its gradient."
+        return "integer", says, MAKE_IT_A_FLOAT
     if not leaf.requires_grad:
         hint = "Create it with `requires_grad=True`. A result of `no_grad` or `detach()` has it False, too."
         return "requires_grad", "its `requires_grad` is False", hint
@@ -81,7 +82,7 @@ def _loss_without(root: str, loss: torch.Tensor) -> _Found | None:
         return None
     if not (loss.is_floating_point() or loss.is_complex()):
         says = f"{root} is of dtype {_dtype(loss)}, and whole numbers carry no gradient back"
-        return "integer", says, f"Stay with floating-point numbers on the way to the loss. {_RECORD}"
+        return "integer", says, f"{STAY_WITH_FLOATS} {_RECORD}"
     says = (
         f"{root} has no way back to any leaf: what it was made from was detached, or made with gradients switched off"
     )

@@ -57,7 +57,6 @@ def _table(*causes: Cause) -> _Table:
 
 
 def _explained(table: _Table, at: Evidence) -> Finding | None:
-    """Return the first cause that the numbers prove."""
     for cause in table.get(at.kind, ()):
         try:
             proof = cause.proof(at)
@@ -101,33 +100,20 @@ _CLASSIFYING = """
     cross_entropy nll_loss binary_cross_entropy binary_cross_entropy_with_logits hinge_embedding_loss
     margin_ranking_loss multi_margin_loss
 """
-_PRODUCTS = """
-    mul matmul linear bmm dot addmm baddbmm einsum conv1d conv2d conv3d bilinear div rdiv outer ger inner tensordot
-    embedding_bag conv_transpose2d addcmul lerp prod
-"""
 _POWERS = "pow square rpow float_power"
+_FACTORED = f"""
+    {_POWERS} mul matmul linear bmm dot addmm baddbmm einsum conv1d conv2d conv3d bilinear div rdiv outer ger inner
+    tensordot embedding_bag conv_transpose2d addcmul lerp prod
+"""
 _MASKS = "masked_fill masked_select masked_scatter"
 _DROPOUTS = "dropout dropout1d dropout2d dropout3d alpha_dropout feature_dropout"
 _NORMALISATIONS = "layer_norm batch_norm group_norm instance_norm std var normalize"
 _SUMS = f"add sub rsub sum mean expand broadcast_to {_NORMALISATIONS}"
 _MAKES_ZERO = f"{_RELUS} {_CLAMPS} {_MASKS} {_DROPOUTS} where".split()
 _PICKERS = "max min amax amin maximum minimum fmax fmin topk sort"
-_FACTORED = f"{_PRODUCTS} {_POWERS}"
 _ADDED = "linear matmul dot bmm einsum addmm conv1d conv2d conv3d mul"
 _WITH_BIAS = ("linear", "conv1d", "conv2d", "conv3d", "bilinear")
 _OTHER_NUMBERS = "Give the factor other numbers; a weight that begins at 0 has to be so on purpose."
-
-
-def _is_zero(z: Span) -> bool:
-    return z.zeros == z.size
-
-
-def _has_zeros(z: Span) -> bool:
-    return z.zeros > 0
-
-
-def _is_true(z: Span) -> bool:
-    return z.dtype == "bool" and z.low == 1
 
 
 def _shut(at: Evidence) -> str:
@@ -202,13 +188,10 @@ def _adds_up(at: Evidence) -> str:
     if at.kind in _NORMALISATIONS.split():
         proof = "it centres and scales what goes in, so that a gradient which only asks to shift or to stretch its "
         return f"{proof}result cancels"
-    came = span(at.upstream)
-    runs = (
-        f": the upstream gradient {'is' if came.low == came.high else 'runs'} {came.reach}, and its sum is 0"
-        if came
-        else ""
-    )
-    return f"what it adds up on the way back cancels{runs}"
+    proof = "what it adds up on the way back cancels"
+    if came := span(at.upstream):
+        proof += f": the upstream gradient {'is' if came.low == came.high else 'runs'} {came.reach}, and its sum is 0"
+    return proof
 
 
 _ZERO: _Table = _table(
@@ -227,34 +210,35 @@ _ZERO: _Table = _table(
           lambda at: f"it is saturated: {at.asked.name} runs {at.asked.reach}, and {at.out.name} is {at.out.reach}, "
           "so nothing is left to push" if not at.out.nans else _explained(_NOT_FINITE, at) or _overflow(at)),
     Cause(_POWERS, "times zero", "If this is the error, nothing is left to learn; otherwise move it off 0.",
-          lambda at: f"{at.one(at.targets, _is_zero).are_zero}, where its slope is 0"),
+          lambda at: f"{at.one(at.targets, lambda z: z.is_zero).are_zero}, where its slope is 0"),
     Cause(_FACTORED, "times zero", _OTHER_NUMBERS, _zero_factor),
     Cause(_FACTORED, "times zero", "Change the factor.",
           lambda at: "it multiplies by the number 0" if 0 in at.op.constants.values() else None),
     Cause(_FACTORED, "times zero", "Look at both.", _weak_factor),
     Cause(_ADDED, "cancels", "Check that the rows of the batch differ, and the signs in the loss.", _sum_cancels),
     Cause("mse_loss huber_loss smooth_l1_loss l1_loss", "no error", "Nothing is left to learn here.",
-          lambda at: f"{at.out.name} is 0: {at.names(at.op.inputs)} are equal" if _is_zero(at.out) else None),
+          lambda at: f"{at.out.name} is 0: {at.names(at.op.inputs)} are equal" if at.out.is_zero else None),
     Cause("abs norm vector_norm dist cdist", "flat", "Move it off 0.",
-          lambda at: f"{at.one(at.targets, _is_zero).are_zero}, where PyTorch takes 0 as its slope"),
+          lambda at: f"{at.one(at.targets, lambda z: z.is_zero).are_zero}, where PyTorch takes 0 as its slope"),
     Cause("where", "not picked", "Check the condition.", _condition),
     Cause("embedding", "masked", "It is the `padding_idx`: look at how the tokens were made.",
           lambda at: f"{at.given.entries(number(at.given.low))}, and for that it gives no gradient"
           if at.given.low == at.given.high else None),
     Cause(_MASKS, "masked", "Check the mask: it may be the wrong way round.",
-          lambda at: f"it masked everything: {at.one(at.op.inputs[1:], _is_true).entries('True')}"),
+          lambda at: f"it masked everything: {at.one(at.op.inputs[1:], lambda z: z.is_true).entries('True')}"),
     Cause(_DROPOUTS, "dropout", "Use a smaller `p`, and `model.eval()` where nothing is to be dropped.",
           lambda at: f"it dropped {'the only entry' if at.out.size == 1 else f'all {at.out.size:,} entries'}"
-          if _is_zero(at.out) else None),
+          if at.out.is_zero else None),
     Cause(_PICKERS, "not picked", "Use a smooth choice, such as `logsumexp`, if both should learn.",
-          lambda at: f"it did not pick {at.asked.name} ({at.asked.reach}) but {at.other.name} ({at.other.reach})"),
+          lambda at: f"it did not pick {at.asked.name} ({at.asked.reach}) but {at.one(at.others).name} "
+          f"({at.one(at.others).reach})"),
     Cause(_PICKERS, "not picked", "Check which entries are used.",
           lambda at: f"what it picked of {at.asked.name} got no gradient"),
     Cause("round floor ceil trunc sign sgn fix heaviside floor_divide", "flat",
           "Leave it out of training, or pass the gradient by: `x + (x.round() - x).detach()`.",
           lambda _: "it is a staircase, and its slope is 0 everywhere"),
     Cause("std var", "flat", "Start with numbers that differ.",
-          lambda at: "its result is 0, where PyTorch takes 0 as its slope" if _is_zero(at.out) else None),
+          lambda at: "its result is 0, where PyTorch takes 0 as its slope" if at.out.is_zero else None),
     Cause(_SUMS, "cancels", "Check what the loss adds up: its parts have to differ.", _adds_up),
     Cause("setitem copy fill zero index_put index_fill", "overwritten", "Write the result into a new tensor.",
           lambda _: "it wrote over it in place"),
@@ -313,17 +297,15 @@ def _written_by(at: Evidence, value: int) -> int | None:
 
 def _by_values(at: Evidence, cause: str, became: str) -> Finding:
     """Say what is known of any op: what arrived, and what went on."""
-    came, gone = span(at.upstream), at.contribution
-    arrived = (
-        f"an upstream gradient {'of' if came.low == came.high else 'running'} {came.reach}" if came else "a gradient"
-    )
-    if came and came.nans:
-        arrived = "an upstream gradient with NaN"
+    came, gone, arrived = span(at.upstream), at.contribution, "a gradient"
+    if came:
+        runs = "with NaN" if came.nans else f"{'of' if came.low == came.high else 'running'} {came.reach}"
+        arrived = f"an upstream gradient {runs}"
     where = f"all {gone.size:,} entries of what it handed on are" if gone else "all of what it handed on is"
-    if cause == "nan":
-        where = "entries of what it handed on are"
     if gone is not None and gone.size == 1:
         where = "what it handed on is"
+    elif cause == "nan":
+        where = "entries of what it handed on are"
     return Finding(cause, f"{arrived} arrived there, and {where} {became}", "Look at its inputs.")
 
 
@@ -335,16 +317,15 @@ def flattens(at: Evidence, gain: float) -> Finding | None:
         sizes = [found.largest for found in at.spans(at.targets)]
         scaled = at.kind in _NORMALISATIONS.split() and sizes and gain > CENTRED / max(1.0, *sizes)
         return None if scaled else _explained(_ZERO, at)
-    if at.kind in f"{_PRODUCTS} {_POWERS}".split():
+    if at.kind in _FACTORED.split():
         factor = next(at.spans((at.others or at.targets)[:1]), None)
         if factor is not None and factor.largest < LITTLE:
             proof = f"it multiplies by {factor.name}, which runs {factor.reach}"
             return Finding("times little", proof, "Scale it up, or the loss.")
         small = [c for c in at.op.constants.values() if not isinstance(c, complex) and 0 < abs(c) < LITTLE]
         if small and at.kind == "mul":
-            return Finding(
-                "times little", f"it multiplies by the number {number(small[0])}", "Scale it up, or the loss."
-            )
+            proof = f"it multiplies by the number {number(small[0])}"
+            return Finding("times little", proof, "Scale it up, or the loss.")
     return None
 
 
@@ -378,9 +359,9 @@ def _is_root(at: Evidence) -> bool:
 
 
 def _divided(at: Evidence) -> str:
-    below = at.one(at.op.inputs[-1:] if at.kind in ("div", "fmod", "remainder") else at.op.inputs, _has_zeros)
+    below = at.one(at.op.inputs[-1:] if at.kind in ("div", "fmod", "remainder") else at.op.inputs, lambda z: z.zeros)
     above = list(at.spans(at.op.inputs[:1])) if at.kind == "div" and len(at.op.inputs) > 1 else []
-    return f"it divides by {below.name}, and {below.are_zero}{' (0/0)' if any(map(_has_zeros, above)) else ''}"
+    return f"it divides by {below.name}, and {below.are_zero}{' (0/0)' if any(z.zeros for z in above) else ''}"
 
 
 def _edge(at: Evidence) -> str:
@@ -429,7 +410,7 @@ _NOT_FINITE: _Table = _table(
     Cause("acos asin arccos arcsin atanh acosh erfinv logit", "edge of its range",
           "Clamp it a little inside of -1 and 1.", _edge),
     Cause("logit", "log of 0", _EPS,
-          lambda at: f"{at.one(at.targets or at.op.inputs, _has_zeros).are_zero}, where its slope is infinite"),
+          lambda at: f"{at.one(at.targets or at.op.inputs, lambda z: z.zeros).are_zero}, where its slope is infinite"),
     Cause("atan2 arctan2", "0/0", "Move one of them off 0.", _origin),
     Cause(_SPREADS, "0/0", "Use `correction=0`, or more entries.",
           lambda at: f"there are too few entries in {at.given.name} to have a spread ({at.given.size:,} in all)"
@@ -454,28 +435,28 @@ def _has_nan(trace: Trace, value: int) -> bool:
     return found is not None and found.nans > 0
 
 
-def first_bad(trace: Trace, value: int) -> tuple[int, bool]:
+def _first_bad(trace: Trace, value: int) -> tuple[int, bool]:
     """Follow NaN, then infinity, on the way forward to the value where it was made; whether it is NaN there."""
-
-    def bad(at: int) -> bool:
-        return is_bad(trace.values[at].tensor)
-
     if not _has_nan(trace, value):
-        return _source(trace, value, "bad", bad), False
+        return _source(trace, value, "bad", lambda v: is_bad(trace.values[v].tensor)), False
     at = _source(trace, value, "nan", lambda v: _has_nan(trace, v))
     made = trace.values[at].op
     for earlier in trace.ops[made].inputs if made is not None else ():
-        if earlier < at and bad(earlier):
-            source = _source(trace, earlier, "bad", bad)
-            maker = trace.values[source].op
-            if maker is not None and canonical(trace.ops[maker].name) not in _ON_PURPOSE:
+        if earlier < at and is_bad(trace.values[earlier].tensor):
+            source = _source(trace, earlier, "bad", lambda v: is_bad(trace.values[v].tensor))
+            if trace.values[source].op is not None and not _on_purpose(trace, source):
                 return source, False
     return at, True
 
 
+def _on_purpose(trace: Trace, value: int) -> bool:
+    made = trace.values[value].op
+    return made is not None and canonical(trace.ops[made].name) in _ON_PURPOSE
+
+
 def why_forward(trace: Trace, value: int) -> Finding:
     """Say why a value is NaN or infinite: what the op that made it did to finite numbers."""
-    first, nan = first_bad(trace, value)
+    first, nan = _first_bad(trace, value)
     made, found = trace.values[first].op, numbers_of(trace, first)
     what = "NaN" if nan or (found is not None and found.nans) else "infinite"
     look = "Look at where these numbers come from."
@@ -498,9 +479,8 @@ def why_not_finite(at: Evidence) -> Finding:
     trace = at.trace
     bad = [value for value in (*at.op.outputs, *at.op.inputs) if is_bad(trace.values[value].tensor)]
     for value in sorted(bad, key=lambda value: not _has_nan(trace, value)):
-        first, nan = first_bad(trace, value)
-        made = trace.values[first].op
-        if nan or made is None or canonical(trace.ops[made].name) not in _ON_PURPOSE:
+        first, nan = _first_bad(trace, value)
+        if nan or not _on_purpose(trace, first):
             return why_forward(trace, value)
     return _explained(_NOT_FINITE, at) or _outgrown(at) or _by_values(at, "nan", "NaN or infinite")
 

@@ -41,6 +41,16 @@ class Span:
         return number(self.low) if self.low == self.high else f"from {number(self.low)} to {number(self.high)}"
 
     @property
+    def is_zero(self) -> bool:
+        """Tell whether every entry is 0."""
+        return self.zeros == self.size
+
+    @property
+    def is_true(self) -> bool:
+        """Tell whether every entry is True."""
+        return self.dtype == "bool" and self.low == 1
+
+    @property
     def lowest(self) -> str:
         """Say which is the smallest."""
         return f"the smallest entry of {self.name} is {number(self.low)}"
@@ -143,11 +153,6 @@ class Evidence:
         """Return the numbers of the first input that is asked about."""
         return self.one(self.targets)
 
-    @property
-    def other(self) -> Span:
-        """Return the numbers of the first input that is not asked about."""
-        return self.one(self.others)
-
     @cached_property
     def given(self) -> Span:
         """Return the numbers of the first input."""
@@ -158,7 +163,7 @@ class Evidence:
         """Return the numbers of the result."""
         return self.one(self.op.outputs)
 
-    def one(self, values: Sequence[int], test: Callable[[Span], bool] = lambda _: True) -> Span:
+    def one(self, values: Sequence[int], test: Callable[[Span], object] = bool) -> Span:
         """Return the numbers of the first of some values that passes a test; `UnknownError` if none is known to."""
         if (found := next(filter(test, self.spans(values)), None)) is None:
             raise UnknownError

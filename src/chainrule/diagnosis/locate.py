@@ -7,7 +7,7 @@ time and memory grow with the length of the recording, and every leaf can be ask
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal, TypeAlias
@@ -15,7 +15,8 @@ from typing import Literal, TypeAlias
 from chainrule.calculus.notation import number
 from chainrule.diagnosis.causes import Finding, flattens, why_not_finite, why_zero
 from chainrule.diagnosis.evidence import Evidence, call, code, grad, is_bad, name, norm, span
-from chainrule.diagnosis.thresholds import ALONE, CANCELLED, HUGE, MOST_OF_IT, NEAR, SMALLEST, TINY
+from chainrule.diagnosis.missing import Missing
+from chainrule.diagnosis.thresholds import ALONE, CANCELLED, HUGE, MOST_OF_IT, SMALLEST, TINY
 from chainrule.errors import TraceError
 from chainrule.trace import Op, Snapshot, Trace
 
@@ -37,21 +38,21 @@ class Spot:
 
 @dataclass(frozen=True)
 class Lost:
-    """Hold what is wrong with a gradient, and the op where it went wrong."""
+    """Hold what is wrong with a gradient, and why."""
 
     what: What
     finding: Finding
     spot: Spot | None = None
-    op: int | None = None
 
     @property
     def key(self) -> object:
-        """Give what leaves have in common that lost their gradients in the same way."""
+        """Return what leaves have in common that lost their gradients in the same way."""
+        found = self.finding
         if self.what in ("tiny", "huge"):
             return self.what
-        if self.finding.source is not None:
-            return self.what, self.finding.cause, "from", self.finding.source
-        return self.what, self.finding.cause, self.finding.proof if self.op is None else self.op
+        if found.source is not None:
+            return self.what, found.cause, "from", found.source
+        return self.what, found.cause, found.proof if found.op is None else found.op
 
 
 @dataclass
@@ -72,7 +73,8 @@ class Search:
 
     def __init__(self, trace: Trace, backward: int) -> None:
         """Sweep over the pass once."""
-        self.trace, self.run, self.index = trace, trace.backward(backward), backward
+        self.trace, self.run, self.missing = trace, trace.backward(backward), Missing(trace, backward)
+        self.gradient, self.leaves = self.missing.gradient, self.missing.leaves
         self._sizes: dict[int, float | None] = {}
         self._sums: dict[_Slot, _Sum] = {}
         self._slot_of: dict[int, _Slot] = {}
@@ -82,39 +84,38 @@ class Search:
         self._sweep()
 
     def find(self, value: int) -> Lost | None:
-        """Say what is wrong with a value's gradient, if anything is."""
+        """Return what is wrong with a value's gradient, if anything is."""
         gradient = self.gradient(value)
-        if gradient is None:
-            return self._never(value)
-        if (replaced := self._replaced(value)) is not None:
-            return replaced
-        size = self.size(gradient)
-        if size is None:
-            if gradient.size == 0:
-                return None
+        if (never := self.missing.why(value)) is not None:
+            return Lost("never", never)
+        assert gradient is not None
+        size, slot = self.size(gradient), self._slot(value)
+        if size is None and gradient.size:
             raise TraceError(
                 f"The gradient of `{self.trace.values[value].name}` has {gradient.size:,} entries, and no number of it "
                 'was kept. Record with `chainrule.record(keep="auto")`, which keeps what this needs.'
             )
-        slot = self._slot(value)
+        if size is None:
+            return None
         if size == 0 or not math.isfinite(size):
             turn = self._turns.get(-1 if slot is None else slot[0], -1)
             zero, bad = self._settle(slot or (-1, 0), turn, gradient)
-            spot = zero or bad or Spot("start", turn, value=value)
-            return self._lost("zero" if size == 0 else "bad", spot, value)
-        if gradient.size and slot is not None:
-            return self._out_of_proportion(value, slot, gradient)
-        return None
-
-    def gradient(self, value: int) -> Snapshot | None:
-        """Give a value's gradient in this pass."""
-        return self.trace.gradient(value, self.index)
+            return self._lost("zero" if size == 0 else "bad", zero or bad or Spot("start", turn, value=value), value)
+        return self._out_of_proportion(value, slot, gradient) if gradient.size and slot is not None else None
 
     def size(self, tensor: Snapshot | None) -> float | None:
-        """Give a tensor's norm, worked out once."""
+        """Return a tensor's norm, worked out once."""
         if (key := id(tensor)) not in self._sizes:
             self._sizes[key] = norm(tensor)
         return self._sizes[key]
+
+    def bad_root(self) -> int | None:
+        """Return what was differentiated and is not finite."""
+        return next((root for root in self.run.roots if is_bad(self.trace.values[root].tensor)), None)
+
+    def op_at(self, turn: int) -> int | None:
+        """Return the op behind a visit."""
+        return self.trace.nodes[self.run.visits[turn].node].op
 
     # The sweep ------------------------------------------------------------------------------------------------
 
@@ -177,98 +178,39 @@ class Search:
         held = self.trace.values[value]
         return self._slot_of.get(value, None if held.node is None else (held.node, held.slot))
 
-    # Which leaves ---------------------------------------------------------------------------------------------
-
-    @cached_property
-    def leaves(self) -> tuple[int, ...]:
-        """List the leaves to look at: those that this pass reached, those that none reached, and those replaced.
-
-        A leaf that was changed in place is one leaf, however many values it has been.
-        """
-        trace, first = self.trace, self._first
-        came = [i for run in trace.passes for i in (*run.gradients, *run.roots)]
-        reached = {first[i] for i in came} | {trace.values[i].name.partition("#")[0] for i in came}
-        used = {
-            value
-            for op in trace.ops
-            if op.file != "copy.py"  # a module that is copied, as encoders do, is not used by that
-            and not any(trace.values[out].leaf and trace.values[out].requires_grad for out in op.outputs)
-            for value in op.inputs
-        }
-        found = []
-        for i, held in enumerate(trace.values):
-            if i in self._rebound:
-                if self.gradient(i) is not None:
-                    found.append(i)
-            elif not held.leaf or not held.requires_grad:
-                continue
-            elif i in self.run.gradients:
-                found.append(i)
-            elif i in used and first[i] not in reached:
-                reached.add(first[i])
-                found.append(i)
-        return tuple(found)
-
-    @cached_property
-    def _first(self) -> Sequence[object]:
-        """Tell leaves apart: by autograd's own node, or else by what each was called before it was changed in place."""
-        trace, found = self.trace, list[object]()
-        nodes = {to.value: to.node for node in trace.nodes for to in node.edges if to.value is not None}
-        for i, held in enumerate(trace.values):
-            known: object = nodes.get(i) if held.leaf else None  # two modules may both call theirs `weight`
-            known = held.name.partition("#")[0] if known is None else known
-            if held.op is not None and held.leaf:
-                for earlier in trace.ops[held.op].inputs[:1]:
-                    known = found[earlier] if earlier < i and trace.values[earlier].leaf else known
-            found.append(known)
-        return found
-
-    @cached_property
-    def _uses(self) -> Mapping[int, list[int]]:
-        """List the ops that take each value, once for each time."""
-        found: dict[int, list[int]] = {}
-        for i, op in enumerate(self.trace.ops):
-            for value in op.inputs:
-                found.setdefault(value, []).append(i)
-        return found
-
     # Zero, and not finite -------------------------------------------------------------------------------------
 
     def _lost(self, what: What, spot: Spot, value: int) -> Lost:
         """Say what happened at the spot where a gradient was lost."""
-        at = value if spot.value is None else spot.value
-        nothing = what == "zero"
+        nothing, step = what == "zero", self._evidence(spot.turn, spot.edge) if spot.kind == "edge" else None
+        if step is not None:
+            found = why_zero(step) if nothing else why_not_finite(step)
+            return Lost(what, found if found.op is not None else replace(found, op=step.number), spot)
         if spot.kind == "hook":
-            became = "0" if nothing else "NaN or infinite"
-            said = Finding(
-                "hook", f"the hook {code(self._hooked[at].name)} made it {became}", "Look at what it returns."
-            )
-            return Lost(what, said, spot)
+            hook = code(self._hooked[value if spot.value is None else spot.value].name)
+            proof = f"the hook {hook} made it {'0' if nothing else 'NaN or infinite'}"
+            return Lost(what, Finding("hook", proof, "Look at what it returns."), spot)
         if spot.kind == "start":
             proof = f"the backward pass started with {'nothing but 0' if nothing else 'NaN or infinity'}"
             return Lost(what, Finding("start", proof, "Look at the `gradient` that was given to `backward`."), spot)
         if spot.kind == "sum":
-            return self._at_sum(what, spot, at)
-        step = self._evidence(spot.turn, spot.edge)
-        if step is None:
-            node = code(self.trace.nodes[self.run.visits[spot.turn].node].name)
-            words = "handed on nothing" if nothing else "made NaN or infinity of it"
-            proof = f"PyTorch's {node}, a step from before the recording, {words}"
-            return Lost(what, Finding("zero" if nothing else "nan", proof, "Record that step, too."), spot)
-        said = why_zero(step) if nothing else why_not_finite(step)
-        return Lost(what, said, spot, step.number if said.op is None else said.op)
+            return Lost(what, self._at_sum(nothing, value if spot.value is None else spot.value), spot)
+        node = code(self.trace.nodes[self.run.visits[spot.turn].node].name)
+        words = "handed on nothing" if nothing else "made NaN or infinity of it"
+        proof = f"PyTorch's {node}, a step from before the recording, {words}"
+        return Lost(what, Finding("zero" if nothing else "nan", proof, "Record that step, too."), spot)
 
-    def _at_sum(self, what: What, spot: Spot, value: int) -> Lost:
+    def _at_sum(self, nothing: bool, value: int) -> Finding:
         """Say that contributions, added up, left nothing, or too much."""
         slot = self._slot(value)
         held = self._sums.get(slot) if slot is not None else None
-        op = None if held is None else self.trace.nodes[self.run.visits[held.turn].node].op
-        uses, called = len(self._uses.get(value, ())), name(self.trace, value)
-        if what == "zero":
+        op = None if held is None else self.op_at(held.turn)
+        uses, called = len(self.missing.uses.get(value, ())), name(self.trace, value)
+        if nothing:
             proof = f"{called} is used {uses} times, and what comes back along these ways adds up to 0"
-            return Lost(what, Finding("cancels", proof, "Check the signs: the uses cancel, as in `x - x`."), spot, op)
+            return Finding("cancels", proof, "Check the signs: the uses cancel, as in `x - x`.", op)
         proof = f"what comes back to {called} from {uses} uses is finite, and its sum is not"
-        return Lost(what, Finding("overflow", proof, "Scale the loss down, or use bfloat16 or float32."), spot, op)
+        return Finding("overflow", proof, "Scale the loss down, or use bfloat16 or float32.", op)
 
     def _evidence(self, turn: int, edge: int) -> Evidence | None:
         """Describe the op's part in one visit: which of its inputs the edge leads to, and what went along it."""
@@ -295,11 +237,9 @@ class Search:
 
     @cached_property
     def largest(self) -> Mapping[int, float]:
-        """Give the largest entry of each leaf's gradient, where it is finite."""
+        """Return the largest entry of each leaf's gradient, where it is finite."""
         spans = {value: span(gradient) for value, gradient in self.run.gradients.items()}
-        return {
-            value: held.largest for value, held in spans.items() if held is not None and math.isfinite(held.largest)
-        }
+        return {value: held.largest for value, held in spans.items() if held and math.isfinite(held.largest)}
 
     def _limit(self, value: int) -> float:
         own = span(self.trace.values[value].tensor)
@@ -336,50 +276,54 @@ class Search:
         proof = f"{step.upstream.size:,} entries that it adds up cancel: of a norm of {number(arrived)} there is "
         proof += f"{number(held.loudest)} left"
         hint = "A normalisation or a softmax after it takes away what it adds, so it may as well be left out."
-        return Lost("tiny", Finding("rounding", proof, hint), Spot("edge", held.turn, held.edge), step.number)
+        return Lost("tiny", Finding("rounding", proof, hint, step.number), Spot("edge", held.turn, held.edge))
 
     def along(self, lost: Lost, value: int) -> Lost:
         """Say how a tiny or huge gradient shrank or grew on its way, and which calls did most of it."""
-        trace, slot = self.trace, self._slot(value)
+        slot, sign = self._slot(value), 1 if lost.what == "huge" else -1
         assert slot is not None
-        sign = 1 if lost.what == "huge" else -1
         path = self._path(slot)
         gains: dict[int, float] = {}
-        calls: dict[object, float] = {}
-        modules: dict[str, float] = {}
         for turn, _, gain in path:
-            at = trace.nodes[self.run.visits[turn].node].op
-            if at is None:
-                continue
-            op, power = trace.ops[at], math.log10(gain)
-            gains[at] = gains.get(at, 0.0) + power
-            calls[_site(op)] = calls.get(_site(op), 0.0) + power
-            if op.module is not None:
-                modules[op.module] = modules.get(op.module, 0.0) + power
-        proof = self._amount(lost, value)
+            if (at := self.op_at(turn)) is not None:
+                gains[at] = gains.get(at, 0.0) + math.log10(gain)
+        cause, hint, proof = *(_EXPLODED if sign > 0 else _VANISHED), self._amount(lost, value)
         if not gains:
-            return replace(lost, finding=Finding("vanished" if sign < 0 else "exploded", proof, ""))
+            return replace(lost, finding=Finding(cause, proof, ""))
+        calls = self._added_up(gains, _site)
         site = max(calls, key=lambda site: sign * calls[site])
-        same = [i for i in gains if _site(trace.ops[i]) == site]
+        same = [i for i in gains if _site(self.trace.ops[i]) == site]
         worst = max(same, key=lambda i: sign * gains[i])
         first = max(self.size(upstream) or 0.0 for upstream in self.run.visits[path[-1][0]].upstream)
-        steps = len({turn for turn, _, _ in path})
         proof += (
-            f". From {name(trace, self.run.roots[0])} to it, over {steps:,} steps, the norm goes from {number(first)} "
+            f". From {name(self.trace, self.run.roots[0])} to it, over {len({turn for turn, _, _ in path}):,} steps"
         )
-        proof += f"to {number(self._sums[slot].loudest)}, most of it at {call(trace, worst)}: "
-        proof += f"{'gain' if sign > 0 else 'factor'} {number(_ten_to(gains[worst]))}"
+        proof += f", the norm goes from {number(first)} to {number(self._sums[slot].loudest)}, most of it at "
+        proof += f"{call(self.trace, worst)}: {'gain' if sign > 0 else 'factor'} {number(_ten_to(gains[worst]))}"
         if len(same) > 1:
             proof += f" there, {number(_ten_to(calls[site]))} over the {len(same):,} calls of "
-            proof += f"{code(trace.ops[worst].name)} on that line"
+            proof += f"{code(self.trace.ops[worst].name)} on that line"
+        proof += self._module(gains, worst, sign)
+        if sign < 0 and (alone := self._alone(path, worst, gains)):
+            cause, hint, proof = alone.cause, alone.hint, f"{proof}. There {alone.proof}"
+        return replace(lost, finding=Finding(cause, proof, hint, worst))
+
+    def _added_up(self, gains: Mapping[int, float], key: Callable[[Op], object]) -> dict[object, float]:
+        """Add up the gains of the ops that have something in common."""
+        found: dict[object, float] = {}
+        for i, gain in gains.items():
+            kind = key(self.trace.ops[i])
+            found[kind] = found.get(kind, 0.0) + gain
+        return found
+
+    def _module(self, gains: Mapping[int, float], worst: int, sign: int) -> str:
+        """Name the module that did most, if it did more than the worst op, and is one of several."""
+        modules = self._added_up(gains, lambda op: op.module)
+        modules.pop(None, None)
         module = max(modules, key=lambda path: sign * modules[path], default=None)
-        if module is not None and sign * modules[module] > sign * 1.01 * gains[worst] and len(modules) > 1:
-            proof += f". Of the modules {code(module)} does most, {number(_ten_to(modules[module]))}"
-        said = self._alone(path, worst, gains) if sign < 0 else None
-        if said is not None:
-            return replace(lost, finding=Finding(said.cause, f"{proof}. There {said.proof}", said.hint), op=worst)
-        cause, hint = ("exploded", _CALM) if sign > 0 else ("vanished", _LIFT)
-        return replace(lost, finding=Finding(cause, proof, hint), op=worst)
+        if len(modules) < 2 or sign * modules[module] <= sign * 1.01 * gains[worst]:
+            return ""
+        return f". Of the modules {code(str(module))} does most, {number(_ten_to(modules[module]))}"
 
     def _amount(self, lost: Lost, value: int) -> str:
         largest, (beside, most) = self.largest.get(value, 0.0), self._beside
@@ -412,7 +356,7 @@ class Search:
     def _alone(self, path: Sequence[tuple[int, int, float]], worst: int, gains: Mapping[int, float]) -> Finding | None:
         """Say what the worst op did, if it did nearly all and can be told by its numbers."""
         down = sum(power for power in gains.values() if power < 0)
-        turn, edge = next((t, e) for t, e, _ in path if self.trace.nodes[self.run.visits[t].node].op == worst)
+        turn, edge = next((t, e) for t, e, _ in path if self.op_at(t) == worst)
         if edge < 0:
             return _MEET
         if gains[worst] > MOST_OF_IT * down and gains[worst] > math.log10(ALONE):
@@ -420,160 +364,20 @@ class Search:
         step = self._evidence(turn, edge)
         return flattens(step, _ten_to(gains[worst])) if step is not None else None
 
-    # Never came -----------------------------------------------------------------------------------------------
 
-    @cached_property
-    def _fate(self) -> tuple[Mapping[int, int], frozenset[int], frozenset[int]]:
-        """Follow the numbers back from the loss: which op cuts a value off, which values led to it, and which whole."""
-        trace = self.trace
-        above = set(self.run.roots)
-        whole = {root for root in self.run.roots if trace.values[root].requires_grad}
-        cut: dict[int, int] = {}
-        for i in range(len(trace.ops) - 1, -1, -1):
-            made = [value for value in trace.ops[i].outputs if value in above]
-            for value in trace.ops[i].inputs if made else ():
-                above.add(value)
-                for out in made:
-                    if not trace.values[out].requires_grad:
-                        cut[value] = i
-                    elif out in whole:
-                        whole.add(value)
-                    elif out in cut:
-                        cut.setdefault(value, cut[out])
-        return cut, frozenset(above), frozenset(whole)
-
-    @cached_property
-    def _rebound(self) -> frozenset[int]:
-        """Find results that took over the name of a leaf and were made from its gradient: `w = w - rate * w.grad`."""
-        trace = self.trace
-        leaves = {held.name for held in trace.values if held.leaf and held.requires_grad}
-        found = set()
-        for i, held in enumerate(trace.values):
-            first = held.name.partition("#")[0]
-            if held.leaf or held.op is None or held.name == first or first not in leaves:
-                continue
-            ops = [held.op]
-            for _ in range(NEAR):
-                ops += [m for v in trace.ops[ops[-1]].inputs if (m := trace.values[v].op) is not None and m not in ops][
-                    :1
-                ]
-            near = {v for op in ops for v in trace.ops[op].inputs}
-            if ".grad" in trace.ops[held.op].expression or any(".grad" in trace.values[v].name for v in near):
-                found.add(i)
-        return frozenset(found)
-
-    def _replaced(self, value: int) -> Lost | None:
-        """Say that a name which was a leaf's has been bound to a result."""
-        if value not in self._rebound:
-            return None
-        trace, held = self.trace, self.trace.values[value]
-        assert held.op is not None
-        first, made = held.name.partition("#")[0], call(trace, held.op)
-        proof = f"{name(trace, value)} is no leaf: it was made by {made}, and PyTorch fills `.grad` of leaves alone"
-        if not held.requires_grad:
-            proof = f"{name(trace, value)} requires no gradient: it was made by {made}, with gradients switched off"
-        hint = f"Change the leaf in place: `with torch.no_grad(): {first} -= rate * {first}.grad`."
-        return Lost("never", Finding("replaced", proof, hint), op=held.op)
-
-    def _never(self, value: int) -> Lost:
-        """Say why no gradient came to a value."""
-        trace, held = self.trace, self.trace.values[value]
-        called, root = name(trace, value), name(trace, self.run.roots[0]) if self.run.roots else "the loss"
-        if _whole(held.dtype):
-            proof = f"{called} is of dtype {held.dtype}, and only floating-point numbers have gradients"
-            hint = "Make it a float, such as `torch.tensor(1.0)`, and then require its gradient."
-            return Lost("never", Finding("integer", proof, hint), op=held.op)
-        if not held.requires_grad:
-            return self._replaced(value) or self._without(value)
-        cut, above, whole = self._fate
-        if value in whole:
-            return self._stopped(value, root)
-        if value in cut:
-            return self._cut_by(cut[value])
-        uses = self._uses.get(value, []) if value not in above else []
-        proof = f"{root} was not made from {called}"
-        if uses:
-            more = f" and {len(uses) - 1:,} more" if len(uses) > 1 else ""
-            proof = f"{called} is used by {call(trace, uses[0])}{more}, and {root} was not made from that"
-        hint = "Use it on the way to the loss. `.item()`, `.numpy()` and `torch.tensor(...)` lose the way."
-        return Lost("never", Finding("not used", proof, hint), op=uses[0] if uses else None)
-
-    def _without(self, value: int) -> Lost:
-        """Say why a value requires no gradient."""
-        trace, op = self.trace, self.trace.values[value].op
-        called = name(trace, value)
-        if op is None:
-            said = Finding("requires_grad", f"{called} has requires_grad=False", "Create it with `requires_grad=True`.")
-            return Lost("never", said)
-        if any(trace.values[v].requires_grad for v in trace.ops[op].inputs):
-            return self._cut_by(op)
-        proof = f"{called} was made by {call(trace, op)} from what requires no gradient"
-        hint = "Create what it is made from with `requires_grad=True`."
-        return Lost("never", Finding("requires_grad", proof, hint), op=op)
-
-    def _cut_by(self, number: int) -> Lost:
-        """Say which op let go of the gradient's way."""
-        trace, op = self.trace, self.trace.ops[number]
-        made, code = trace.values[op.outputs[0]], call(trace, number)
-        result = name(trace, op.outputs[0])
-        if op.name in ("detach", "detach_", "data"):
-            proof = f"{code} cut it off: {result} carries the numbers on, and no gradient back"
-            said = Finding("detached", proof, f"Leave out `.{op.name}` if this is to learn.")
-        elif _whole(made.dtype):
-            proof = f"{code} made {result} of dtype {made.dtype}, and whole numbers carry no gradient back"
-            said = Finding("integer", proof, "Stay with floating-point numbers on the way to the loss.")
-        else:
-            proof = f"{code} ran with gradients switched off (`no_grad` or the like), so {result} has no way back"
-            said = Finding(
-                "no_grad", proof, "Take that line out of `no_grad`; or it was frozen with `requires_grad_(False)`."
-            )
-        return Lost("never", said, op=number)
-
-    @cached_property
-    def _visits_of(self) -> Mapping[int, list[int]]:
-        """List the turns of each op's nodes."""
-        found: dict[int, list[int]] = {}
-        for turn, visit in enumerate(self.run.visits):
-            if (op := self.trace.nodes[visit.node].op) is not None:
-                found.setdefault(op, []).append(turn)
-        return found
-
-    def _stopped(self, value: int, root: str) -> Lost:
-        """Say where a gradient stopped that had a way to a value: follow the way to the first op that had one."""
-        trace, whole = self.trace, self._fate[2]
-        at = value
-        while True:
-            ops = [
-                op for op in self._uses.get(at, []) if any(out in whole and out > at for out in trace.ops[op].outputs)
-            ]
-            op = next((op for op in reversed(ops) if op in self._visits_of), None)
-            if op is not None or not ops:
-                break
-            at = max(out for out in trace.ops[ops[-1]].outputs if out in whole)
-        if op is not None:
-            nodes = [trace.nodes[self.run.visits[turn].node] for turn in self._visits_of[op]]
-            if not any(node.name[-1:].isdigit() for node in nodes):  # PyTorch numbers its own
-                proof = f"{call(trace, op)} had a gradient, and handed on none to {name(trace, at)}"
-                said = Finding("stopped", proof, "A custom function has to return one for each input that is to learn.")
-                return Lost("never", said, op=op)
-            if not any(edge.value == at for node in nodes for edge in node.edges):
-                proof = f"when {call(trace, op)} used {name(trace, at)}, that had been detached in place"
-                return Lost("never", Finding("detached", proof, "Leave out `detach_()` if this is to learn."), op=op)
-        proof = f"{root} was made from {name(trace, value)}, but this backward pass was asked for other gradients alone"
-        return Lost("never", Finding("not asked", proof, "Name it among the `inputs`, or leave `inputs` out."))
-
-    def bad_root(self) -> int | None:
-        """Find what was differentiated and is not finite."""
-        return next((root for root in self.run.roots if is_bad(self.trace.values[root].tensor)), None)
-
-
-_CALM = "Clip it (`clip_grad_norm_`), start with smaller weights, or scale the targets and the data."
-_LIFT = "Use `relu`-like activations, residual connections or a normalisation, and Xavier's or He's initial weights."
+_EXPLODED = (
+    "exploded",
+    "Clip it (`clip_grad_norm_`), start with smaller weights, or scale the targets and the data.",
+)
+_VANISHED = (
+    "vanished",
+    "Use `relu`-like activations, residual connections or a normalisation, and Xavier's or He's initial weights.",
+)
 _MEET = Finding("cancels", "contributions meet that all but cancel", "Check the signs: the uses cancel, as in `x - x`.")
 
 
 def _first(a: Spot | None, b: Spot) -> Spot:
-    """Give the spot that autograd came to first."""
+    """Return the spot that autograd came to first."""
     return b if a is None or (b.turn, b.edge) < (a.turn, a.edge) else a
 
 
@@ -581,10 +385,6 @@ def _site(op: Op) -> object:
     return op.name, op.file, op.line
 
 
-def _whole(dtype: str) -> bool:
-    return dtype.removeprefix("u").startswith(("int", "bool"))
-
-
 def _ten_to(exponent: float) -> float:
-    """Give ten to a power, as far as a float holds it."""
+    """Return ten to a power, as far as a float holds it."""
     return 0.0 if exponent < -307 else math.inf if exponent > 307 else 10.0**exponent

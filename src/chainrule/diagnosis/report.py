@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chainrule.calculus.notation import number
-from chainrule.diagnosis.causes import why_forward
+from chainrule.diagnosis.causes import Finding, why_forward
 from chainrule.diagnosis.evidence import call, grad, name, span
 from chainrule.diagnosis.locate import Lost, Search
 from chainrule.diagnosis.thresholds import NAMED, REASONS
@@ -90,10 +90,8 @@ def why_all(trace: Trace, backward: int = -1) -> Why:
     if not reasons:
         return Why((), _all_fine(search))
     more = len(reasons) - REASONS
-    rest = (
-        f"There {'is one more reason' if more == 1 else f'are {more} more reasons'}: ask by name." if more > 0 else ""
-    )
-    return Why(tuple(reasons[:REASONS]), rest)
+    rest = f"There {'is one more reason' if more == 1 else f'are {more} more reasons'}: ask by name."
+    return Why(tuple(reasons[:REASONS]), rest if more > 0 else "")
 
 
 def _reason(search: Search, lost: Lost, values: Sequence[int]) -> Reason:
@@ -102,28 +100,29 @@ def _reason(search: Search, lost: Lost, values: Sequence[int]) -> Reason:
     if lost.what in ("tiny", "huge"):
         values = sorted(values, key=lambda value: search.largest.get(value, 0.0), reverse=lost.what == "huge")
         lost = lost if lost.finding.proof else search.along(lost, values[0])
-    names = [grad(trace, value) for value in values]
-    whose, said = _listed(names), lost.finding
-    is_ = "is" if len(names) == 1 else "are"
+    names, found = [grad(trace, value) for value in values], lost.finding
+    says = f"{_listed(names)} {'is' if len(names) == 1 else 'are'} "
     if lost.what == "never":
-        says = f"{whose} {'is' if len(names) == 1 else 'are'} None: {said.proof}."
-    elif said.cause == "rounding":
-        says = f"{whose} {is_} 0 up to rounding: in {call(trace, lost.op or 0)}, {said.proof}."
+        says += f"None: {found.proof}."
+    elif found.cause == "rounding":
+        says += f"0 up to rounding: in {call(trace, found.op or 0)}, {found.proof}."
     elif lost.what in ("tiny", "huge"):
-        first = (
-            f"Of these, {names[0]} is the {'smallest' if lost.what == 'tiny' else 'largest'}: "
-            if len(names) > 1
-            else ""
-        )
-        proof = f"{first}{said.proof}"
-        says = f"{whose} {is_} {lost.what}. {proof[0].upper()}{proof[1:]}."
+        most = "smallest" if lost.what == "tiny" else "largest"
+        proof = f"Of these, {names[0]} is the {most}: {found.proof}" if len(names) > 1 else found.proof
+        says += f"{lost.what}. {proof[0].upper()}{proof[1:]}."
     else:
         state = "zero" if lost.what == "zero" else _state(search, values)
-        at = f" because of {call(trace, lost.op)}" if lost.op is not None else ""
-        says = f"{whose} {is_} {state}{at}: {said.proof}.{_spreads(search, lost)}"
-    op = None if lost.op is None else trace.ops[lost.op]
-    where = (None, None) if op is None else (op.file, op.line)
-    return Reason(said.cause, tuple(trace.values[value].name for value in values), says, said.hint, *where)
+        says += f"{state}{_because(trace, found)}: {found.proof}.{_spreads(search, lost)}"
+    return _told(trace, found, values, says)
+
+
+def _because(trace: Trace, found: Finding) -> str:
+    return "" if found.op is None else f" because of {call(trace, found.op)}"
+
+
+def _told(trace: Trace, found: Finding, values: Sequence[int], says: str) -> Reason:
+    file, line = (None, None) if found.op is None else (trace.ops[found.op].file, trace.ops[found.op].line)
+    return Reason(found.cause, tuple(trace.values[value].name for value in values), says, found.hint, file, line)
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -145,23 +144,19 @@ def _state(search: Search, values: Sequence[int]) -> str:
 
 def _spreads(search: Search, lost: Lost) -> str:
     """Add where the gradient was lost, if the cause lies elsewhere, on the way forward."""
-    spot = lost.spot
-    if spot is None or spot.kind != "edge":
-        return ""
-    op = search.trace.nodes[search.run.visits[spot.turn].node].op
-    if op is None or op == lost.op:
+    op = search.op_at(lost.spot.turn) if lost.spot is not None and lost.spot.kind == "edge" else None
+    if op is None or op == lost.finding.op:
         return ""
     return f" On the way back it shows first at {call(search.trace, op)}."
 
 
 def _bad_root(trace: Trace, root: int) -> Reason:
     """Say that the loss itself is not finite, although the gradients are."""
-    said = why_forward(trace, root)
-    op = None if said.op is None else trace.ops[said.op]
-    at = "" if said.op is None else f" because of {call(trace, said.op)}"
-    says = f"{name(trace, root)} is not finite{at}: {said.proof}. The gradients happen to be finite."
-    where = (None, None) if op is None else (op.file, op.line)
-    return Reason(said.cause, (trace.values[root].name,), says, said.hint, *where)
+    found = why_forward(trace, root)
+    says = (
+        f"{name(trace, root)} is not finite{_because(trace, found)}: {found.proof}. The gradients happen to be finite."
+    )
+    return _told(trace, found, (root,), says)
 
 
 def _fine(search: Search, value: int) -> str:
