@@ -483,6 +483,7 @@ def calls(trace: Trace) -> int:
     return counted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [chain, lambda n: lost_at_the_start(n, 0.0), lambda n: lost_at_the_start(n, np.nan)])
 def test_work_grows_with_the_length_and_no_faster(make: Callable[[int], Trace]) -> None:
     """Asking about every leaf of a chain takes ten times the calls for ten times the length, and no recursion."""

@@ -68,6 +68,7 @@ def test_torch_is_known_to_few_modules(module: str) -> None:
     assert not knows or module.startswith(TORCH)
 
 
+@pytest.mark.slow
 def test_importing_needs_torch_and_numpy_alone() -> None:
     """`import chainrule` and every view but the figure need PyTorch and NumPy alone; drawing imports matplotlib."""
     program = (

@@ -13,6 +13,7 @@ from tests.course.test_same_numbers import differences
 from tests.support.graphs import Plan, plans, record
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(plans())
 def test_views_of_random_graphs_agree(plan: Plan) -> None:
