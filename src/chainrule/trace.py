@@ -278,7 +278,14 @@ class Trace:
 
     def terms(self, backward: int = -1) -> tuple[Term, ...]:
         """List each op's gradient steps toward its inputs, in the order in which autograd took them."""
-        return tuple(self._terms(self.backward(backward)))
+        run = self.backward(backward)
+        if run not in self._terms_of:
+            self._terms_of[run] = tuple(self._terms(run))
+        return self._terms_of[run]
+
+    @cached_property
+    def _terms_of(self) -> dict[BackwardPass, tuple[Term, ...]]:
+        return {}
 
     def _terms(self, run: BackwardPass) -> Iterator[Term]:
         """Join the nodes that autograd made for one op, from its outputs to its inputs."""

@@ -14,7 +14,8 @@ import chainrule
 from chainrule.live.graph import graph
 from chainrule.live.javascript import script
 from chainrule.trace import Op, Snapshot, Trace, Value
-from chainrule.views.folding import NODES, Folded, Group, fold
+from chainrule.views.folding import Folded, Group, fold
+from chainrule.views.limits import DRAWN
 from tests.support.graphs import Plan, plans, record
 
 MODULES = st.sampled_from([None, "net", "net.0", "net.1", "net.1.a", "net.1.b", "head"])
@@ -138,4 +139,4 @@ def test_whatever_was_recorded_stays_small(make: object) -> None:
     trace = make()  # type: ignore[operator]
     shown = graph(trace, -1 if trace.passes else None, "<table></table>")
     assert len(shown.element.encode()) + len(script().encode()) < LARGEST
-    assert shown.wide.count("<rect") <= NODES
+    assert shown.wide.count("<rect") <= DRAWN

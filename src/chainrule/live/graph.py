@@ -11,8 +11,9 @@ from chainrule.live.graph_data import Drawn, Program, path
 from chainrule.live.javascript import script, version
 from chainrule.trace import Trace
 from chainrule.views.colors import DARK, LIGHT, Palette
-from chainrule.views.folding import LIMIT, Folded, Group
+from chainrule.views.folding import Folded, Group
 from chainrule.views.layout import LINE, PADDING, Arrow, Box, Direction, Layout, Point, layout
+from chainrule.views.limits import STEPS
 
 NARROW = 700
 """Below this width of the page, in pixels, the graph runs downwards."""
@@ -75,7 +76,7 @@ def graph(trace: Trace, backward: int | None, table: str) -> Graph:
     """Draw the graph of one backward pass, or of the whole forward pass with `backward=None`; a large one, folded."""
     if len(table) > MOST // 4:
         table = "<p>There are too many rows for a page: <code>print(rec.table())</code> writes them.</p>"
-    for limit, lean in ((LIMIT, False), (LIMIT, True), (LIMIT // 2, True), (LIMIT // 4, True)):
+    for limit, lean in ((STEPS, False), (STEPS, True), (STEPS // 2, True), (STEPS // 4, True)):
         folded = Folded(trace, backward, limit)
         program = Program(folded, lean)
         if not lean and program.letters() > MOST:  # nothing is written that would be thrown away

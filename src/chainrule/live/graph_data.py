@@ -20,13 +20,13 @@ from chainrule.calculus.notation import SHOWN, numbers
 from chainrule.calculus.rules import canonical, loose, written
 from chainrule.live import pytorch_code
 from chainrule.trace import Snapshot
-from chainrule.views.folding import Edge, Folded, View
+from chainrule.views.folding import Folded, FoldedEdge, FoldedView
 from chainrule.views.layout import Layout, Point, local_text
 
 Plain = dict[str, Any]
 
 
-Drawn: TypeAlias = "tuple[View, Layout, Layout]"
+Drawn: TypeAlias = "tuple[FoldedView, Layout, Layout]"
 """One view, placed for wide and for narrow pages."""
 
 COMPUTED = 2000
@@ -53,7 +53,7 @@ class Program:
         """Whether the page gets what it needs to compute all of it."""
         self.flows = {}
         if self.whole and self.runs:
-            into: dict[int, list[Edge]] = {}
+            into: dict[int, list[FoldedEdge]] = {}
             for edge in self.whole.edges:
                 into.setdefault(edge.step, []).append(edge)
             flowing = [e for i in self.whole.back for e in into.get(i, ()) if e.term]
@@ -154,7 +154,7 @@ class Program:
             plain["c"] = constants
         return plain
 
-    def _edge(self, view: View, edge: Edge, place: dict[int, int]) -> Plain:
+    def _edge(self, view: FoldedView, edge: FoldedEdge, place: dict[int, int]) -> Plain:
         step, term = view.steps[edge.step], edge.term
         plain: Plain = {"o": edge.step, "i": edge.position, "r": place[edge.target]}
         if edge.carries_gradient:

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right, insort
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from statistics import fmean
 from typing import Literal, TypeAlias
 
 from chainrule.calculus.notation import SHOWN, numbers, shape
 from chainrule.trace import Snapshot, Trace
-from chainrule.views.folding import Edge, Folded, View
+from chainrule.views.folding import Folded, FoldedEdge, FoldedView, Group
+from chainrule.views.limits import CHANGED, LABEL, LETTERS
 
 Direction: TypeAlias = Literal["right", "down"]
 
@@ -25,16 +27,12 @@ CHARACTER, LINE, PADDING = 7.25, 17.0, 10.0
 """Sizes in pixels: of one letter at 12 px, one line of text, and the space around it."""
 GAP_ALONG, GAP_ACROSS = 76.0, 30.0
 """Space between layers, at least, and between the boxes of one layer."""
+POINT = 12.0
+"""Room across for an edge that passes a layer."""
 LANE = 4.0
 """How far the way forward and the way back stand from the middle of an edge."""
 PORT = 26.0
 """How far apart edges meet a box, at most."""
-CHANGED = 7
-"""Letters of a number that has been changed on the page: there is room for so many from the beginning."""
-LABEL = 16
-"""Letters of a local gradient beside an edge; what is longer is named by its shape."""
-WIDEST = 34
-"""Letters on one line of a box; longer text is cut in the picture and stands in full in the table."""
 
 
 @dataclass(frozen=True)
@@ -77,26 +75,23 @@ class Layout:
     height: float
 
 
-def layout(trace: Trace, backward: int | None, direction: Direction = "right", view: View | None = None) -> Layout:
+def layout(
+    trace: Trace, backward: int | None, direction: Direction = "right", view: FoldedView | None = None
+) -> Layout:
     """Place the values of one view; without one, of all that led to what a backward pass started from, folded."""
     view = view or Folded(trace, backward).view()
     layer = _layers(view.values, view.edges)
-    made = {value: step for step in view.steps for value in step.outputs}
-    boxes = {}
-    for value in view.values:
-        group = made[value].group if value in made else None
-        boxes[value] = _box(trace, value, backward, f"{group.name}, {len(group.ops)} ops" if group else "")
+    groups = {value: step.group for step in view.steps for value in step.outputs}
+    boxes = {value: _measure(trace, value, backward, groups.get(value)) for value in view.values}
     chains = {edge: _chain(edge, layer) for edge in view.edges}
     points = [spot for chain in chains.values() for spot in chain[1:-1]]
-    return _place(_order(view.values, layer, points, list(chains.values())), boxes, chains, direction)
+    return _Placing(boxes, chains, direction == "right").layout(
+        _order(view.values, layer, points, list(chains.values()))
+    )
 
 
 Spot: TypeAlias = tuple[int, int, int]
 """A value in its layer (value, -1, layer), or an edge's point in a layer that it passes (source, target, layer)."""
-
-
-def _local(edge: Edge) -> str:
-    return local_text(edge.term.local) if edge.term and edge.term.local else ""
 
 
 def local_text(local: Snapshot) -> str:
@@ -105,7 +100,7 @@ def local_text(local: Snapshot) -> str:
     return text if len(text) <= LABEL else shape(local.shape)
 
 
-def _layers(values: Sequence[int], edges: Sequence[Edge]) -> dict[int, int]:
+def _layers(values: Sequence[int], edges: Sequence[FoldedEdge]) -> dict[int, int]:
     """Put each value behind its inputs, and what nothing made right before its first use."""
     layer = dict.fromkeys(values, 0)
     into: dict[int, list[int]] = {}
@@ -121,30 +116,29 @@ def _layers(values: Sequence[int], edges: Sequence[Edge]) -> dict[int, int]:
     return layer
 
 
-def _box(trace: Trace, value: int, backward: int | None, group: str) -> Box:
+def _measure(trace: Trace, value: int, backward: int | None, group: Group | None) -> Box:
+    """Write the lines of a box, and make it as large as they need, at no place yet."""
     held = trace.values[value]
-    expression = group or ("" if held.op is None or held.leaf else trace.ops[held.op].expression)
+    if group:
+        expression = f"{group.name}, {len(group.ops)} ops"
+    else:
+        expression = "" if held.op is None or held.leaf else trace.ops[held.op].expression
     gradient = None if backward is None else trace.gradient(value, backward)
-    lines = [
-        _cut(held.name),
-        "" if expression == held.name else _cut(expression),
-        _cut(numbers(held.tensor)),
-        "" if gradient is None else _cut(numbers(gradient)),
-    ]
-    many = 1 < held.tensor.size <= SHOWN
-    room = min(WIDEST, held.tensor.size * CHANGED + 2) if many else CHANGED
-    longest = max(
-        len(f"{lines[0]} = {lines[1]}" if lines[1] else lines[0]), 6 + room, *(len(line) + 7 for line in lines[2:])
-    )
-    height = LINE * (3 if lines[3] else 2) + 2 * PADDING
-    return Box(value, lines[0], lines[1], lines[2], lines[3], 0, 0, longest * CHARACTER + 2 * PADDING, height)
+    name, number = _cut(held.name), _cut(numbers(held.tensor))
+    expression = "" if expression == held.name else _cut(expression)
+    below = "" if gradient is None else _cut(numbers(gradient))
+    room = min(LETTERS, held.tensor.size * CHANGED + 2) if 1 < held.tensor.size <= SHOWN else CHANGED
+    title = f"{name} = {expression}" if expression else name
+    longest = max(len(title), 6 + room, 7 + len(number), 7 + len(below))
+    height = LINE * (3 if below else 2) + 2 * PADDING
+    return Box(value, name, expression, number, below, 0, 0, longest * CHARACTER + 2 * PADDING, height)
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= WIDEST else text[: WIDEST - 1] + "…"
+    return text if len(text) <= LETTERS else text[: LETTERS - 1] + "…"
 
 
-def _chain(edge: Edge, layer: dict[int, int]) -> list[Spot]:
+def _chain(edge: FoldedEdge, layer: dict[int, int]) -> list[Spot]:
     """Lead an edge from its source through each layer between to its target."""
     between = [(edge.source, edge.target, k) for k in range(layer[edge.source] + 1, layer[edge.target])]
     return [(edge.source, -1, layer[edge.source]), *between, (edge.target, -1, layer[edge.target])]
@@ -166,23 +160,24 @@ def _order(
             behind.setdefault(source, []).append(target)
     best, fewest = [list(row) for row in rows], _crossings(rows, behind)
     for sweep in range(8):
-        forward = sweep % 2 == 0
-        neighbours = before if forward else behind
-        place: dict[Spot, int] = {}
-        for row in rows if forward else rows[::-1]:
-            place |= {spot: i for i, spot in enumerate(row)}
-            means = {
-                spot: sum(place[n] for n in neighbours[spot]) / len(neighbours[spot])
-                if neighbours.get(spot)
-                else float(place[spot])
-                for spot in row
-            }
-            row.sort(key=lambda spot: means[spot])
-            place |= {spot: i for i, spot in enumerate(row)}
+        if sweep % 2 == 0:
+            _sweep(rows, before)
+        else:
+            _sweep(rows[::-1], behind)
         crossed = _crossings(rows, behind)
         if crossed < fewest:
             best, fewest = [list(row) for row in rows], crossed
     return best
+
+
+def _sweep(rows: Sequence[list[Spot]], neighbours: Mapping[Spot, list[Spot]]) -> None:
+    """Sort each row by where its spots' neighbours stand in the row before, on average."""
+    place: dict[Spot, int] = {}
+    for row in rows:
+        place |= {spot: i for i, spot in enumerate(row)}
+        means = {spot: fmean(place[n] for n in neighbours.get(spot) or [spot]) for spot in row}
+        row.sort(key=means.__getitem__)
+        place |= {spot: i for i, spot in enumerate(row)}
 
 
 def _crossings(rows: list[list[Spot]], behind: dict[Spot, list[Spot]]) -> int:
@@ -199,115 +194,94 @@ def _crossings(rows: list[list[Spot]], behind: dict[Spot, list[Spot]]) -> int:
     return total
 
 
-def _place(
-    rows: list[list[Spot]], boxes: dict[int, Box], chains: dict[Edge, list[Spot]], direction: Direction
-) -> Layout:
-    """Turn layers and orders into pixels; each row is centred, so that short rows stand beside the middle."""
-    right = direction == "right"
+class _Placing:
+    """Turn layers and orders into pixels: points are (along, across) the graph's direction until the very end."""
 
-    def along(spot: Spot) -> float:
-        box = boxes[spot[0]]
-        return 0.0 if spot[1] >= 0 else box.width if right else box.height
+    def __init__(self, boxes: dict[int, Box], chains: dict[FoldedEdge, list[Spot]], right: bool) -> None:
+        self.boxes, self.chains, self.right = boxes, chains, right
+        self.size = {v: (b.width, b.height) if right else (b.height, b.width) for v, b in boxes.items()}
+        self.local = {e: local_text(e.term.local) if e.term and e.term.local else "" for e in chains}
+        self.at: dict[Spot, Point] = {}
 
-    def across(spot: Spot) -> float:
-        box = boxes[spot[0]]
-        return 12.0 if spot[1] >= 0 else box.height if right else box.width
+    def layout(self, rows: list[list[Spot]]) -> Layout:
+        """Place the rows one behind the other, then the boxes, then what leads from one to the other."""
+        length, breadth = self._place(rows)
+        middles = {spot[0]: self._turned(point) for spot, point in self.at.items() if spot[1] < 0}
+        boxes = [replace(box, x=middles[value][0], y=middles[value][1]) for value, box in self.boxes.items()]
+        ports = self._ports()
+        arrows = [self._arrow(edge, ports[edge, True], ports[edge, False]) for edge in self.chains]
+        return Layout(tuple(boxes), tuple(arrows), *self._turned((length, breadth)))
 
-    # room between one layer and the next: in a row, for the longest label of the edges that arrive there
-    gaps = [GAP_ALONG] * len(rows)
-    for edge, chain in chains.items():
-        if right and (local := _local(edge)):
-            before = chain[-1][2] - 1
-            gaps[before] = max(gaps[before], (len(local) + 6) * CHARACTER)
-    sizes = [sum(map(across, row)) + GAP_ACROSS * (len(row) - 1) for row in rows]
-    breadth = max(sizes, default=0.0)
-    centre: dict[Spot, tuple[float, float]] = {}
-    at = PADDING
-    for row, size, gap in zip(rows, sizes, gaps, strict=True):
-        thick = max(map(along, row), default=0.0)
-        beside = PADDING + (breadth - size) / 2
-        for spot in row:
-            middle = (at + thick / 2, beside + across(spot) / 2)
-            centre[spot] = middle if right else middle[::-1]
-            beside += across(spot) + GAP_ACROSS
-        at += thick + gap
-    length = at - gaps[-1] + PADDING if rows else 2 * PADDING
-    at_value = {spot[0]: point for spot, point in centre.items() if spot[1] < 0}
-    placed = {}
-    for value, box in boxes.items():
-        x, y = at_value[value]
-        placed[value] = replace(box, x=x, y=y)
-    ports = _ports(chains, centre, placed, right)
-    arrows = [
-        _arrow(edge, placed, [centre[spot] for spot in chain[1:-1]], ports, right) for edge, chain in chains.items()
-    ]
-    width, height = (length, breadth + 2 * PADDING) if right else (breadth + 2 * PADDING, length)
-    return Layout(tuple(placed.values()), tuple(arrows), width, height)
+    def _turned(self, point: Point) -> Point:
+        return point if self.right else point[::-1]
 
+    def _across(self, spot: Spot) -> float:
+        return POINT if spot[1] >= 0 else self.size[spot[0]][1]
 
-def _ports(
-    chains: dict[Edge, list[Spot]], centre: dict[Spot, Point], boxes: dict[int, Box], right: bool
-) -> dict[tuple[Edge, bool], float]:
-    """Spread the edges that share a side of a box over it, in the order of where they go: (edge, leaves) -> shift."""
-    beside = 1 if right else 0
-    sides: dict[tuple[int, bool], list[tuple[float, int, Edge]]] = {}
-    for edge, chain in chains.items():
-        sides.setdefault((edge.source, True), []).append((centre[chain[1]][beside], edge.position, edge))
-        sides.setdefault((edge.target, False), []).append((centre[chain[-2]][beside], edge.position, edge))
-    found = {}
-    for (value, leaves), side in sides.items():
-        room = boxes[value].height if right else boxes[value].width
-        step = min(PORT if right else 1.8 * PORT, 0.7 * room / len(side))
-        for place, (_, _, edge) in enumerate(sorted(side, key=lambda s: s[:2])):
-            found[edge, leaves] = (place - (len(side) - 1) / 2) * step
-    return found
+    def _place(self, rows: list[list[Spot]]) -> Point:
+        """Place each spot, short rows beside the middle, and return how long and how broad all is."""
+        sizes = [sum(map(self._across, row)) + GAP_ACROSS * (len(row) - 1) for row in rows]
+        breadth, gaps = max(sizes, default=0.0), self._gaps(len(rows))
+        at = PADDING
+        for row, size, gap in zip(rows, sizes, gaps, strict=True):
+            thick = max((self.size[spot[0]][0] for spot in row if spot[1] < 0), default=0.0)
+            beside = PADDING + (breadth - size) / 2
+            for spot in row:
+                self.at[spot] = (at + thick / 2, beside + self._across(spot) / 2)
+                beside += self._across(spot) + GAP_ACROSS
+            at += thick + gap
+        return (at - gaps[-1] if rows else PADDING) + PADDING, breadth + 2 * PADDING
 
+    def _gaps(self, rows: int) -> list[float]:
+        """Leave room between layers: side by side, for the longest label of the edges that arrive there."""
+        gaps = [GAP_ALONG] * rows
+        for edge, chain in self.chains.items():
+            if self.right and self.local[edge]:
+                before = chain[-1][2] - 1
+                gaps[before] = max(gaps[before], (len(self.local[edge]) + 6) * CHARACTER)
+        return gaps
 
-def _arrow(
-    edge: Edge,
-    boxes: dict[int, Box],
-    between: list[Point],
-    ports: dict[tuple[Edge, bool], float],
-    right: bool,
-) -> Arrow:
-    """Lead one edge past the points between, and put its label beside the last piece."""
-    source, target, leave, arrive = (
-        boxes[edge.source],
-        boxes[edge.target],
-        ports[edge, True],
-        ports[edge, False],
-    )
-    if right:
-        start = (source.x + source.width / 2, source.y + leave)
-        end = (target.x - target.width / 2, target.y + arrive)
-    else:
-        start = (source.x + leave, source.y + source.height / 2)
-        end = (target.x + arrive, target.y - target.height / 2)
-    points = [start, *between, end]
+    def _ports(self) -> dict[tuple[FoldedEdge, bool], float]:
+        """Spread the edges that share a side of a box over it, as they come from the side: (edge, leaves) -> shift."""
+        sides: dict[tuple[int, bool], list[tuple[float, int, FoldedEdge]]] = {}
+        for edge, chain in self.chains.items():
+            sides.setdefault((edge.source, True), []).append((self.at[chain[1]][1], edge.position, edge))
+            sides.setdefault((edge.target, False), []).append((self.at[chain[-2]][1], edge.position, edge))
+        found = {}
+        for (value, leaves), side in sides.items():
+            step = min(PORT if self.right else 1.8 * PORT, 0.7 * self.size[value][1] / len(side))
+            for place, (_, _, edge) in enumerate(sorted(side, key=lambda s: s[:2])):
+                found[edge, leaves] = (place - (len(side) - 1) / 2) * step
+        return found
 
-    def lane(shift: float) -> list[Point]:
-        return [(x, y + shift) if right else (x + shift, y) for x, y in points]
+    def _arrow(self, edge: FoldedEdge, leave: float, arrive: float) -> Arrow:
+        """Lead one edge from box to box past the points between, forward and back beside each other."""
+        first, *between, last = self.chains[edge]
+        (along, across), (along_end, across_end) = self.at[first], self.at[last]
+        start = (along + self.size[edge.source][0] / 2, across + leave)
+        end = (along_end - self.size[edge.target][0] / 2, across_end + arrive)
+        middle = [start, *(self.at[spot] for spot in between), end]
+        lane = LANE if edge.carries_gradient else 0.0
+        return Arrow(
+            source=edge.source,
+            target=edge.target,
+            local=self.local[edge],
+            forward=self._curve([(u, v - lane) for u, v in middle]),
+            backward=self._curve([(u, v + lane) for u, v in middle[::-1]]) if lane else (),
+            label=self._label(middle[-2], middle[-1], len(self.local[edge])),
+        )
 
-    (x0, y0), (x1, y1) = lane(LANE)[-2:]
-    along, across = (x1 - x0, 2 * (y1 - y0)) if right else (2 * (x1 - x0), y1 - y0)
-    length = math.hypot(along, across) or 1.0
-    normal = (-across / length, along / length) if right else (across / length, -along / length)
-    away = 10 + abs(normal[0]) * CHARACTER * (len(_local(edge)) + 2) / 2
-    return Arrow(
-        source=edge.source,
-        target=edge.target,
-        local=_local(edge),
-        forward=tuple(_curve(lane(-LANE if edge.carries_gradient else 0), right)),
-        backward=tuple(_curve(lane(LANE)[::-1], right)) if edge.carries_gradient else (),
-        label=((x0 + x1) / 2 + normal[0] * away, (y0 + y1) / 2 + normal[1] * away),
-    )
+    def _label(self, a: Point, b: Point, letters: int) -> Point:
+        """Choose the middle of a label beside the way back, as far from it as its letters are long."""
+        along, across = b[0] - a[0], 2 * (b[1] - a[1])
+        length = math.hypot(along, across) or 1.0
+        normal = (-across / length, along / length)
+        away = 10 + abs(self._turned(normal)[0]) * CHARACTER * (letters + 2) / 2
+        return self._turned(((a[0] + b[0]) / 2 + normal[0] * away, (a[1] + b[1]) / 2 + LANE + normal[1] * away))
 
-
-def _curve(points: list[Point], right: bool) -> Iterator[Point]:
-    """Join points by curves that leave and arrive along the direction of the graph."""
-    yield points[0]
-    for (x0, y0), (x1, y1) in pairwise(points):
-        if right:
-            yield from (((x0 + x1) / 2, y0), ((x0 + x1) / 2, y1), (x1, y1))
-        else:
-            yield from ((x0, (y0 + y1) / 2), (x1, (y0 + y1) / 2), (x1, y1))
+    def _curve(self, points: list[Point]) -> tuple[Point, ...]:
+        """Join points by curves that leave and arrive along the direction of the graph."""
+        curve = [points[0]]
+        for (u0, v0), (u1, v1) in pairwise(points):
+            curve += [((u0 + u1) / 2, v0), ((u0 + u1) / 2, v1), (u1, v1)]
+        return tuple(map(self._turned, curve))

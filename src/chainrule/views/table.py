@@ -11,13 +11,8 @@ from chainrule.calculus.notation import brief, derivative, numbers
 from chainrule.calculus.rules import RULES, canonical, written
 from chainrule.trace import Hook, Op, Term, Trace
 from chainrule.views.folding import Group, Part, fold
+from chainrule.views.limits import CHARACTERS, DRAWN, LOCALS
 
-ROWS = 60
-"""A table with more rows is folded."""
-MANY = 24
-"""So many local gradients are written of one op."""
-LARGEST = 200_000
-"""So many characters are shown."""
 FOLDED = "A row with ... stands for many: `rec.table(fold=False)` has all, `rec.table(module=...)` one module's."
 
 COLUMNS = ("op", "expression", "value", "local gradient", "upstream gradient")
@@ -79,7 +74,7 @@ class Table:
             cells = (row.op, row.expression, row.value, max(("", *row.local_gradients), key=len), row.upstream_gradient)
             widths = [max(width, len(cell) + 2) for width, cell in zip(widths, cells, strict=True)]
             lines, markup = lines + max(1, len(row.local_gradients)), markup + len(_html_row(row, len(COLUMNS)))
-            if max(markup, lines * sum(widths)) > LARGEST:
+            if max(markup, lines * sum(widths)) > CHARACTERS:
                 return self.rows[:count], [*more, f"{len(self.rows) - count:,} more rows are in `.rows`."]
         return self.rows, more
 
@@ -89,7 +84,7 @@ def table(
 ) -> Table:
     """Make the table of one backward pass, or of the whole forward pass with `backward=None`.
 
-    With `name`, of the values called so alone; with `module`, of what ran in it alone. What has more rows than `ROWS`
+    With `name`, of the values called so alone; with `module`, of what ran in it alone. What has more rows than `DRAWN`
     is folded, unless it is to be `unfolded`.
     """
     return _Maker(trace, backward, name, module).table(unfolded)
@@ -111,7 +106,7 @@ class _Maker:
         """Choose what is shown, and write it."""
         ops = self.trace.ops_of(self.backward)
         drawn = {value for op in ops for value in (*self.trace.ops[op].inputs, *self.trace.ops[op].outputs)}
-        whole = unfolded or self.name is not None or self.module is not None or len(drawn) <= ROWS
+        whole = unfolded or self.name is not None or self.module is not None or len(drawn) <= DRAWN
         parts: tuple[Part, ...] = (
             tuple(op for op in ops if self._is_wanted(op)) if whole else fold(self.trace, self.backward).parts
         )
@@ -119,10 +114,10 @@ class _Maker:
         roots = self.run.roots if self.run and self.module is None else ()
         pieces += [(None, root) for root in roots if root not in self.shown]
         pieces = [(part, value) for part, value in pieces if value is None or self._is_called(value)]
-        left_out = 0 if unfolded else len(pieces) - ROWS
+        left_out = 0 if unfolded else len(pieces) - DRAWN
         rows = self._rows(pieces)
         if left_out > 0:
-            half = ROWS // 2
+            half = DRAWN // 2
             gap = Row("", f"... {left_out:,} more ...", "", (), "")
             rows = [*self._rows(pieces[:half]), gap, *self._rows(pieces[-half:])]
         of = ", ".join(self.trace.values[value].name for value in self.run.roots[:8]) if self.run else None
@@ -170,7 +165,7 @@ class _Maker:
             return Row("", brief(held.name), numbers(held.tensor), (), self._gradient(value))
         op = self.trace.ops[number]
         locals_ = [
-            _local(self.trace, term, value) for term in self.terms.get(number, ())[:MANY] if value in term.outputs
+            _local(self.trace, term, value) for term in self.terms.get(number, ())[:LOCALS] if value in term.outputs
         ]
         expression = held.name if held.name == op.expression else f"{held.name} = {op.expression}"
         return Row(_name(op), brief(expression), numbers(held.tensor), tuple(locals_), self._gradient(value))
