@@ -23,9 +23,7 @@ def main() -> int:
         return 1
     files = [file for pattern in SOURCES for file in Path().glob(pattern)]
     if long := [file.name for file in files if any(len(line) > 120 for line in file.read_text("utf-8").splitlines())]:
-        print(
-            f"{', '.join(long)}: a line has more than 120 columns, which prettier leaves in comments and templates"
-        )
+        print(f"{', '.join(long)}: a line has more than 120 columns, which prettier leaves in comments and templates")
         return 1
     return 0
 
