@@ -42,11 +42,8 @@ PAGE = "docs/{filename}"  # the theme fills in the name
 class NoAddressError(ValueError):
     """Says which variable holds no address, and the smallest fix."""
 
-    def __init__(self, name: str, value: str, of: str, ours: str, example: str) -> None:
-        super().__init__(
-            f"{name} is {value!r}, which is no address of a {of}. "
-            f"Set {ours} to one, such as https://{example}; it goes before all others."
-        )
+    def __init__(self, name: str, value: str, what: str, fix: str) -> None:
+        super().__init__(f"{name} is {value!r}, which is no address of a {what}. Set {fix}; it goes before all others.")
 
 
 class Source(NamedTuple):
@@ -56,10 +53,13 @@ class Source(NamedTuple):
     ref: str
     button: str
 
-    def link(self, path: str, kind: str) -> str:
-        """Return the address of a file on this kind of host; empty when nobody here knows how that would look."""
-        address = ADDRESSES.get(kind, {}).get(self.button, "")
-        return address.format(repository=self.repository, ref=quote(self.ref), path=path)
+    def link(self, path: str, environment: Mapping[str, str]) -> str:
+        """Return the address of a file; empty when nobody here knows how its host addresses one."""
+        server, host = environment.get("GITHUB_SERVER_URL"), self.repository.split("/")[2].partition(":")[0].split(".")
+        known = next((addresses for kind, addresses in ADDRESSES.items() if kind in host), {})
+        if server and self.repository.startswith(server):  # then it is GitHub, whatever its name
+            known = ADDRESSES["github"]
+        return known.get(self.button, "").format(repository=self.repository, ref=quote(self.ref), path=path)
 
 
 def site_url(environment: Mapping[str, str]) -> str:
@@ -67,7 +67,7 @@ def site_url(environment: Mapping[str, str]) -> str:
     for name in ("CHAINRULE_SITE_URL", "READTHEDOCS_CANONICAL_URL"):
         if value := environment.get(name):
             if not SITE.fullmatch(value):
-                raise NoAddressError(name, value, "site", "CHAINRULE_SITE_URL", "host/path/")
+                raise NoAddressError(name, value, "site", "CHAINRULE_SITE_URL to one, such as https://host/path/")
             return value.rstrip("/") + "/"
     return ""
 
@@ -76,10 +76,10 @@ def repository_url(name: str, value: str) -> str:
     """Return the address at which a browser finds a repository, from any that git would clone it from."""
     url = value
     for form, plain in CLONED_FROM:
-        url = form.sub(plain, url.rstrip("/"))
+        url = form.sub(plain, url)
     if not REPOSITORY.fullmatch(url):
-        shown = re.sub(r"[^/@]*@", "", value)
-        raise NoAddressError(name, shown, "repository", "CHAINRULE_REPOSITORY_URL", "host/owner/name")
+        fix = "CHAINRULE_REPOSITORY_URL to one, such as https://host/owner/name"
+        raise NoAddressError(name, re.sub(r"[^/@]*@", "", value), "repository", fix)
     return url
 
 
@@ -102,14 +102,6 @@ def source(environment: Mapping[str, str]) -> Source | None:
     return Source(found, ref, "edit" if branch else "view") if ref else None
 
 
-def kind_of(repository: str, environment: Mapping[str, str]) -> str:
-    """Return which of the known kinds of host a repository is on: by its name, or because GitHub says it is its own."""
-    if (server := environment.get("GITHUB_SERVER_URL")) and repository.startswith(server):
-        return "github"
-    host = repository.split("/")[2].split(":")[0]
-    return next((kind for kind in ADDRESSES if kind in host.split(".")), "")
-
-
 def configure(app: Sphinx, config: Config) -> None:
     """Give the theme the addresses that are known; stop at one that cannot be right, or it would be on every page."""
     try:
@@ -119,7 +111,7 @@ def configure(app: Sphinx, config: Config) -> None:
         sys.exit(2)
     if url:
         config.html_baseurl = url
-    if found and (link := found.link(PAGE, kind_of(found.repository, os.environ))):
+    if found and (link := found.link(PAGE, os.environ)):
         buttons = {"top_of_page_buttons": [found.button], f"source_{found.button}_link": link}
         config.html_theme_options = {**config.html_theme_options, **buttons}
     elif found:

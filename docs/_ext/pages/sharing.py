@@ -14,12 +14,7 @@ from sphinx.application import Sphinx
 
 LONGEST = 180
 """How many characters of a description are shown, about."""
-PICTURE = {"": "_static/card.png", ":width": "1200", ":height": "630", ":alt": "The graph of a model with one weight."}
-SITEMAP = """\
-<?xml version="1.0" encoding="UTF-8"?>
-<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">
-{}</urlset>
-"""
+SITEMAP = '<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n{}</urlset>\n'
 
 
 def description(doctree: nodes.document) -> str:
@@ -47,9 +42,11 @@ def describe(app: Sphinx, page: str, template: str, context: dict[str, Any], doc
             "title": title,
             "description": says or title,
             "url": f"{home}{app.builder.get_target_uri(page)}",
-            **{f"image{kind}": text for kind, text in PICTURE.items()},
+            "image": f"{home}_static/card.png",
+            "image:width": "1200",
+            "image:height": "630",
+            "image:alt": "The graph of a model with one weight.",
         }
-        preview["image"] = home + preview["image"]
         tags |= {f'property="og:{kind}"': text for kind, text in preview.items()}
         tags['name="twitter:card"'] = "summary_large_image"
     lines = (f'\n    <meta {kind} content="{html.escape(text)}">' for kind, text in tags.items())
