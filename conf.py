@@ -96,6 +96,11 @@ sphinx_gallery_conf = {
     "image_scrapers": ("_ext.execute.gallery.after_block",),
     "reset_modules": ("_ext.execute.gallery.before_lesson",),
     "remove_config_comments": True,
+    "first_notebook_cell": """\
+import importlib.util
+
+if not importlib.util.find_spec("chainrule"):  # as in Colab
+    %pip install --quiet 'chainrule[lessons]'""",
     "download_all_examples": False,  # docs/_ext/lessons/downloads.py makes archives without dates
     "write_computation_times": False,
     "min_reported_time": 1_000_000,

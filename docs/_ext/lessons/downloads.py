@@ -17,18 +17,11 @@ from typing import Any
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
-from sphinx.config import Config
 from sphinx.transforms import SphinxTransform
 
 from _ext.lessons.course import opening, title_and_promise
 from _ext.pages import hosting
 
-# Without the last line a notebook would show a figure's type, and not the figure.
-FIRST_CELL = """\
-import importlib.util
-
-if not importlib.util.find_spec("chainrule"):  # as in Colab
-    %pip install --quiet 'chainrule[lessons]'"""
 INSTALLS = re.compile(r"(?<=%pip install --quiet ')[^']+")
 COLAB = "https://colab.research.google.com/github/{}/blob/notebooks/{}.ipynb"
 GITHUB = "https://github.com/"
@@ -64,7 +57,7 @@ def titles(app: Sphinx) -> dict[str, str]:
 
 
 def finish_notebooks(app: Sphinx) -> None:
-    """Write titles into the notebooks, where links lead nowhere, and from where they install what they need."""
+    """Write titles into the notebooks, where links lead nowhere, and what they install."""
     names = titles(app)
     for notebook in (notebook for part in parts(app) for notebook in part.glob("*.ipynb")):
         text = notebook.read_text("utf-8")
@@ -73,11 +66,11 @@ def finish_notebooks(app: Sphinx) -> None:
         notebook.write_text(INSTALLS.sub(package(), TERM.sub(r"**\1**", text)), "utf-8")
 
 
-def archive(files: list[Path], folder: Path) -> bytes:
-    """Return a zip of the files, by their paths in a folder, that depends on nothing but these and their contents."""
+def archive(folder: Path) -> bytes:
+    """Return a zip of the scripts and notebooks below a folder that depends on nothing but their paths and contents."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archived:
-        for file in sorted(files):
+        for file in sorted(file for file in folder.rglob("*") if file.suffix in (".py", ".ipynb")):
             entry = zipfile.ZipInfo(file.relative_to(folder).as_posix())  # it is of 1980, whatever the file's date
             entry.external_attr = 0o644 << 16
             archived.writestr(entry, file.read_bytes())
@@ -86,13 +79,8 @@ def archive(files: list[Path], folder: Path) -> bytes:
 
 def write_archives(app: Sphinx) -> None:
     """Write an archive of each part beside its lessons, and one of the course."""
-    every = []
-    for part in parts(app):
-        files = [*part.glob("*.py"), *part.glob("*.ipynb")]
-        every += files
-        (part / f"{part.name}.zip").write_bytes(archive(files, part))
-    lessons = Path(app.srcdir) / "lessons"
-    (lessons / "lessons.zip").write_bytes(archive(every, lessons))
+    for folder in (*parts(app), Path(app.srcdir, "lessons")):
+        (folder / f"{folder.name}.zip").write_bytes(archive(folder))
 
 
 class LessonDownloads(SphinxTransform):
@@ -124,14 +112,8 @@ def say_how_to_run(app: Sphinx, doctree: nodes.document, name: str) -> None:
             footer += [nodes.container("", paragraph, classes=["sphx-glr-download"]) for paragraph in said]
 
 
-def set_first_cell(app: Sphinx, config: Config) -> None:
-    """Have every notebook begin with what it needs."""
-    config.sphinx_gallery_conf["first_notebook_cell"] = FIRST_CELL
-
-
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Finish notebooks and archives once sphinx-gallery has run the lessons (500)."""
-    app.connect("config-inited", set_first_cell, priority=5)
+    """Finish what can be taken away once sphinx-gallery has run the lessons (500)."""
     app.connect("builder-inited", finish_notebooks, priority=640)
     app.connect("builder-inited", write_archives, priority=650)
     app.connect("doctree-resolved", say_how_to_run)

@@ -1,7 +1,6 @@
 """Show of an error that a chapter raises on purpose what PyTorch says, and not the way through its files.
 
-A cell tagged `raises-exception` ends in a traceback, which names folders of the machine that built the page. What a
-reader searches for is its last words. Where PyTorch's own build stood is left out of them too, with a `…` in its place.
+The traceback names folders of the machine that built the page. What a reader searches for is its last words.
 """
 
 from __future__ import annotations
@@ -14,13 +13,13 @@ from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
 
 MESSAGE = re.compile(r"^\w*(?:Error|Warning): ", re.MULTILINE)
-PLACE = re.compile(r"\(Triggered internally at [^)]*\)")
+PLACE = re.compile(r"(?<=\(Triggered internally at )[^)]*")
 
 
 def message(traceback: str) -> str:
     """Return the last words of a traceback: the kind of error, and all that it says."""
     *_, last = MESSAGE.finditer(traceback)
-    return PLACE.sub("(Triggered internally at …)", traceback[last.start() :]).strip()
+    return PLACE.sub("…", traceback[last.start() :]).strip()
 
 
 class LastWords(SphinxTransform):
@@ -30,12 +29,10 @@ class LastWords(SphinxTransform):
 
     def apply(self, **_: Any) -> None:
         """Change the page in place."""
-        for block in self.document.findall(nodes.literal_block):
+        for block in list(self.document.findall(nodes.literal_block)):
             if "traceback" in block["classes"]:
-                block.rawsource = message(block.astext())
-                block["language"] = "none"
-                block.children = []
-                block += nodes.Text(block.rawsource)
+                said = message(block.astext())
+                block.replace_self(nodes.literal_block(said, said, language="none", classes=block["classes"]))
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
