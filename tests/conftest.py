@@ -17,9 +17,7 @@ os.environ["MPLBACKEND"] = "Agg"
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # What asks about the course runs each lesson once, if it runs in one process, and installs the library once.
-COURSE = re.compile(
-    "test_lessons|test_clinic|test_prose|test_same_numbers|test_graphs_of_the_course|test_a_notebook_runs|test_wheel"
-)
+COURSE = re.compile("tests/course/|test_wheel|test_graphs_of_the_course|test_a_notebook_runs")
 # What takes longest, so that no core is left alone with it in the end.
 FIRST = ("test_browser.py", "test_build.py", "test_lessons.py")
 
