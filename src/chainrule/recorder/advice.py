@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import torch
+from torch import Tensor
 
 from chainrule.recorder.source_code import relative_path
 from chainrule.recorder.tape import SeenOp, Tape
 
 
-def add_notes(error: RuntimeError, tape: Tape, start: list[torch.Tensor], roots: tuple[int, ...]) -> None:
+def add_notes(error: RuntimeError, tape: Tape, start: list[Tensor], roots: tuple[int, ...]) -> None:
     """Add a note to PyTorch's error for each tensor that a backward pass was to start from."""
     for tensor, value in zip(start, roots, strict=True):
         note = _note(str(error), tape, tensor, value)
@@ -16,7 +16,7 @@ def add_notes(error: RuntimeError, tape: Tape, start: list[torch.Tensor], roots:
             error.add_note(f"chainrule: {note}")
 
 
-def _note(said: str, tape: Tape, tensor: torch.Tensor, value: int) -> str | None:
+def _note(said: str, tape: Tape, tensor: Tensor, value: int) -> str | None:
     name = tape.name_of(value)
     if not tensor.requires_grad:
         lost = _where_lost(tape, value)

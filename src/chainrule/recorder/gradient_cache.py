@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from typing import NamedTuple
 
-import torch
+from torch import Tensor
 
 from chainrule.recorder.limits import WHOLE
 from chainrule.recorder.snapshots import Keep, Lazy, LazyCopy, is_plain, lazy_copy
@@ -15,7 +15,7 @@ from chainrule.trace import Snapshot
 class _Cached(NamedTuple):
     """Hold a tensor's copy, and the tensor itself without keeping it alive."""
 
-    tensor: weakref.ref[torch.Tensor]
+    tensor: weakref.ref[Tensor]
     version: int
     copy: Lazy
 
@@ -36,7 +36,7 @@ class GradientCache:
         self._cached.clear()
         self._toward.clear()
 
-    def leaving(self, gradient: torch.Tensor, leaf: int | None) -> Lazy:
+    def leaving(self, gradient: Tensor, leaf: int | None) -> Lazy:
         """Return a copy of what leaves a node on an edge, and `leaf` it is on its way to."""
         if self._keep == "shapes" or gradient.dim() == 0 or not is_plain(gradient):
             return lazy_copy(gradient, self._keep)
@@ -49,7 +49,7 @@ class GradientCache:
         self._cached[gradient.data_ptr()] = _Cached(weakref.ref(gradient), gradient._version, copy)
         return copy
 
-    def _copy_toward(self, leaf: int, gradient: torch.Tensor) -> Lazy:
+    def _copy_toward(self, leaf: int, gradient: Tensor) -> Lazy:
         """Copy what a leaf will keep whole; its statistics can wait. Of several on the way only one copy waits."""
         if self._keep != "auto" or gradient.numel() <= WHOLE:
             return lazy_copy(gradient, self._keep)
@@ -58,13 +58,13 @@ class GradientCache:
         copy = self._toward[leaf] = LazyCopy(gradient.clone(), whole=False)
         return copy
 
-    def entering(self, gradient: torch.Tensor) -> Lazy:
+    def entering(self, gradient: Tensor) -> Lazy:
         """Return a copy of what enters a node."""
         if self._keep == "shapes" or gradient.dim() == 0 or not is_plain(gradient):
             return lazy_copy(gradient, self._keep)
         return self._find(gradient) or lazy_copy(gradient, self._keep)
 
-    def entering_leaf(self, gradient: torch.Tensor, leaf: int) -> Lazy:
+    def entering_leaf(self, gradient: Tensor, leaf: int) -> Lazy:
         """Return a copy of what enters a leaf."""
         waiting = self._toward.pop(leaf, None)
         copy = self._find(gradient) if self._keep == "auto" and gradient.dim() and is_plain(gradient) else None
@@ -74,7 +74,7 @@ class GradientCache:
             waiting.settle()
         return lazy_copy(gradient, self._whole)
 
-    def _find(self, gradient: torch.Tensor) -> Lazy | None:
+    def _find(self, gradient: Tensor) -> Lazy | None:
         """Find the copy of the same numbers, be it of the same tensor transposed."""
         cached = self._cached.get(gradient.data_ptr())
         tensor = None if cached is None else cached.tensor()
@@ -94,6 +94,6 @@ class GradientCache:
         return None
 
 
-def _is_dense(tensor: torch.Tensor) -> bool:
+def _is_dense(tensor: Tensor) -> bool:
     """Tell whether a tensor fills its part of the memory, as it is or transposed."""
     return tensor.is_contiguous() or (tensor.dim() == 2 and tensor.t().is_contiguous())

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.autograd.graph import Node as TorchNode
 from torch.utils.hooks import RemovableHandle
 
@@ -18,7 +19,6 @@ from chainrule.recorder.gradient_cache import GradientCache
 from chainrule.recorder.guard import Guard
 from chainrule.recorder.live_tensors import LiveTensors
 from chainrule.recorder.local_gradients import local_gradients
-from chainrule.recorder.nodes import Nodes
 from chainrule.recorder.snapshots import Keep, Lazy, lazy_copy
 from chainrule.recorder.tape import SeenPass, Tape
 
@@ -26,10 +26,8 @@ from chainrule.recorder.tape import SeenPass, Tape
 class BackwardHooks:
     """Hang hooks on nodes and tensors, and write down on the tape what they report."""
 
-    def __init__(
-        self, tape: Tape, nodes: Nodes, tensors: LiveTensors, guard: Guard, keep: Keep, local_gradients: bool
-    ) -> None:
-        self._tape, self._nodes, self._tensors, self._guard = tape, nodes, tensors, guard
+    def __init__(self, tape: Tape, tensors: LiveTensors, guard: Guard, keep: Keep, local_gradients: bool) -> None:
+        self._tape, self._tensors, self._guard = tape, tensors, guard
         self._keep, self._local = keep, local_gradients
         self._cache = GradientCache(keep)
         self._pass_of: dict[int, SeenPass] = {}
@@ -37,6 +35,7 @@ class BackwardHooks:
         self._arrived: dict[int, Lazy] = {}
         """What arrived last at a value that the user has hooks on."""
         self._handles: list[RemovableHandle] = []
+        self._nodes: list[TorchNode] = []
         self._me = weakref.ref(self)
 
     def start(self, roots: tuple[int, ...]) -> tuple[int, ...]:
@@ -46,32 +45,35 @@ class BackwardHooks:
         return before
 
     def clear(self) -> None:
-        """Remove every hook, and forget the passes that may still be running."""
+        """Remove every hook, and drop every reference into PyTorch's graph."""
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
+        self._nodes.clear()
         self._pass_of.clear()
         self._cache.clear()
 
-    def hang(self, node: TorchNode, number: int) -> None:
-        """Hang a hook on one of autograd's nodes."""
-        if self._tape.nodes[number].is_leaf:  # before it is added to `.grad`, which may then be the very same tensor
+    def hang(self, node: TorchNode, number: int, is_leaf: bool) -> None:
+        """Hang a hook on the next of autograd's nodes."""
+        self._nodes.append(node)
+        if is_leaf:  # before it is added to `.grad`, which may then be the very same tensor
             self._handles.append(node.register_prehook(partial(_arrived, self._me, number)))
         else:
             self._handles.append(node.register_hook(partial(_visited, self._me, number)))
 
-    def observe(
-        self,
-        tensor: torch.Tensor,
-        value: int,
-        name: str | None = None,
-        user: RemovableHandle | None = None,
-        first: bool = False,
+    def observe_hooks(self, tensor: Tensor, value: int, name: str, user: RemovableHandle | None = None) -> None:
+        """Look at a gradient before and after a hook of the `user`'s, or all those that a tensor has."""
+        if user is None or list(tensor._backward_hooks or ()) == [user.id]:
+            self._observe(tensor, value, first=True)
+        self._observe(tensor, value, name, user)
+
+    def _observe(
+        self, tensor: Tensor, value: int, name: str = "", user: RemovableHandle | None = None, first: bool = False
     ) -> None:
-        """Look at a gradient between two hooks of the user's: each has its turn between two looks."""
+        """Have the next look between two hooks; the `first` look comes before them all."""
         reference = self._me
 
-        def look(gradient: torch.Tensor) -> None:
+        def look(gradient: Tensor) -> None:
             if (hooks := reference()) is not None and (user is None or user.id in (user.hooks_dict_ref() or ())):
                 hooks._guard.run(hooks.look, value, name, gradient)
 
@@ -81,7 +83,7 @@ class BackwardHooks:
         for key in before:  # ours comes first; theirs stay in their order
             ordered[key] = ordered.pop(key)
 
-    def look(self, value: int, name: str | None, gradient: torch.Tensor) -> None:
+    def look(self, value: int, name: str, gradient: Tensor) -> None:
         """Write down what a hook of the user's was given, and what it returned."""
         node = self._tape.values[value].node
         run = self._running(-1 if node is None else node, node is None)
@@ -89,7 +91,7 @@ class BackwardHooks:
             return
         self._cache.clear()  # a hook may have changed what is on its way
         now = lazy_copy(gradient, self._keep)
-        if name is not None and value in self._arrived:
+        if name and value in self._arrived:
             run.hooks.append((value, name, self._arrived[value], now))
         self._arrived[value] = now
 
@@ -103,7 +105,7 @@ class BackwardHooks:
         if not any(came):
             return
         local = None
-        if self._local and (found := local_gradients(self._nodes.live[number], incoming, outgoing)):
+        if self._local and (found := local_gradients(self._nodes[number], incoming, outgoing)):
             local = {edge: (lazy_copy(factor, keep), kind) for edge, (factor, kind) in found.items()}
         went: list[Lazy | None] = []
         for gradient, (to, _, _) in zip(outgoing, self._tape.nodes[number].edges, strict=True):
@@ -129,7 +131,7 @@ class BackwardHooks:
         run = self._pass_of.get(torch._C._current_graph_task_id()) or self._running(number, leaf=True)
         if run is None or incoming[0] is None:
             return
-        leaf = self._tensors.find(self._nodes.live[number].variable)  # type: ignore[attr-defined]
+        leaf = self._tensors.find(self._nodes[number].variable)  # type: ignore[attr-defined]
         got = self._cache.entering_leaf(incoming[0], number)
         run.turns.append((number, (got,), None, leaf.values[-1] if leaf else None))
 
@@ -142,7 +144,7 @@ class BackwardHooks:
         run = self._pass_of.get(task)
         if run is None:
             begins = {self._tape.values[root].node for root in self._roots}
-            started_at = self._nodes.value_at.get((number, 0))
+            started_at = self._tape.value_at.get((number, 0))
             if number not in begins and not (leaf and None in begins) and (self._roots or leaf or started_at is None):
                 return None
             run = self._pass_of[task] = SeenPass(self._roots or (() if started_at is None else (started_at,)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 
-import torch
+from torch import Tensor
 
 
 class LiveTensor:
@@ -12,7 +12,7 @@ class LiveTensor:
 
     __slots__ = ("tensor", "values", "version")
 
-    def __init__(self, tensor: torch.Tensor) -> None:
+    def __init__(self, tensor: Tensor) -> None:
         self.tensor = weakref.ref(tensor)
         self.version = -1
         """-1 where PyTorch counts no versions."""
@@ -22,12 +22,12 @@ class LiveTensor:
 class LiveTensors(dict[int, LiveTensor]):
     """Map the id of each tensor to what is known of it; an id may be used again, by another tensor."""
 
-    def find(self, tensor: torch.Tensor) -> LiveTensor | None:
+    def find(self, tensor: Tensor) -> LiveTensor | None:
         """Return what is known of a tensor, if it was met before."""
         known = self.get(id(tensor))
         return known if known is not None and known.tensor() is tensor else None
 
-    def add(self, tensor: torch.Tensor, value: int) -> LiveTensor:
+    def add(self, tensor: Tensor, value: int) -> LiveTensor:
         """Note which value a tensor is now."""
         known = self.find(tensor)
         if known is None:

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.autograd.function import BackwardCFunction
 from torch.autograd.graph import Node
 
@@ -23,9 +24,7 @@ _NOT_TWICE = frozenset({"CopySlices", "Error", "NotImplemented", "DelayedError",
 """Nodes that may not be called a second time to ask for their local gradients."""
 
 
-def local_gradients(
-    node: Node, incoming: tuple[Any, ...], outgoing: tuple[Any, ...]
-) -> dict[int, tuple[torch.Tensor, Kind]]:
+def local_gradients(node: Node, incoming: tuple[Any, ...], outgoing: tuple[Any, ...]) -> dict[int, tuple[Tensor, Kind]]:
     """Return the local gradient of each edge where it is safe to ask and small, and how it acts."""
     if len(incoming) != 1 or incoming[0] is None or isinstance(node, BackwardCFunction):
         return {}
@@ -48,7 +47,7 @@ def local_gradients(
         return {}
 
 
-def _small(upstream: torch.Tensor, outgoing: tuple[Any, ...]) -> list[int]:
+def _small(upstream: Tensor, outgoing: tuple[Any, ...]) -> list[int]:
     """List the edges whose local gradient is small enough to be kept, as factors or as a matrix."""
     size = upstream.numel()
     return [
@@ -61,13 +60,13 @@ def _small(upstream: torch.Tensor, outgoing: tuple[Any, ...]) -> list[int]:
 
 
 def _told_apart(
-    node: Node, upstream: torch.Tensor, edges: list[int], ones: tuple[Any, ...]
-) -> dict[int, tuple[torch.Tensor, Kind]]:
+    node: Node, upstream: Tensor, edges: list[int], ones: tuple[Any, ...]
+) -> dict[int, tuple[Tensor, Kind]]:
     """Tell elementwise local gradients, which `ones` has, from Jacobians, which take a call for each entry."""
     uneven = _uneven(upstream.shape, upstream.dtype).to(upstream.device)
     answers = _call(node, uneven)
     rows: list[tuple[Any, ...]] = []
-    found: dict[int, tuple[torch.Tensor, Kind]] = {}
+    found: dict[int, tuple[Tensor, Kind]] = {}
     for edge in edges:
         if ones[edge].shape == upstream.shape and _close(answers[edge], ones[edge] * uneven):
             found[edge] = (ones[edge], "elementwise")
@@ -77,26 +76,26 @@ def _told_apart(
     return found
 
 
-def _call(node: Node, gradient: torch.Tensor) -> tuple[Any, ...]:
+def _call(node: Node, gradient: Tensor) -> tuple[Any, ...]:
     answer = node(gradient)  # type: ignore[operator]  # a node is called like this in C++
     return answer if isinstance(answer, tuple) else (answer,)
 
 
 @lru_cache(maxsize=256)
-def _ones(shape: torch.Size, dtype: torch.dtype) -> torch.Tensor:
+def _ones(shape: torch.Size, dtype: torch.dtype) -> Tensor:
     return torch.ones(shape, dtype=dtype)
 
 
 @lru_cache(maxsize=256)
-def _uneven(shape: torch.Size, dtype: torch.dtype) -> torch.Tensor:
+def _uneven(shape: torch.Size, dtype: torch.dtype) -> Tensor:
     return torch.arange(1, shape.numel() + 1).sin().add(1.5).reshape(shape).to(dtype)
 
 
-def _units(like: torch.Tensor) -> torch.Tensor:
+def _units(like: Tensor) -> Tensor:
     return torch.eye(like.numel(), dtype=like.dtype).reshape(-1, *like.shape)
 
 
-def _narrow(jacobian: torch.Tensor, like: torch.Tensor, upstream: torch.Tensor) -> tuple[torch.Tensor, Kind]:
+def _narrow(jacobian: Tensor, like: Tensor, upstream: Tensor) -> tuple[Tensor, Kind]:
     """Write a Jacobian as one factor per entry, where each entry of the result comes from one broadcast input."""
     try:
         column = torch.arange(like.numel()).reshape(like.shape).broadcast_to(upstream.shape).flatten()
@@ -107,7 +106,7 @@ def _narrow(jacobian: torch.Tensor, like: torch.Tensor, upstream: torch.Tensor) 
     return (picked.reshape(upstream.shape), "elementwise") if not rest.any() else (jacobian, "jacobian")
 
 
-def _close(found: torch.Tensor, expected: torch.Tensor) -> bool:
+def _close(found: Tensor, expected: Tensor) -> bool:
     """Compare up to rounding, relative to each entry."""
     if torch.equal(found, expected):
         return True

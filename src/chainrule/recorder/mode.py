@@ -16,6 +16,7 @@ from types import CodeType
 from typing import Any, Self, TypeAlias
 
 import torch
+from torch import Tensor
 from torch.autograd.graph import get_gradient_edge
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
@@ -64,8 +65,8 @@ class Recorder(TorchFunctionMode):
         super().__init__()
         self._keep = keep
         self._tape, self._guard, self._tensors = Tape(), Guard(), LiveTensors()
-        self._nodes = Nodes(self._tape.nodes)
-        self._hooks = BackwardHooks(self._tape, self._nodes, self._tensors, self._guard, keep, local_gradients)
+        self._hooks = BackwardHooks(self._tape, self._tensors, self._guard, keep, local_gradients)
+        self._nodes = Nodes(self._tape, self._hooks)
         self._values = Values(self._tape, self._nodes, self._tensors, self._hooks, keep)
         self._trace: Trace | None = None
 
@@ -83,7 +84,7 @@ class Recorder(TorchFunctionMode):
         finally:
             self._guard.run(self._values.name_the_rest)
             self._hooks.clear()
-            self._nodes.clear()
+            self._nodes.number_of.clear()
             self._values.paths.clear()
 
     @property
@@ -99,7 +100,7 @@ class Recorder(TorchFunctionMode):
             self._guard.has_run = False
         return self._trace
 
-    def values_of(self, tensor: torch.Tensor) -> tuple[int, ...]:
+    def values_of(self, tensor: Tensor) -> tuple[int, ...]:
         """List the values that a live tensor has been, oldest first."""
         known = self._tensors.find(tensor)
         return tuple(known.values) if known else ()
@@ -136,43 +137,31 @@ class Recorder(TorchFunctionMode):
         given, arguments = _operands(args, kwargs)
         if not given or (name == "zero_" and not given[0].requires_grad):
             return func(*args, **kwargs)
-        seen = self._guard.run(self._before, code, given)
+        call = self._guard.run(self._before, name, code, given, arguments)
         result = func(*args, **kwargs)
-        if seen is not None:
-            self._guard.run(self._after, name, *seen, given, arguments, result)
+        if call is not None:
+            self._guard.run(self._after, *call, given, result)
         return result
 
-    def _before(self, code: CodeType | None, given: list[torch.Tensor]) -> tuple[CallSite, tuple[int, ...]]:
+    def _before(
+        self, name: str, code: CodeType | None, given: list[Tensor], arguments: Arguments
+    ) -> tuple[SeenOp, CallSite]:
         """Find where a call stands, and the values that it is given, while they are what they are."""
-        site = call_site(code, self._values.block)
-        return site, tuple([self._values.of(tensor, site, given, i) for i, tensor in enumerate(given)])
-
-    def _after(
-        self,
-        name: str,
-        site: CallSite,
-        inputs: tuple[int, ...],
-        given: list[torch.Tensor],
-        arguments: Arguments,
-        result: Any,
-    ) -> None:
-        """Write a call down with what it made."""
         if name == "matmul" and all(tensor.dim() == 1 for tensor in given):
             name = "dot"
-        made = given[:1] if name == "__setitem__" else [result] if type(result) is torch.Tensor else _tensors(result)
-        made = [tensor for tensor in made if not self._values.is_known(tensor)]
-        if made and name not in _FRESH:
-            module = self._values.paths.of_module(site) if site.inner else None
-            self._note(SeenOp(name, inputs, (), site.span, arguments, module), site, made)
+        site = call_site(code, self._values.block)
+        inputs = tuple([self._values.of(tensor, site, given, i) for i, tensor in enumerate(given)])
+        return SeenOp(name, inputs, (), site.span, arguments), site
 
-    def _note(self, op: SeenOp, site: CallSite, made: list[torch.Tensor]) -> None:
+    def _after(self, op: SeenOp, site: CallSite, given: list[Tensor], result: Any) -> None:
         """Write a call down as an op with its inputs and outputs, and the nodes that autograd made for it."""
-        values, known = self._tape.values, {}
-        for value in op.inputs:
-            held = values[value]
-            if held.node is not None:
-                known[held.node, held.slot] = value
-        number = len(self._tape.ops)
+        made = given[:1] if op.name == "__setitem__" else [result] if type(result) is Tensor else _tensors(result)
+        made = [tensor for tensor in made if not self._values.is_known(tensor)]
+        if not made or op.name in _FRESH:
+            return
+        op.module = self._values.paths.of_module(site) if site.inner else None
+        values, number = self._tape.values, len(self._tape.ops)
+        known = {(held.node, held.slot): value for value in op.inputs if (held := values[value]).node is not None}
         for tensor in made:
             if (node := made_by(tensor)) is not None and node not in self._nodes.number_of:
                 self._values.walk(node, number, site, known)
@@ -185,23 +174,15 @@ class Recorder(TorchFunctionMode):
         op.outputs = tuple(outputs)
         self._tape.ops.append(op)
 
-    def _observe_hook(self, tensor: torch.Tensor, code: CodeType | None, handle: RemovableHandle) -> None:
-        """Look before and after a hook that was just registered."""
+    def _observe_hook(self, tensor: Tensor, code: CodeType | None, handle: RemovableHandle) -> None:
         site = call_site(code, self._values.block)
         value = self._values.of(tensor, site, [tensor])
-        if list(tensor._backward_hooks or ()) == [handle.id]:
-            self._hooks.observe(tensor, value, first=True)
-        self._hooks.observe(tensor, value, site.span.expression or "register_hook", handle)
+        self._hooks.observe_hooks(tensor, value, site.span.expression or "register_hook", handle)
 
     # Backward passes ------------------------------------------------------------------------------------------
 
     def _differentiate(
-        self,
-        name: str,
-        code: CodeType | None,
-        func: Callable[..., Any],
-        args: Sequence[Any],
-        kwargs: Mapping[str, Any],
+        self, name: str, code: CodeType | None, func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> Any:
         """Let a backward pass run, knowing what it starts from and what it is asked for."""
         start = list(_tensors(args[0] if args else kwargs.get("tensors", kwargs.get("outputs"))))
@@ -224,16 +205,16 @@ class Recorder(TorchFunctionMode):
             self._guard.run(self._answer, passes[first], asked, result)
         return result
 
-    def _begin(self, start: list[torch.Tensor], code: CodeType | None) -> tuple[int, ...]:
+    def _begin(self, start: list[Tensor], code: CodeType | None) -> tuple[int, ...]:
         """Find the values that a backward pass starts from; a leaf among them gets its node here."""
         site = call_site(code, self._values.block)
         roots = tuple([self._values.of(tensor, site, start, i) for i, tensor in enumerate(start)])
         for tensor in start:
             if tensor.is_leaf and tensor.requires_grad:
-                self._values.walk(get_gradient_edge(tensor).node, None, site)
+                self._values.walk(get_gradient_edge(tensor).node, None, site, {})
         return roots
 
-    def _answer(self, run: SeenPass, asked: list[torch.Tensor], gradients: Sequence[torch.Tensor | None]) -> None:
+    def _answer(self, run: SeenPass, asked: list[Tensor], gradients: Sequence[Tensor | None]) -> None:
         """Write down the gradients that `torch.autograd.grad` was asked for."""
         for tensor, gradient in zip(asked, gradients, strict=False):
             if gradient is not None:
@@ -241,9 +222,9 @@ class Recorder(TorchFunctionMode):
                 run.asked[self._values.of(tensor, CallSite(), [tensor])] = lazy_copy(gradient, keep)
 
 
-def _tensors(thing: Any) -> Iterator[torch.Tensor]:
+def _tensors(thing: Any) -> Iterator[Tensor]:
     """Find the tensors in nested arguments or results, in order."""
-    if isinstance(thing, torch.Tensor):
+    if isinstance(thing, Tensor):
         yield thing
     elif isinstance(thing, (list, tuple)):
         for item in thing:
@@ -253,15 +234,15 @@ def _tensors(thing: Any) -> Iterator[torch.Tensor]:
             yield from _tensors(item)
 
 
-def _operands(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[list[torch.Tensor], Arguments]:
+def _operands(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[list[Tensor], Arguments]:
     """List the tensors among the arguments, and the plain numbers among them."""
-    given: list[torch.Tensor] = []
+    given: list[Tensor] = []
     order: list[Number | None] = []
     for argument in args:
         if isinstance(argument, _NUMBERS):
             order.append(argument)
             continue
-        tensors = (argument,) if isinstance(argument, torch.Tensor) else _tensors(argument)
+        tensors = (argument,) if isinstance(argument, Tensor) else _tensors(argument)
         for tensor in tensors:
             given.append(tensor)
             order.append(None)

@@ -8,13 +8,14 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from chainrule.recorder.limits import WHOLE
 from chainrule.trace import Snapshot, held_dtype
 
 Keep: TypeAlias = Literal["auto", "all", "shapes"]
 
-_PLAIN = frozenset({torch.Tensor, torch.nn.Parameter})
+_PLAIN = frozenset({Tensor, torch.nn.Parameter})
 _wrapped = torch._C._functorch.is_functorch_wrapped_tensor
 
 
@@ -23,7 +24,7 @@ class LazyCopy:
 
     __slots__ = ("_snapshot", "tensor", "whole")
 
-    def __init__(self, tensor: torch.Tensor, whole: bool = True) -> None:
+    def __init__(self, tensor: Tensor, whole: bool = True) -> None:
         self.tensor, self.whole = tensor, whole
         self._snapshot: Snapshot | None = None
 
@@ -45,14 +46,14 @@ Lazy: TypeAlias = tuple[Any, torch.dtype] | LazyCopy | Snapshot
 """What is kept of a tensor before it is plain NumPy: a single number, a copy, or what needs no more work."""
 
 
-def is_plain(tensor: torch.Tensor) -> bool:
+def is_plain(tensor: Tensor) -> bool:
     """Tell whether a tensor has numbers of its own that can be copied as they are."""
     if type(tensor) not in _PLAIN or tensor.layout is not torch.strided or not tensor.is_cpu:
         return False
     return not (tensor.is_nested or tensor.is_quantized or _wrapped(tensor))
 
 
-def lazy_copy(tensor: torch.Tensor, keep: Keep) -> Lazy:
+def lazy_copy(tensor: Tensor, keep: Keep) -> Lazy:
     """Copy a tensor's numbers, or their statistics, or its shape alone, as fast as possible.
 
     To be called where no gradients are recorded and no function mode is active.
@@ -82,7 +83,7 @@ def to_snapshot(lazy: Lazy) -> Snapshot:
     return Snapshot((), name, array)
 
 
-def snapshot(tensor: torch.Tensor, keep: Keep) -> Snapshot:
+def snapshot(tensor: Tensor, keep: Keep) -> Snapshot:
     """Copy a tensor's numbers, or their statistics, or its shape alone."""
     shape = () if tensor.is_nested else tensor.shape  # a nested tensor has no shape
     if keep == "shapes" or tensor.device.type == "meta":
@@ -114,7 +115,7 @@ def _held_as(dtype: str) -> torch.dtype:
     return held
 
 
-def _array(tensor: torch.Tensor, dtype: str) -> np.ndarray[Any, np.dtype[Any]]:
+def _array(tensor: Tensor, dtype: str) -> np.ndarray[Any, np.dtype[Any]]:
     if tensor._is_zerotensor():  # it stands for zeros, and has no memory
         tensor = torch.zeros_like(tensor)
     tensor = tensor.resolve_conj().resolve_neg()
@@ -123,7 +124,7 @@ def _array(tensor: torch.Tensor, dtype: str) -> np.ndarray[Any, np.dtype[Any]]:
     return array
 
 
-def _statistics(tensor: torch.Tensor) -> dict[str, float]:
+def _statistics(tensor: Tensor) -> dict[str, float]:
     """Sum a large tensor up in a few numbers, in as few and as fast passes over it as there are.
 
     NumPy is faster than PyTorch for the least and the largest, and much faster in counting zeros.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from chainrule.recorder.snapshots import Lazy, to_snapshot
 from chainrule.recorder.source_code import NOWHERE, SourceSpan, relative_path
@@ -79,6 +79,8 @@ class Tape:
         self.ops: list[SeenOp] = []
         self.nodes: list[SeenNode] = []
         self.passes: list[SeenPass] = []
+        self.value_at: dict[tuple[int, int], int] = {}
+        """The value that is a node's result, at one of its slots."""
         self.times_bound: dict[str, int] = {}
         self.folder = ""
 
@@ -149,19 +151,14 @@ class Tape:
             for to, _, value in self.nodes[number].edges:
                 if value is not None:
                     reached[to] = max(value, reached.get(to, 0))
-            visits.append(Visit(number, upstream, _flows(outgoing, rest)))
+            local = rest if isinstance(rest, dict) else {}
+            flows = tuple(_flow(lazy, local.get(edge)) for edge, lazy in enumerate(outgoing))
+            visits.append(Visit(number, upstream, flows))
         gradients |= {value: to_snapshot(lazy) for value, lazy in run.asked.items()}
         hooks = (Hook(value, name, to_snapshot(before), to_snapshot(after)) for value, name, before, after in run.hooks)
         return BackwardPass(run.roots, tuple(visits), gradients, tuple(hooks))
 
 
-def _flows(outgoing: tuple[Lazy | None, ...], local: Any) -> tuple[Flow, ...]:
-    flows = []
-    for edge, lazy in enumerate(outgoing):
-        contribution = None if lazy is None else to_snapshot(lazy)
-        if local and edge in local:
-            factor, kind = local[edge]
-            flows.append(Flow(contribution, to_snapshot(factor), kind))
-        else:
-            flows.append(Flow(contribution))
-    return tuple(flows)
+def _flow(lazy: Lazy | None, local: tuple[Lazy, Kind] | None) -> Flow:
+    contribution = None if lazy is None else to_snapshot(lazy)
+    return Flow(contribution) if local is None else Flow(contribution, to_snapshot(local[0]), local[1])

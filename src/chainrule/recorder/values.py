@@ -8,6 +8,7 @@ from types import CodeType
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.autograd.graph import Node as TorchNode
 
 from chainrule.recorder.hooks import BackwardHooks
@@ -30,16 +31,16 @@ class Values:
         self.suspects: set[int] = set()
         """The ids of tensors whose numbers may change without a new version."""
 
-    def is_known(self, tensor: torch.Tensor) -> bool:
+    def is_known(self, tensor: Tensor) -> bool:
         """Tell whether a tensor is a value already, and unchanged since."""
         known = self._tensors.find(tensor)
         return known is not None and self._is_unchanged(tensor, known)
 
-    def of(self, tensor: torch.Tensor, site: CallSite, given: Sequence[torch.Tensor], position: int = 0) -> int:
+    def of(self, tensor: Tensor, site: CallSite, given: Sequence[Tensor], position: int = 0) -> int:
         """Return the value that a tensor is now, which stands at a position among those `given` to a call."""
         known = self._tensors.find(tensor)
         if known is None or not self._is_unchanged(tensor, known):
-            return self._not_seen(tensor, known, site, given, position)
+            return self._not_seen(tensor, site, given, position)
         value = known.values[-1]
         held = self._tape.values[value]
         if not held.name and not self._is_written_in(held, site):
@@ -50,7 +51,7 @@ class Values:
             self._adopt(value, tensor, site)
         return value
 
-    def add(self, tensor: torch.Tensor, name: str | None, op: int | None = None) -> int:
+    def add(self, tensor: Tensor, name: str | None, op: int | None = None) -> int:
         """Write down a new value, as the result of an op if there is one."""
         number = len(self._tape.values)
         wanted, node, slot, leaf = tensor.requires_grad, None, 0, op is None
@@ -59,29 +60,26 @@ class Values:
             leaf = maker is None
             if maker is not None and (node := self._nodes.number_of.get(maker)) is not None:
                 slot = tensor.output_nr
-                self._nodes.value_at[node, slot] = number
+                self._tape.value_at[node, slot] = number
         self._tape.values.append(
             SeenValue(lazy_copy(tensor, self._keep), leaf, wanted, _is_parameter(tensor), op, node, slot)
         )
         known = self._tensors.add(tensor, number)
         self._name(number, name)
         if wanted and tensor._backward_hooks and len(known.values) == 1:
-            self._hooks.observe(tensor, number, first=True)  # hooks from before the recording are one step
-            self._hooks.observe(tensor, number, "hooks that were there before")
+            self._hooks.observe_hooks(tensor, number, "hooks that were there before")
         return number
 
-    def walk(
-        self, node: TorchNode, op: int | None, site: CallSite, known: Mapping[tuple[int, int], int] | None = None
-    ) -> None:
-        """Write down autograd's nodes from one on."""
-        self._nodes.walk(node, op, partial(self._of_leaf, site), self._hooks.hang, known or {})
+    def walk(self, root: TorchNode, op: int | None, site: CallSite, known: Mapping[tuple[int, int], int]) -> None:
+        """Write down autograd's nodes from one on; of a call, with the values that it was given."""
+        self._nodes.walk(root, op, partial(self._of_leaf, site), known)
 
-    def _of_leaf(self, site: CallSite, leaf: torch.Tensor) -> int:
+    def _of_leaf(self, site: CallSite, leaf: Tensor) -> int:
         """Return the value that a leaf is, as far as it is known that it changed."""
         known = self._tensors.find(leaf)
         return known.values[-1] if known else self.of(leaf, site, [leaf])
 
-    def _is_unchanged(self, tensor: torch.Tensor, known: LiveTensor) -> bool:
+    def _is_unchanged(self, tensor: Tensor, known: LiveTensor) -> bool:
         """Tell whether a tensor is still the value that it was last."""
         if known.version >= 0 and known.version != tensor._version:
             return False
@@ -95,15 +93,9 @@ class Values:
             return True
         return np.array_equal(held.data, now.data, equal_nan=held.data.dtype.kind in "fc")
 
-    def _not_seen(
-        self,
-        tensor: torch.Tensor,
-        known: LiveTensor | None,
-        site: CallSite,
-        given: Sequence[torch.Tensor],
-        position: int,
-    ) -> int:
+    def _not_seen(self, tensor: Tensor, site: CallSite, given: Sequence[Tensor], position: int) -> int:
         """Write down a value whose making was not seen."""
+        known = self._tensors.find(tensor)
         name = self.variable_of(known) if known else self._variable(tensor, site, given)
         if name is None:
             name = next((text for text in site.operands() if held_as(site.frame, text) is tensor), None)
@@ -115,7 +107,7 @@ class Values:
             self._adopt(value, tensor, site)
         return value
 
-    def _adopt(self, value: int, tensor: torch.Tensor, site: CallSite) -> None:
+    def _adopt(self, value: int, tensor: Tensor, site: CallSite) -> None:
         """Write down where a value came from whose making was not seen, such as the result of a custom Function.
 
         What was made from recorded values counts as an op of its own; what was there before the recording does not.
@@ -123,7 +115,7 @@ class Values:
         node, tape = tensor.grad_fn, self._tape
         assert node is not None
         number, values, nodes = len(tape.ops), len(tape.values), len(tape.nodes)
-        self.walk(node, number, site)
+        self.walk(node, number, site, {})
         inputs = tuple(dict.fromkeys(to for n in tape.nodes[nodes:] for _, _, to in n.edges if to is not None))
         op: int | None = tape.nodes[self._nodes.number_of[node]].op
         if any(given < values and given != value for given in inputs):
@@ -140,7 +132,7 @@ class Values:
         held = tape.values[value]
         held.requires_grad, held.leaf, held.op = True, False, op
         held.node, held.slot = self._nodes.number_of[node], tensor.output_nr
-        self._nodes.value_at[held.node, held.slot] = value
+        self._tape.value_at[held.node, held.slot] = value
 
     # Names ----------------------------------------------------------------------------------------------------
 
@@ -165,9 +157,7 @@ class Values:
             again = bound[name] = bound.get(name, 0) + 1
             self._tape.values[value].name = name if again == 1 else f"{name}#{again}"
 
-    def _variable(
-        self, tensor: torch.Tensor, site: CallSite, given: Sequence[torch.Tensor], made: bool = False
-    ) -> str | None:
+    def _variable(self, tensor: Tensor, site: CallSite, given: Sequence[Tensor], made: bool = False) -> str | None:
         """Find what the user's code calls a tensor: a parameter by its path, anything else by its variable.
 
         What was `made` in the block can be in the variables of the code up to the block's alone.
@@ -187,7 +177,7 @@ class Values:
         return span is not None and span.code is site.span.code and span.expression in site.span.arguments
 
 
-def made_by(tensor: torch.Tensor) -> TorchNode | None:
+def made_by(tensor: Tensor) -> TorchNode | None:
     """Return the node that made a tensor; of a view that may not be used any more, autograd does not say it."""
     try:
         return tensor.grad_fn
@@ -195,5 +185,5 @@ def made_by(tensor: torch.Tensor) -> TorchNode | None:
         return None
 
 
-def _is_parameter(tensor: torch.Tensor) -> bool:
-    return type(tensor) is not torch.Tensor and isinstance(tensor, torch.nn.Parameter)
+def _is_parameter(tensor: Tensor) -> bool:
+    return type(tensor) is not Tensor and isinstance(tensor, torch.nn.Parameter)
