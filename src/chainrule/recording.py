@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -43,7 +44,7 @@ class Recording:
 
     @property
     def trace(self) -> Trace:
-        """Give the plain data: `.values`, `.ops`, `.nodes`, `.passes` and `.to_dict()`.
+        """The plain data: `.values`, `.ops`, `.nodes`, `.passes` and `.to_dict()`.
 
         >>> import chainrule
         >>> with chainrule.record() as rec:
@@ -54,13 +55,13 @@ class Recording:
         return self._trace()
 
     def grad(self, value: str | torch.Tensor, backward: int = -1) -> torch.Tensor:
-        """Give the gradient of what was differentiated with respect to a value, by name or by tensor.
+        """Return the gradient of what was differentiated with respect to a value, by name or by tensor.
 
         It is a detached copy in the value's dtype and shape, for intermediate values too. For a leaf it is what that
         backward pass added to `.grad`. A bare name means the latest value of that name that took part; `loss#1` is
         the first, `loss#2` the second.
 
-        Raises `TraceError` if there was no backward pass, no such value, or no gradient reached it or was kept.
+        Raises `TraceError` if there is no such backward pass or value, or its gradient did not come or was not kept.
 
         >>> import chainrule
         >>> x, w = torch.tensor(3.0), torch.tensor(1.0, requires_grad=True)
@@ -83,12 +84,13 @@ class Recording:
     def table(
         self, backward: int | None = -1, name: str | None = None, module: str | None = None, fold: bool = True
     ) -> Table:
-        """Show each step as a row: op, expression, value, local gradient, upstream gradient.
+        """Return a table with a row for each op: its expression, value, local gradients and upstream gradient.
 
-        Above 60 rows it is folded: a row stands for all that ran in one module, or on a few lines, unless
-        `fold=False`. With `name`, only values called so are shown (`"h"` has `h#2` too, and `*` stands for anything);
-        with `module`, only what ran inside the module with that path. Raises `TraceError` if there is nothing of the
-        kind.
+        Above 60 rows it is folded, unless `fold=False`: a row stands for all that ran in one module, or on a few
+        lines. With `name`, only values of that name are shown (`"h"` has `h#2` too, and `*` stands for anything);
+        with `module`, only what ran inside the module with that path.
+
+        Raises `TraceError` if there is no such value, module or backward pass.
 
         >>> import chainrule
         >>> w = torch.tensor(3.0, requires_grad=True)
@@ -101,20 +103,19 @@ class Recording:
              w            3                          6
         pow  loss = w**2  9      dloss/dw = 2 w = 6  1
         """
-        found = table(self.trace, self._shown(backward), name, module, not fold)
-        if not found.rows and (name is not None or module is not None):
-            trace = self.trace
-            modules = sorted({op.module for op in trace.ops if op.module})
-            held = ", ".join(f"`{path}`" for path in modules[:8]) or "no modules"
-            raise TraceError(
-                f"No value is called `{name}` there. {_nearest(name, trace)}"
-                if name is not None
-                else f"Nothing ran in a module `{module}`. There are {held}{' and more' if len(modules) > 8 else ''}."
-            )
+        trace = self.trace
+        found = table(trace, self._shown(backward), name, module, not fold)
+        if not found.rows and name is not None:
+            raise TraceError(f"No value is called `{name}` there. {_nearest(name, trace)}")
+        if not found.rows and module is not None:
+            modules = _some(sorted({op.module for op in trace.ops if op.module})) or "no modules"
+            raise TraceError(f"Nothing ran in a module `{module}`. There are {modules}.")
         return found
 
     def derivation(self, value: str | torch.Tensor, backward: int = -1) -> Derivation:
-        """Write out the chain rule for one value's gradient, with the numbers in; `.latex` has it as maths.
+        """Return the chain rule for one value's gradient, with the numbers filled in; `.latex` has it as maths.
+
+        Raises `TraceError` like `grad`, but needs no numbers to have been kept.
 
         >>> import chainrule
         >>> a = torch.tensor(1.0, requires_grad=True)
@@ -131,7 +132,7 @@ class Recording:
         return derivation(self.trace, number, backward)
 
     def figure(self, backward: int | None = -1, direction: Literal["right", "down"] = "right") -> Figure:
-        """Draw the graph with matplotlib, running to the `right` or `down`; the figure is yours to save or change.
+        """Return a matplotlib figure of the graph, drawn to the `right` or `down`; it is yours to save or change.
 
         >>> import chainrule
         >>> with chainrule.record() as rec:
@@ -144,7 +145,7 @@ class Recording:
         return figure(self.trace, self._shown(backward), direction)
 
     def graph(self, backward: int | None = -1) -> Graph:
-        """Show the graph in the page: a picture that follows light and dark, and a table with the same numbers.
+        """Return the live graph: a picture that follows light and dark, and a table with the same numbers.
 
         >>> import chainrule
         >>> w = torch.tensor(3.0, requires_grad=True)
@@ -157,9 +158,10 @@ class Recording:
         return graph(self.trace, self._shown(backward), self.table(backward)._repr_html_())
 
     def check(self, backward: int = -1, **answers: object) -> _answers.Report:
-        """Compare gradients that you worked out by hand with the recorded ones.
+        """Return a report on gradients that you worked out by hand, compared with the recorded ones.
 
-        The report is true when all are right; for a wrong one it says which slip it looks like.
+        Each answer is a number, or has the value's shape. The report is true when all are right; for a wrong one it
+        says which slip it looks like. Raises `TraceError` like `grad`, and `AnswerError` for what cannot be compared.
 
         >>> import chainrule
         >>> w = torch.tensor(3.0, requires_grad=True)
@@ -177,10 +179,11 @@ class Recording:
         return _answers.check(self.trace, found, answers, backward)
 
     def why(self, value: str | torch.Tensor | None = None, backward: int = -1) -> Why:
-        """Say where a gradient became zero, NaN, tiny or huge, or why it never came: file, line, and the proof.
+        """Return where a gradient became zero, NaN, tiny or huge, or why it never came: file, line, and the proof.
 
         Without a value every leaf is looked at, and leaves that have a cause in common are named together. What counts
-        as tiny or huge stands in `chainrule.why`. If nothing is wrong, it says so, with the gradient's size.
+        as tiny or huge stands in `chainrule.diagnosis.thresholds`. If nothing is wrong, it says so, with the gradient's
+        size.
 
         Raises `TraceError` like `grad`, and if no numbers were kept (`keep="shapes"`).
 
@@ -218,17 +221,7 @@ class Recording:
                 f"`{path.name}` ends in {path.suffix or 'nothing'}, and a recording is saved as .json or .html. "
                 f"Name it `{path.stem}.json`, to load it again, or `{path.stem}.html`, to look at it."
             )
-        part = path.with_name(f"{path.name}.part")
-        try:
-            part.write_text(text, encoding="utf-8")
-            part.replace(path)
-        except OSError as error:
-            raise FileError(
-                f"`{path}` could not be written ({error.strerror}), and nothing was left behind. "
-                "Give a folder that exists, that you may write to, and that has room."
-            ) from error
-        finally:
-            part.unlink(missing_ok=True)
+        _write(path, text)
 
     def __str__(self) -> str:
         """Write the table."""
@@ -240,10 +233,8 @@ class Recording:
         return self.graph()._repr_html_()
 
     def _shown(self, backward: int | None) -> int | None:
-        """Choose what a view shows: the forward pass alone if that is wanted, or all that there is."""
-        if backward is None or (backward == -1 and not self.trace.passes):
-            return None
-        return backward
+        """Show the forward pass alone if that is wanted, or all that there is."""
+        return None if backward == -1 and not self.trace.passes else backward
 
     def _find(self, value: str | torch.Tensor, backward: int) -> int:
         """Find the value that is meant: the latest with this name that took part in the backward pass."""
@@ -257,12 +248,10 @@ class Recording:
                     "or a value's name."
                 )
         else:
-            first = value.removesuffix("#1")
-            found = [i for i, held in enumerate(trace.values) if held.name == value]
-            if value.endswith("#1"):
-                found = [i for i, held in enumerate(trace.values) if held.name == first]
-            elif "#" not in value:
-                found = [i for i, held in enumerate(trace.values) if held.name.partition("#")[0] == value] or found
+            names = [held.name for held in trace.values]
+            found = [i for i, name in enumerate(names) if name == value.removesuffix("#1")]
+            if "#" not in value:
+                found = [i for i, name in enumerate(names) if name.partition("#")[0] == value]
             if not found:
                 raise TraceError(f"No value is called `{value}` in this recording. {_nearest(value, trace)}")
         return next((i for i in reversed(found) if trace.took_part(i, backward)), found[-1])
@@ -291,8 +280,26 @@ def _nearest(name: str, trace: Trace) -> str:
     close = difflib.get_close_matches(name, names, n=1)
     if close:
         return f"Did you mean `{close[0]}`?"
-    some = ", ".join(f"`{other}`" for other in names[:8])
-    return f"There are {some}{' and more' if len(names) > 8 else ''}." if names else "It is empty."
+    return f"There are {_some(names)}." if names else "It is empty."
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names[:8]) + (" and more" if len(names) > 8 else "")
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file whole, or not at all."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        raise FileError(
+            f"`{path}` could not be written ({error.strerror}), and nothing was left behind. "
+            "Give a folder that exists, that you may write to, and that has room."
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -324,24 +331,24 @@ def record(keep: Keep = "auto", local_gradients: bool = True) -> Iterator[Record
             f"This is PyTorch {torch.__version__}, which lacks what recording needs (`torch._C.{missing[0]}`). "
             f"chainrule is tested with PyTorch {TESTED}: install that one, or a newer chainrule."
         )
-    recorder = Recorder(keep, local_gradients)
+    with Recorder(keep, local_gradients) as recorder:
+        yield Recording(partial(_complete, recorder), recorder.values_of)
 
-    def trace() -> Trace:
-        if recorder.failure is not None:
-            raise TraceError(
-                f"Recording failed on the way ({recorder.failure!r}), so what it holds is not complete. "
-                "PyTorch's own result is not affected."
-            ) from recorder.failure
-        return recorder.trace()
 
-    with recorder:
-        yield Recording(trace, recorder.values_of)
+def _complete(recorder: Recorder) -> Trace:
+    if recorder.failure is not None:
+        raise TraceError(
+            f"Recording failed on the way ({recorder.failure!r}), so what it holds is not complete. "
+            "PyTorch's own result is not affected."
+        ) from recorder.failure
+    return recorder.trace()
 
 
 def load(file: str | os.PathLike[str]) -> Recording:
-    """Read a recording back from a `.json` file that `Recording.save` wrote.
+    """Return the recording that `Recording.save` wrote to a `.json` file.
 
-    Raises `FileError` if it cannot be read, is no recording, damaged, or from a newer version.
+    It answers as the one that was saved, by name; tensors of that program are unknown to it. Raises `FileError` if the
+    file cannot be read, is no recording, damaged, or from a newer version.
 
     >>> import chainrule, tempfile
     >>> with chainrule.record() as rec:
