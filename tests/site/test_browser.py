@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import http.server
 import re
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
 from importlib.resources import files
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
 from _ext.lessons import questions
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from bench.pages import QUIET, compressed, hosted
 from chainrule.checking.slips import WORDS
 from tests.support import built
 from tests.support.messages import PAGE, entries
@@ -24,7 +20,6 @@ from tools.browser import find_browser
 
 pytestmark = [pytest.mark.site, pytest.mark.browser]
 
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 NAMES = built.names()
 LOOKS: list[tuple[Literal["light", "dark"], int]] = [("light", 1280), ("light", 390), ("dark", 1280), ("dark", 390)]
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
@@ -122,32 +117,11 @@ WITH_PREDICTION = built.with_class("chainrule-reveal")
 WITH_FIGURE = built.with_class("chainrule-plot")
 
 
-class Handler(http.server.SimpleHTTPRequestHandler):
-    """Serve the site under a sub-path, silently."""
-
-    def translate_path(self, path: str) -> str:
-        """Return the file for an address; there is nothing outside of the sub-path."""
-        return super().translate_path(path.removeprefix("/course") if path.startswith("/course/") else "/nowhere")
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
-
-
-@contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """Serve a folder under a sub-path by a plain static server, and give its address."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/course/"
-    server.shutdown()
-    server.server_close()
-
-
 @pytest.fixture(scope="module")
 def home() -> Iterator[str]:
     """The address of the site."""
     built.pages()
-    with served(built.SITE) as address:
+    with hosted(built.SITE) as address:
         yield address
 
 
@@ -167,7 +141,7 @@ class Visit:
         self.page: Page = context.new_page()
         self.address = address
         self.wrong: list[str] = []
-        home = re.match(r"(http://[^/]+/course/|file:)", address)
+        home = re.match(r"(http://[^/]+/|file:)", address)
         assert home is not None
         self.home = home[0]
         self.page.on("console", lambda said: self.wrong.extend([f"console: {said.text}"] * (said.type == "error")))
@@ -250,7 +224,7 @@ def test_a_page_is_sound(visit: Visit) -> None:
 
 
 @pytest.fixture(scope="module")
-def hosted(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A small site, which each test builds as the host has it."""
     project = Project(tmp_path_factory.mktemp("hosted") / "site")
     project.write_small_site()
@@ -258,9 +232,8 @@ def hosted(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 @pytest.mark.parametrize("button", ["Edit this page", "View this page"])
-def test_a_hosted_page_is_sound(button: str, browser: Browser, hosted: Project) -> None:
+def test_a_hosted_page_is_sound(button: str, browser: Browser, project: Project) -> None:
     """A page that leads to its source and names its own address is as sound, and asks neither of the two hosts."""
-    project = hosted
     project.build(
         CHAINRULE_SITE_URL="https://course.example/",
         GITHUB_SERVER_URL="https://github.com",
@@ -269,7 +242,8 @@ def test_a_hosted_page_is_sound(button: str, browser: Browser, hosted: Project) 
         GITHUB_SHA="0123abc",
     )
     assert project.status == 0, project.complained
-    with served(project.folder / "docs/_build/html") as address, context(browser) as profile:
+    compressed.cache_clear()  # what the other build wrote there
+    with hosted(project.folder / "docs/_build/html") as address, context(browser) as profile:
         for name in ("lessons/1_part/10_one.html", "chapter.html", "search.html"):
             wrong = faults(Visit(profile, address + name))
             assert not wrong, "\n".join(wrong)

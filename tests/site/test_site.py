@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import posixpath
 import re
 import zipfile
 from collections.abc import Iterator
@@ -78,6 +79,18 @@ def test_one_chain_of_next_leads_through_the_course() -> None:
     between = [name for name in chain[first : last + 1] if not name.endswith("index.html")]
     assert between == built.lessons() + built.chapters()
     assert sorted(chain) == sorted(built.documents())
+
+
+def test_no_page_is_far() -> None:
+    """From the front page every page is at most three clicks away."""
+    clicks = dict.fromkeys(built.pages(), 99) | {"index.html": 0}
+    for _ in range(3):
+        for name, page in built.pages().items():
+            for target in (urldefrag(target)[0] for tag, target in page.links if tag == "a"):
+                there = posixpath.normpath(posixpath.join(posixpath.dirname(name), target))
+                if there in clicks:
+                    clicks[there] = min(clicks[there], clicks[name] + 1)
+    assert {name: clicks[name] for name in built.documents() if clicks[name] > 3} == {}
 
 
 @pytest.mark.parametrize("name", built.lessons())
