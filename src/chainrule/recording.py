@@ -155,7 +155,7 @@ class Recording:
         >>> print(rec.graph())
         Graph of one operation, from w = 3 to loss = 9. Gradients: w 6.
         """
-        return graph(self.trace, self._shown(backward), self.table(backward)._repr_html_())
+        return graph(self.trace, self._shown(backward))
 
     def check(self, backward: int = -1, **answers: object) -> _answers.Report:
         """Return a report on gradients that you worked out by hand, compared with the recorded ones.

@@ -137,6 +137,6 @@ def numbers_of(tensors: int, entries: int) -> Trace:
 def test_whatever_was_recorded_stays_small(make: object) -> None:
     """A graph with its script stays below 300 kB, and at most so many boxes stand in its picture."""
     trace = make()  # type: ignore[operator]
-    shown = graph(trace, -1 if trace.passes else None, "<table></table>")
+    shown = graph(trace, -1 if trace.passes else None)
     assert len(shown.element.encode()) + len(script().encode()) < LARGEST
     assert shown.wide.count("<rect") <= DRAWN

@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import html
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
-from chainrule.live.graph_data import Drawn, Program, path
+from chainrule.live.graph_data import GraphData, PlacedView, path
 from chainrule.live.javascript import script, version
+from chainrule.live.limits import HEARD, MOST, NARROW, PER_VALUE, TOO_WIDE
 from chainrule.trace import Trace
 from chainrule.views.colors import DARK, LIGHT, Palette
 from chainrule.views.folding import Folded, Group
-from chainrule.views.layout import LINE, PADDING, Arrow, Box, Direction, Layout, Point, layout
+from chainrule.views.layout import LINE, PADDING, Arrow, Box, Layout, Point, layout
 from chainrule.views.limits import STEPS
-
-NARROW = 700
-"""Below this width of the page, in pixels, the graph runs downwards."""
-
-WIDEST = 1000
-"""A graph that is wider than this, in pixels, runs downwards on any page: shrunk to fit, it could not be read."""
-
-MOST = 230_000
-"""Letters of an element; with the script that it may bring along, a graph stays below 300 kB whatever was recorded."""
-
-WAYS: tuple[Direction, Direction] = ("right", "down")
+from chainrule.views.table import table
 
 BRINGS_SCRIPT = True
 """Whether a graph brings along the script that makes it live; a site that loads it once for all sets it to `False`."""
@@ -72,74 +64,71 @@ class Graph:
         )
 
 
-def graph(trace: Trace, backward: int | None, table: str) -> Graph:
+def graph(trace: Trace, backward: int | None) -> Graph:
     """Draw the graph of one backward pass, or of the whole forward pass with `backward=None`; a large one, folded."""
-    if len(table) > MOST // 4:
-        table = "<p>There are too many rows for a page: <code>print(rec.table())</code> writes them.</p>"
-    for limit, lean in ((STEPS, False), (STEPS, True), (STEPS // 2, True), (STEPS // 4, True)):
-        folded = Folded(trace, backward, limit)
-        program = Program(folded, lean)
-        if not lean and program.letters() > MOST:  # nothing is written that would be thrown away
+    rows = table(trace, backward)._repr_html_()
+    if len(rows) > MOST // 4:
+        rows = "<p>There are too many rows for a page: <code>print(rec.table())</code> writes them.</p>"
+    for steps, lean in ((STEPS, False), (STEPS, True), (STEPS // 2, True), (STEPS // 4, True)):
+        data = GraphData(Folded(trace, backward, steps), lean)
+        if not lean and data.letters() > MOST:  # nothing is written that would be thrown away
             continue
-        made = _graph(folded, program, table)
+        made = _made(data, rows)
         if len(made.element) <= MOST:
             break
     return made
 
 
-def _graph(folded: Folded, made: Program, table: str) -> Graph:
-    trace, backward = folded.trace, folded.backward
-    views = [_drawn(folded, None)]
-    inside: dict[tuple[int, int], int] = {}
-    wide, narrow = views[0][1:]
-
-    def write() -> str:
-        plain = {"version": version(), **made.write(views, inside)}
-        return json.dumps(plain, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
-
-    title = _title(trace, wide, backward)
-    shown = Graph(_svg(wide), _svg(narrow), title, table, write())
+def _made(data: GraphData, rows: str) -> Graph:
+    """Draw the whole, and bring along the insides of groups, the outermost first, as far as there is room for them."""
+    views, inside = [_placed(data.folded, None)], dict[tuple[int, int], int]()
+    _, wide, narrow = views[0]
+    title = _title(data.trace, wide, data.backward)
+    shown = Graph(_svg(wide), _svg(narrow), title, rows, _json(data, views, inside))
     room = MOST - len(shown.element)
-    # the insides of groups, the outermost first, as far as there is room for them
-    for at, (view, _, _) in enumerate(views):
+    for at, (view, _, _) in enumerate(views):  # what is opened is looked into in its turn
         for i, step in enumerate(view.steps):
             if step.group is None or room <= 0:
                 continue
-            views.append(_drawn(folded, step.group))
-            room -= made.size(views[-1]) + 150 * len(views[-1][0].values)
+            opened = _placed(data.folded, step.group)
+            room -= data.size(opened) + PER_VALUE * len(opened.view.values)
             if room > 0:
-                inside[at, i] = len(views) - 1
-            else:
-                views.pop()
-    return Graph(shown.wide, shown.narrow, title, table, write()) if inside else shown
+                inside[at, i] = len(views)
+                views.append(opened)
+    return replace(shown, data=_json(data, views, inside)) if inside else shown
 
 
-def _drawn(folded: Folded, group: Group | None) -> Drawn:
+def _placed(folded: Folded, group: Group | None) -> PlacedView:
     view = folded.view(group)
-    wide, narrow = (layout(folded.trace, folded.backward, way, view) for way in WAYS)
-    return view, narrow if wide.width > WIDEST else wide, narrow
+    wide = layout(folded.trace, folded.backward, "right", view)
+    narrow = layout(folded.trace, folded.backward, "down", view)
+    return PlacedView(view, narrow if wide.width > TOO_WIDE else wide, narrow)
+
+
+def _json(data: GraphData, views: Sequence[PlacedView], inside: Mapping[tuple[int, int], int]) -> str:
+    """Write the data for a script element, which `</script>` must not end."""
+    plain = {"version": version(), **data.write(views, inside)}
+    return json.dumps(plain, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
 
 
 def _title(trace: Trace, drawn: Layout, backward: int | None) -> str:
     if not drawn.boxes:
         return "An empty graph: nothing was recorded."
     made = {arrow.target for arrow in drawn.arrows}
-    leaves = _listed([f"{box.name} = {box.number}" for box in drawn.boxes if box.value not in made])
+    leaves = [box for box in drawn.boxes if box.value not in made]
+    start = _listed([f"{box.name} = {box.number}" for box in leaves])
     ops = len(trace.ops_of(backward))
     steps = "one operation" if ops == 1 else f"{ops} operations"
-    last = (
-        drawn.boxes[-1]
-        if backward is None
-        else next((b for b in drawn.boxes if b.value in trace.backward(backward).roots), drawn.boxes[-1])
-    )
-    said = f"Graph of {steps}, from {leaves} to {last.name} = {last.number}."
-    gradients = [f"{box.name} {box.gradient}" for box in drawn.boxes if box.gradient and box.value not in made]
+    roots = () if backward is None else trace.backward(backward).roots
+    last = next((box for box in drawn.boxes if box.value in roots), drawn.boxes[-1])
+    said = f"Graph of {steps}, from {start} to {last.name} = {last.number}."
+    gradients = [f"{box.name} {box.gradient}" for box in leaves if box.gradient]
     return f"{said} Gradients: {_listed(gradients)}." if gradients else said
 
 
 def _listed(parts: list[str]) -> str:
-    """Join with commas, and count what would be too much to hear."""
-    return ", ".join(parts[:12] + ([f"and {len(parts) - 12} more"] if len(parts) > 12 else []))
+    more = [f"and {len(parts) - HEARD} more"] if len(parts) > HEARD else []
+    return ", ".join(parts[:HEARD] + more)
 
 
 def _uri(svg: str) -> str:
@@ -150,12 +139,14 @@ def _uri(svg: str) -> str:
 def _svg(drawn: Layout) -> str:
     """Draw a layout as an SVG document that brings its own colours, for light and for dark."""
     width, height = round(drawn.width), round(drawn.height)
-    parts = [*map(_arrow, drawn.arrows), *map(_box, drawn.boxes)]
+    style = (
+        "text{font:12px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}.n{font-weight:700}"
+        ".f,.b{fill:none;stroke-width:1.5}.b{stroke-dasharray:5 3}.h{paint-order:stroke;stroke-width:4px}"
+        f"{_colours(LIGHT)}@media(prefers-color-scheme:dark){{{_colours(DARK)}}}"
+    )
     return (
         f"<svg xmlns='http://www.w3.org/2000/svg' width='{width}' height='{height}' viewBox='0 0 {width} {height}'>"
-        f"<style>text{{font:12px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}}.n{{font-weight:700}}"
-        f".f,.b{{fill:none;stroke-width:1.5}}.b{{stroke-dasharray:5 3}}"
-        f".h{{paint-order:stroke;stroke-width:4px}}{_colours(LIGHT)}@media(prefers-color-scheme:dark){{{_colours(DARK)}}}</style>{''.join(parts)}</svg>"
+        f"<style>{style}</style>{''.join([*map(_arrow, drawn.arrows), *map(_box, drawn.boxes)])}</svg>"
     )
 
 
@@ -177,9 +168,8 @@ def _box(box: Box) -> str:
     ]
     if box.gradient:
         lines.append(f"<text x='{x:.0f}' y='{y + 2 * LINE:.0f}' class='g'>grad  {_escape(box.gradient)}</text>")
-    return f"<rect x='{left:.0f}' y='{top:.0f}' width='{box.width:.0f}' height='{box.height:.0f}' rx='6'/>" + " ".join(
-        lines
-    )
+    frame = f"<rect x='{left:.0f}' y='{top:.0f}' width='{box.width:.0f}' height='{box.height:.0f}' rx='6'/>"
+    return frame + " ".join(lines)
 
 
 def _arrow(arrow: Arrow) -> str:
@@ -197,10 +187,9 @@ def _head(points: tuple[Point, ...], kind: str) -> str:
     (x0, y0), (x, y) = points[-2], points[-1]
     size = max(abs(x - x0), abs(y - y0)) or 1
     dx, dy = 7 * (x - x0) / size, 7 * (y - y0) / size
-    tail = (x - dx, y - dy)
     return (
-        f"<path class='{kind}' d='M{x:.0f} {y:.0f}L{tail[0] - dy / 2:.1f} {tail[1] + dx / 2:.1f}"
-        f"L{tail[0] + dy / 2:.1f} {tail[1] - dx / 2:.1f}Z'/>"
+        f"<path class='{kind}' d='M{x:.0f} {y:.0f}L{x - dx - dy / 2:.1f} {y - dy + dx / 2:.1f}"
+        f"L{x - dx + dy / 2:.1f} {y - dy - dx / 2:.1f}Z'/>"
     )
 
 

@@ -10,8 +10,7 @@ import html
 import json
 import math
 from collections.abc import Mapping, Sequence
-from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,115 +18,134 @@ from chainrule.calculus import mathml
 from chainrule.calculus.notation import SHOWN, numbers
 from chainrule.calculus.rules import canonical, loose, written
 from chainrule.live import pytorch_code
+from chainrule.live.limits import COMPUTED, LONG
 from chainrule.trace import Snapshot
-from chainrule.views.folding import Folded, FoldedEdge, FoldedView
+from chainrule.views.folding import Folded, FoldedEdge, FoldedStep, FoldedView
 from chainrule.views.layout import Layout, Point, local_text
 
 Plain = dict[str, Any]
+Places = Mapping[int, int]
+"""Where each value stands among those that are written."""
 
 
-Drawn: TypeAlias = "tuple[FoldedView, Layout, Layout]"
-"""One view, placed for wide and for narrow pages."""
+class PlacedView(NamedTuple):
+    """Hold one view, and where it stands on wide and on narrow pages."""
 
-COMPUTED = 2000
-"""Ops of a folded recording that the page gets to compute with; more would not fit."""
-
-LONG = 80
-"""Letters of a name or an expression, where data must be lean."""
+    view: FoldedView
+    wide: Layout
+    narrow: Layout
 
 
-class Program:
-    """Write down one backward pass, or the whole forward pass with `backward=None`, for the page to replay."""
+class GraphData:
+    """One backward pass, or the whole forward pass with `backward=None`, as data that a page can replay."""
 
     def __init__(self, folded: Folded, lean: bool) -> None:
         """Hold what is written, and whether large tensors are left out, so that it stays small whatever there is."""
-        self.trace, self.backward, self.lean, self.folds = folded.trace, folded.backward, lean, folded
-        self.ops = self.trace.ops_of(self.backward)
-        self.folded = bool(folded.root.parts) and folded.root.parts != self.ops
-        computable = not lean and len(self.ops) <= COMPUTED
-        self.whole = folded.view() if not self.folded else folded.whole if computable else None
-        steps = self.whole.steps if self.whole else ()
-        self.called = pytorch_code.names(self.trace, self.whole.values) if self.whole else {}
-        self.code = pytorch_code.lines(self.trace, self.ops, self.called) if self.whole else None
-        self.runs = not self.folded or self.code is not None
-        """Whether the page gets what it needs to compute all of it."""
-        self.flows = {}
-        if self.whole and self.runs:
-            into: dict[int, list[FoldedEdge]] = {}
-            for edge in self.whole.edges:
-                into.setdefault(edge.step, []).append(edge)
-            flowing = [e for i in self.whole.back for e in into.get(i, ()) if e.term]
-            self.flows = {(steps[e.step].ops[0], e.position, e.target): (e.step, e.position) for e in flowing}
+        self.folded, self.trace, self.backward, self.lean = folded, folded.trace, folded.backward, lean
+        self.is_folded = bool(folded.root.parts) and folded.root.parts != folded.ops
+        self.made = {value for number in folded.ops for value in self.trace.ops[number].outputs}
+        self.whole: FoldedView | None = None
+        """All that the page computes with; `None` where it cannot, so that the recorded numbers are only shown."""
+        self.called: dict[int, str] = {}
+        self.code: list[str] | None = None
+        if not self.is_folded or (not lean and len(folded.ops) <= COMPUTED):
+            whole = folded.whole if self.is_folded else folded.view()
+            called = pytorch_code.names(self.trace, whole.values)
+            self.code = pytorch_code.lines(self.trace, folded.ops, called)
+            if self.code is not None or not self.is_folded:
+                self.whole, self.called = whole, called
+        self.flows = self._flows()
+        self.flow_of = {key: i for i, key in enumerate(self.flows)}
 
-    def write(self, views: Sequence[Drawn], inside: Mapping[tuple[int, int], int]) -> Plain:
-        """Write views; `inside` says which view a step of a view opens."""
-        trace, backward = self.trace, self.backward
-        run = None if backward is None else trace.backward(backward)
-        shown = dict.fromkeys(self.whole.values if self.whole and self.runs else ())
-        drawn = {v for view, _, _ in views for v in view.values}
-        shown |= dict.fromkeys(v for view, _, _ in views for v in view.values)
-        shown |= dict.fromkeys(run.roots if run else ())
+    def _flows(self) -> dict[tuple[int, int, int], tuple[int, int]]:
+        """Map each gradient step (op, position, target) to its step and position in the whole, in autograd's order."""
+        if self.whole is None:
+            return {}
+        turn = {step: i for i, step in enumerate(self.whole.back)}
+        edges = sorted((e for e in self.whole.edges if e.term), key=lambda e: turn[e.step])
+        return {(self.whole.steps[e.step].ops[0], e.position, e.target): (e.step, e.position) for e in edges}
+
+    def write(self, views: Sequence[PlacedView], inside: Mapping[tuple[int, int], int]) -> Plain:
+        """Return the data of views; `inside` says which view a step of a view opens."""
+        roots = () if self.backward is None else self.trace.backward(self.backward).roots
+        drawn = {v: None for placed in views for v in placed.view.values}
+        shown = dict.fromkeys(self.whole.values if self.whole else ()) | drawn | dict.fromkeys(roots)
         place = {value: i for i, value in enumerate(shown)}
-        made = {value for number in self.ops for value in trace.ops[number].outputs}
+        called = {place[v]: name for v, name in self.called.items() if name != self.trace.values[v].name}
         plain: Plain = {
-            "values": [self._value(value, value in made, value in drawn) for value in shown],
+            "values": [self._value(value, value in drawn) for value in shown],
             "flows": list(self.flows.values()),
-            "roots": []
-            if run is None or backward is None
-            else [[place[root], *self._parts(trace.start(root, backward))] for root in run.roots],
-            "code": None if self.code is None or not self.runs else "\n".join(self.code),
-            "called": {
-                place[v]: called for v, called in self.called.items() if self.runs and called != trace.values[v].name
-            },
-            "views": [self._view(i, view, place, inside) for i, view in enumerate(views)],
+            "roots": [[place[root], self._start(root)] for root in roots],
+            "code": None if self.code is None else "\n".join(self.code),
+            "called": called,
+            "views": [self._view(i, placed, place, inside) for i, placed in enumerate(views)],
         }
-        if self.folded:
-            plain["run"] = [self._op(number, place, bare=True) for number in self.ops] if self.runs else []
+        if self.is_folded:
+            ops = [(number, self.trace.ops[number]) for number in self.folded.ops if self.whole]
+            plain["run"] = [self._op(number, op.inputs, op.outputs, place) for number, op in ops]
         return plain
 
     def letters(self) -> int:
         """Count the letters that the numbers of what is surely written take at least: a digit and a comma each."""
-        shown = self.whole.values if self.whole and self.runs else self.folds.view().values
-        held = [self.trace.values[value].tensor for value in shown]
-        if self.backward is not None:
-            held += [g for v in shown if (g := self.trace.gradient(v, self.backward)) is not None]
+        shown = (self.whole or self.folded.view()).values
+        held = [tensor for v in shown for tensor in (self.trace.values[v].tensor, self._gradient(v)) if tensor]
         return 2 * sum(tensor.size for tensor in held if self._is_written(tensor))
 
-    def size(self, drawn: Drawn) -> int:
+    def size(self, placed: PlacedView) -> int:
         """Count the letters that one more view takes, without what its values take."""
-        place = {value: i for i, value in enumerate(drawn[0].values)}
-        return len(json.dumps(self._view(0, drawn, place, {}), ensure_ascii=False))
+        place = {value: i for i, value in enumerate(placed.view.values)}
+        return len(json.dumps(self._view(0, placed, place, {}), ensure_ascii=False))
 
-    def _view(self, at: int, drawn: Drawn, place: dict[int, int], inside: Mapping[tuple[int, int], int]) -> Plain:
-        view, wide, narrow = drawn
-        ops = []
-        for i, step in enumerate(view.steps):
-            if step.group is None:
-                plain = self._op(step.ops[0], place)
-            else:
-                words = f"{step.group.name}, {len(step.ops)} ops"
-                plain = {"n": "", "e": words, "m": f"<mtext>{html.escape(words)}</mtext>"}
-                if (at, i) in inside:
-                    plain["v"] = inside[at, i]
-            ops.append({**plain, "i": [place[v] for v in step.inputs], "o": [place[v] for v in step.outputs]})
+    def _view(self, at: int, placed: PlacedView, place: Places, inside: Mapping[tuple[int, int], int]) -> Plain:
+        view = placed.view
         return {
-            "ops": ops,
+            "ops": [self._step(step, place, inside.get((at, i))) for i, step in enumerate(view.steps)],
             "edges": [self._edge(view, edge, place) for edge in view.edges],
             "back": list(view.back),
-            "wide": _layout(wide, place),
-            "narrow": _layout(narrow, place),
+            "wide": _layout(placed.wide, place),
+            "narrow": _layout(placed.narrow, place),
         }
 
-    def _value(self, value: int, made: bool, drawn: bool) -> Plain:
-        held = self.trace.values[value]
-        gradient = None if self.backward is None else self.trace.gradient(value, self.backward)
+    def _step(self, step: FoldedStep, place: Places, opens: int | None) -> Plain:
+        if step.group is None:
+            (number,) = step.ops
+            op = self.trace.ops[number]
+            names = {self.trace.values[v].name: i for i, v in enumerate(op.inputs)}
+            words = {"e": self._short(op.expression), "m": self._maths(op.expression, names)}
+            return self._op(number, step.inputs, step.outputs, place, words)
+        said = f"{step.group.name}, {len(step.ops)} ops"
+        plain: Plain = {"n": "", "e": said, "m": f"<mtext>{html.escape(said)}</mtext>"}
+        if opens is not None:
+            plain["v"] = opens
+        return {**plain, "i": [place[v] for v in step.inputs], "o": [place[v] for v in step.outputs]}
+
+    def _op(
+        self,
+        number: int,
+        inputs: Sequence[int],
+        outputs: Sequence[int],
+        place: Places,
+        words: Mapping[str, str] | None = None,
+    ) -> Plain:
+        op = self.trace.ops[number]
+        name = canonical(op.name)
+        plain: Plain = {"n": name, "i": [place[v] for v in inputs], "o": [place[v] for v in outputs], **(words or {})}
+        if name in ("sum", "mean") and (dims := pytorch_code.reduced(self.trace, op)) is not None:
+            plain["dims"] = list(dims)
+        if op.letters:
+            plain["a"] = "".join(op.letters)
+        constants = {a: _number(n) for a, n in op.constants.items() if not isinstance(n, complex)}
+        return plain | ({"c": constants} if constants else {})
+
+    def _value(self, value: int, drawn: bool) -> Plain:
+        held, gradient = self.trace.values[value], self._gradient(value)
         name = self._short(held.name)
         plain: Plain = {"n": name, "s": list(held.shape), "t": held.dtype, "d": self._data(held.tensor)}
         if drawn:
             plain["m"] = mathml.name(name)
         if plain["d"] is None:
             plain["as"] = numbers(held.tensor)
-        if not made:
+        if value not in self.made:
             plain["leaf"] = 1
         if held.requires_grad:
             plain["w"] = 1
@@ -137,47 +155,26 @@ class Program:
                 plain["gas"] = numbers(gradient)
         return plain
 
-    def _op(self, number: int, place: dict[int, int], bare: bool = False) -> Plain:
-        op = self.trace.ops[number]
-        plain: Plain = {"n": canonical(op.name), "i": [], "o": []}
-        if bare:
-            plain |= {"i": [place[value] for value in op.inputs], "o": [place[value] for value in op.outputs]}
-        else:
-            plain["e"] = self._short(op.expression)
-            plain["m"] = self._maths(op.expression, {self.trace.values[v].name: i for i, v in enumerate(op.inputs)})
-        if canonical(op.name) in ("sum", "mean") and (dims := pytorch_code.reduced(self.trace, op)) is not None:
-            plain["dims"] = list(dims)
-        if op.letters:
-            plain["a"] = "".join(op.letters)
-        constants = {a: _number(n) for a, n in op.constants.items() if not isinstance(n, complex)}
-        if constants:
-            plain["c"] = constants
-        return plain
-
-    def _edge(self, view: FoldedView, edge: FoldedEdge, place: dict[int, int]) -> Plain:
-        step, term = view.steps[edge.step], edge.term
+    def _edge(self, view: FoldedView, edge: FoldedEdge, place: Places) -> Plain:
         plain: Plain = {"o": edge.step, "i": edge.position, "r": place[edge.target]}
         if edge.carries_gradient:
             plain["b"] = 1
-        if term is not None:
-            key = step.ops[0], edge.position, edge.target
-            if key in self.flows:
-                plain["f"] = self._place_of[key]
-            plain["k"] = (term.kind or "")[:1]
-            if term.local:
-                plain["l"] = local_text(term.local)
-            if words := written(self.trace, term):
-                values = (*self.trace.ops[step.ops[0]].inputs, edge.target)
-                plain["m"] = self._maths(words, {self.trace.values[v].name: place[v] for v in values if v in place})
-                if loose(words):
-                    plain["p"] = 1
-            if term.contribution is not None and (data := self._data(term.contribution)) is not None:
-                plain["q"] = data
+        if (term := edge.term) is None:
+            return plain
+        (number,) = view.steps[edge.step].ops
+        if (key := (number, edge.position, edge.target)) in self.flows:
+            plain["f"] = self.flow_of[key]
+        plain["k"] = (term.kind or "")[:1]
+        if term.local:
+            plain["l"] = local_text(term.local)
+        if words := written(self.trace, term):
+            values = (*self.trace.ops[number].inputs, edge.target)
+            plain["m"] = self._maths(words, {self.trace.values[v].name: place[v] for v in values if v in place})
+            if loose(words):
+                plain["p"] = 1
+        if (data := self._data(term.contribution)) is not None:
+            plain["q"] = data
         return plain
-
-    @cached_property
-    def _place_of(self) -> dict[tuple[int, int, int], int]:
-        return {key: i for i, key in enumerate(self.flows)}
 
     def _short(self, text: str) -> str:
         return text if not self.lean or len(text) <= LONG else f"{text[: LONG - 1]}…"
@@ -187,12 +184,15 @@ class Program:
             return f"<mtext>{html.escape(self._short(text))}</mtext>".replace("{", "&#123;")
         return mathml.expression(text, places)
 
-    def _parts(self, tensor: Snapshot | None) -> list[Any]:
-        return [None if tensor is None else self._data(tensor)]
+    def _gradient(self, value: int) -> Snapshot | None:
+        return None if self.backward is None else self.trace.gradient(value, self.backward)
 
-    def _data(self, tensor: Snapshot) -> list[Any] | None:
+    def _start(self, root: int) -> list[Any] | None:
+        return None if self.backward is None else self._data(self.trace.start(root, self.backward))
+
+    def _data(self, tensor: Snapshot | None) -> list[Any] | None:
         """List the numbers, each with as many digits as its dtype needs, if they were kept and are real."""
-        if tensor.data is None or not self._is_written(tensor):
+        if tensor is None or tensor.data is None or not self._is_written(tensor):
             return None
         return [_number(x) for x in tensor.data.reshape(-1)]
 
@@ -200,18 +200,15 @@ class Program:
         return tensor.data is not None and not np.iscomplexobj(tensor.data) and not (self.lean and tensor.size > SHOWN)
 
 
-def _layout(drawn: Layout, place: dict[int, int]) -> Plain:
+def _layout(drawn: Layout, place: Places) -> Plain:
     return {
         "w": round(drawn.width),
         "h": round(drawn.height),
         "b": [
-            [place[b.value], round(b.x - b.width / 2), round(b.y - b.height / 2), round(b.width), round(b.height)]
+            [place[b.value], *map(round, (b.x - b.width / 2, b.y - b.height / 2, b.width, b.height))]
             for b in drawn.boxes
         ],
-        "a": [
-            [path(a.forward), path(a.backward) if a.backward else "", round(a.label[0]), round(a.label[1])]
-            for a in drawn.arrows
-        ],
+        "a": [[path(a.forward), path(a.backward) if a.backward else "", *map(round, a.label)] for a in drawn.arrows],
     }
 
 

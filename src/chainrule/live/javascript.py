@@ -33,12 +33,12 @@ _EXPORT = re.compile(r"^export (?=(const|let|function|class)\b)", re.MULTILINE)
 
 @cache
 def script() -> str:
-    """Give both scripts in one, for a page that has nothing to fetch from."""
+    """Return both scripts in one, for a page that has nothing to fetch from."""
     return "".join(map(served, PARTS))
 
 
 def served(part: str) -> str:
-    """Give a script as it is served."""
+    """Return a script as it is served."""
     file = minified(part)
     made = file.read_text("utf-8") if file.is_file() else ""
     text = made if f'"{version()}"' in made else joined(part)
@@ -47,25 +47,25 @@ def served(part: str) -> str:
 
 
 def minified(part: str) -> Path:
-    """Name the file that holds a script, minified."""
+    """Return the file that holds a script, minified."""
     return FOLDER.with_name(f"{part}.min.js")
 
 
 @cache
 def version() -> str:
-    """Name this version of the scripts: graphs look for the one that they were made with."""
+    """Return the name of this version of the scripts: graphs look for the one that they were made with."""
     return sha256("".join(map(_body, PARTS)).encode()).hexdigest()[:8]
 
 
 @cache
 def joined(part: str) -> str:
-    """Join the files of a script."""
+    """Return the files of a script, joined."""
     return f'(()=>{{"use strict";\nconst VERSION="{version()}";\n{_body(part)}}})();\n'
 
 
 @cache
 def _body(part: str) -> str:
-    """Write the files one behind the other, and between the two scripts what one has from the other."""
+    """Write the files one behind the other, and what one script hands to the other."""
     shared = ",".join([*_shared(), "PALETTES", "DRAWING"])
     if part == "graph":
         given = {"PALETTES": [asdict(LIGHT), asdict(DARK)], "DRAWING": _style("drawing"), "STYLE": _style("graph")}
@@ -79,7 +79,7 @@ def _body(part: str) -> str:
 
 
 def _shared() -> list[str]:
-    """Name what the panels import from the files of the other script."""
+    """List what the panels import from the files of the other script."""
     imports = [found for name in PARTS["panels"] for found in _IMPORT.findall(_source(name))]
     return sorted({name for names, file in imports if file in PARTS["graph"] for name in names.split(", ")})
 

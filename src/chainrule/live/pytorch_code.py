@@ -9,15 +9,19 @@ from collections.abc import Mapping, Sequence
 from chainrule.calculus.rules import canonical
 from chainrule.trace import Number, Op, Trace
 
-INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "**", "matmul": "@", "dot": "@"}
-REVERSED = {"rsub": "-", "rdiv": "/", "rpow": "**"}
+TWO = {
+    "add": "{} + {}", "sub": "{} - {}", "mul": "{} * {}", "div": "{} / {}", "pow": "{}**{}", "matmul": "{} @ {}",
+    "dot": "{} @ {}", "rsub": "{1} - {0}", "rdiv": "{1} / {0}", "rpow": "{1} ** {0}",
+}  # fmt: skip
+"""How an op with two arguments is written."""
 FUNCTIONS = frozenset(
     ["square", "exp", "log", "sqrt", "reciprocal", "abs", "sin", "cos", "tanh", "sigmoid", "relu", "clone", "detach"]
 )
+SHAPED = frozenset(["reshape", "view", "flatten", "squeeze", "unsqueeze"])
 
 
 def names(trace: Trace, values: Sequence[int]) -> dict[int, str]:
-    """Give each value a name that Python allows and no other value has."""
+    """Return a name for each value, which Python allows and no other value has."""
     found: dict[int, str] = {}
     taken: set[str] = set()
     for value in values:
@@ -33,7 +37,7 @@ def names(trace: Trace, values: Sequence[int]) -> dict[int, str]:
 
 
 def lines(trace: Trace, ops: Sequence[int], called: Mapping[int, str]) -> list[str] | None:
-    """Write each op as a line; `None` if there is one whose arguments are not all known."""
+    """Return each op as a line of code; `None` if the arguments of one are not all known."""
     written = []
     for number in ops:
         op = trace.ops[number]
@@ -48,46 +52,36 @@ def _line(trace: Trace, op: Op, inputs: list[str]) -> str | None:
     name = canonical(op.name)
     arguments = {**dict(zip(op.letters, inputs, strict=False)), **{a: _number(n) for a, n in op.constants.items()}}
     words = [arguments[letter] for letter in sorted(arguments)]
-    from_, to = trace.values[op.inputs[0]].shape, trace.values[op.outputs[0]].shape
-    if name in INFIX and len(words) == 2:
-        base = f"({words[0]})" if name == "pow" and words[0].startswith("-") else words[0]
-        sign = INFIX[name]
-        return f"{base}{sign}{words[1]}" if name == "pow" else f"{base} {sign} {words[1]}"
-    if name in REVERSED and len(words) == 2:
-        return f"{words[1]} {REVERSED[name]} {words[0]}"
+    before, after = trace.values[op.inputs[0]].shape, trace.values[op.outputs[0]].shape
+    if name in TWO and len(words) == 2:
+        return TWO[name].format(*words)
     if name == "neg":
         return f"-{words[0]}"
     if name in FUNCTIONS:
         return f"torch.{name}({words[0]})"
-    if name in ("sum", "mean"):
-        dims = reduced(trace, op)
-        if dims is None:
-            return None
-        if not to and len(dims) == len(from_):
-            return f"{words[0]}.{name}()"
-        return f"{words[0]}.{name}(dim={dims}, keepdim={len(from_) == len(to)})"
+    if name in ("sum", "mean") and (dims := reduced(trace, op)) is not None:
+        whole = not after and len(dims) == len(before)
+        return f"{words[0]}.{name}({'' if whole else f'dim={dims}, keepdim={len(before) == len(after)}'})"
     if name in ("linear", "mse_loss"):
         return f"torch.nn.functional.{name}({', '.join(inputs)})"
     if name in ("T", "t", "transpose"):
-        return f"{words[0]}.T" if len(from_) == 2 else words[0]
-    if name in ("reshape", "view", "flatten", "squeeze", "unsqueeze"):
-        return f"{words[0]}.reshape({to})"
-    return None
+        return f"{words[0]}.T" if len(before) == 2 else words[0]
+    return f"{words[0]}.reshape({after})" if name in SHAPED else None
 
 
 def reduced(trace: Trace, op: Op) -> tuple[int, ...] | None:
-    """Find the dimensions that a sum or a mean went over; `None` where the shapes leave it open."""
-    from_, to = trace.values[op.inputs[0]].shape, trace.values[op.outputs[0]].shape
-    every = tuple(range(len(from_)))
-    if not to:
+    """Return the dimensions that a sum or a mean went over; `None` where the shapes leave it open."""
+    before, after = trace.values[op.inputs[0]].shape, trace.values[op.outputs[0]].shape
+    every = tuple(range(len(before)))
+    if not after:
         return every
     given = [n for n in op.constants.values() if isinstance(n, int) and not isinstance(n, bool)]
     if given:
-        return (given[0] % len(from_),)
-    if len(from_) == len(to):
-        return tuple(i for i in every if from_[i] != to[i])
-    fits = [i for i in every if from_[:i] + from_[i + 1 :] == to]
-    return (fits[0],) if len(fits) == 1 and len(from_) == len(to) + 1 else None
+        return (given[0] % len(before),)
+    if len(before) == len(after):
+        return tuple(i for i in every if before[i] != after[i])
+    fits = [i for i in every if before[:i] + before[i + 1 :] == after]
+    return (fits[0],) if len(fits) == 1 and len(before) == len(after) + 1 else None
 
 
 def _number(number: Number) -> str:
