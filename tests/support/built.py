@@ -12,8 +12,6 @@ ROOT = Path(__file__).parents[2]
 SITE = ROOT / "docs" / "_build" / "html"
 
 LINKS = {"a": "href", "img": "src", "link": "href", "script": "src", "form": "action"}
-SILENT = {"script", "style", "annotation", "code", "pre", "title"}
-VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 
 
 @dataclass
@@ -24,13 +22,11 @@ class Page(HTMLParser):
     ids: list[str] = field(default_factory=list)
     links: list[tuple[str, str]] = field(default_factory=list)
     elements: list[tuple[str, dict[str, str]]] = field(default_factory=list)
-    text: str = ""
     following: str | None = None
 
     def __post_init__(self) -> None:
         """Parse the page."""
         super().__init__()
-        self.open: list[str] = []
         self.feed(self.path.read_text("utf-8"))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -44,24 +40,6 @@ class Page(HTMLParser):
             self.links.append((tag, target))
         if tag == "link" and given.get("rel") == "next":
             self.following = target
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        """Close the element."""
-        if tag in self.open:
-            while self.open.pop() != tag:
-                pass
-
-    def handle_data(self, data: str) -> None:
-        """Keep the text that a reader sees as prose."""
-        if not SILENT & set(self.open):
-            self.text += data
-
-    @property
-    def name(self) -> str:
-        """The page's path within the site."""
-        return self.path.relative_to(SITE).as_posix() if self.path.is_relative_to(SITE) else self.path.name
 
     def those_with_class(self, name: str) -> list[dict[str, str]]:
         """Return the attributes of all elements of a class."""
