@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ast
 import linecache
-import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -76,40 +74,38 @@ Second text.
 def page(folder: Path, text: str, suffix: str = ".py") -> Page:
     """Write a page and read it."""
     path = folder / f"page{suffix}"
-    path.write_text(textwrap.dedent(text), encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
     return read(path)
 
 
-@pytest.fixture(params=[".py", ".md"])
-def written(request: pytest.FixtureRequest, tmp_path: Path) -> Page:
-    """Give the same page as a lesson and as a chapter."""
-    return page(tmp_path, LESSON if request.param == ".py" else CHAPTER, request.param)
+@pytest.mark.parametrize(("text", "suffix"), [(LESSON, ".py"), (CHAPTER, ".md")], ids=["lesson", "chapter"])
+def test_a_page_is_split_and_run(text: str, suffix: str, tmp_path: Path) -> None:
+    """Text and code alternate as on the site, at their lines; each text sees what the code before it left.
 
-
-def test_a_page_is_split_into_text_and_code(written: Page) -> None:
-    """Text and code alternate as on the site; a notebook's settings and what it does not run are no code."""
+    A notebook's settings, and what it does not run, are no code; the opening text is met after the last block.
+    """
+    written = page(tmp_path, text, suffix)
     assert [block.kind for block in written.blocks] == ["text", "code", "text", "code", "text"]
-    assert "Opening." in written.blocks[0].text
     assert "kernelspec" not in written.blocks[0].text
-    assert "w += 1" in written.blocks[3].text
     assert "tags" not in written.blocks[3].text
-
-
-def test_each_block_knows_its_line(written: Page) -> None:
-    """A block's lines are the lines of the file from its own line on, wherever they have words."""
-    lines = written.path.read_text(encoding="utf-8").splitlines()
+    lines = text.splitlines()
     for block in written.blocks[1:]:
         for number, line in enumerate(block.text.splitlines(), block.line):
             assert line in lines[number - 1]
-
-
-def test_text_sees_what_the_code_before_it_left(written: Page) -> None:
-    """Each text is met between the code above it and the code below it, and the opening after the last block."""
     met: list[tuple[str, int]] = []
     printed = run(written, lambda block, namespace: met.append((block.text.split(".")[0][-11:], namespace["w"])))
     assert [w for _, w in met] == [1, 2, 2]
     assert "Opening" in met[-1][0]
     assert printed == "w is 2\n"
+
+
+@pytest.mark.parametrize(("text", "suffix"), [(LESSON, ".py"), (CHAPTER, ".md")], ids=["lesson", "chapter"])
+def test_source_is_found_by_file_and_line(text: str, suffix: str, tmp_path: Path) -> None:
+    """Code that looks itself up by its file and line finds its own source, in a script and in a notebook."""
+    found: dict[str, Any] = {}
+    text = text.replace("w += 1", "w += 1; code = sys._getframe().f_code; line = sys._getframe().f_lineno")
+    run(page(tmp_path, text, suffix), lambda _, names: found.update(names))
+    assert linecache.getline(found["code"].co_filename, found["line"]).startswith("w += 1; code")
 
 
 def test_a_page_runs_as_the_main_program_in_an_empty_folder(tmp_path: Path) -> None:
@@ -118,22 +114,9 @@ def test_a_page_runs_as_the_main_program_in_an_empty_folder(tmp_path: Path) -> N
     before = Path.cwd()
     text = '"""Title."""\nfrom pathlib import Path\nhere, files = Path.cwd(), list(Path().iterdir())\n# %%\n# End.\n'
     run(page(tmp_path, text), lambda _, namespace: seen.update(namespace))
-    assert seen["__name__"] == "__main__"
-    assert seen["files"] == []
+    assert (seen["__name__"], seen["files"]) == ("__main__", [])
     assert not seen["here"].exists()
     assert Path.cwd() == before
-
-
-@pytest.mark.parametrize("text", [LESSON, CHAPTER], ids=["lesson", "chapter"])
-def test_source_is_found_by_file_and_line(text: str, tmp_path: Path) -> None:
-    """Code that looks itself up by its file and line finds its own source, in a script and in a notebook."""
-    found: dict[str, Any] = {}
-    text = text.replace(
-        "w += 1", "w += 1; frame = sys._getframe(); file, line = frame.f_code.co_filename, frame.f_lineno"
-    )
-    run(page(tmp_path, text, ".py" if "code-cell" not in text else ".md"), lambda _, names: found.update(names))
-    assert linecache.getline(found["file"], found["line"]).startswith("w += 1; frame")
-    ast.parse("".join(linecache.getlines(found["file"])))
 
 
 def test_an_error_is_the_pages_own(tmp_path: Path) -> None:
@@ -142,15 +125,11 @@ def test_an_error_is_the_pages_own(tmp_path: Path) -> None:
         run(page(tmp_path, '"""Title."""\n\nw = 1\nw / 0\n'), lambda *_: None)
     last = caught.traceback[-1]
     assert (Path(str(last.path)).name, last.lineno + 1) == ("page.py", 4)
+    with pytest.raises(SyntaxError, match=r"page\.py"):
+        page(tmp_path, '"""Title."""\nw = = 1\n')
 
 
 def test_an_error_that_is_shown_has_to_come(tmp_path: Path) -> None:
     """A cell that the page shows an error of fails the page when there is none."""
     with pytest.raises(AssertionError, match=r"page\.md:\d+: the page shows an error of this code, and there was none"):
         run(page(tmp_path, CHAPTER.replace("raise ValueError", "ValueError"), ".md"), lambda *_: None)
-
-
-def test_a_script_that_is_no_python_is_named(tmp_path: Path) -> None:
-    """A lesson that cannot be parsed says which it is, instead of counting as a page without code."""
-    with pytest.raises(SyntaxError, match=r"page\.py"):
-        page(tmp_path, '"""Title."""\nw = = 1\n')
