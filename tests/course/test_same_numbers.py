@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from html import unescape
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,37 +35,12 @@ def in_print(rec: chainrule.Recording) -> list[list[str]]:
 def in_html(rec: chainrule.Recording) -> list[list[str]]:
     """Read the cells of the table in the page; an op with several local gradients has further lines, as in print."""
     rows: list[list[str]] = []
-    for row in _Cells(rec.graph()._repr_html_()).rows:
-        lines = max(cell.count("\n") for cell in row) + 1
-        parts = [(cell.split("\n") + [""] * lines)[:lines] for cell in row]
-        rows.extend([part[i] for part in parts] for i in range(lines))
+    for row in re.findall(r"<tr.*?</tr>", rec.graph()._repr_html_(), re.DOTALL):
+        cells = re.findall(r"<t[dh]\b[^>]*>(.*?)</t[dh]>", row, re.DOTALL)
+        parts = [[unescape(re.sub("<[^>]*>", "", line)) for line in cell.split("<br>")] for cell in cells]
+        lines = max(map(len, parts))
+        rows.extend([(part + [""] * lines)[i] for part in parts] for i in range(lines))
     return rows
-
-
-class _Cells(HTMLParser):
-    """Collect the text of a table's cells."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.rows: list[list[str]] = []
-        self._inside = False
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attributes: object) -> None:
-        if tag == "tr":
-            self.rows.append([])
-        elif tag in ("td", "th"):
-            self.rows[-1].append("")
-            self._inside = True
-        elif tag == "br":
-            self.rows[-1][-1] += "\n"
-
-    def handle_endtag(self, tag: str) -> None:
-        self._inside = self._inside and tag not in ("td", "th")
-
-    def handle_data(self, data: str) -> None:
-        if self._inside:
-            self.rows[-1][-1] += data
 
 
 def in_table(rec: chainrule.Recording) -> list[Shown]:
