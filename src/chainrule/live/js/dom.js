@@ -42,7 +42,7 @@ const forms = new WeakMap();
 /** Write HTML; where only texts differ, write those, since reading formulas anew takes long.
  * @param {Element} element @param {string} html */
 export function markup(element, html) {
-  const form = html.replace(/>[^<]+/g, '>');
+  const form = html.replace(/>[^<]+/g, '>.');
   if (forms.get(element) !== form || html.includes('&')) element.innerHTML = html;
   else {
     const texts = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
