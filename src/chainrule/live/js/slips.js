@@ -1,92 +1,107 @@
-// A wrong gradient, and the slip that it looks like; the sentences are those of chainrule/checking/slips.json.
+// The slip that a wrong gradient looks like: the finder of chainrule/checking/slips.py, with its words and its cases.
 
 import { back } from './ops.js';
-import { near, sameShape, sizeOf, tensor, transposed } from './tensors.js';
+import { gather, map, near, sameShape, sizeOf, spread, tensor, transposed } from './tensors.js';
 import { derivative, shapeText } from './text.js';
 
 /** @typedef {import('./model.js').Model} Model */
 /** @typedef {import('./tensors.js').Tensor} Tensor */
+/** @typedef {[string, Record<string, string>]} Slip a kind, and what its sentence is filled with */
 
 /** @type {Record<string, string>} the page's script brings them along */
-const SENTENCES = SLIPS;
-const NEAR = 1e-4;
-const PATHS = 32;
+const WORDS = SLIPS;
+/** What each slip makes of the right number. @type {Record<string, (x: number) => number>} */
+const BY_SIZE = { sign: (x) => -x, half: (x) => x / 2, twice: (x) => x * 2, inverse: (x) => 1 / x };
+/** As in slips.py, with the reasons. */
+const CLOSE = 1e-4;
+const MOST_PARTS = 8;
+const MOST_PATHS = 32;
+const LONGEST_PATH = 50;
 
 /** @param {string} template @param {Record<string, string>} words */
 export const fill = (template, words) => template.replace(/\{(\w+)\}/g, (_, key) => words[key]);
 
 /** @param {Tensor} given @param {Tensor} wanted */
-export const right = (given, wanted) => near(given, wanted, NEAR);
+export const right = (given, wanted) => near(given, wanted, CLOSE);
+
+/** As Python writes a shape. @param {number[]} shape */
+const tuple = (shape) => (shape.length ? shapeText(shape) : '()');
 
 /** Say which slip a wrong gradient looks like.
  * @param {Model} model @param {number} v @param {Tensor} given @returns {string} */
 export function slip(model, v, given) {
-  const [kind, words] = find(model, v, given);
-  return fill(SENTENCES[kind], words);
+  const [[kind, words] = ['none', {}]] = fitting(model, v, given);
+  return fill(WORDS[kind], words);
 }
 
-/** @param {Model} model @param {number} v @param {Tensor} given @returns {[string, Record<string, string>]} */
-function find(model, v, given) {
+/** The likeliest first. @param {Model} model @param {number} v @param {Tensor} given @returns {Generator<Slip>} */
+function* fitting(model, v, given) {
   const wanted = /** @type {Tensor} */ (model.gradients[v]);
-  const { plain, view } = model;
-  if (given.shape.length === 2 && right(transposed(given), wanted)) return ['transposed', {}];
+  if (given.shape.length === 2 && right(transposed(given), wanted)) yield ['transposed', {}];
   if (!sameShape(given.shape, wanted.shape))
-    return ['shape', { given: shapeText(given.shape), wanted: shapeText(wanted.shape) }];
-  const times = (/** @type {number} */ n) => ({ shape: given.shape, data: given.data.map((x) => x * n) });
-  if (right(times(-1), wanted)) return ['sign', {}];
-  if (model.fixed || plain.run) return ['none', {}];
+    return yield ['shape', { given: tuple(given.shape), wanted: tuple(wanted.shape) }];
+  const sizes = Object.keys(BY_SIZE).filter((kind) => right(given, map(wanted, BY_SIZE[kind])));
+  if (sizes.includes('sign')) yield ['sign', {}];
+  if (!model.fixed && !model.plain.run) {
+    yield* reductions(model, given, wanted);
+    yield* parts(model, v, given);
+    yield* localGradients(model, v, given);
+    for (const path of paths(model, v)) yield* along(model, path, given, wanted);
+  }
+  for (const kind of sizes) yield [kind, {}];
+}
+
+/** A sum taken for a mean, or a mean for a sum.
+ * @param {Model} model @param {Tensor} given @param {Tensor} wanted @returns {Generator<Slip>} */
+function* reductions({ plain, view }, given, wanted) {
+  const times = (/** @type {number} */ n) => map(given, (x) => x * n);
   for (const edge of view.edges) {
     const n = sizeOf(plain.values[view.ops[edge.o].i[edge.i]].s) / sizeOf(plain.values[edge.r].s);
     const { n: op } = view.ops[edge.o];
     if (!edge.b || n <= 1) continue;
-    if ((op === 'mean' || op === 'mse_loss') && right(times(1 / n), wanted)) return ['sum', { n: String(n) }];
-    if (op === 'sum' && right(times(n), wanted)) return ['mean', { n: String(n) }];
+    if ((op === 'mean' || op === 'mse_loss') && right(times(1 / n), wanted)) yield ['sum', { n: String(n) }];
+    if (op === 'sum' && right(times(n), wanted)) yield ['mean', { n: String(n) }];
   }
-  const into = model.into[v];
-  for (let chosen = 1; into.length <= 8 && chosen < 2 ** into.length - 1; chosen++) {
-    const parts = into.filter((_, k) => chosen & (1 << k)).map((e) => model.carried(e));
-    if (right(sum(given.shape, parts), wanted)) continue;
-    if (right(given, sum(given.shape, parts))) return ['path', { name: model.names[v] }];
-  }
-  const alone = into.map((e) => carry(model, e, tensor(plain.values[view.edges[e].r].s, 1)));
-  if ([...alone, sum(given.shape, alone)].some((local) => right(given, local))) return ['upstream', {}];
-  for (const path of paths(model, v)) {
-    /** @type {Tensor[]} */ const arriving = [
-      {
-        shape: plain.values[model.loss].s,
-        data: Float64Array.from(/** @type {number[]} */ (plain.roots[0][1]), Number),
-      },
-    ];
-    for (const e of path) arriving.push(carry(model, e, arriving[arriving.length - 1]));
-    const rest = sum(given.shape, [wanted, arriving[path.length]], -1);
-    const fork = path.map((e) => model.source(e)).find((value) => model.into[value].length > 1);
-    if (fork !== undefined && right(given, rest)) return ['path', { name: model.names[fork] }];
-    for (const [k, e] of path.entries()) {
-      const edge = view.edges[e];
-      const shape = plain.values[model.source(e)].s;
-      const words = { factor: derivative(model.names[edge.r], model.names[model.source(e)]) };
-      const skipped = fitted(arriving[k], shape);
-      const twice = edge.k === 'j' || !skipped ? null : again(model, e, arriving[k + 1]);
-      for (const [kind, from] of /** @type {[string, Tensor | null][]} */ ([
-        ['factor', skipped],
-        ['doubled', twice],
-      ])) {
-        if (!from) continue;
-        const passed = path.slice(k + 1).reduce((g, later) => carry(model, later, g), from);
-        if (right(given, sum(given.shape, [rest, passed]))) return [kind, words];
-      }
+}
+
+/** Contributions left out. @param {Model} model @param {number} v @param {Tensor} given @returns {Generator<Slip>} */
+function* parts(model, v, given) {
+  const into = model.into[v].map((e) => model.carried(e));
+  const all = into.length;
+  const some = all > MOST_PARTS ? into.flatMap((part, k) => [[part], into.filter((_, i) => i !== k)]) : [];
+  for (let chosen = 1; all <= MOST_PARTS && chosen < 2 ** all - 1; chosen++)
+    some.push(into.filter((_, k) => chosen & (1 << k)));
+  if (all > 1 && some.some((few) => right(given, sum(given.shape, few)))) yield ['path', { name: model.names[v] }];
+}
+
+/** The upstream gradient left out, at one use or at all.
+ * @param {Model} model @param {number} v @param {Tensor} given @returns {Generator<Slip>} */
+function* localGradients(model, v, given) {
+  const alone = model.into[v].map((e) => carry(model, e, tensor(model.plain.values[model.view.edges[e].r].s, 1)));
+  if ([...alone, sum(given.shape, alone)].some((one) => right(given, one))) yield ['upstream', {}];
+}
+
+/** A path left out, or a factor on it left out or taken twice.
+ * @param {Model} model @param {number[]} path @param {Tensor} given @param {Tensor} wanted
+ * @returns {Generator<Slip>} */
+function* along(model, path, given, wanted) {
+  const { plain, view } = model;
+  if (!path.length || path.length > LONGEST_PATH) return;
+  const start = Float64Array.from(/** @type {number[]} */ (plain.roots[0][1]), Number);
+  /** @type {Tensor[]} */ const arriving = [{ shape: plain.values[model.loss].s, data: start }];
+  for (const e of path) arriving.push(carry(model, e, arriving[arriving.length - 1]));
+  const rest = sum(given.shape, [wanted, arriving[path.length]], -1);
+  const fork = path.map((e) => model.source(e)).find((value) => model.into[value].length > 1);
+  if (fork !== undefined && right(given, rest)) yield ['path', { name: model.names[fork] }];
+  for (const [k, e] of path.entries()) {
+    const skipped = fitted(arriving[k], plain.values[model.source(e)].s);
+    const squared = again(model, e, arriving[k]);
+    for (const [kind, from] of Object.entries({ factor: skipped, doubled: squared })) {
+      const passed = from && path.slice(k + 1).reduce((g, later) => carry(model, later, g), from);
+      if (passed && right(given, sum(given.shape, [rest, passed])))
+        yield [kind, { factor: derivative(model.names[view.edges[e].r], model.names[model.source(e)]) }];
     }
   }
-  // Last, since the slips above say where it was lost.
-  const inverse = { shape: given.shape, data: given.data.map((x) => 1 / x) };
-  for (const [kind, mended] of /** @type {[string, Tensor][]} */ ([
-    ['half', times(2)],
-    ['twice', times(0.5)],
-    ['inverse', inverse],
-  ])) {
-    if (right(mended, wanted)) return [kind, {}];
-  }
-  return ['none', {}];
 }
 
 /** @param {Model} model @param {number} e @param {Tensor} g */
@@ -95,16 +110,23 @@ const carry = (model, e, g) => {
   return back(model.steps[edge.o], g, /** @type {Tensor[]} */ (model.values), edge.i);
 };
 
-/** Multiply by the local gradient once more, where shapes allow it.
- * @param {Model} model @param {number} e @param {Tensor} g */
+/** Carry a gradient through an op with its local gradient taken twice, where that is no matrix.
+ * @param {Model} model @param {number} e @param {Tensor} g @returns {Tensor | null} */
 function again(model, e, g) {
-  const result = model.plain.values[model.view.edges[e].r].s;
-  return sameShape(g.shape, result) ? carry(model, e, g) : null;
+  const once = model.view.edges[e].k === 'j' ? null : model.local(e);
+  const upstream = once && fitted(g, once.shape);
+  if (!upstream) return null;
+  const twice = { shape: once.shape, data: once.data.map((x, at) => upstream.data[at] * x * x) };
+  return fitted(twice, model.plain.values[model.source(e)].s);
 }
 
-/** Leave a factor out: what arrived goes on as it is.
- * @param {Tensor} g @param {number[]} shape @returns {Tensor | null} */
-const fitted = (g, shape) => (sameShape(g.shape, shape) ? g : g.data.length === 1 ? tensor(shape, g.data[0]) : null);
+/** Sum over what was broadcast, or spread over what was summed. @param {Tensor} g @param {number[]} shape
+ * @returns {Tensor | null} */
+function fitted(g, shape) {
+  if (sameShape(g.shape, shape)) return g;
+  if (g.data.length === 1) return tensor(shape, g.data[0]);
+  return g.shape.length < shape.length ? null : gather(g.data, spread(shape, g.shape), shape, Number);
+}
 
 /** @param {number[]} shape @param {(Tensor | null)[]} parts @param {number} sign of all but the first
  * @returns {Tensor} */
@@ -122,7 +144,7 @@ function sum(shape, parts, sign = 1) {
 function paths(model, v) {
   /** @type {number[][]} */ const found = [];
   /** @type {[number, number[]][]} */ const pending = [[v, []]];
-  while (pending.length && found.length < PATHS) {
+  while (pending.length && found.length < MOST_PATHS) {
     const [at, path] = /** @type {[number, number[]]} */ (pending.pop());
     if (at === model.loss) found.push(path);
     for (const e of model.into[at]) pending.push([model.view.edges[e].r, [e, ...path]]);
