@@ -1,4 +1,4 @@
-"""Tests of the site's own Sphinx code, part by part; tests/site/test_site.py sees it at work."""
+"""Tests of what is done to every page: links from code, and what is told to those who share it."""
 
 import pytest
 from _ext.pages import code_links, sharing
