@@ -221,7 +221,7 @@ class Recording:
                 f"`{path.name}` ends in {path.suffix or 'nothing'}, and a recording is saved as .json or .html. "
                 f"Name it `{path.stem}.json`, to load it again, or `{path.stem}.html`, to look at it."
             )
-        _write(path, text)
+        _write_whole(path, text)
 
     def __str__(self) -> str:
         """Write the table."""
@@ -287,7 +287,7 @@ def _some(names: list[str]) -> str:
     return ", ".join(f"`{name}`" for name in names[:8]) + (" and more" if len(names) > 8 else "")
 
 
-def _write(path: Path, text: str) -> None:
+def _write_whole(path: Path, text: str) -> None:
     """Write a file whole, or not at all."""
     part = path.with_name(f"{path.name}.part")
     try:

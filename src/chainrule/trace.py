@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.errors import TraceError
-from chainrule.trace_file import FORMAT, from_plain, numbers, to_plain
+from chainrule.trace_file import FORMAT, from_plain, read_numbers, to_plain
 
 Array: TypeAlias = npt.NDArray[Any]
 Number: TypeAlias = bool | int | float | complex
@@ -52,7 +52,7 @@ class Snapshot:
         statistics = plain["statistics"]
         array = None
         if data is not None:
-            array = np.asarray(numbers(data), dtype=held_dtype(dtype)).reshape(shape)
+            array = np.asarray(read_numbers(data), dtype=held_dtype(dtype)).reshape(shape)
             array.setflags(write=False)
         return Snapshot(shape, dtype, array, statistics and {name: float(n) for name, n in statistics.items()})
 

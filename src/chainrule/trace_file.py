@@ -20,7 +20,7 @@ from chainrule.errors import FileError
 FORMAT = 1
 """The version of the JSON layout; a file from a newer one is refused."""
 
-_Held = TypeVar("_Held")
+_Dataclass = TypeVar("_Dataclass")
 _Reader: TypeAlias = Callable[[Any], Any]
 
 
@@ -41,7 +41,9 @@ def to_plain(thing: Any) -> Any:
     return thing
 
 
-def from_plain(kind: type[_Held], plain: Any, needed: Iterable[str], check: Callable[[_Held], None]) -> _Held:
+def from_plain(
+    kind: type[_Dataclass], plain: Any, needed: Iterable[str], check: Callable[[_Dataclass], None]
+) -> _Dataclass:
     """Return the dataclass that was written; raise `FileError` if it is damaged, fails a check, or is too new."""
     if not isinstance(plain, Mapping) or "format" not in plain:
         raise FileError("This is no recording: it has no `format`. Give a file that `rec.save(...)` wrote.")
@@ -51,7 +53,7 @@ def from_plain(kind: type[_Held], plain: Any, needed: Iterable[str], check: Call
             "Update it: `pip install --upgrade chainrule`."
         )
     try:
-        read: Callable[[Any], _Held] = reader(kind)  # type: ignore[arg-type]  # a type is hashable
+        read: Callable[[Any], _Dataclass] = reader(kind)  # type: ignore[arg-type]  # a type is hashable
         held = read({name: plain[name] for name in (*needed, *plain) if name != "format"})
         check(held)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
@@ -77,14 +79,14 @@ def reader(kind: Any) -> _Reader:
     if origin is Literal:
         return lambda plain: inner[inner.index(plain)]
     if kind is float:
-        return lambda plain: float(numbers(plain))
-    return numbers if inner else lambda plain: _exactly(kind, plain)
+        return lambda plain: float(read_numbers(plain))
+    return read_numbers if inner else lambda plain: _exactly(kind, plain)
 
 
-def numbers(plain: Any) -> Any:
+def read_numbers(plain: Any) -> Any:
     """Return a number, or nested lists of numbers, those that are complex or not finite included."""
     if isinstance(plain, list):
-        return [numbers(item) for item in plain]
+        return [read_numbers(item) for item in plain]
     if isinstance(plain, Mapping):
         return complex(float(plain["real"]), float(plain["imag"]))
     return float(plain) if isinstance(plain, str) else plain

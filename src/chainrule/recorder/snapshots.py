@@ -59,7 +59,7 @@ def lazy_copy(tensor: Tensor, keep: Keep) -> Lazy:
     To be called where no gradients are recorded and no function mode is active.
     """
     if keep == "shapes":
-        return snapshot(tensor, keep) if tensor.is_nested else _bare(tensor.shape, tensor.dtype)
+        return snapshot(tensor, keep) if tensor.is_nested else _shape_alone(tensor.shape, tensor.dtype)
     if tensor.dim() == 0:
         try:
             return tensor.item(), tensor.dtype
@@ -77,7 +77,7 @@ def to_snapshot(lazy: Lazy) -> Snapshot:
     if isinstance(lazy, LazyCopy):
         return lazy.snapshot()
     number, dtype = lazy
-    name = _name(dtype)
+    name = _dtype_name(dtype)
     array = np.array(number, dtype=held_dtype(name))
     array.setflags(write=False)
     return Snapshot((), name, array)
@@ -87,8 +87,8 @@ def snapshot(tensor: Tensor, keep: Keep) -> Snapshot:
     """Copy a tensor's numbers, or their statistics, or its shape alone."""
     shape = () if tensor.is_nested else tensor.shape  # a nested tensor has no shape
     if keep == "shapes" or tensor.device.type == "meta":
-        return _bare(shape, tensor.dtype)
-    dtype = _name(tensor.dtype)
+        return _shape_alone(shape, tensor.dtype)
+    dtype = _dtype_name(tensor.dtype)
     try:
         tensor = tensor.detach().cpu()
         tensor = tensor if tensor.layout is torch.strided else tensor.to_dense()
@@ -96,17 +96,17 @@ def snapshot(tensor: Tensor, keep: Keep) -> Snapshot:
             return Snapshot(tuple(shape), dtype, _array(tensor, dtype))
         return Snapshot(tuple(shape), dtype, statistics=_statistics(tensor))
     except (RuntimeError, TypeError):  # it has no numbers of its own, as inside of vmap, or none for NumPy
-        return _bare(shape, tensor.dtype)
+        return _shape_alone(shape, tensor.dtype)
 
 
 @lru_cache
-def _name(dtype: torch.dtype) -> str:
+def _dtype_name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
 @lru_cache(maxsize=1024)
-def _bare(shape: tuple[int, ...], dtype: torch.dtype) -> Snapshot:
-    return Snapshot(tuple(shape), _name(dtype))
+def _shape_alone(shape: tuple[int, ...], dtype: torch.dtype) -> Snapshot:
+    return Snapshot(tuple(shape), _dtype_name(dtype))
 
 
 @lru_cache

@@ -66,7 +66,7 @@ def _read(code: CodeType, instruction: int, direct: bool) -> SourceSpan:
         return bare
     lines = linecache.getlines(code.co_filename)
     node, parents = _parse("".join(lines)).get((line, column, last_line, last_column), (None, ()))
-    operands = None if node is None else _operands(node)
+    operands = None if node is None else _parts(node)
     if node is None or operands is None:
         return bare
     expression = _text(lines, node)
@@ -90,7 +90,7 @@ def _text(lines: Sequence[str], part: ast.expr | ast.AugAssign) -> str:
     return " ".join(b"".join(rows).decode().split())
 
 
-def _operands(node: ast.expr | ast.AugAssign) -> list[ast.expr] | None:
+def _parts(node: ast.expr | ast.AugAssign) -> list[ast.expr] | None:
     """List what an expression works on, the items of a list each for itself; `None` if it is no call or operator."""
     match node:
         case ast.AugAssign(target=left, value=right) | ast.BinOp(left=left, right=right):
