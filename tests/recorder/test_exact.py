@@ -11,7 +11,7 @@ from chainrule.calculus.notation import numbers
 from chainrule.views.derivation import derivation
 from tests.support.cases import CASES
 from tests.support.graphs import Plan, plans, record, same
-from tests.support.oracle import Known, carried, differences, sums
+from tests.support.oracle import Known, carried, differences, everything, states, sums
 from tests.support.sweep import share
 from tests.views.test_derivation import wrong
 
@@ -37,6 +37,46 @@ def test_few_local_gradients_are_not_known() -> None:
     assert shown > 2 * unknown
     assert KNOWN.alone > 0.9 * shown
     assert len(KNOWN.other) < 0.05 * (shown + unknown)
+
+
+DEFAULT = [
+    "the first lesson", "a value used many times", "broadcast: div", "in place", "in place through views",
+    "shape: unbind", "selection: max", "random numbers", "checkpoint", "a custom function",
+    "loss: cross entropy", "float64", "bfloat16", "float16",
+    *(f"module: {name}" for name in (
+        "MLP", "conv2d", "batch norm", "max pooling", "LSTM", "GRU", "attention with dropout", "embedding bag",
+        "encoder layer",
+    )),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DEFAULT)
+def test_a_recorded_run_is_what_an_unrecorded_one_is(name: str) -> None:
+    """With what is kept by default, too, all numbers and the random streams are the same, and `rec.grad` is `.grad`."""
+    torch.manual_seed(1)
+    plain, after = everything(CASES[name]()), states()
+    torch.manual_seed(1)
+    with chainrule.record() as rec:
+        made = CASES[name]()
+        assert states() == after
+    assert all(map(same, plain, everything(made)))
+    assert all(same(rec.grad(leaf), leaf.grad) for leaf in made if leaf.is_leaf and leaf.grad is not None)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(f"two inputs: {name}" for name in ("mul", "div")),
+        *(f"reduction: {name}" for name in ("sum", "mean", "cumsum", "amax", "norm")),
+        "reduction: cumsum over one, which looks elementwise",
+        *("matrix: matmul", "loss: softmax", "loss: layer norm", "selection: a row", "shape: cat"),
+    ],
+)
+def test_common_local_gradients_are_all_shown(name: str) -> None:
+    """Of ops that a course begins with, no local gradient is unknown."""
+    with chainrule.record() as rec:
+        CASES[name]()
+    assert [rec.trace.ops[term.op].expression for term in rec.trace.terms() if term.local is None] == []
 
 
 @pytest.mark.sweep

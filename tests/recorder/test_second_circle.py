@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.checkpoint import checkpoint
 
 import chainrule
 from chainrule.recorder.snapshots import lazy_copy, to_snapshot
@@ -47,6 +48,22 @@ def sparse_matrix() -> list[Tensor]:
     loss = torch.sparse.mm(matrix, dense).sum()
     loss.backward()
     return [loss, numbers, dense]
+
+
+def sparse_rows() -> list[Tensor]:
+    """Look rows up in a table with sparse gradients."""
+    table = nn.Embedding(5, 2, sparse=True)
+    loss = table(torch.tensor([1, 1, 3])).exp().sum()
+    loss.backward()
+    return [loss, table.weight]
+
+
+def large() -> list[Tensor]:
+    """Use more elements than are kept whole."""
+    a = torch.rand(40, 40, requires_grad=True)
+    loss = (a @ a).relu().mean()
+    loss.backward()
+    return [loss, a]
 
 
 def nested(layout: torch.layout) -> Callable[[], list[Tensor]]:
@@ -115,6 +132,8 @@ SECOND: dict[str, Callable[[], list[Tensor]]] = {
     "complex": of(lambda a: (a * a.conj()).abs(), torch.complex64),
     "fft": of(lambda a: torch.fft.rfft(a).abs() ** 2),
     "sparse": sparse_matrix,
+    "sparse gradients": sparse_rows,
+    "large": large,
     "sparse rows": of(lambda a: torch.eye(4).to_sparse_csr() @ a[:, None]),
     "to sparse and back": of(lambda a: (a.to_sparse() * 2).to_dense()),
     "nested": nested(torch.strided),
@@ -124,6 +143,7 @@ SECOND: dict[str, Callable[[], list[Tensor]]] = {
     "quantized": of(lambda a: a * torch.quantize_per_tensor(torch.rand(4), 0.1, 0, torch.qint8).dequantize()),
     "eight bits": of(lambda a: a * a.detach().to(torch.float8_e4m3fn).float()),
     "memory shared with NumPy": through_memory,
+    "reentrant checkpoint": of(lambda a: checkpoint(lambda b: (b * 3).sin(), a, use_reentrant=True) * a),
     "one kernel": of(by_one_kernel),
 }
 
@@ -135,10 +155,11 @@ SECOND: dict[str, Callable[[], list[Tensor]]] = {
 def test_what_is_recorded_is_never_wrong(name: str) -> None:
     """Results and `.grad` are bitwise as without recording, each leaf's gradient is known, and every view is shown."""
     torch.manual_seed(0)
-    plain = SECOND[name]()
+    plain, state = SECOND[name](), torch.get_rng_state()
     torch.manual_seed(0)
     with chainrule.record() as rec:
         made = SECOND[name]()
+        assert torch.get_rng_state().equal(state)
     for a, b in zip(plain, made, strict=True):
         assert same(a, b)
         if b.is_leaf:

@@ -47,10 +47,10 @@ def test_statistics_are_those_of_numpy(tensor: torch.Tensor) -> None:
 def test_what_is_not_finite_is_counted() -> None:
     """NaN and infinities are counted, and show in the rest as they do in NumPy."""
     tensor = SIZED.clone()
-    tensor[:3], tensor[7] = float("inf"), float("nan")
+    tensor[:2], tensor[2], tensor[7], tensor[10:14] = float("inf"), -float("inf"), float("nan"), 0.0
     found = snapshot(tensor, "auto").statistics
     assert found is not None
-    assert (found["nans"], found["infinite"]) == (1, 3)
+    assert (found["nans"], found["infinite"], found["zeros"]) == (1, 3, (tensor == 0).sum().item())
     assert np.isnan([found["min"], found["max"], found["mean"], found["norm"]]).all()
 
 
