@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
+from bench.pages import QUIET
 from chainrule.checking.slips import BY_SIZE, WORDS
 from tests.live.test_live import show
-from tests.site.test_browser import QUIET, asked
+from tests.site.test_browser import asked
 from tests.support.slips import WRONG
 from tools.browser import find_browser
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,9 +12,10 @@ import torch
 from playwright.sync_api import Browser, Page, sync_playwright
 
 import chainrule
+from bench.pages import QUIET
 from chainrule.calculus.notation import number as number_text
 from chainrule.live.javascript import script
-from tests.site.test_browser import AXE, LOOKS, QUIET
+from tests.site.test_browser import AXE, LOOKS
 from tests.support.built import SITE as BUILT
 from tests.support.course import CHAPTERS, LESSONS, name, walk
 from tests.support.live import off, random_recording, replay
