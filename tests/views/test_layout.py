@@ -112,25 +112,21 @@ def test_each_use_has_its_arrow_and_its_local_gradient() -> None:
 def test_ordering_uncrosses_edges() -> None:
     """Of rows in the worst order, the order that is chosen crosses nothing."""
     count = 6
-    layer = dict.fromkeys(range(count), 0) | dict.fromkeys(range(count, 2 * count), 1)
-    chains: list[list[Spot]] = [[(i, -1, 0), (2 * count - 1 - i, -1, 1)] for i in range(count)]
+    rows: list[list[Spot]] = [[(count * layer + i, -1, layer) for i in range(count)] for layer in (0, 1)]
+    chains = [[source, target] for source, target in zip(rows[0], reversed(rows[1]), strict=True)]
     behind = {source: [target] for source, target in chains}
-    unordered = [[(value, -1, layer[value]) for value in layer if layer[value] == k] for k in (0, 1)]
-    assert _crossings(unordered, behind) == count * (count - 1) // 2
-    assert _crossings(_order(list(layer), layer, [], chains), behind) == 0
+    assert _crossings(rows, behind) == count * (count - 1) // 2
+    assert _crossings(_order([*rows[0], *rows[1]], chains), behind) == 0
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(7, 13)), min_size=1, unique=True))
 def test_ordering_never_crosses_more(pairs: list[tuple[int, int]]) -> None:
     """The order that is chosen never crosses more edges than the one it began with."""
-    layer = {a: 0 for a, _ in pairs} | {b: 1 for _, b in pairs}
     chains: list[list[Spot]] = [[(a, -1, 0), (b, -1, 1)] for a, b in pairs]
-    behind: dict[Spot, list[Spot]] = {}
-    for source, target in chains:
-        behind.setdefault(source, []).append(target)
-    unordered = [[(value, -1, layer[value]) for value in layer if layer[value] == k] for k in (0, 1)]
-    assert _crossings(_order(list(layer), layer, [], chains), behind) <= _crossings(unordered, behind)
+    rows = [list(dict.fromkeys(ends)) for ends in zip(*chains, strict=True)]
+    behind = {source: [target for start, target in chains if start == source] for source in rows[0]}
+    assert _crossings(_order([*rows[0], *rows[1]], chains), behind) <= _crossings(rows, behind)
 
 
 def test_long_text_is_cut_in_the_picture() -> None:

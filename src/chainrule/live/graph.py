@@ -161,13 +161,13 @@ def _colours(palette: Palette) -> str:
 def _box(box: Box) -> str:
     left, top = box.x - box.width / 2, box.y - box.height / 2
     x, y = left + PADDING, top + PADDING + LINE * 0.75
-    expression = f" <tspan class='e'>= {_escape(box.expression)}</tspan>" if box.expression else ""
+    expression = f" <tspan class='e'>= {html.escape(box.expression)}</tspan>" if box.expression else ""
     lines = [
-        f"<text x='{x:.0f}' y='{y:.0f}'><tspan class='n'>{_escape(box.name)}</tspan>{expression}</text>",
-        f"<text x='{x:.0f}' y='{y + LINE:.0f}' class='v'>value {_escape(box.number)}</text>",
+        f"<text x='{x:.0f}' y='{y:.0f}'><tspan class='n'>{html.escape(box.name)}</tspan>{expression}</text>",
+        f"<text x='{x:.0f}' y='{y + LINE:.0f}' class='v'>value {html.escape(box.number)}</text>",
     ]
     if box.gradient:
-        lines.append(f"<text x='{x:.0f}' y='{y + 2 * LINE:.0f}' class='g'>grad  {_escape(box.gradient)}</text>")
+        lines.append(f"<text x='{x:.0f}' y='{y + 2 * LINE:.0f}' class='g'>grad  {html.escape(box.gradient)}</text>")
     frame = f"<rect x='{left:.0f}' y='{top:.0f}' width='{box.width:.0f}' height='{box.height:.0f}' rx='6'/>"
     return frame + " ".join(lines)
 
@@ -178,7 +178,8 @@ def _arrow(arrow: Arrow) -> str:
         drawn += f"<path class='b' d='{path(arrow.backward)}'/>{_head(arrow.backward, 'bh')}"
     if arrow.local:
         x, y = arrow.label
-        drawn += f"<text x='{x:.0f}' y='{y + 4:.0f}' text-anchor='middle' class='g h'>× {_escape(arrow.local)}</text>"
+        text = f"× {html.escape(arrow.local)}"
+        drawn += f"<text x='{x:.0f}' y='{y + 4:.0f}' text-anchor='middle' class='g h'>{text}</text>"
     return drawn
 
 
@@ -191,7 +192,3 @@ def _head(points: tuple[Point, ...], kind: str) -> str:
         f"<path class='{kind}' d='M{x:.0f} {y:.0f}L{x - dx - dy / 2:.1f} {y - dy + dx / 2:.1f}"
         f"L{x - dx + dy / 2:.1f} {y - dy - dx / 2:.1f}Z'/>"
     )
-
-
-def _escape(text: str) -> str:
-    return html.escape(text, quote=True)

@@ -19,7 +19,7 @@ from chainrule.calculus.notation import SHOWN, numbers
 from chainrule.calculus.rules import canonical, loose, written
 from chainrule.live import pytorch_code
 from chainrule.live.limits import COMPUTED, LONG
-from chainrule.trace import Snapshot
+from chainrule.trace import Op, Snapshot
 from chainrule.views.folding import Folded, FoldedEdge, FoldedStep, FoldedView
 from chainrule.views.layout import Layout, Point, local_text
 
@@ -42,17 +42,16 @@ class GraphData:
     def __init__(self, folded: Folded, lean: bool) -> None:
         """Hold what is written, and whether large tensors are left out, so that it stays small whatever there is."""
         self.folded, self.trace, self.backward, self.lean = folded, folded.trace, folded.backward, lean
-        self.is_folded = bool(folded.root.parts) and folded.root.parts != folded.ops
         self.made = {value for number in folded.ops for value in self.trace.ops[number].outputs}
         self.whole: FoldedView | None = None
         """All that the page computes with; `None` where it cannot, so that the recorded numbers are only shown."""
         self.called: dict[int, str] = {}
         self.code: list[str] | None = None
-        if not self.is_folded or (not lean and len(folded.ops) <= COMPUTED):
-            whole = folded.whole if self.is_folded else folded.view()
+        if not folded.is_folded or (not lean and len(folded.ops) <= COMPUTED):
+            whole = folded.whole if folded.is_folded else folded.view()
             called = pytorch_code.names(self.trace, whole.values)
             self.code = pytorch_code.lines(self.trace, folded.ops, called)
-            if self.code is not None or not self.is_folded:
+            if self.code is not None or not folded.is_folded:
                 self.whole, self.called = whole, called
         self.flows = self._flows()
         self.flow_of = {key: i for i, key in enumerate(self.flows)}
@@ -80,9 +79,8 @@ class GraphData:
             "called": called,
             "views": [self._view(i, placed, place, inside) for i, placed in enumerate(views)],
         }
-        if self.is_folded:
-            ops = [(number, self.trace.ops[number]) for number in self.folded.ops if self.whole]
-            plain["run"] = [self._op(number, op.inputs, op.outputs, place) for number, op in ops]
+        if self.folded.is_folded:
+            plain["run"] = [self._op(self.trace.ops[n], place) for n in self.folded.ops if self.whole]
         return plain
 
     def letters(self) -> int:
@@ -107,35 +105,30 @@ class GraphData:
         }
 
     def _step(self, step: FoldedStep, place: Places, opens: int | None) -> Plain:
+        ends = {"i": [place[v] for v in step.inputs], "o": [place[v] for v in step.outputs]}
         if step.group is None:
-            (number,) = step.ops
-            op = self.trace.ops[number]
+            op = self.trace.ops[step.ops[0]]
             names = {self.trace.values[v].name: i for i, v in enumerate(op.inputs)}
             words = {"e": self._short(op.expression), "m": self._maths(op.expression, names)}
-            return self._op(number, step.inputs, step.outputs, place, words)
+            return {"n": canonical(op.name), **ends, **words, **self._arguments(op)}
         said = f"{step.group.name}, {len(step.ops)} ops"
-        plain: Plain = {"n": "", "e": said, "m": f"<mtext>{html.escape(said)}</mtext>"}
-        if opens is not None:
-            plain["v"] = opens
-        return {**plain, "i": [place[v] for v in step.inputs], "o": [place[v] for v in step.outputs]}
+        plain = {"n": "", "e": said, "m": f"<mtext>{html.escape(said)}</mtext>"}
+        return plain | ({} if opens is None else {"v": opens}) | ends
 
-    def _op(
-        self,
-        number: int,
-        inputs: Sequence[int],
-        outputs: Sequence[int],
-        place: Places,
-        words: Mapping[str, str] | None = None,
-    ) -> Plain:
-        op = self.trace.ops[number]
-        name = canonical(op.name)
-        plain: Plain = {"n": name, "i": [place[v] for v in inputs], "o": [place[v] for v in outputs], **(words or {})}
-        if name in ("sum", "mean") and (dims := pytorch_code.reduced(self.trace, op)) is not None:
+    def _op(self, op: Op, place: Places) -> Plain:
+        ends = {"i": [place[v] for v in op.inputs], "o": [place[v] for v in op.outputs]}
+        return {"n": canonical(op.name), **ends, **self._arguments(op)}
+
+    def _arguments(self, op: Op) -> Plain:
+        """Return what else the page needs to compute an op: dimensions, and its numbers and inputs by letter."""
+        plain: Plain = {}
+        if canonical(op.name) in ("sum", "mean") and (dims := pytorch_code.reduced(self.trace, op)) is not None:
             plain["dims"] = list(dims)
         if op.letters:
             plain["a"] = "".join(op.letters)
-        constants = {a: _number(n) for a, n in op.constants.items() if not isinstance(n, complex)}
-        return plain | ({"c": constants} if constants else {})
+        if constants := {a: _number(n) for a, n in op.constants.items() if not isinstance(n, complex)}:
+            plain["c"] = constants
+        return plain
 
     def _value(self, value: int, drawn: bool) -> Plain:
         held, gradient = self.trace.values[value], self._gradient(value)

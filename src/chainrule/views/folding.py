@@ -135,6 +135,11 @@ def _stretch(parts: Sequence[Part], limit: int) -> Part:
     return Group(name, tuple(_stretches(parts, limit)))
 
 
+def values_of(trace: Trace, ops: Sequence[int]) -> set[int]:
+    """Return the values that ops take and make."""
+    return {value for number in ops for value in (*trace.ops[number].inputs, *trace.ops[number].outputs)}
+
+
 @dataclass(frozen=True)
 class FoldedStep:
     """Hold one step of a view: an op, or a group, which stands for all of its ops."""
@@ -178,14 +183,15 @@ class Folded:
     def __init__(self, trace: Trace, backward: int | None, limit: int = STEPS) -> None:
         """Fold if there is more than can be drawn whole, or with a smaller limit, than that."""
         self.trace, self.backward, self.ops = trace, backward, trace.ops_of(backward)
-        drawn = {v for n in self.ops for v in (*trace.ops[n].inputs, *trace.ops[n].outputs)}
-        whole = len(drawn) <= (DRAWN if limit == STEPS else limit)
+        whole = len(values_of(trace, self.ops)) <= (DRAWN if limit == STEPS else limit)
         self.root = Group("", self.ops) if whole else fold(trace, backward, limit)
+        self.is_folded = bool(self.root.parts) and self.root.parts != self.ops
         self._roots = () if backward is None else trace.backward(backward).roots
-        self._terms: defaultdict[int, list[Term]] = defaultdict(list)
+        self.terms: defaultdict[int, list[Term]] = defaultdict(list)
+        """What flowed back through each op."""
         for term in () if backward is None else trace.terms(backward):
-            self._terms[term.op].append(term)
-        self._turn = {op: turn for turn, op in enumerate(self._terms)}
+            self.terms[term.op].append(term)
+        self._turn = {op: turn for turn, op in enumerate(self.terms)}
         self._users: defaultdict[int, set[int]] = defaultdict(set)
         for number in self.ops:
             for value in trace.ops[number].inputs:
@@ -259,11 +265,11 @@ class Folded:
     def _edges(self, at: int, step: FoldedStep, shown: dict[int, int]) -> list[FoldedEdge]:
         """List a step's edges, one for each time it takes an input; an op's with what flowed back along it."""
         if step.group:
-            flowed = {shown.get(term.value) for n in step.ops for term in self._terms.get(n, ())}
+            flowed = {shown.get(term.value) for n in step.ops for term in self.terms.get(n, ())}
             return [FoldedEdge(at, k, v, step.outputs[0], None, v in flowed) for k, v in enumerate(step.inputs)]
         (number,) = step.ops
         along: defaultdict[tuple[int, int], list[Term]] = defaultdict(list)
-        for term in self._terms.get(number, ()):
+        for term in self.terms.get(number, ()):
             for output in term.outputs:
                 along[term.value, output].append(term)
         edges = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right, insort
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -84,10 +85,8 @@ def layout(
     groups = {value: step.group for step in view.steps for value in step.outputs}
     boxes = {value: _measure(trace, value, backward, groups.get(value)) for value in view.values}
     chains = {edge: _chain(edge, layer) for edge in view.edges}
-    points = [spot for chain in chains.values() for spot in chain[1:-1]]
-    return _Placing(boxes, chains, direction == "right").layout(
-        _order(view.values, layer, points, list(chains.values()))
-    )
+    rows = _order([(value, -1, layer[value]) for value in view.values], list(chains.values()))
+    return _Placing(boxes, chains, direction == "right").layout(rows)
 
 
 Spot: TypeAlias = tuple[int, int, int]
@@ -103,11 +102,11 @@ def local_text(local: Snapshot) -> str:
 def _layers(values: Sequence[int], edges: Sequence[FoldedEdge]) -> dict[int, int]:
     """Put each value behind its inputs, and what nothing made right before its first use."""
     layer = dict.fromkeys(values, 0)
-    into: dict[int, list[int]] = {}
-    out: dict[int, list[int]] = {}
+    into: defaultdict[int, list[int]] = defaultdict(list)
+    out: defaultdict[int, list[int]] = defaultdict(list)
     for edge in edges:
-        into.setdefault(edge.target, []).append(edge.source)
-        out.setdefault(edge.source, []).append(edge.target)
+        into[edge.target].append(edge.source)
+        out[edge.source].append(edge.target)
     for value in sorted(into):
         layer[value] = 1 + max(layer[source] for source in into[value])
     for value in values:
@@ -144,26 +143,19 @@ def _chain(edge: FoldedEdge, layer: dict[int, int]) -> list[Spot]:
     return [(edge.source, -1, layer[edge.source]), *between, (edge.target, -1, layer[edge.target])]
 
 
-def _order(
-    values: Sequence[int], layer: dict[int, int], points: list[Spot], chains: list[list[Spot]]
-) -> list[list[Spot]]:
+def _order(values: Sequence[Spot], chains: Sequence[list[Spot]]) -> list[list[Spot]]:
     """Order the spots of each layer so that few edges cross: each moves to the mean of its neighbours, in sweeps."""
-    spots: list[Spot] = [(value, -1, layer[value]) for value in values]
-    rows: list[list[Spot]] = [[] for _ in range(max((s[2] for s in spots), default=-1) + 1)]
-    for spot in dict.fromkeys([*spots, *points]):
+    rows: list[list[Spot]] = [[] for _ in range(max((spot[2] for spot in values), default=-1) + 1)]
+    for spot in dict.fromkeys([*values, *(spot for chain in chains for spot in chain)]):
         rows[spot[2]].append(spot)
-    before: dict[Spot, list[Spot]] = {}
-    behind: dict[Spot, list[Spot]] = {}
-    for chain in chains:
-        for source, target in pairwise(chain):
-            before.setdefault(target, []).append(source)
-            behind.setdefault(source, []).append(target)
+    before: defaultdict[Spot, list[Spot]] = defaultdict(list)
+    behind: defaultdict[Spot, list[Spot]] = defaultdict(list)
+    for source, target in (pair for chain in chains for pair in pairwise(chain)):
+        before[target].append(source)
+        behind[source].append(target)
     best, fewest = [list(row) for row in rows], _crossings(rows, behind)
     for sweep in range(8):
-        if sweep % 2 == 0:
-            _sweep(rows, before)
-        else:
-            _sweep(rows[::-1], behind)
+        _sweep(rows[:: -1 if sweep % 2 else 1], behind if sweep % 2 else before)
         crossed = _crossings(rows, behind)
         if crossed < fewest:
             best, fewest = [list(row) for row in rows], crossed
@@ -243,10 +235,10 @@ class _Placing:
 
     def _ports(self) -> dict[tuple[FoldedEdge, bool], float]:
         """Spread the edges that share a side of a box over it, as they come from the side: (edge, leaves) -> shift."""
-        sides: dict[tuple[int, bool], list[tuple[float, int, FoldedEdge]]] = {}
+        sides: defaultdict[tuple[int, bool], list[tuple[float, int, FoldedEdge]]] = defaultdict(list)
         for edge, chain in self.chains.items():
-            sides.setdefault((edge.source, True), []).append((self.at[chain[1]][1], edge.position, edge))
-            sides.setdefault((edge.target, False), []).append((self.at[chain[-2]][1], edge.position, edge))
+            sides[edge.source, True].append((self.at[chain[1]][1], edge.position, edge))
+            sides[edge.target, False].append((self.at[chain[-2]][1], edge.position, edge))
         found = {}
         for (value, leaves), side in sides.items():
             step = min(PORT if self.right else 1.8 * PORT, 0.7 * self.size[value][1] / len(side))
@@ -262,14 +254,10 @@ class _Placing:
         end = (along_end - self.size[edge.target][0] / 2, across_end + arrive)
         middle = [start, *(self.at[spot] for spot in between), end]
         lane = LANE if edge.carries_gradient else 0.0
-        return Arrow(
-            source=edge.source,
-            target=edge.target,
-            local=self.local[edge],
-            forward=self._curve([(u, v - lane) for u, v in middle]),
-            backward=self._curve([(u, v + lane) for u, v in middle[::-1]]) if lane else (),
-            label=self._label(middle[-2], middle[-1], len(self.local[edge])),
-        )
+        forward = self._curve([(u, v - lane) for u, v in middle])
+        backward = self._curve([(u, v + lane) for u, v in middle[::-1]]) if lane else ()
+        label = self._label(middle[-2], middle[-1], len(self.local[edge]))
+        return Arrow(edge.source, edge.target, self.local[edge], forward, backward, label)
 
     def _label(self, a: Point, b: Point, letters: int) -> Point:
         """Choose the middle of a label beside the way back, as far from it as its letters are long."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from chainrule.calculus.notation import brief, derivative, numbers
 from chainrule.calculus.rules import RULES, canonical, written
-from chainrule.trace import Hook, Op, Term, Trace
-from chainrule.views.folding import Group, Part, fold
+from chainrule.trace import Hook, Term, Trace
+from chainrule.views.folding import Folded, Group, Part, values_of
 from chainrule.views.limits import CHARACTERS, DRAWN, LOCALS
 
 FOLDED = "A row with ... stands for many: `rec.table(fold=False)` has all, `rec.table(module=...)` one module's."
@@ -87,39 +88,29 @@ def table(
     With `name`, of the values called so alone; with `module`, of what ran in it alone. What has more rows than `DRAWN`
     is folded, unless it is to be `unfolded`.
     """
-    return _Maker(trace, backward, name, module).table(unfolded)
+    return _Writer(trace, backward, name, module).table(unfolded)
 
 
-class _Maker:
+class _Writer:
     def __init__(self, trace: Trace, backward: int | None, name: str | None, module: str | None) -> None:
         self.trace, self.backward, self.name, self.module = trace, backward, name, module
+        self.folded = Folded(trace, backward)
         self.run = None if backward is None else trace.backward(backward)
-        self.terms: dict[int, list[Term]] = {}
-        self.hooks: dict[int, list[Hook]] = {}
-        for term in trace.terms(backward) if backward is not None else ():
-            self.terms.setdefault(term.op, []).append(term)
+        self.hooks: defaultdict[int, list[Hook]] = defaultdict(list)
         for hook in reversed(self.run.hooks) if self.run else ():  # where a gradient passes before it: the last first
-            self.hooks.setdefault(hook.value, []).append(hook)
-        self.shown: set[int] = set()
+            self.hooks[hook.value].append(hook)
 
     def table(self, unfolded: bool) -> Table:
         """Choose what is shown, and write it."""
-        ops = self.trace.ops_of(self.backward)
-        drawn = {value for op in ops for value in (*self.trace.ops[op].inputs, *self.trace.ops[op].outputs)}
-        whole = unfolded or self.name is not None or self.module is not None or len(drawn) <= DRAWN
-        parts: tuple[Part, ...] = (
-            tuple(op for op in ops if self._is_wanted(op)) if whole else fold(self.trace, self.backward).parts
-        )
-        pieces = [piece for part in parts for piece in self._pieces(part)]
-        roots = self.run.roots if self.run and self.module is None else ()
-        pieces += [(None, root) for root in roots if root not in self.shown]
-        pieces = [(part, value) for part, value in pieces if value is None or self._is_called(value)]
+        whole = unfolded or self.name is not None or self.module is not None or not self.folded.is_folded
+        wanted = tuple(filter(self._is_wanted, self.folded.ops))
+        pieces = self._pieces(wanted if whole else self.folded.root.parts)
         left_out = 0 if unfolded else len(pieces) - DRAWN
-        rows = self._rows(pieces)
         if left_out > 0:
-            half = DRAWN // 2
             gap = Row("", f"... {left_out:,} more ...", "", (), "")
-            rows = [*self._rows(pieces[:half]), gap, *self._rows(pieces[-half:])]
+            rows = [*self._rows(pieces[: DRAWN // 2]), gap, *self._rows(pieces[-(DRAWN // 2) :])]
+        else:
+            rows = self._rows(pieces)
         of = ", ".join(self.trace.values[value].name for value in self.run.roots[:8]) if self.run else None
         return Table(tuple(rows), of, left_out > 0 or not whole)
 
@@ -131,52 +122,46 @@ class _Maker:
         called = self.trace.values[value].name
         return self.name is None or fnmatchcase(called, self.name) or called.partition("#")[0] == self.name
 
-    def _pieces(self, part: Part) -> Iterator[tuple[Part | None, int | None]]:
-        """List what has a row: each value with the op that made it, a leaf alone, or a whole group."""
-        if isinstance(part, Group):
-            self.shown.update(v for op in part.ops for v in (*self.trace.ops[op].inputs, *self.trace.ops[op].outputs))
-            yield part, None
-            return
-        op = self.trace.ops[part]
-        for value in op.inputs:
-            if value not in self.shown:
-                self.shown.add(value)
-                yield None, value
-        self.shown.update(op.outputs)
-        yield from ((part, value) for value in op.outputs)
+    def _pieces(self, parts: Sequence[Part]) -> list[tuple[Part | None, int]]:
+        """List what has a row: each value with the op that made it, a leaf alone, and a group with its last result."""
+        pieces: list[tuple[Part | None, int]] = []
+        shown: set[int] = set()
+        for part in parts:
+            if isinstance(part, Group):
+                pieces.append((part, self.trace.ops[part.ops[-1]].outputs[-1]))
+                shown |= values_of(self.trace, part.ops)
+            else:
+                op = self.trace.ops[part]
+                pieces += [(None, value) for value in dict.fromkeys(op.inputs) if value not in shown]
+                pieces += [(part, value) for value in op.outputs]
+                shown |= {*op.inputs, *op.outputs}
+        if self.run and self.module is None:
+            pieces += [(None, root) for root in self.run.roots if root not in shown]
+        return [(part, value) for part, value in pieces if isinstance(part, Group) or self._is_called(value)]
 
-    def _rows(self, pieces: list[tuple[Part | None, int | None]]) -> list[Row]:
+    def _rows(self, pieces: Sequence[tuple[Part | None, int]]) -> list[Row]:
         rows: list[Row] = []
         for part, value in pieces:
-            if isinstance(part, Group):
-                last = self.trace.ops[part.ops[-1]].outputs[-1]
-                of = f"{brief(part.name, 80)}: {len(part.ops):,} ops, to {brief(self.trace.values[last].name, 80)}"
-                rows.append(Row("...", of, numbers(self.trace.values[last].tensor), (), self._gradient(last)))
-            elif value is not None:
-                rows.append(self._row(part, value))
-                for hook in self.hooks.get(value, ()):
-                    became = f"{numbers(hook.before)} -> {numbers(hook.after)}"
-                    rows.append(Row("hook", hook.name, "", (became,), numbers(hook.before)))
+            rows.append(self._row(part, value))
+            for hook in () if isinstance(part, Group) else self.hooks[value]:
+                before = numbers(hook.before)
+                rows.append(Row("hook", hook.name, "", (f"{before} -> {numbers(hook.after)}",), before))
         return rows
 
-    def _row(self, number: int | None, value: int) -> Row:
+    def _row(self, part: Part | None, value: int) -> Row:
         held = self.trace.values[value]
-        if number is None:
-            return Row("", brief(held.name), numbers(held.tensor), (), self._gradient(value))
-        op = self.trace.ops[number]
-        locals_ = [
-            _local(self.trace, term, value) for term in self.terms.get(number, ())[:LOCALS] if value in term.outputs
-        ]
-        expression = held.name if held.name == op.expression else f"{held.name} = {op.expression}"
-        return Row(_name(op), brief(expression), numbers(held.tensor), tuple(locals_), self._gradient(value))
-
-    def _gradient(self, value: int) -> str:
-        held = None if self.backward is None else self.trace.gradient(value, self.backward)
-        return "" if held is None else numbers(held)
-
-
-def _name(op: Op) -> str:
-    return canonical(op.name) if canonical(op.name) in RULES else op.name.strip("_")
+        op, expression, locals_ = "", held.name, list[str]()
+        if isinstance(part, Group):
+            op, expression = "...", f"{brief(part.name, 80)}: {len(part.ops):,} ops, to {brief(held.name, 80)}"
+        elif part is not None:
+            made = self.trace.ops[part]
+            op = canonical(made.name) if canonical(made.name) in RULES else made.name.strip("_")
+            expression = held.name if held.name == made.expression else f"{held.name} = {made.expression}"
+            terms = self.folded.terms.get(part, [])[:LOCALS]
+            locals_ = [_local(self.trace, term, value) for term in terms if value in term.outputs]
+        gradient = None if self.backward is None else self.trace.gradient(value, self.backward)
+        upstream = "" if gradient is None else numbers(gradient)
+        return Row(op, brief(expression), numbers(held.tensor), tuple(locals_), upstream)
 
 
 def _local(trace: Trace, term: Term, output: int) -> str:
@@ -191,14 +176,15 @@ def _code(text: str | None) -> str:
 
 
 def _html_row(row: Row, used: int) -> str:
-    locals_ = "<br>".join(_code(local) for local in row.local_gradients)
     cells = [
         html.escape(row.op),
         _code(row.expression),
-        f'<span class="chainrule-value">{html.escape(row.value)}</span>',
-        locals_,
-        f'<span class="chainrule-gradient">{html.escape(row.upstream_gradient)}</span>'
-        if row.upstream_gradient
-        else "",
+        _span("value", row.value),
+        "<br>".join(map(_code, row.local_gradients)),
+        _span("gradient", row.upstream_gradient) if row.upstream_gradient else "",
     ]
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells[:used]) + "</tr>"
+
+
+def _span(kind: str, text: str) -> str:
+    return f'<span class="chainrule-{kind}">{html.escape(text)}</span>'
