@@ -63,7 +63,11 @@ bench: set-up .peers  ## measure lessons, builds, recording beside other tools, 
 
 ##@ Keep
 lock:  ## resolve requirements.lock again; UPGRADE=1 takes newer versions
-	@$(PYTHON) -m tools.relock $(if $(UPGRADE),--upgrade)
+	@command -v uv >/dev/null || { echo "make lock needs uv, which is not installed here: pip install uv" >&2; exit 1; }
+# one version for all Pythons where there is one, so that everybody builds the same site; what torch brings for GPUs goes
+	@head=$$(grep "^#" requirements.lock) && uv pip compile --quiet --universal --python-version 3.11 --all-extras \
+		--fork-strategy fewest --no-annotate --no-header $(if $(UPGRADE),--upgrade) -o requirements.lock pyproject.toml \
+		&& { echo "$$head"; grep -vE "^(#|nvidia-|cuda-|triton=)" requirements.lock; } > .make.new && mv .make.new requirements.lock
 
 clean:  ## remove what was built; .venv stays
 	@rm -rf docs/_build docs/lessons docs/jupyter_execute jupyter_execute .mypy_cache .pytest_cache .ruff_cache .hypothesis
@@ -72,4 +76,6 @@ clean:  ## remove what was built; .venv stays
 set-up:
 	@command -v "$(PYTHON)" >/dev/null \
 		|| { echo "found no $(PYTHON); chainrule needs Python 3.11 or later. Name one: make html PYTHON=python3.12" >&2; exit 1; }
-	@"$(PYTHON)" -m tools.setup_env
+	@"$(PYTHON)" -c "import sys; sys.version_info >= (3, 11) or sys.exit('found Python %d.%d.%d at %s; chainrule needs 3.11 or \
+	later. Use another, for example: make html PYTHON=python3.12' % (tuple(sys.version_info[:3]) + (sys.executable,)))"
+	@"$(PYTHON)" -m tools.environment

@@ -156,3 +156,7 @@ def main() -> int:
         print("\nset-up interrupted; the next run repairs it", file=sys.stderr)
         return 130
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

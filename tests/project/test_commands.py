@@ -150,11 +150,8 @@ def test_clean(project: Path) -> None:
 def test_old_python(project: Path) -> None:
     """A Python that is too old is told by version and place, with the command that names another."""
     old = project / "old python"
-    code = (
-        "import runpy, sys; sys.version_info = (3, 9, 18); sys.executable = '/usr/bin/python3.9'; "
-        "sys.path.insert(0, ''); runpy.run_module('tools.setup_env')"
-    )
-    old.write_text(f'#!/bin/sh\nexec "{sys.executable}" -c "{code}"\n')
+    code = "import sys; sys.version_info = (3, 9, 18); sys.executable = '/usr/bin/python3.9'; exec(sys.argv[1])"
+    old.write_text(f'#!/bin/sh\nexec "{sys.executable}" -c "{code}" "$2"\n')
     old.chmod(0o755)
     done = make("html", f"PYTHON={old}")
     assert done.returncode != 0
@@ -174,9 +171,9 @@ def test_no_python(project: Path) -> None:
 
 def test_the_python_of_venv_stays(project: Path) -> None:
     """Once .venv is there, `make` goes on with its Python, so that one made with PYTHON=... is not made anew."""
-    assert '".venv/bin/python" -m tools.setup_env' in make("-n", "html").stdout
+    assert '".venv/bin/python" -m tools.environment' in make("-n", "html").stdout
     (project / ".venv/bin/python").unlink()
-    assert '"python3" -m tools.setup_env' in make("-n", "html").stdout
+    assert '"python3" -m tools.environment' in make("-n", "html").stdout
 
 
 def test_two_at_once(project: Path) -> None:

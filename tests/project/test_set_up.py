@@ -1,6 +1,5 @@
 """Setting up: .venv is made once, kept in step, repaired after an interruption, and says what stops it."""
 
-import ast
 import os
 import shutil
 import subprocess
@@ -10,8 +9,6 @@ from pathlib import Path
 import pytest
 
 from tools import environment
-
-ROOT = Path(__file__).parents[2]
 
 
 class Pip:
@@ -233,10 +230,3 @@ def test_no_ensurepip(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert environment.main() == 1
     assert "apt-get install python3-venv" in capsys.readouterr().err
-
-
-def test_old_python_can_read_the_question() -> None:
-    """The file that asks for the version has nothing that an old Python, down to Python 2, cannot parse."""
-    tree = ast.parse((ROOT / "tools/setup_env.py").read_text())
-    too_new = (ast.JoinedStr, ast.NamedExpr, ast.AnnAssign, ast.FunctionDef, ast.Starred, ast.Match)
-    assert not [node for node in ast.walk(tree) if isinstance(node, too_new)]

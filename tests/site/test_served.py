@@ -15,7 +15,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 
 from tests.support import built
-from tools.nginx import ensure_nginx
+from tests.support.nginx import ensure_nginx
 
 pytestmark = pytest.mark.site
 
