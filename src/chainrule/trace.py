@@ -245,7 +245,7 @@ class Trace:
     passes: tuple[BackwardPass, ...] = ()
 
     def backward(self, index: int = -1) -> BackwardPass:
-        """Find one backward pass by its position; -1 is the last."""
+        """Return one backward pass by its position, -1 for the last; raise `TraceError` if there is none."""
         if not self.passes:
             raise TraceError(
                 "This recording holds no backward pass, so there are no gradients in it. "
@@ -260,9 +260,9 @@ class Trace:
         return self.passes[index]
 
     def ops_of(self, backward: int | None) -> tuple[int, ...]:
-        """List the ops, in the order in which they ran, that led to what a backward pass started from.
+        """Return the ops that led to what a backward pass started from, in the order in which they ran.
 
-        With `None`, every op that was recorded.
+        They are positions in `Trace.ops`; with `None`, of every op that was recorded.
         """
         if backward is None:
             return tuple(range(len(self.ops)))
@@ -277,7 +277,7 @@ class Trace:
         return tuple(sorted(found))
 
     def terms(self, backward: int = -1) -> tuple[Term, ...]:
-        """List each op's gradient steps toward its inputs, in the order in which autograd took them."""
+        """Return each op's gradient steps toward its inputs, in the order in which autograd took them."""
         run = self.backward(backward)
         if run not in self._terms_of:
             self._terms_of[run] = tuple(self._terms(run))
@@ -293,7 +293,8 @@ class Trace:
         letters: dict[tuple[int, int], list[str]] = {}
         for visit in run.visits:
             node = self.nodes[visit.node]
-            here = self._at_outputs(visit) or reached.get(visit.node)
+            outputs = self._outputs(visit)
+            here = _Inside(outputs, 1.0, whole=True) if outputs else reached.get(visit.node)
             if node.op is None or here is None:
                 continue
             for edge, flow in zip(node.edges, visit.flows, strict=False):
@@ -309,11 +310,10 @@ class Trace:
                 elif edge.node is not None:
                     reached[edge.node] = here.further(local, reached.get(edge.node))
 
-    def _at_outputs(self, visit: Visit) -> _Inside | None:
-        """Begin at an op's last node: the one whose upstream gradients are those of the op's outputs."""
+    def _outputs(self, visit: Visit) -> tuple[int, ...]:
+        """List the values whose gradients came in as a visit's upstream gradients."""
         slots = [slot for slot, upstream in enumerate(visit.upstream) if upstream is not None]
-        outputs = tuple(self._value_at[visit.node, slot] for slot in slots if (visit.node, slot) in self._value_at)
-        return _Inside(outputs, 1.0, whole=True) if outputs else None
+        return tuple(self._value_at[visit.node, slot] for slot in slots if (visit.node, slot) in self._value_at)
 
     def _letters(self, op: int, value: int) -> list[str]:
         """List the places of a value among an op's arguments; unknown, if autograd made several nodes for the op."""
@@ -330,7 +330,7 @@ class Trace:
         return {(value.node, value.slot): i for i, value in enumerate(self.values) if value.node is not None}
 
     def start(self, root: int, backward: int = -1) -> Snapshot | None:
-        """Give what a backward pass began with at one of its roots: 1, unless `backward` was given something else."""
+        """Return what a backward pass began with at one of its roots: 1, unless `backward` was given something else."""
         whole = self.gradient(root, backward)
         arrived = [term.contribution for term in self.terms(backward) if term.value == root]
         if whole is None or whole.data is None or not arrived:
@@ -339,7 +339,7 @@ class Trace:
         return Snapshot(whole.shape, whole.dtype, np.asarray(whole.data - sum(parts)))
 
     def gradient(self, value: int, backward: int = -1) -> Snapshot | None:
-        """Give a value's gradient in one backward pass, or `None` if nothing reached it."""
+        """Return a value's gradient in one backward pass, in its shape, or `None` if nothing reached it."""
         run = self.backward(backward)
         if value in run.gradients:
             return run.gradients[value]
@@ -357,21 +357,18 @@ class Trace:
 
     @cached_property
     def _takers(self) -> tuple[frozenset[int], ...]:
-        return tuple(
-            frozenset(run.roots)
-            | frozenset(run.gradients)
-            | {e.value for visit in run.visits for e in self.nodes[visit.node].edges if e.value is not None}
-            | frozenset(i for i, visit in self._inside(run) if visit.upstream[self.values[i].slot] is not None)
-            for run in self.passes
-        )
+        return tuple(frozenset(self._reached(run)) for run in self.passes)
 
-    def _inside(self, run: BackwardPass) -> Iterator[tuple[int, Visit]]:
-        """List results that an op, having several, may also use itself, such as a cell's state."""
-        for op in self.ops:
-            for value in op.outputs if len(op.outputs) > 1 else ():
-                visit = run.visit_of.get(-1 if (node := self.values[value].node) is None else node)
-                if visit is not None and self.values[value].slot < len(visit.upstream):
-                    yield value, visit
+    def _reached(self, run: BackwardPass) -> Iterator[int]:
+        """List the values that a gradient flowed to."""
+        yield from run.roots
+        yield from run.gradients
+        for visit in run.visits:
+            yield from (edge.value for edge in self.nodes[visit.node].edges if edge.value is not None)
+            for value in self._outputs(visit):  # an op that has several may use one itself, such as a cell its state
+                op = self.values[value].op
+                if op is not None and len(self.ops[op].outputs) > 1:
+                    yield value
 
     def to_dict(self) -> dict[str, Any]:
         """Return the trace as dictionaries, lists, strings and numbers that JSON can hold."""

@@ -25,9 +25,9 @@ class Guard:
         self.has_run = True
         with _unseen():
             recording = _is_recording()
-            if recording:
-                _record(False)
             try:
+                if recording:
+                    _record(False)
                 return act(*args)
             except Exception as error:
                 self.failure = self.failure or error
