@@ -38,7 +38,7 @@ def record(broken: Broken, **how: object) -> chainrule.Recording:
     return rec
 
 
-@pytest.mark.parametrize("broken", BROKEN, ids=lambda broken: broken.run.__name__)
+@pytest.mark.parametrize("broken", BROKEN, ids=lambda broken: broken.program.__name__)
 def test_each_cause_is_found_at_its_line(broken: Broken) -> None:
     """For each broken program the right cause is named, and the line that did it."""
     reason = record(broken).why(broken.leaf).reasons[0]
@@ -390,7 +390,7 @@ def test_shapes_alone_say_what_is_missing() -> None:
     assert rec.why("w").reasons[0].cause == "detached"
 
 
-@pytest.mark.parametrize("broken", BROKEN[::4], ids=lambda broken: broken.run.__name__)
+@pytest.mark.parametrize("broken", BROKEN[::4], ids=lambda broken: broken.program.__name__)
 def test_a_loaded_recording_says_the_same(broken: Broken, tmp_path: Path) -> None:
     """Saved and loaded, a recording gives the same answer, word by word; without local gradients, too."""
     rec = record(broken, local_gradients=False)

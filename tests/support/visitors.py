@@ -59,6 +59,19 @@ def named(*modules: nn.Module) -> Weights:
     return dict(nn.Sequential(*modules).named_parameters())
 
 
+def trained(optimizer: torch.optim.Optimizer, loss_of: Callable[[], Tensor]) -> Round:
+    """Make the usual round."""
+
+    def a_round() -> Tensor:
+        optimizer.zero_grad()
+        loss = loss_of()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return a_round
+
+
 @visitor("10_not_zeroed")
 def adam_and_batches() -> tuple[Round, Weights]:
     x = torch.randn(64, 3)
@@ -82,15 +95,7 @@ def reduction_sum() -> tuple[Round, Weights]:
     model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 1))
     criterion = nn.MSELoss(reduction="sum")
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
-
-    def a_round() -> Tensor:
-        optimizer.zero_grad()
-        loss = torch.as_tensor(criterion(model(x), y))
-        loss.backward()
-        optimizer.step()
-        return loss
-
-    return a_round, dict(model.named_parameters())
+    return trained(optimizer, lambda: criterion(model(x), y)), dict(model.named_parameters())
 
 
 @visitor("30_not_a_leaf")
@@ -135,15 +140,7 @@ def prices() -> tuple[Round, Weights]:
     prices = 3 * x[:, 0] + x[:, 1] ** 2
     model = nn.Sequential(nn.Linear(6, 12), nn.GELU(), nn.Linear(12, 1))
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
-
-    def a_round() -> Tensor:
-        optimizer.zero_grad()
-        loss = nn.functional.l1_loss(model(x), prices)
-        loss.backward()
-        optimizer.step()
-        return loss
-
-    return a_round, dict(model.named_parameters())
+    return trained(optimizer, lambda: nn.functional.l1_loss(model(x), prices)), dict(model.named_parameters())
 
 
 @visitor("60_detached")
@@ -152,15 +149,11 @@ def two_stages() -> tuple[Round, Weights]:
     embed, head = nn.Embedding(50, 10), nn.Linear(10, 2)
     optimizer = torch.optim.Adam([*embed.parameters(), *head.parameters()])
 
-    def a_round() -> Tensor:
-        optimizer.zero_grad()
+    def loss_of() -> Tensor:
         features = torch.stack([torch.from_numpy(embed(row).mean(0).detach().numpy()) for row in words])
-        loss = nn.functional.cross_entropy(head(features), labels)
-        loss.backward()
-        optimizer.step()
-        return loss
+        return nn.functional.cross_entropy(head(features), labels)
 
-    return a_round, named(embed, head)
+    return trained(optimizer, loss_of), named(embed, head)
 
 
 @visitor("70_symmetric_or_dead")
@@ -171,15 +164,9 @@ def constant_start() -> tuple[Round, Weights]:
     for parameter in model.parameters():
         nn.init.constant_(parameter, 0.1)
     optimizer = torch.optim.RMSprop(model.parameters())
-
-    def a_round() -> Tensor:
-        optimizer.zero_grad()
-        loss = nn.functional.binary_cross_entropy_with_logits(model(x).flatten(), labels)
-        loss.backward()
-        optimizer.step()
-        return loss
-
-    return a_round, dict(model.named_parameters())
+    return trained(optimizer, lambda: nn.functional.binary_cross_entropy_with_logits(model(x).flatten(), labels)), dict(
+        model.named_parameters()
+    )
 
 
 @visitor("80_vanishing")
@@ -188,12 +175,4 @@ def ten_sigmoids() -> tuple[Round, Weights]:
     layers = [part for _ in range(10) for part in (nn.Linear(10, 10), nn.Sigmoid())]
     model = nn.Sequential(*layers, nn.Linear(10, 4))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
-
-    def a_round() -> Tensor:
-        optimizer.zero_grad()
-        loss = nn.functional.cross_entropy(model(x), labels)
-        loss.backward()
-        optimizer.step()
-        return loss
-
-    return a_round, dict(model.named_parameters())
+    return trained(optimizer, lambda: nn.functional.cross_entropy(model(x), labels)), dict(model.named_parameters())
