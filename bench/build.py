@@ -39,9 +39,9 @@ for path in sys.argv[1:]:
 
 
 def seconds(folder: Path, *command: str | Path) -> float:
-    """Run a command in a folder, and give how long it took."""
+    """Run a command in a folder, and return how long it took."""
     begin = time.perf_counter()
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    environment = os.environ | {"MPLBACKEND": "Agg"}
     subprocess.run(command, cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - begin
 
@@ -66,6 +66,7 @@ def runnable(options: str, cell: str) -> str:
 
 def main() -> None:
     """Measure, and write the results down."""
+    os.environ["OMP_NUM_THREADS"] = "1"
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
         floor = seconds(scratch, sys.executable, "-c", FLOOR, *programs(scratch))

@@ -57,10 +57,9 @@ def serve() -> None:
 
 
 class Contestant:
-    """Hold the process of one of them."""
+    """Hold the process of one of them, started here."""
 
     def __init__(self, name: str) -> None:
-        """Start it."""
         self.name = name
         command = [sys.executable, "-W", "ignore", "-m", "bench.compare"]
         pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
@@ -75,13 +74,9 @@ class Contestant:
         answer: dict[str, Any] = json.loads(self.process.stdout.readline())
         return answer
 
-    def stop(self) -> None:
-        """Let it end."""
-        self.process.communicate()
-
 
 def quartiles(numbers: list[float]) -> list[float]:
-    """Give the first quartile, the median and the third."""
+    """Return the first quartile, the median and the third."""
     if len(numbers) == 1:
         return numbers * 3
     return statistics.quantiles(numbers, n=4, method="inclusive")
@@ -109,7 +104,7 @@ def compare(works: Iterable[str], peers: Iterable[str], rounds: int = ROUNDS, bu
             }
             print(f"  {name:20} {middle:8.2f} x  ({first:.2f} to {last:.2f})", flush=True)
     for process in processes:
-        process.stop()
+        process.process.communicate()
     return found
 
 

@@ -125,9 +125,4 @@ OURS: dict[str, Callable[[Work], Show]] = {
     "no local gradients": partial(ours, local_gradients=False),
     "shapes": partial(ours, keep="shapes", local_gradients=False),
 }
-PEERS: dict[str, Callable[[Work], Show]] = {
-    "torchlens": torchlens,
-    "torchviz": torchviz,
-    "torchview": torchview,
-    "micrograd": micrograd,
-}
+PEERS: dict[str, Callable[[Work], Show]] = {peer.__name__: peer for peer in (torchlens, torchviz, torchview, micrograd)}

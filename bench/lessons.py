@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import datetime
 import os
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
+
+from bench.build import seconds
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).with_name("lessons.md")
@@ -22,24 +22,16 @@ EACH, ALL = 15, 90
 ONE_AFTER_ANOTHER = "import runpy, sys\nfor path in sys.argv[1:]: runpy.run_path(path, run_name='__main__')"
 
 
-def seconds(*command: str | Path) -> float:
-    """Run a command from an empty folder, and give how long it took."""
-    with tempfile.TemporaryDirectory() as folder:
-        begin = time.perf_counter()
-        environment = os.environ | {"MPLBACKEND": "Agg"}
-        subprocess.run(command, cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)
-        return time.perf_counter() - begin
-
-
 def main() -> None:
     """Measure, and write the results down."""
     lessons = sorted((ROOT / "examples").glob("[0-9]*/*.py"))
     rows = []
-    for lesson in lessons:
-        taken = seconds(sys.executable, lesson)
-        rows.append((lesson.relative_to(ROOT / "examples").as_posix(), taken))
-        print(f"{rows[-1][0]:40} {taken:5.1f} s", flush=True)
-    whole = seconds(sys.executable, "-c", ONE_AFTER_ANOTHER, *lessons)
+    with tempfile.TemporaryDirectory() as folder:
+        for lesson in lessons:
+            taken = seconds(Path(folder), sys.executable, lesson)
+            rows.append((lesson.relative_to(ROOT / "examples").as_posix(), taken))
+            print(f"{rows[-1][0]:40} {taken:5.1f} s", flush=True)
+        whole = seconds(Path(folder), sys.executable, "-c", ONE_AFTER_ANOTHER, *lessons)
     slowest = max(rows, key=lambda row: row[1])
     lines = [
         "# How long the lessons take",

@@ -63,7 +63,7 @@ def record(nodes: int) -> chainrule.Recording:
 
 
 def measure(page: Page, element: str, slow: int) -> tuple[float, float, float]:
-    """Give the milliseconds until it is painted, for an edit, and between frames while dragging."""
+    """Return the milliseconds until it is painted, for an edit, and between frames while dragging."""
     cdp = page.context.new_cdp_session(page)
     cdp.send("Emulation.setCPUThrottlingRate", {"rate": slow})
     painted = page.evaluate(PAINT, element)

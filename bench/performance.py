@@ -10,8 +10,12 @@ import importlib.metadata
 import json
 import os
 import platform
+import re
 from pathlib import Path
 from typing import Any
+
+import numpy
+import torch
 
 import chainrule
 from bench import compare, recording
@@ -23,32 +27,24 @@ COMPARED = ("scalar", "mlp", "encoder")
 
 
 def processor() -> str:
-    """Name the kind of processor."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return named[0] if named else platform.machine()
+    """Name the kind of processor, as Linux does."""
+    named = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text("utf-8"), re.MULTILINE)
+    return named[1] if named else platform.machine()
 
 
 def surroundings(peers: list[str]) -> dict[str, Any]:
     """Say when, how, on what and with what."""
-    here = {name: importlib.metadata.version(name) for name in ("torch", "numpy")}
-    there = {}
-    for found in importlib.metadata.distributions(path=[str(FOLDER)]):
-        if found.name in peers:
-            there[found.name] = found.version
+    there = {found.name: found.version for found in importlib.metadata.distributions(path=[str(FOLDER)])}
     return {
         "date": str(datetime.date.today()),
         "command": "make bench",
         "machine": {"processor": processor(), "cores": os.cpu_count(), "system": platform.system()},
         "versions": {
             "Python": platform.python_version(),
-            "PyTorch": here["torch"].partition("+")[0],
-            "NumPy": here["numpy"],
+            "PyTorch": torch.__version__.partition("+")[0],
+            "NumPy": numpy.__version__,
             "chainrule": importlib.metadata.version(chainrule.__name__),
-            **dict(sorted(there.items())),
+            **{peer: there[peer] for peer in sorted(peers)},
         },
     }
 

@@ -50,14 +50,12 @@ def branching(h: torch.Tensor, ops: int) -> torch.Tensor:
 
 
 GRAPHS: dict[str, Callable[[torch.Tensor, int], torch.Tensor]] = {
-    "chain": chain,
-    "residual": residual,
-    "branching": branching,
+    graph.__name__: graph for graph in (chain, residual, branching)
 }
 
 
 def growth(graph: str, ops: str) -> dict[str, float]:
-    """Give the seconds that a long graph takes: plain, recorded, as a trace, printed, for JSON; and MB at most."""
+    """Return the seconds that a long graph takes: plain, recorded, as a trace, printed, for JSON; and MB at most."""
     w = torch.tensor(1.0, requires_grad=True)
     took: dict[str, float] = {}
     start = time.process_time()
@@ -85,7 +83,7 @@ def growth(graph: str, ops: str) -> dict[str, float]:
 
 
 def peak_of_step(name: str, work: str = "six") -> float:
-    """Give by how many MB the peak of memory rises over one step of some work, after a step of a small one."""
+    """Return by how many MB the peak of memory rises over one step of some work, after a step of a small one."""
     contestant = (OURS | PEERS)[name]
     contestant(WORKS["scalar"]())
     one = WORKS[work]()
@@ -139,19 +137,14 @@ def profile(name: str, work: str, seconds: str = "8") -> dict[str, float]:
     return {function: count / seen.total() for function, count in seen.most_common(12)}
 
 
-PARTS: dict[str, Callable[..., Any]] = {
-    "growth": growth,
-    "peak": peak_of_step,
-    "left_behind": left_behind,
-    "profile": profile,
-}
+PARTS: dict[str, Callable[..., Any]] = {part.__name__: part for part in (growth, peak_of_step, left_behind, profile)}
 
 
 def measure(peers: list[str]) -> dict[str, Any]:
     """Measure all of it, saying what is being done."""
     found: dict[str, Any] = {}
     for name in ["plain", "chainrule", "shapes", *(peer for peer in peers if peer != "micrograd")]:
-        found.setdefault("peak", {})[name] = alone("recording", "peak", name)
+        found.setdefault("peak", {})[name] = alone("recording", "peak_of_step", name)
         print(f"peak of memory over a step of six encoder layers, {name}: {found['peak'][name]:+.0f} MB", flush=True)
     found["left behind"] = alone("recording", "left_behind")
     print(f"after 5,000 recordings: {found['left behind']}", flush=True)

@@ -81,9 +81,4 @@ def encoder(layers: int = 1, batch: int = 8) -> Work:
     return Work(model, x, lambda: model(x))
 
 
-WORKS: dict[str, Callable[[], Work]] = {
-    "scalar": scalar,
-    "mlp": mlp,
-    "encoder": encoder,
-    "six": lambda: encoder(6, 32),
-}
+WORKS: dict[str, Callable[[], Work]] = {"scalar": scalar, "mlp": mlp, "encoder": encoder, "six": lambda: encoder(6, 32)}
