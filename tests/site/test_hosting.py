@@ -405,6 +405,7 @@ def test_pages_know_where_they_are(again: Project, nowhere: Project) -> None:
     expected = {f"{name}.html": [f"{site}{name}.html", sources + file] for name, file in written_in.items()}
     assert links(again) == {**expected, "404.html": [], "search.html": [site + "search.html"]}
     assert all((again.folder / file).is_file() for file in written_in.values())
+    assert f'<base href="{site}404.html">' in again.page("404.html"), "it is shown for any address"
     output = again.folder / "docs/_build/html"
     assert re.findall(r"<loc>(.*?)</loc>", again.page("sitemap.xml")) == sorted(site + name for name in expected)
     for name in expected:

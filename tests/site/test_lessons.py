@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -237,16 +238,14 @@ def test_a_lesson_says_what_it_needs(tmp_path: Path) -> None:
         course.lessons(tmp_path)
 
 
-def test_a_plan_comes_in_an_order_that_can_be_followed() -> None:
-    """A plan holds what its lessons need, before them or in the plan that it continues, and only lessons there are."""
-    one = course.Lesson("1_a/10_one", "One", 8, ())
-    two = course.Lesson("1_a/20_two", "Two", 5, ("1_a/10_one",))
-    assert course.in_order(["1_a/10_one", "1_a/20_two"], [one, two], set()) == [one, two]
-    assert course.in_order(["1_a/20_two"], [one, two], {"1_a/10_one"}) == [two]
-    with pytest.raises(ValueError, match="1_a/20_two needs 1_a/10_one; put it before"):
-        course.in_order(["1_a/20_two", "1_a/10_one"], [one, two], set())
-    with pytest.raises(ValueError, match=r"there is no lesson examples/1_a/30\.py"):
-        course.in_order(["1_a/30"], [one, two], set())
+def test_plans_come_in_an_order_that_can_be_followed() -> None:
+    """The plans for teachers, which continue one another, name each lesson after those that it needs."""
+    needs = {each.name: set(each.needs) for each in course.lessons(ROOT / "examples")}
+    plans = re.findall(r"^```\{plan\}\n(.*?)^```", (ROOT / "docs/how-to/teach.md").read_text("utf-8"), re.M | re.S)
+    planned = " ".join(plans).split()
+    assert planned
+    for number, name in enumerate(planned):
+        assert needs[name] <= set(planned[:number]), name
 
 
 def test_the_map_joins_each_lesson_to_what_it_needs() -> None:

@@ -10,10 +10,8 @@ import html
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 from docutils import nodes
-from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from sphinx_gallery.py_source_parser import split_code_and_text_blocks
@@ -74,17 +72,6 @@ def lessons(folder: Path) -> list[Lesson]:
         needs = tuple(needed for label, needed in labels.items() if label in said[1] and needed != name)
         found.append(Lesson(name, title_and_promise(text)[0], int(said[2]), needs))
     return found
-
-
-def in_order(names: list[str], course: list[Lesson], known: set[str]) -> list[Lesson]:
-    """Return the lessons of a plan; raise ValueError if one is not there, or comes before what it needs."""
-    by_name = {each.name: each for each in course}
-    for number, name in enumerate(names):
-        if name not in by_name:
-            raise ValueError(f"there is no lesson examples/{name}.py; name one, such as {course[0].name}")
-        if missing := [needed for needed in by_name[name].needs if needed not in known | {*names[:number]}]:
-            raise ValueError(f"{name} needs {', '.join(missing)}; put it before, or leave this one out")
-    return [by_name[name] for name in names]
 
 
 def picture(course: list[Lesson], titles: dict[str, str]) -> str:
@@ -166,24 +153,19 @@ class CourseMap(OfTheCourse):
 
 
 class Plan(OfTheCourse):
-    """List lessons for a session, one a line, with the minutes that they take together.
-
-    What they need has to come before them: in this plan, or in the one that it `:continues:`.
-    """
+    """List lessons for a session, one a line, with the minutes that they take together."""
 
     has_content = True
-    option_spec: ClassVar = {"continues": directives.flag}
 
     def run(self) -> list[nodes.Node]:
         """Return the list."""
-        known: set[str] = set(self.env.temp_data.get("chainrule_plan") or ()) if "continues" in self.options else set()
-        try:
-            planned = in_order([line.strip() for line in self.content if line.strip()], self.course()[0], known)
-        except ValueError as error:
-            raise self.error(str(error)) from None
-        self.env.temp_data["chainrule_plan"] = known | {each.name for each in planned}
-        minutes = sum(each.minutes for each in planned)
-        return self.parsed([*(f"1. {each}" for each in planned), "", f"Reading time together: {minutes} minutes."])
+        by_name = {each.name: each for each in self.course()[0]}
+        names = [line.strip() for line in self.content if line.strip()]
+        if unknown := [name for name in names if name not in by_name]:
+            raise self.error(f"there is no lesson examples/{unknown[0]}.py; name one, such as {next(iter(by_name))}")
+        minutes = sum(by_name[name].minutes for name in names)
+        lines = [f"1. {by_name[name]}" for name in names]
+        return self.parsed([*lines, "", f"Reading time together: {minutes} minutes."])
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -10,10 +10,9 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import quote
 
-from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
@@ -36,7 +35,7 @@ ADDRESSES = {
 }
 """How a host addresses a file, as the theme puts it into an attribute. The theme knows such addresses too, but only of
 three public hosts, and only for pages that lie where their sources do: lessons do not."""
-PAGE = "docs/{filename}"  # the theme fills in the name
+PAGE = "docs/{filename}"  # the theme fills in the name; page.html has another path for lessons
 
 
 class NoAddressError(ValueError):
@@ -110,7 +109,7 @@ def configure(app: Sphinx, config: Config) -> None:
         print(f"ERROR: {error}", file=sys.__stderr__, flush=True)
         sys.exit(2)
     if url:
-        config.html_baseurl = url
+        config.html_baseurl = config.html_context["html_baseurl"] = url  # for Sphinx, and for our templates
     if found and (link := found.link(PAGE, os.environ)):
         buttons = {"top_of_page_buttons": [found.button], f"source_{found.button}_link": link}
         config.html_theme_options = {**config.html_theme_options, **buttons}
@@ -118,20 +117,7 @@ def configure(app: Sphinx, config: Config) -> None:
         print(f"no links to sources: it is not known here how {found.repository} addresses a file", flush=True)
 
 
-def point_at_lesson(
-    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
-) -> None:
-    """Lead from a lesson to its script, and from a part to its own page, which docs/lessons only has copies of."""
-    folder, _, name = page.partition("/")
-    if folder == "lessons":
-        path = f"examples/{name}.rst" if name.endswith("/index") else f"examples/{name}.py"
-        for option in ("theme_source_edit_link", "theme_source_view_link"):
-            if context.get(option):
-                context[option] = context[option].replace(PAGE, path)
-
-
 def setup(app: Sphinx) -> dict[str, bool]:
     """Ask the environment before the theme reads its options (800)."""
     app.connect("config-inited", configure)
-    app.connect("html-page-context", point_at_lesson)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

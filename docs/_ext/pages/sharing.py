@@ -1,6 +1,7 @@
 """Say what a page is to those who find or share it: a description always; with an address, a preview and a sitemap.
 
-A preview needs absolute addresses, so there is none until the site's own is known (hosting.py).
+The template (page.html) writes the first two into the page. A preview needs absolute addresses, so there is none until
+the site's own is known (hosting.py).
 """
 
 from __future__ import annotations
@@ -28,29 +29,9 @@ def description(doctree: nodes.document) -> str:
 
 
 def describe(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
-    """Put the description into a page, and with an address what a preview shows."""
-    if page == "404":
-        context["pageurl"] = None  # it is shown for any address, and has none
-    if doctree is None:
-        return
-    title, says = app.env.titles[page].astext(), description(doctree)
-    tags = {'name="description"': says} if says else {}
-    if home := app.config.html_baseurl:
-        preview = {
-            "type": "article" if page != app.config.root_doc else "website",
-            "site_name": app.config.project,
-            "title": title,
-            "description": says or title,
-            "url": f"{home}{app.builder.get_target_uri(page)}",
-            "image": f"{home}_static/card.png",
-            "image:width": "1200",
-            "image:height": "630",
-            "image:alt": "The graph of a model with one weight.",
-        }
-        tags |= {f'property="og:{kind}"': text for kind, text in preview.items()}
-        tags['name="twitter:card"'] = "summary_large_image"
-    lines = (f'\n    <meta {kind} content="{html.escape(text)}">' for kind, text in tags.items())
-    context["metatags"] = context.get("metatags", "") + "".join(lines)
+    """Give the description of a page to its template."""
+    if doctree is not None:
+        context["description"] = description(doctree)
 
 
 def write_sitemap(app: Sphinx, exception: Exception | None) -> None:
