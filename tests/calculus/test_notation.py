@@ -9,16 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainrule.calculus.notation import (
-    derivative,
-    latex_name,
-    latex_number,
-    latex_numbers,
-    latex_text,
-    number,
-    numbers,
-    shape,
-)
+from chainrule.calculus.notation import derivative, number, numbers, shape
 from chainrule.trace import Snapshot
 
 
@@ -87,47 +78,6 @@ def test_tensors_of_every_kind(tensor: Snapshot | None, written: str) -> None:
     """Small tensors are written out, large ones described, and what is not known is said to be so."""
     assert numbers(tensor) == written
     assert shape(()) == "scalar"
-
-
-@pytest.mark.parametrize(
-    ("x", "written"),
-    [(math.nan, r"\mathrm{NaN}"), (-math.inf, r"-\infty"), (-2e-9, r"-2\times 10^{-9}"), (3, "3"), (1j, "0+1j")],
-)
-def test_numbers_in_latex(x: complex, written: str) -> None:
-    """Exponents become powers of ten, and what is not finite its symbol."""
-    assert latex_number(x) == written
-
-
-def test_tensors_in_latex() -> None:
-    """A vector is a row, a matrix a matrix, and what is large or deeper is described as text."""
-    assert latex_numbers(snapshot([[1.0, 2.0]])) == r"\begin{pmatrix} 1 & 2 \end{pmatrix}"
-    assert latex_numbers(snapshot([[[1.0]]])) == r"\text{[[[1]]]}"
-    assert latex_numbers(None) == r"\text{not known}"
-
-
-@pytest.mark.parametrize(
-    ("name", "written"),
-    [
-        ("theta_2", r"\theta_{2}"),
-        ("y_hat_1", r"\hat{y}_{1}"),
-        ("x_bar", r"\bar{x}"),
-        ("W12", "W_{12}"),
-        ("loss#12", r"\mathrm{loss}_{(12)}"),
-        ("_private", r"\mathrm{\_private}"),
-        ("self.w", r"\texttt{self.w}"),
-        ("größe_ä", r"\text{größe}_{\text{ä}}"),
-        ("λ_2", "λ_{2}"),
-        ("a_", r"\mathrm{a\_}"),
-    ],
-)
-def test_names_in_latex(name: str, written: str) -> None:
-    """Greek letters, accents, indices and code each get their own form."""
-    assert latex_name(name) == written
-
-
-def test_latex_commands_are_escaped() -> None:
-    """No character of a name is read as a command."""
-    assert latex_text(r"\a_{b}^~#$%&") == r"\textbackslash a\_\{b\}\^{}\~{}\#\$\%\&"
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -12,9 +13,10 @@ import torch
 from hypothesis import given, settings
 
 import chainrule
+from chainrule.calculus import latex, mathml
 from chainrule.calculus.notation import number
-from chainrule.views.derivation import LINES as MANY
 from chainrule.views.derivation import Line
+from chainrule.views.limits import EQUATIONS
 from tests.support.graphs import Plan, plans, record
 from tests.support.katex import refused
 
@@ -24,7 +26,7 @@ Numbers = np.ndarray[Any, np.dtype[np.float64]]
 def evaluate(figures: str, shape: tuple[int, ...] = (), magnitude: bool = False) -> Numbers:
     """Work a line's numbers out to a result of a shape; with `magnitude`, without signs, as a scale for rounding."""
     if magnitude:
-        figures = re.sub(r"(?<!e)-", "", figures)
+        figures = re.sub(r"(?<!e)-", "", figures.replace(" - ", " + "))
     arrays = re.sub(r"(?<![\[ ])\[|(?<=[^,] )\[|^\[", "array([", figures)
     arrays = re.sub(r"\](?![\],])", "])", arrays)
 
@@ -38,7 +40,7 @@ def evaluate(figures: str, shape: tuple[int, ...] = (), magnitude: bool = False)
 
 def wrong(line: Line) -> str | None:
     """Describe a line whose numbers do not give its result, up to the rounding of what is shown."""
-    _, figures, result = line.steps
+    _, figures, result = map(str, line.steps)
     if "from" in figures + result:  # of a large tensor only shape and range are shown
         return None
     exact = evaluate(result)
@@ -60,7 +62,7 @@ def test_the_numbers_give_the_gradient(plan: Plan) -> None:
         derived = rec.derivation(leaf)
         assert [found for line in derived.lines if (found := wrong(line))] == []
         assert leaf.grad is not None
-        assert derived.lines[-1].steps[-1] == number(leaf.grad.item())
+        assert str(derived.lines[-1].result) == number(leaf.grad.item())
         assert str(derived).endswith(f"= {number(leaf.grad.item())}")
 
 
@@ -82,9 +84,11 @@ def test_latex_has_balanced_braces_and_the_same_numbers(plan: Plan) -> None:
     latex = re.sub(r"\\[{}]", "", derived.latex)
     assert latex.count("{") == latex.count("}")
     assert latex.count(r"\left") == latex.count(r"\right")
-    shown = len(derived.lines) if len(derived.lines) <= MANY else 2 * (MANY // 4) + 1  # the one says what is left out
+    shown = (
+        len(derived.lines) if len(derived.lines) <= EQUATIONS else 2 * (EQUATIONS // 4) + 1
+    )  # the one says what is left out
     assert len(derived.latex.split(r" \\[1ex] ")) == shown
-    assert derived.latex.endswith(derived.lines[-1].latex_steps[-1] + r" \end{aligned}")
+    assert derived.latex.endswith([*derived.lines[-1].aligned()][-1] + r" \end{aligned}")
 
 
 def one_path() -> tuple[torch.Tensor, torch.Tensor]:
@@ -248,14 +252,35 @@ def test_tensors_go_value_by_value() -> None:
 
 
 def test_derivations_show_themselves() -> None:
-    """In a notebook a derivation is maths, elsewhere in a page code, and both say the same."""
+    """In a page a derivation is MathML that is well-formed, scrolls by itself and takes the focus; in a PDF LaTeX."""
     with chainrule.record() as rec:
         target, loss = one_path()
         loss.backward()
     derived = rec.derivation(target)
     assert derived._repr_latex_() == f"$$ {derived.latex} $$"
-    assert derived._repr_html_() == f'<p class="chainrule-derivation"><code>{derived}</code></p>'
     assert r"\frac{\partial\,\mathrm{loss}}{\partial\,\mathrm{error}} \cdot " in derived.latex
+    box = ElementTree.fromstring(derived._repr_html_())
+    assert (box.get("class"), box.get("tabindex")) == ("chainrule-derivation", "0")
+    rows = ["".join(row.itertext()) for row in box.iter("mtr")]
+    assert rows == ["∂loss∂w=∂loss∂error·∂error∂(w * x)·∂(w * x)∂w", "=2error·1·x", "=(−2)(1)(1)", "=−2"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(plans(steps=8))
+def test_every_notation_has_the_same_numbers_and_names(plan: Plan) -> None:
+    """Text, LaTeX and MathML of the same equation hold the same numbers, in the same order, and the same names."""
+    rec, leaves = record(plan)
+    derived = rec.derivation(leaves[-1])
+    ElementTree.fromstring(derived._repr_html_())
+    for side in [side for line in derived.lines for side in (line.left, *line.aligned().values())]:
+        tex, marked = latex.write(side), mathml.write(side)
+        bare = re.sub("<[^>]*>", " ", marked.replace("<mo>×</mo><msup><mn>10</mn>", "")).replace("&gt;  0 ", "")
+        written = (str(side), tex.replace(r"\times 10^", "").replace(" > 0]", ""), bare)
+        text, *others = (re.findall(r"\d+(?:\.\d+)?", one) for one in written)
+        assert others == [text, text]
+        for name in re.findall("name='(.*?)'", repr(side)):
+            assert latex.name(name) in tex
+            assert mathml.name(name) in marked
 
 
 def made(*shape: int) -> torch.Tensor:
@@ -287,8 +312,7 @@ def test_a_product_of_matrices_is_carried_back_by_products(
     for leaf in (a, b):
         derived = rec.derivation(leaf)
         line = derived.lines[-1]
-        assert " @ " in line.steps[0]
-        assert " @ " in line.steps[1]
+        assert all(" @ " in str(step) for step in line.steps[:2])
         assert [found for line in derived.lines if (found := wrong(line))] == []
         assert not refused([derived.latex])
 
@@ -301,7 +325,7 @@ def test_a_large_product_of_matrices_shows_its_result() -> None:
         loss = product.sum()
         loss.backward()
     line = rec.derivation(a).lines[-1]
-    assert line.steps[0] == "(dloss/dproduct) @ b.T"
+    assert str(line.words) == "(dloss/dproduct) @ b.T"
     assert line.steps[1] == line.steps[2]
 
 
@@ -311,7 +335,7 @@ def test_a_value_times_itself_is_no_single_product() -> None:
     with chainrule.record() as rec:
         loss = (a @ a).sum()
         loss.backward()
-    assert "a.T" not in rec.derivation(a).lines[-1].steps[0]
+    assert "a.T" not in str(rec.derivation(a).lines[-1].words)
 
 
 def test_an_expression_without_a_name_stands_in_parentheses() -> None:

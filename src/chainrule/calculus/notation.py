@@ -13,12 +13,6 @@ from chainrule.trace import Snapshot
 SHOWN = 9
 """So many numbers of a tensor are written out; larger tensors are described."""
 
-GREEK = frozenset({
-    "alpha", "beta", "gamma", "delta", "epsilon", "eta", "theta", "lambda", "mu", "rho", "sigma", "tau", "phi", "psi",
-    "omega",
-})  # fmt: skip
-ACCENTS = {"hat": r"\hat", "bar": r"\bar", "tilde": r"\tilde"}
-
 
 def number(x: complex) -> str:
     """Write one number with four significant digits, and no more zeros than it needs.
@@ -57,6 +51,11 @@ def numbers(tensor: Snapshot | None) -> str:
     return f"{shape(tensor.shape)}{_range(tensor)}"
 
 
+def single(tensor: Snapshot | None) -> Any:
+    """Return the number of a tensor of one element, if it was kept."""
+    return tensor.data.item() if tensor is not None and tensor.data is not None and tensor.size == 1 else None
+
+
 def brief(text: str, longest: int = 300) -> str:
     """Leave out the middle of what is too long to be read.
 
@@ -67,6 +66,14 @@ def brief(text: str, longest: int = 300) -> str:
         return text
     half = (longest - 5) // 2
     return f"{text[: longest - 5 - half].rstrip()} ... {text[-half:].lstrip()}"
+
+
+def rows(tensor: Snapshot | None) -> list[list[Any]] | None:
+    """Return the numbers of a tensor row by row, if they are few enough to be shown and no more than a matrix."""
+    if tensor is None or tensor.data is None or not 0 < tensor.size <= SHOWN or len(tensor.shape) > 2:
+        return None
+    table: list[list[Any]] = np.atleast_2d(tensor.data).tolist()
+    return table
 
 
 def _nested(data: Any) -> str:
@@ -100,73 +107,22 @@ def derivative(above: str, below: str) -> str:
     return "/".join(parts)
 
 
-def latex_number(x: complex) -> str:
-    r"""Write one number in LaTeX.
-
-    >>> print(latex_number(1.2e-10))
-    1.2\times 10^{-10}
-    """
-    written = number(x)
-    if "j" in written or "e" not in written:
-        return {"nan": r"\mathrm{NaN}", "inf": r"\infty", "-inf": r"-\infty"}.get(written, written)
-    mantissa, exponent = written.split("e")
-    return rf"{mantissa}\times 10^{{{exponent}}}"
+ACCENTS = ("hat", "bar", "tilde")
+GREEK = frozenset({
+    "alpha", "beta", "gamma", "delta", "epsilon", "eta", "theta", "lambda", "mu", "rho", "sigma", "tau", "phi", "psi",
+    "omega",
+})  # fmt: skip
 
 
-def latex_numbers(tensor: Snapshot | None) -> str:
-    r"""Write a tensor's numbers in LaTeX, small ones as a row of numbers or a matrix.
+def name_parts(name: str) -> tuple[str, list[str], list[str]]:
+    """Return a name's stem, its accents and its indices, as maths shows them; code is a stem of its own.
 
-    >>> print(latex_numbers(Snapshot((3,), "float32", np.array([16.0, 24.0, 8.0]))))
-    (16,\ 24,\ 8)
-    """
-    if tensor is None or tensor.data is None or tensor.size > SHOWN or len(tensor.shape) > 2:
-        return rf"\text{{{numbers(tensor)}}}"
-    if tensor.shape == ():
-        return latex_number(tensor.data.item())
-    if len(tensor.shape) == 1:
-        return "(" + r",\ ".join(map(latex_number, tensor.data.tolist())) + ")"
-    rows = r" \\ ".join(" & ".join(map(latex_number, row)) for row in tensor.data.tolist())
-    return rf"\begin{{pmatrix}} {rows} \end{{pmatrix}}"
-
-
-def latex_name(name: str) -> str:
-    r"""Write a variable's name in LaTeX.
-
-    >>> for name in ("w", "y_hat", "w1", "loss", "loss#2", "h_prev", "a * b"): print(latex_name(name))
-    w
-    \hat{y}
-    w_{1}
-    \mathrm{loss}
-    \mathrm{loss}_{(2)}
-    h_{\mathrm{prev}}
-    \texttt{a * b}
+    >>> name_parts("y_hat_1"), name_parts("w2#3"), name_parts("w - 1")
+    (('y', ['hat'], ['1']), ('w', [], ['2', '(3)']), ('w - 1', [], []))
     """
     bare, _, again = name.partition("#")
-    if again:
-        return f"{latex_name(bare)}_{{({again})}}"
-    if not bare.isidentifier():
-        return rf"\texttt{{{latex_text(bare)}}}"
-    stem, _, rest = bare.partition("_")
-    if not stem or bare.endswith("_"):
-        return _upright(bare)
-    digits = re.fullmatch(r"([A-Za-z]+)(\d+)", stem)
-    subscripts = [digits[2]] if digits else []
-    base = digits[1] if digits else stem
-    letter = len(base) == 1 and (base.isascii() or "α" <= base <= "ω")
-    written = base if letter else f"\\{base}" if base in GREEK else _upright(base)
-    for part in filter(None, rest.split("_")):
-        if part in ACCENTS:
-            written = f"{ACCENTS[part]}{{{written}}}"
-        else:
-            subscripts.append(part if part.isascii() and (part.isdigit() or len(part) == 1) else _upright(part))
-    return f"{written}_{{{','.join(subscripts)}}}" if subscripts else written
-
-
-def _upright(word: str) -> str:
-    return rf"\mathrm{{{latex_text(word)}}}" if word.isascii() else rf"\text{{{latex_text(word)}}}"
-
-
-def latex_text(text: str) -> str:
-    """Escape what LaTeX would read as a command."""
-    escaped = {"\\": r"\textbackslash ", "{": r"\{", "}": r"\}", "^": r"\^{}", "~": r"\~{}"}
-    return "".join(escaped.get(c, f"\\{c}" if c in "_#$%&" else c) for c in text)
+    found = re.fullmatch(r"([^\W\d_]+)(\d*)((?:_+[^\W_]+)*)", bare)
+    stem, digits, rest = found.groups() if found else (bare, "", "")
+    parts = [part for part in rest.split("_") if part]
+    indices = [digits, *(part for part in parts if part not in ACCENTS), f"({again})" if again else ""]
+    return stem, [part for part in parts if part in ACCENTS], [index for index in indices if index]

@@ -6,7 +6,6 @@ own arithmetic against, and the ops in the order in which they ran, forward and 
 
 from __future__ import annotations
 
-import html
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -15,8 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.calculus import mathml
+from chainrule.calculus.expression import Name, formula
 from chainrule.calculus.notation import SHOWN, numbers
-from chainrule.calculus.rules import canonical, loose, written
+from chainrule.calculus.rules import canonical, recorded_local_gradient
 from chainrule.live import pytorch_code
 from chainrule.live.limits import COMPUTED, LONG
 from chainrule.trace import Op, Snapshot
@@ -109,10 +109,11 @@ class GraphData:
         if step.group is None:
             op = self.trace.ops[step.ops[0]]
             names = {self.trace.values[v].name: i for i, v in enumerate(op.inputs)}
-            words = {"e": self._short(op.expression), "m": self._maths(op.expression, names)}
+            said = self._short(op.expression)
+            words = {"e": said, "m": mathml.write(formula(said, names), names)}
             return {"n": canonical(op.name), **ends, **words, **self._arguments(op)}
         said = f"{step.group.name}, {len(step.ops)} ops"
-        plain = {"n": "", "e": said, "m": f"<mtext>{html.escape(said)}</mtext>"}
+        plain = {"n": "", "e": said, "m": mathml.text(said)}
         return plain | ({} if opens is None else {"v": opens}) | ends
 
     def _op(self, op: Op, place: Places) -> Plain:
@@ -160,10 +161,12 @@ class GraphData:
         plain["k"] = (term.kind or "")[:1]
         if term.local:
             plain["l"] = local_text(term.local)
-        if words := written(self.trace, term):
+        if words := recorded_local_gradient(self.trace, term):
             values = (*self.trace.ops[number].inputs, edge.target)
-            plain["m"] = self._maths(words, {self.trace.values[v].name: place[v] for v in values if v in place})
-            if loose(words):
+            names = {self.trace.values[v].name: place[v] for v in values if v in place}
+            lean = self._short(str(words))
+            plain["m"] = mathml.write(words if lean == str(words) else Name(lean), names)
+            if mathml.MATHML.is_loose(words):
                 plain["p"] = 1
         if (data := self._data(term.contribution)) is not None:
             plain["q"] = data
@@ -171,11 +174,6 @@ class GraphData:
 
     def _short(self, text: str) -> str:
         return text if not self.lean or len(text) <= LONG else f"{text[: LONG - 1]}…"
-
-    def _maths(self, text: str, places: Mapping[str, int]) -> str:
-        if self.lean and len(text) > LONG:
-            return f"<mtext>{html.escape(self._short(text))}</mtext>".replace("{", "&#123;")
-        return mathml.expression(text, places)
 
     def _gradient(self, value: int) -> Snapshot | None:
         return None if self.backward is None else self.trace.gradient(value, self.backward)

@@ -6,48 +6,71 @@ are more than `PATHS` paths, it goes value by value, each line using the gradien
 
 from __future__ import annotations
 
-import html
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from chainrule.calculus.notation import (
-    SHOWN,
-    brief,
-    derivative,
-    latex_name,
-    latex_number,
-    latex_numbers,
-    number,
-    numbers,
+from chainrule.calculus import latex, mathml
+from chainrule.calculus.expression import (
+    Derivative,
+    Expression,
+    Name,
+    Numbers,
+    Operation,
+    Recorded,
+    figures,
+    product,
+    substitute,
 )
-from chainrule.calculus.rules import carriers, loose, written
+from chainrule.calculus.notation import SHOWN, brief, numbers
+from chainrule.calculus.rules import carrier, recorded_local_gradient
 from chainrule.trace import Snapshot, Term, Trace
+from chainrule.views.limits import EQUATIONS, FACTORS, LONGEST, PATHS
 
-PATHS = 8
-"""Up to so many paths are written as one nested sum."""
-FACTORS = 24
-"""Up to so many factors stand in one product."""
-LINES = 24
-"""Of more lines than these, the first and the last are shown."""
-LONGEST = 2_000
-"""So many characters are shown of one way of writing a line."""
+FONT = "math,'STIX Two Math','Latin Modern Math','DejaVu Math TeX Gyre',serif"
+"""Fonts that know maths, wherever one is installed."""
+ROW = (
+    '<mtr><mtd style="text-align:right;text-align:-webkit-right;padding:{above} 0 .1em"><mrow>{left}</mrow></mtd>'
+    '<mtd style="text-align:left;text-align:-webkit-left;padding:{above} 0 .1em"><mrow>'
+    '<mspace height="1em" depth=".5em"></mspace><mo form="infix">{sign}</mo>{right}</mrow></mtd></mtr>'
+)
+"""One right side, aligned at its sign, and as high as a line at least."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """Hold one equation: what is derived, then each way of writing it, from factors to the result."""
+    """One equation: a derivative, its factors in words with the numbers recorded for them, and the result."""
 
-    left: str
-    steps: tuple[str, ...]
-    latex_left: str
-    latex_steps: tuple[str, ...]
+    left: Derivative
+    words: Expression
+    result: Numbers
+    chain: Expression | None = None
+    """The bare chain of derivatives, where one path leads to the value."""
+
+    @property
+    def steps(self) -> tuple[Expression, ...]:
+        """The right sides: in words, in numbers, and the result."""
+        filled = figures(self.words)
+        is_result = isinstance(filled, Numbers) and str(filled) == str(replace(self.result, whole=False))
+        return self.words, self.result if is_result else filled, self.result
+
+    def __str__(self) -> str:
+        parts = dict.fromkeys(map(str, (self.left, *self.steps)))
+        return " = ".join(brief(part, LONGEST) for part in parts)
+
+    def aligned(self) -> dict[str, Expression]:
+        """Return, by their LaTeX, the right sides that maths shows one below the other; none is too long to read."""
+        result = replace(self.result, whole=False)
+        sides = (self.chain, self.words, figures(self.words), result)
+        written = {latex.write(side): side for side in sides if side is not None}
+        return {key: side for key, side in written.items() if len(key) <= LONGEST or side is result}
 
 
 @dataclass(frozen=True)
 class Derivation:
-    r"""Hold the equations that lead to one gradient.
+    r"""The equations that lead to one gradient.
 
     >>> import chainrule, torch
     >>> x, w = torch.tensor(1.0), torch.tensor(1.0, requires_grad=True)
@@ -62,54 +85,44 @@ class Derivation:
     lines: tuple[Line, ...]
 
     def __str__(self) -> str:
-        """Write one equation a line; of very many, the first and the last."""
-        first, left_out, last = self._shown()
-        gap = [f"... {left_out:,} more lines, which are in `.lines` ..."] if left_out else []
-        return "\n".join([*map(_plain, first), *gap, *map(_plain, last)])
+        """Return one equation a line; of very many, the first and the last."""
+        return "\n".join(self._shown(str, "... {} more lines, which are in `.lines` ..."))
 
     @property
     def latex(self) -> str:
-        """Write the equations in LaTeX, aligned at their equals signs; of very many, the first and the last."""
-        first, left_out, last = self._shown()
-        gap = [rf"&\;\;\vdots \quad \text{{{left_out:,} more lines}}"] if left_out else []
-        rows = [*map(_aligned, first), *gap, *map(_aligned, last)]
+        """The equations in LaTeX, aligned at their equals signs; of very many, the first and the last."""
+        rows = self._shown(_latex_rows, r"&\;\;\vdots \quad \text{{{} more lines}}")
         return r"\begin{aligned} " + r" \\[1ex] ".join(rows) + r" \end{aligned}"
 
-    def _shown(self) -> tuple[tuple[Line, ...], int, tuple[Line, ...]]:
-        if len(self.lines) <= LINES:
-            return self.lines, 0, ()
-        half = LINES // 4
-        return self.lines[:half], len(self.lines) - 2 * half, self.lines[-half:]
+    def _shown(self, write: Callable[[Line], str], gap: str) -> list[str]:
+        if len(self.lines) <= EQUATIONS:
+            return [write(line) for line in self.lines]
+        half = EQUATIONS // 4
+        left_out = gap.format(f"{len(self.lines) - 2 * half:,}")
+        return [*map(write, self.lines[:half]), left_out, *map(write, self.lines[-half:])]
 
     def _repr_html_(self) -> str:
-        """Write one equation a line, as text; where maths is rendered, `.latex` has it."""
-        lines = "<br>".join(html.escape(line) for line in str(self).splitlines())
-        return f'<p class="chainrule-derivation"><code>{lines}</code></p>'
+        """Return the equations as MathML, aligned at their equals signs, in a box that scrolls if they are too wide."""
+        gap = ROW.format(above=".7em", left="", sign="⋮", right="<mtext>{} more lines</mtext>")
+        rows = "".join(self._shown(_mathml_rows, gap))
+        return (
+            '<div class="chainrule-derivation" tabindex="0" style="overflow-x:auto;white-space:nowrap">'
+            f'<math display="block" style="font-family:{FONT}"><mtable displaystyle="true">{rows}</mtable></math></div>'
+        )
 
     def _repr_latex_(self) -> str:
+        """Return the LaTeX as a formula, which notebooks that become a PDF show."""
         return f"$$ {self.latex} $$"
 
 
-def _plain(line: Line) -> str:
-    return " = ".join(brief(part, LONGEST) for part in dict.fromkeys((line.left, *line.steps)))
+def _latex_rows(line: Line) -> str:
+    return latex.write(line.left) + " &= " + r"\\ &= ".join(line.aligned())
 
 
-def _aligned(line: Line) -> str:
-    """Align one equation; a way of writing it that is too long to be read is left out."""
-    *steps, result = dict.fromkeys(line.latex_steps)
-    return f"{line.latex_left} &= " + r"\\ &= ".join([*(step for step in steps if len(step) <= LONGEST), result])
-
-
-@dataclass(frozen=True)
-class _Written:
-    """Hold one gradient as it is written so far: in symbols and in numbers, as text and in LaTeX."""
-
-    words: str
-    figures: str
-    latex_words: str
-    latex_figures: str
-    terms: int = 1
-    factors: int = 1
+def _mathml_rows(line: Line) -> str:
+    first, *rest = map(mathml.write, line.aligned().values())
+    top = ROW.format(above=".7em", left=mathml.write(line.left), sign="=", right=first)
+    return top + "".join(ROW.format(above=".2em", left="", sign="=", right=right) for right in rest)
 
 
 def derivation(trace: Trace, value: int, backward: int) -> Derivation:
@@ -142,7 +155,7 @@ class _Deriver:
         terms = [term for terms in self.into.values() for term in terms]
         uses = Counter(output for term in terms for output in term.outputs)
         inner = uses.keys() - set(self.roots)
-        if not all(self._single(term) for term in terms):
+        if not all(self._is_single(term) for term in terms):
             return frozenset(inner)
         paths: dict[int, int] = {}
         for value in self.order:
@@ -160,8 +173,8 @@ class _Deriver:
         return frozenset(named)
 
     def lines(self) -> list[Line]:
-        """Write the equations, from what was differentiated towards the target."""
-        done: dict[int, _Written] = {}
+        """Return the equations, from what was differentiated towards the target."""
+        done: dict[int, Expression] = {}
         lines = []
         for value in self.order:
             gradient = done[value] = self._gradient(value, done)
@@ -169,213 +182,104 @@ class _Deriver:
                 lines.append(self._line(value, gradient))
         return lines
 
-    def _line(self, value: int, gradient: _Written) -> Line:
+    def _line(self, value: int, gradient: Expression) -> Line:
         result = self.trace.gradient(value, self.backward)
-        factors = self._factors(value)
-        figures = numbers(result) if gradient.figures == _bare(result) else gradient.figures
-        steps = [gradient.words, figures, numbers(result)]
-        latex = [gradient.latex_words, gradient.latex_figures, _bare(result, latex=True)]
-        if result is not None and result.size > 1 and not any(map(str.isalpha, gradient.words)):
-            steps[0], latex[0] = steps[1], latex[1]  # a rule such as 1 for a sum says less than its numbers
-        return Line(
-            left=self._d(value),
-            steps=tuple(steps),
-            latex_left=self._d(value, latex=True),
-            latex_steps=tuple(filter(None, [factors, *latex])),
-        )
+        if result is not None and result.size > 1 and not any(map(str.isalpha, str(gradient))):
+            gradient = figures(gradient)  # a rule such as 1 for a sum says less than its numbers
+        return Line(self._d(value), gradient, Numbers(result, whole=True), self._chain(value))
 
-    def _gradient(self, value: int, done: dict[int, _Written]) -> _Written:
+    def _gradient(self, value: int, done: dict[int, Expression]) -> Expression:
         """Add up what comes along each edge into one value."""
-        parts = [self._held(self.trace.start(value, self.backward))] if value in self.roots else []
+        parts: list[Expression] = [self._start(value)] if value in self.roots else []
         parts += [self._product(term, done) for term in self.into[value]]
         if not parts:  # it flowed through what was made before the recording
-            return self._held(self.trace.gradient(value, self.backward))
-        if len(parts) == 1:
-            return self._hooked(value, parts[0])
-        summed = _Written(
-            words=" + ".join(part.words for part in parts),
-            figures=" + ".join(part.figures for part in parts),
-            latex_words=" + ".join(part.latex_words for part in parts),
-            latex_figures=" + ".join(part.latex_figures for part in parts),
-            terms=len(parts),
-        )
-        return self._hooked(value, summed)
+            return self._held(value)
+        arrived = parts[0] if len(parts) == 1 else Operation("+", tuple(parts))
+        if not self._is_changed(value):
+            return arrived
+        return Recorded(Operation("hook()", (arrived,)), self._held(value))
 
-    def _hooked(self, value: int, arrived: _Written) -> _Written:
-        """Say so where a hook of the user's changed what arrived at a value."""
+    def _is_changed(self, value: int) -> bool:
+        """Return whether a hook of the user's changed what arrived at a value."""
         result = self.trace.gradient(value, self.backward)
         parts = [term.contribution for term in self.into[value]]
         known = [part.data for part in parts if part is not None and part.data is not None]
         turns = [hook for hook in self.trace.backward(self.backward).hooks if hook.value == value]
-        if not any(numbers(hook.before) != numbers(hook.after) for hook in turns):
-            if value in self.roots or result is None or result.data is None or len(known) < len(parts):
-                return arrived
-            slack = np.nan_to_num(sum(0.02 * np.abs(part) for part in known), posinf=0)  # for the rounding of bfloat16
-            if np.isclose(sum(known), result.data, rtol=0, atol=slack, equal_nan=True).all():
-                return arrived
-        latex = rf"\mathrm{{hook}}\left({arrived.latex_words}\right)"
-        return _Written(f"hook({arrived.words})", numbers(result), latex, latex_numbers(result))
+        if any(numbers(hook.before) != numbers(hook.after) for hook in turns):
+            return True
+        if value in self.roots or result is None or result.data is None or len(known) < len(parts):
+            return False
+        slack = np.nan_to_num(sum(0.02 * np.abs(part) for part in known), posinf=0)  # for the rounding of bfloat16
+        return not np.isclose(sum(known), result.data, rtol=0, atol=slack, equal_nan=True).all()
 
-    def _held(self, gradient: Snapshot | None) -> _Written:
-        """Begin with a gradient that nothing recorded led to."""
-        figures, latex = _bare(gradient), _bare(gradient, latex=True)
-        return _Written(figures, figures, latex, latex, factors=0)
+    def _start(self, root: int) -> Numbers:
+        return Numbers(self.trace.start(root, self.backward))
 
-    def _product(self, term: Term, done: dict[int, _Written]) -> _Written:
+    def _held(self, value: int, whole: bool = False) -> Numbers:
+        return Numbers(self.trace.gradient(value, self.backward), whole)
+
+    def _product(self, term: Term, done: dict[int, Expression]) -> Expression:
         """Multiply the gradient of an op's result by the op's local gradient."""
-        before = self._before(term, done)
-        figures, latex = _bare(term.local), _bare(term.local, latex=True)
-        local = _Written(self._words(term), figures, self._words(term, latex=True), latex)
-        if before.factors == 0 and before.figures == "1" and term.local is not None:
-            return local
-        if not self._single(term):
-            return self._tensor_product(term, before, local)
-        parts = (before, local)
-        return _Written(
-            words=" * ".join(_factor(part) for part in parts),
-            figures="".join(_figures(part) for part in parts),
-            latex_words=r" \cdot ".join(_factor(part, latex=True) for part in parts),
-            latex_figures="".join(_figures(part, latex=True) for part in parts),
-            factors=before.factors + 1,
-        )
-
-    def _tensor_product(self, term: Term, before: _Written, local: _Written) -> _Written:
-        """Write one step between tensors: entry by entry, by a matrix, or as the op's own vector-Jacobian product."""
-        if factors := carriers(self.trace, term):
-            return self._carried(term, before, factors)
+        before = [
+            Recorded(self._d(value), self._held(value)) if value in self.named else done[value]
+            for value in term.outputs
+        ]
+        local = Recorded(self._local(term), Numbers(term.local, whole=term.kind == "jacobian"))
+        if str(before[0]) == "1" and isinstance(before[0], Numbers) and term.local is not None:
+            return Recorded(local.words, Numbers(term.local))
+        if self._is_single(term):
+            return product("chain", before[0], local)
+        if found := carrier(self.trace, term):
+            return self._carried(term, before[0], found)
         if term.local is None or term.kind is None:
             name = self.trace.ops[term.op].name.strip("_")
-            words = f"vjp_{name}({before.words})"
-            figures = numbers(term.contribution)
-            latex = rf"\mathrm{{vjp}}_{{\mathrm{{{name.replace('_', ' ')}}}}}\left({before.latex_words}\right)"
-            return _Written(words, figures, latex, latex_numbers(term.contribution))
-        sign, latex_sign = {
-            "elementwise": (" * ", r" \odot "),
-            "gradient": (" * ", r" \cdot "),
-            "jacobian": (" @ ", r"\,"),
-        }[term.kind]
-        summed = term.kind == "elementwise" and term.local.shape != self.trace.values[term.value].shape
-        open_, latex_open, close = ("sum(", r"\textstyle\sum\left(", ")") if summed else ("", "", "")
-        latex_close = r"\right)" if summed else ""
-        first, latex_first = (
-            (f"({before.figures})", f"({before.latex_figures})")
-            if before.terms > 1
-            else (before.figures, before.latex_figures)
-        )
+            return Recorded(Operation(f"vjp_{name}()", tuple(before)), Numbers(term.contribution))
         if term.kind == "jacobian":  # in front of a matrix, a list of one number stays a list
-            first = numbers(self.trace.gradient(term.output, self.backward))
-            local = replace(local, figures=numbers(term.local))
-        return _Written(
-            words=f"{open_}{_factor(before)}{sign}{_factor(local)}{close}",
-            figures=f"{open_}{first}{sign}{local.figures}{close}",
-            latex_words=latex_open
-            + latex_sign.join((_factor(before, latex=True), _factor(local, latex=True)))
-            + latex_close,
-            latex_figures=f"{latex_open}{latex_first}{latex_sign}{local.latex_figures}{latex_close}",
-        )
+            return product("jacobian", Recorded(before[0], self._held(term.output, whole=True)), local)
+        scaled = Operation(term.kind, (before[0], local))
+        summed = term.kind == "elementwise" and term.local.shape != self.trace.values[term.value].shape
+        return Operation("sum()", (scaled,)) if summed else scaled
 
-    def _carried(self, term: Term, before: _Written, factors: tuple[tuple[int | None, bool], ...]) -> _Written:
-        """Write one step through a product of matrices as the product that it is again, such as `G @ w.T`."""
-        words, latex_words = [], []
-        for value, turned in factors:
-            name = None if value is None else self.trace.values[value].name
-            plain, latex = (before.words, before.latex_words) if name is None else (name, latex_name(name))
-            words.append((plain if plain.isidentifier() else f"({plain})") + ".T" * turned)
-            composed = turned if name is None else not name.isidentifier()
-            latex_words.append((rf"\left({latex}\right)" if composed else latex) + r"^{\top}" * turned)
-        shown: list[Snapshot | None] = [*self._matrices(term, factors)] or [term.contribution]
-        return _Written(
-            words=" @ ".join(words),
-            figures=" @ ".join(map(numbers, shown)),
-            latex_words=r"\,".join(latex_words),
-            latex_figures=r"\,".join(map(latex_numbers, shown)),
-        )
-
-    def _matrices(self, term: Term, factors: tuple[tuple[int | None, bool], ...]) -> list[Snapshot]:
-        """Give the two factors with their numbers; nothing if there are too many of them to be shown."""
+    def _carried(self, term: Term, before: Expression, carrier: Operation) -> Expression:
+        """Return one step through a product of matrices as the product that it is again, such as `G @ w.T`."""
+        operands = self.trace.ops[term.op].operands
+        names = {letter: Name(self.trace.values[value].name) for letter, value in operands.items()}
+        tensors = {letter: self.trace.values[value].tensor for letter, value in operands.items()}
         upstream = self.trace.gradient(term.output, self.backward)
-        held = [upstream if value is None else self.trace.values[value].tensor for value, _ in factors]
-        data = [one.data for one in held if one is not None and one.data is not None and one.size <= SHOWN]
-        if len(data) < 2:
-            return []
+        words = [substitute(factor, {**names, "G": before}) for factor in carrier.parts]
+        factors = [(str(part), upstream if str(part)[0] == "G" else tensors[str(part)[0]]) for part in carrier.parts]
+        data = [one.data for _, one in factors if one is not None and one.data is not None and one.size <= SHOWN]
+        if len(data) < 2:  # too many numbers to be shown
+            return Recorded(Operation("@", tuple(words)), Numbers(term.contribution, whole=True))
         if data[0].ndim == data[1].ndim == 1:  # a column and a row make a matrix
             shaped = [data[0][:, None], data[1][None, :]]
         else:
-            shaped = [one.T if turned else one for one, (_, turned) in zip(data, factors, strict=True)]
-        return [Snapshot(one.shape, "float64", one) for one in shaped]
+            shaped = [one.T if letter.endswith(".T") else one for one, (letter, _) in zip(data, factors, strict=True)]
+        held = [Numbers(Snapshot(one.shape, "float64", one), whole=True) for one in shaped]
+        return Operation("@", tuple(map(Recorded, words, held)))
 
-    def _before(self, term: Term, done: dict[int, _Written]) -> _Written:
-        """Give the gradients of an op's results; all of them, where it has several."""
-        parts = [self._reference(value) if value in self.named else done[value] for value in term.outputs]
-        if len(parts) == 1:
-            return parts[0]
-        words, figures, latex_words, latex_figures = (
-            ", ".join(texts) for texts in zip(*map(_texts, parts), strict=True)
-        )
-        return _Written(words, figures, latex_words, latex_figures)
+    def _local(self, term: Term) -> Expression:
+        """Return a local gradient in words, or its name alone where no rule is known."""
+        return recorded_local_gradient(self.trace, term) or self._d(term.value, (term.output,))
 
-    def _reference(self, value: int) -> _Written:
-        """Use a gradient that has a line of its own."""
-        held = self.trace.gradient(value, self.backward)
-        return _Written(self._d(value), _bare(held), self._d(value, latex=True), _bare(held, latex=True))
-
-    def _words(self, term: Term, latex: bool = False) -> str:
-        """Write a local gradient in words, or by its name alone where no rule is known."""
-        return written(self.trace, term, latex) or self._d(term.value, of=(term.output,), latex=latex)
-
-    def _factors(self, target: int) -> str | None:
-        """Write the bare chain of derivatives, where there is one path and no line in between."""
-        factors: list[str] = []
+    def _chain(self, target: int) -> Expression | None:
+        """Return the bare chain of derivatives, where there is one path and no line in between."""
+        factors: list[Expression] = []
         value = target
         while value not in self.roots:
             if len(self.into[value]) != 1 or value in self.named:
                 return None
             (term,) = self.into[value]
-            factors.append(self._d(value, of=(term.output,), latex=True))
+            factors.insert(0, self._d(value, (term.output,)))
             value = term.output
-        return r" \cdot ".join(reversed(factors)) if len(factors) > 1 else None
+        return product("chain", *factors) if len(factors) > 1 else None
 
-    def _d(self, value: int, of: tuple[int, ...] | None = None, latex: bool = False) -> str:
-        """Write the derivative of one value, or of what was differentiated, with respect to another."""
-        above = [brief(self.trace.values[i].name, 100) for i in (self.roots if of is None else of)[:8]]
-        below = brief(self.trace.values[value].name, 100)
-        if latex:
-            top, bottom = " + ".join(map(_partial, above)), _partial(below)
-            return rf"\frac{{{top}}}{{{bottom}}}"
-        return derivative(" + ".join(above), below)
+    def _d(self, value: int, of: tuple[int, ...] | None = None) -> Derivative:
+        """Return the derivative of one value, or of what was differentiated, with respect to another."""
+        *above, below = (brief(self.trace.values[i].name, 100) for i in (*(of or self.roots)[:8], value))
+        return Derivative(tuple(above), below)
 
-    def _single(self, term: Term) -> bool:
-        """Tell whether a term is a product of single numbers."""
+    def _is_single(self, term: Term) -> bool:
+        """Return whether a term is a product of single numbers."""
         sizes = [self.trace.values[value].tensor.size for value in (*term.outputs, term.value)]
         return len(term.outputs) == 1 and max(sizes) == 1 and term.local is not None and term.local.data is not None
-
-
-def _bare(tensor: Snapshot | None, latex: bool = False) -> str:
-    """Write a tensor's numbers; a single one stands without the brackets of its shape."""
-    if tensor is not None and tensor.data is not None and tensor.size == 1:
-        return (latex_number if latex else number)(tensor.data.item())
-    return (latex_numbers if latex else numbers)(tensor)
-
-
-def _partial(name: str) -> str:
-    r"""Write `\partial w`; a name of several letters stands a little apart from the sign."""
-    written_name = latex_name(name)
-    if written_name.startswith(r"\texttt"):
-        return rf"\partial\left({written_name}\right)"
-    return (r"\partial\," if written_name.startswith(r"\mathrm") else r"\partial ") + written_name
-
-
-def _texts(part: _Written) -> tuple[str, str, str, str]:
-    return part.words, part.figures, part.latex_words, part.latex_figures
-
-
-def _factor(part: _Written, latex: bool = False) -> str:
-    """Put words that are a sum, or begin with a minus, into parentheses; a product of several has its own."""
-    words = part.latex_words if latex else part.words
-    return f"({words})" if part.terms > 1 or (part.factors < 2 and loose(words)) else words
-
-
-def _figures(part: _Written, latex: bool = False) -> str:
-    """Put a number or a sum into parentheses; a product stands in its own."""
-    text = part.latex_figures if latex else part.figures
-    return text if part.factors > 1 and part.terms == 1 else f"({text})"

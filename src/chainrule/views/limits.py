@@ -18,3 +18,11 @@ LOCALS = 24
 """So many local gradients of one op are written in a table."""
 CHARACTERS = 200_000
 """So many characters of a table are shown: a page that is longer is slow to open."""
+PATHS = 8
+"""Up to so many paths are derived in one nested sum; more go value by value, since they double at each fork."""
+FACTORS = 24
+"""Up to so many factors stand in one product, as long as a line can be."""
+EQUATIONS = 24
+"""Of more equations than these, the first and the last are shown."""
+LONGEST = 2_000
+"""So many characters are shown of one way of writing an equation: nobody reads on."""

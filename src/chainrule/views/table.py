@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from chainrule.calculus.notation import brief, derivative, numbers
-from chainrule.calculus.rules import RULES, canonical, written
+from chainrule.calculus.rules import RULES, canonical, recorded_local_gradient
 from chainrule.trace import Hook, Term, Trace
 from chainrule.views.folding import Folded, Group, Part, values_of
 from chainrule.views.limits import CHARACTERS, DRAWN, LOCALS
@@ -167,8 +167,8 @@ class _Writer:
 def _local(trace: Trace, term: Term, output: int) -> str:
     """Write `derror/dy_hat = 1`, with the rule's own words between where they say more than the number."""
     of = derivative(trace.values[output].name, trace.values[term.value].name)
-    words, number = written(trace, term), None if term.local is None else numbers(term.local)
-    return brief(" = ".join(dict.fromkeys(filter(None, (of, words, number)))))
+    words, number = recorded_local_gradient(trace, term), None if term.local is None else numbers(term.local)
+    return brief(" = ".join(dict.fromkeys(str(side) for side in (of, words, number) if side is not None)))
 
 
 def _code(text: str | None) -> str:
