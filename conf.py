@@ -92,7 +92,6 @@ sphinx_gallery_conf = {
     "filename_pattern": r"\d+_\w+\.py$",
     "within_subsection_order": "FileNameSortKey",
     "capture_repr": ("_repr_html_", "__repr__"),
-    "ignore_repr_types": r"Derivation",  # docs/_ext/execute/gallery.py shows these
     "image_scrapers": ("_ext.execute.gallery.after_block",),
     "reset_modules": ("_ext.execute.gallery.before_lesson",),
     "remove_config_comments": True,
@@ -115,7 +114,6 @@ nb_execution_in_temp = True
 nb_execution_timeout = 120
 nb_merge_streams = True
 nb_output_stderr = "warn"
-nb_mime_priority_overrides = [("html", "text/latex", 5)]  # a derivation as maths, not as text
 myst_enable_extensions = ["attrs_block", "attrs_inline", "colon_fence", "deflist", "dollarmath"]
 
 # How it looks

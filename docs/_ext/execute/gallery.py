@@ -5,11 +5,9 @@ sphinx-gallery calls `before_lesson` only for a lesson that it is about to run, 
 
 from __future__ import annotations
 
-import ast
 import gc
 import warnings
 from pathlib import Path
-from textwrap import indent
 from typing import Any
 
 from _ext.execute.failure import stop_at_lesson
@@ -42,11 +40,7 @@ def before_lesson(conf: dict[str, Any], name: str) -> None:
 
 
 def after_block(block: tuple[str, str, int], variables: dict[str, Any], conf: dict[str, Any]) -> str:
-    """Stop if a block failed; return a derivation that it ends with as reST."""
-    from chainrule.views.derivation import Derivation
-
+    """Stop if a block failed; add nothing to what it shows."""
     if "formatted_exception" in variables:
         stop_at_lesson(Path(variables["src_file"]), Path(conf["src_dir"]).parent, variables["formatted_exception"])
-    statements = ast.parse(block[1]).body
-    last = variables["example_globals"].get("___") if statements and isinstance(statements[-1], ast.Expr) else None
-    return f".. math::\n\n{indent(last.latex, '    ')}" if isinstance(last, Derivation) else ""
+    return ""
