@@ -29,8 +29,8 @@ class LiveTensors(dict[int, LiveTensor]):
 
     def add(self, tensor: Tensor, value: int) -> LiveTensor:
         """Note which value a tensor is now."""
-        known = self.find(tensor)
-        if known is None:
+        known = self.get(id(tensor))
+        if known is None or known.tensor() is not tensor:
             known = self[id(tensor)] = LiveTensor(tensor)
         if not tensor.is_inference():
             known.version = tensor._version

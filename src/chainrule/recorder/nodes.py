@@ -48,7 +48,8 @@ class Nodes:
         kind = type(node).__name__
         if kind == "AccumulateGrad":
             return SeenNode(kind, None, (), 1, is_leaf=True)
-        depth, nodes, children = 0, self._tape.nodes, node.next_functions
+        depth, nodes, value_at = 0, self._tape.nodes, self._tape.value_at
+        children = node.next_functions
         edges: list[SeenEdge] = []
         for child, slot in children:
             if child is None:
@@ -56,11 +57,14 @@ class Nodes:
                 continue
             here = self.number_of[child], slot
             below = nodes[here[0]]
-            depth = max(depth, below.depth)
+            if below.depth > depth:
+                depth = below.depth
             if below.is_leaf:
                 value: int | None = leaf(child.variable)  # type: ignore[attr-defined]
             else:
-                value = known.get(here, self._tape.value_at.get(here))
+                value = known.get(here)
+                if value is None:
+                    value = value_at.get(here)
             edges.append((*here, value))
         depth += 1
         if depth >= DEPTH:

@@ -38,8 +38,8 @@ class Values:
 
     def of(self, tensor: Tensor, site: CallSite, given: Sequence[Tensor], position: int = 0) -> int:
         """Return the value that a tensor is now, which stands at a position among those `given` to a call."""
-        known = self._tensors.find(tensor)
-        if known is None or not self._is_unchanged(tensor, known):
+        known = self._tensors.get(id(tensor))  # as `find` does, but this is called most
+        if known is None or known.tensor() is not tensor or not self._is_unchanged(tensor, known):
             return self._not_seen(tensor, site, given, position)
         value = known.values[-1]
         held = self._tape.values[value]
@@ -65,7 +65,8 @@ class Values:
             SeenValue(lazy_copy(tensor, self._keep), leaf, wanted, _is_parameter(tensor), op, node, slot)
         )
         known = self._tensors.add(tensor, number)
-        self._name(number, name)
+        if name:
+            self._name(number, name)
         if wanted and tensor._backward_hooks and len(known.values) == 1:
             self._hooks.observe_hooks(tensor, number, "hooks that were there before")
         return number
