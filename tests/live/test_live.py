@@ -114,9 +114,7 @@ def compare(page: Page, recordings: list[chainrule.Recording], bitwise: bool = F
     edits = []
     for rec in recordings:
         inside = {v for number in rec.trace.ops_of(-1) for v in rec.trace.ops[number].inputs}
-        leaves = [
-            rec.trace.values[v] for v in sorted(inside) if rec.trace.values[v].leaf or rec.trace.values[v].op is None
-        ]
+        leaves = [value for v in sorted(inside) if (value := rec.trace.values[v]).leaf or value.op is None]
         chosen = draw.sample(leaves, min(2, len(leaves)))
         edits.append([(leaf.name, _random(leaf.shape, draw)) for leaf in chosen if leaf.dtype.startswith("float")])
     compared, wrong = 0, []
@@ -125,9 +123,7 @@ def compare(page: Page, recordings: list[chainrule.Recording], bitwise: bool = F
             torch_values, torch_gradients = replay(rec.trace, values)
             if _kinky(rec, torch_values):
                 continue
-            close = (
-                0.0 if bitwise else min(CLOSE[str(t.dtype).removeprefix("torch.")] for t in torch_gradients.values())
-            )
+            close = 0.0 if bitwise else min(CLOSE[str(t.dtype)[6:]] for t in torch_gradients.values())
             wrong += off(values, torch_values, close) + off(gradients, torch_gradients, close)
             compared += len(torch_values) + len(torch_gradients)
             assert gradients.keys() == torch_gradients.keys()
@@ -136,10 +132,8 @@ def compare(page: Page, recordings: list[chainrule.Recording], bitwise: bool = F
 
 
 def _random(shape: tuple[int, ...], draw: random.Random) -> Any:
-    numbers = torch.tensor(
-        [round(draw.uniform(-1.5, 1.5), 3) for _ in range(torch.Size(shape).numel())], dtype=torch.float64
-    )
-    return numbers.reshape(shape).tolist()
+    numbers = [round(draw.uniform(-1.5, 1.5), 3) for _ in range(torch.Size(shape).numel())]
+    return torch.tensor(numbers, dtype=torch.float64).reshape(shape).tolist()
 
 
 def _kinky(rec: chainrule.Recording, values: dict[str, torch.Tensor]) -> bool:
@@ -166,9 +160,8 @@ def test_graphs_of_the_course_compute_what_pytorch_computes(path: Path, page: Pa
     if not recordings:
         pytest.skip("records no backward pass")
     show(page, *(rec.graph().element for rec in recordings), hidden=True)
-    hints = page.evaluate(
-        "[...document.querySelectorAll('chainrule-graph')].map(g => g.shadowRoot.querySelector('.hint').textContent)"
-    )
+    read = "all => all.map(g => g.shadowRoot.querySelector('.hint').textContent)"
+    hints = page.locator("chainrule-graph").evaluate_all(read)
     editable = [rec for rec, hint in zip(recordings, hints, strict=True) if hint.startswith("Drag")]
     for rec in editable:
         ops = [rec.trace.ops[number] for number in rec.trace.ops_of(-1)]
@@ -188,18 +181,36 @@ def number(page: Page, label: str) -> Any:
     return page.get_by_role("spinbutton", name=label, exact=True)
 
 
+def ask(page: Page, call: str) -> Any:
+    """Call the graph, as a script would."""
+    return page.evaluate(f"document.querySelector('chainrule-graph').{call}")
+
+
 def gradients(page: Page) -> dict[str, Any]:
     """Read what the graph says of itself."""
-    found: dict[str, Any] = page.evaluate("document.querySelector('chainrule-graph').gradients()")
-    return found
+    return dict(ask(page, "gradients()"))
+
+
+def press(page: Page, name: str) -> None:
+    """Click a button."""
+    page.get_by_role("button", name=name).click()
+
+
+def said(page: Page) -> str:
+    """Read what the graph says in words."""
+    return page.get_by_role("status").inner_text()
+
+
+def count(page: Page) -> str:
+    """Read which step is shown."""
+    return page.locator("chainrule-graph .count").first.inner_text()
 
 
 def shown(page: Page, value: str) -> str:
     """Read the texts of a value's node, as they are seen."""
     nodes = page.locator("chainrule-graph .box")
-    texts: list[str] = nodes.evaluate_all(
-        "all => all.map(node => [...node.querySelectorAll('text')].map(t => t.textContent).join(' '))"
-    )
+    read = "all => all.map(node => [...node.querySelectorAll('text')].map(t => t.textContent).join(' '))"
+    texts: list[str] = nodes.evaluate_all(read)
     return next(" ".join(text.split()) for text in texts if text.startswith(f"{value} "))
 
 
@@ -239,9 +250,9 @@ def test_what_is_no_number_changes_nothing(typed: str, page: Page) -> None:
     number(page, "w").click()
     page.keyboard.type(typed)
     page.keyboard.press("Enter")
-    said = page.get_by_role("status").inner_text()
-    assert "w " in said
-    assert "Type a number" in said or "fit float32" in said
+    told = said(page)
+    assert "w " in told
+    assert "Type a number" in told or "fit float32" in told
     assert gradients(page) == before
 
 
@@ -253,43 +264,29 @@ def test_numbers_and_steps_by_keyboard(page: Page) -> None:
     assert gradients(page)["w"] == pytest.approx(-1.8)
     page.keyboard.press("PageUp")
     assert gradients(page)["w"] == pytest.approx(0.2)
-    page.get_by_role("button", name="Reset").click()
+    press(page, "Reset")
     assert gradients(page)["w"] == -2
     page.locator("chainrule-graph .stage").focus()
     page.keyboard.press("Home")
     assert shown(page, "y_hat") == "y_hat = w * x value ?"
-    said = []
+    heard = []
     for _ in range(7):
         page.keyboard.press("ArrowRight")
-        said.append(page.get_by_role("status").inner_text())
-    assert said[0] == "Step 1 of 7, forward: y_hat = w * x gives 1."
-    assert said[3] == "Step 4 of 7: the backward pass starts at loss, with dloss/dloss = 1."
-    assert said[6] == "Step 7 of 7, backward through w * x: dloss/dw = -2."
+        heard.append(said(page))
+    assert heard[0] == "Step 1 of 7, forward: y_hat = w * x gives 1."
+    assert heard[3] == "Step 4 of 7: the backward pass starts at loss, with dloss/dloss = 1."
+    assert heard[6] == "Step 7 of 7, backward through w * x: dloss/dw = -2."
     page.keyboard.press("ArrowLeft")
-    assert "6 of 7" in page.locator(".count").first.inner_text()
-
-
-def test_a_number_follows_a_finger(browser: Browser) -> None:
-    """On a phone a finger drags the number, and the page does not scroll sideways."""
-    with browser.new_context(viewport={"width": 390, "height": 800}, has_touch=True) as phone:
-        page = phone.new_page()
-        show(page, first_lesson().graph().element)
-        box = number(page, "w").bounding_box()
-        cdp = phone.new_cdp_session(page)
-        for kind, x in (("touchStart", 6), ("touchMove", 16), ("touchMove", 26), ("touchEnd", None)):
-            points = [] if x is None else [{"x": box["x"] + x, "y": box["y"] + 8}]
-            cdp.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
-        assert gradients(page)["w"] > -2
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert "6 of 7" in count(page)
 
 
 def test_the_product_grows_by_a_factor_each_step(page: Page) -> None:
     """Each backward step adds a factor to the product; pointing at it lights its edge, and the reverse."""
     show(page, first_lesson().graph().element)
-    page.evaluate("document.querySelector('chainrule-graph').step(5)")
+    ask(page, "step(5)")
     counts = []
     for step in (5, 6, 7):
-        page.evaluate(f"document.querySelector('chainrule-graph').step({step})")
+        ask(page, f"step({step})")
         counts.append(page.locator(".maths .factor").count())
     assert counts == [2, 4, 6]  # each factor stands in words and in numbers
     factor = page.locator(".maths .factor").first
@@ -327,36 +324,36 @@ def test_a_formula_follows_each_edit(make: Any, page: Page) -> None:
 def test_at_a_fork_the_paths_are_added(page: Page) -> None:
     """Where two paths meet, the first part stands there alone until the second is added to it."""
     show(page, fork().graph().element)
-    page.evaluate("document.querySelector('chainrule-graph').step(5)")
+    ask(page, "step(5)")
     assert shown(page, "b").endswith("grad 3")
-    assert "another path is still to come" in page.get_by_role("status").inner_text()
-    page.get_by_role("button", name="Next").click()
+    assert "another path is still to come" in said(page)
+    press(page, "Next")
     assert shown(page, "b").endswith("grad 5")
-    assert "the sum over 2 paths" in page.get_by_role("status").inner_text()
+    assert "the sum over 2 paths" in said(page)
     assert {"3", "5"} <= set(page.locator(".maths").inner_text())
 
 
 def test_the_slope_of_a_nudge(page: Page) -> None:
     """The slope panel draws loss and tangent, and says what a nudge changes beside what the gradient says."""
     show(page, first_lesson().graph().element)
-    page.get_by_role("button", name="Slope").click()
+    press(page, "Slope")
     assert page.locator(".panel .says").inner_text() == "w + 0.01 changes loss by -0.0199; the gradient says -0.02."
     assert page.locator(".panel path.tangent").count() == 1
-    page.evaluate("document.querySelector('chainrule-graph').set('w', 2.0)")
+    ask(page, "set('w', 2.0)")
     assert page.locator(".panel .says").inner_text() == "w + 0.01 changes loss by 1e-4; the gradient says 0."
 
 
 def test_learning_and_its_mistakes(page: Page) -> None:
     """Updates lower the loss, can be scrubbed back, and each mistake shows itself with a line that explains it."""
     show(page, xor().graph().element)
-    page.get_by_role("button", name="Learn").click()
-    before = page.evaluate("document.querySelector('chainrule-graph').values().loss")
+    press(page, "Learn")
+    before = ask(page, "values().loss")
     for _ in range(4):
-        page.get_by_role("button", name="Update").click()
-    after = page.evaluate("document.querySelector('chainrule-graph').values().loss")
+        press(page, "Update")
+    after = ask(page, "values().loss")
     assert after < before
     page.get_by_label("Updates made").fill("0")
-    assert page.evaluate("document.querySelector('chainrule-graph').values().loss") == before
+    assert ask(page, "values().loss") == before
     for mistake, line in {
         "gradients not zeroed": "adds to it",
         "rate too large": "ten times as large",
@@ -374,13 +371,13 @@ def test_learning_and_its_mistakes(page: Page) -> None:
 def test_a_rate_is_too_large_beyond_its_limit(page: Page) -> None:
     """Where the loss curves upwards the limit is 2 over the curvature, and updates beyond it raise the loss."""
     show(page, first_lesson().graph().element)
-    page.get_by_role("button", name="Learn").click()
+    press(page, "Learn")
     page.get_by_label("rate too large").check()
     assert "a rate of about 1." in page.locator(".panel").inner_text()  # the curvature is 2
     losses = []
     for _ in range(3):
-        page.get_by_role("button", name="Update").click()
-        losses.append(page.evaluate("document.querySelector('chainrule-graph').values().loss"))
+        press(page, "Update")
+        losses.append(ask(page, "values().loss"))
     assert 1 < losses[0] < losses[1] < losses[2]
 
 
@@ -392,50 +389,50 @@ def test_where_the_loss_bends_down_no_rate_is_the_limit(page: Page) -> None:
             loss = bend(w)  # type: ignore[no-untyped-call]
             loss.backward()
         show(page, rec.graph().element)
-        page.get_by_role("button", name="Learn").click()
+        press(page, "Learn")
         page.get_by_label("rate too large").check()
-        said = page.locator(".panel").inner_text()
-        assert "does not curve upwards" in said
-        assert "NaN" not in said
+        told = page.locator(".panel").inner_text()
+        assert "does not curve upwards" in told
+        assert "NaN" not in told
         assert page.get_by_label("learning rate").input_value() == "1"
 
 
 def test_momentum_without_zeroing(page: Page) -> None:
     """With gradients that are not zeroed the second step takes the sum of both, as PyTorch does."""
     show(page, first_lesson().graph().element)
-    page.get_by_role("button", name="Learn").click()
+    press(page, "Learn")
     page.get_by_label("gradients not zeroed").check()
     for _ in range(2):
-        page.get_by_role("button", name="Update").click()
+        press(page, "Update")
     w = torch.tensor(1.0, requires_grad=True)
     for _ in range(2):
         ((w * 1.0 - 2.0) ** 2).backward()
         with torch.no_grad():
             assert w.grad is not None
             w -= 0.1 * w.grad
-    assert page.evaluate("document.querySelector('chainrule-graph').values().w") == w.item()
+    assert ask(page, "values().w") == w.item()
 
 
 def test_predictions_are_answered(page: Page) -> None:
     """The next number is asked for before it is seen; a wrong gradient is told its slip in the words of `rec.check`."""
     rec = first_lesson()
     show(page, rec.graph().element)
-    page.get_by_role("button", name="Predict").click()
+    press(page, "Predict")
     guess = page.get_by_label("Your guess")
     assert "What is y_hat" in page.locator(".ask").inner_text()
     assert "?" in shown(page, "y_hat")
     for right in ("1", "-1", "1"):
         guess.fill(right)
-        page.get_by_role("button", name="Check").click()
+        press(page, "Check")
     assert "dloss/derror" in page.locator(".ask").inner_text()
     for wrong, slip in {"2": "wrong sign", "x": "Type a number", "-4": None}.items():
         guess.fill(wrong)
-        page.get_by_role("button", name="Check").click()
-        said = page.locator(".panel .says").inner_text()
-        assert (slip or rec.check(error=float(wrong)).answers[0].says) in said
+        press(page, "Check")
+        told = page.locator(".panel .says").inner_text()
+        assert (slip or rec.check(error=float(wrong)).answers[0].says) in told
     for right in ("-2", "-2", "-2"):
         guess.fill(right)
-        page.get_by_role("button", name="Check").click()
+        press(page, "Check")
     assert "last number" in page.locator(".ask").inner_text()
     assert gradients(page)["w"] == -2
 
@@ -453,19 +450,19 @@ def test_the_state_is_in_the_address(browser: Browser, tmp_path: Path) -> None:
         page.wait_for_function("location.hash.includes('step=5')")
         other = profile.new_page()
         other.goto(page.url)
-        assert other.evaluate("document.querySelector('chainrule-graph').values().w") == torch.tensor(0.1).item()
+        assert ask(other, "values().w") == torch.tensor(0.1).item()
         assert other.locator(".count").first.inner_text() == "5 of 7"
         other.goto(address + "#graph=0&v.w=abc&v.nobody=3&step=99&rate=-1&panel=none")
         other.reload()
-        assert other.evaluate("document.querySelector('chainrule-graph').values().w") == 1
+        assert ask(other, "values().w") == 1
 
 
 @pytest.mark.parametrize("make", [first_lesson, xor, fork])
 def test_the_code_gives_exactly_these_numbers(make: Any, page: Page, capsys: pytest.CaptureFixture[str]) -> None:
     """The PyTorch code that the page gives computes the numbers that the page shows."""
     show(page, make().graph().element)
-    page.evaluate("document.querySelector('chainrule-graph').update(0.3)")
-    page.get_by_role("button", name="Share").click()
+    ask(page, "update(0.3)")
+    press(page, "Share")
     code = page.locator(".panel pre").inner_text()
     names: dict[str, Any] = {}
     exec(code, names)
@@ -478,10 +475,10 @@ def test_the_code_gives_exactly_these_numbers(make: Any, page: Page, capsys: pyt
 def test_the_picture_is_saved(page: Page) -> None:
     """The picture is saved as an SVG file that stands alone, with the numbers that are shown."""
     show(page, first_lesson().graph().element)
-    page.evaluate("document.querySelector('chainrule-graph').set('w', 1.25)")
-    page.get_by_role("button", name="Share").click()
+    ask(page, "set('w', 1.25)")
+    press(page, "Share")
     with page.expect_download() as download:
-        page.get_by_role("button", name="Save picture").click()
+        press(page, "Save picture")
     svg = Path(download.value.path()).read_text("utf-8")
     assert svg.startswith("<svg")
     assert "1.25" in svg
@@ -522,17 +519,17 @@ def test_a_folded_graph_computes_all_of_it(page: Page) -> None:
 def test_a_group_is_opened_and_left(page: Page) -> None:
     """A box of a group opens by mouse and by key, shows the steps inside, and a button leads back out."""
     show(page, long().graph().element)
-    whole = page.locator("chainrule-graph .count").first.inner_text()
+    whole = count(page)
     page.locator("chainrule-graph .open").first.click()
-    assert page.locator("chainrule-graph .count").first.inner_text() != whole
-    page.get_by_role("button", name="Start").click()
-    page.get_by_role("button", name="Next").click()
-    assert "forward: " in page.get_by_role("status").inner_text()
-    page.get_by_role("button", name="End").click()
+    assert count(page) != whole
+    press(page, "Start")
+    press(page, "Next")
+    assert "forward: " in said(page)
+    press(page, "End")
     page.get_by_role("button", name="Back", exact=True).click()
-    assert "dloss/d" in page.get_by_role("status").inner_text()
-    page.get_by_role("button", name="Whole graph").click()
-    assert page.locator("chainrule-graph .count").first.inner_text() == whole
+    assert "dloss/d" in said(page)
+    press(page, "Whole graph")
+    assert count(page) == whole
     page.locator("chainrule-graph .open").first.focus()
     page.keyboard.press("Enter")
     assert page.get_by_role("button", name="Whole graph").is_visible()
@@ -545,9 +542,9 @@ def test_what_a_group_passes_back_is_whole_or_not_said(page: Page) -> None:
     show(page, rec.graph().element)
     wanted = f"grad {number_text(rec.grad('w').item())}"
     seen = []
-    last = int(page.locator("chainrule-graph .count").first.inner_text().split(" of ")[1])
+    last = int(count(page).split(" of ")[1])
     for step in range(last + 1):
-        page.evaluate(f"document.querySelector('chainrule-graph').step({step})")
+        ask(page, f"step({step})")
         seen.append(shown(page, "w").partition("grad")[1:])
     assert {"".join(text) for text in seen} == {"", wanted}
 
@@ -579,7 +576,7 @@ def test_hostile_names_stay_text(page: Page) -> None:
     assert page.locator("chainrule-graph .stage svg").count() == 1
     for panel in ("Slope", "Learn", "Predict", "Table", "Share"):
         page.get_by_role("button", name=panel, exact=True).click()
-    page.get_by_role("button", name="End").click()
+    press(page, "End")
     assert page.locator("chainrule-graph").evaluate("g => g.shadowRoot.querySelectorAll('img').length") == 0
     assert not SAID
 
@@ -613,7 +610,7 @@ def test_what_a_page_cannot_compute_is_stepped_through(page: Page) -> None:
     assert "softmax" in hint
     assert "not changed" in hint
     assert not page.get_by_role("spinbutton").count()
-    page.get_by_role("button", name="Start").click()
+    press(page, "Start")
     assert "value ?" in shown(page, "p")
     for _ in range(12):
         page.get_by_role("button", name="Next").evaluate("button => button.click()")
@@ -625,12 +622,11 @@ def test_what_a_page_cannot_compute_is_stepped_through(page: Page) -> None:
 def test_the_interface_says_what_is_wrong(page: Page) -> None:
     """A script that asks for what cannot be gets an error with the names, and nothing changes."""
     show(page, xor().graph().element)
-    attempt = ATTEMPT
     before = gradients(page)
-    assert "there are" in page.evaluate(attempt, ["nobody", 1])
-    assert "computed from other values" in page.evaluate(attempt, ["loss", 1])
-    assert "has shape (2,2)" in page.evaluate(attempt, ["w1", [1, 2]])
-    assert "finite" in page.evaluate(attempt, ["b2", ["x"]])
+    assert "there are" in page.evaluate(ATTEMPT, ["nobody", 1])
+    assert "computed from other values" in page.evaluate(ATTEMPT, ["loss", 1])
+    assert "has shape (2,2)" in page.evaluate(ATTEMPT, ["w1", [1, 2]])
+    assert "finite" in page.evaluate(ATTEMPT, ["b2", ["x"]])
     assert gradients(page) == before
 
 
@@ -663,7 +659,7 @@ def test_every_state_is_accessible(first: int, make: Any, browser: Browser) -> N
         for turn, state in enumerate(("End", "Start", "Slope", "Learn", "Predict", "Table", "Share")):
             page.get_by_role("button", name=state, exact=True).click()
             if state == "Learn":
-                page.get_by_role("button", name="Update").click()
+                press(page, "Update")
             for theme, width in LOOKS:
                 page.emulate_media(color_scheme=theme)
                 page.set_viewport_size({"width": width, "height": 900})
@@ -678,14 +674,6 @@ def test_every_state_is_accessible(first: int, make: Any, browser: Browser) -> N
                     for v in found["violations"]
                 ]
     assert not wrong, "\n".join(wrong)
-
-
-def finger(page: Page, x: float, y: float, by: int) -> None:
-    """Drag with a finger, to the right."""
-    cdp = page.context.new_cdp_session(page)
-    for kind, far in (("touchStart", 0), ("touchMove", by // 2), ("touchMove", by), ("touchEnd", None)):
-        points = [] if far is None else [{"x": x + far, "y": y}]
-        cdp.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
 
 
 @pytest.mark.site
@@ -713,6 +701,14 @@ def test_panels_are_fetched_when_one_is_opened(browser: Browser) -> None:
         page.goto("about:blank")
         page.goto((BUILT / "index.html").as_uri() + "#graph=0&panel=slope")
         graph.get_by_text("the gradient says").wait_for()
+
+
+def finger(page: Page, x: float, y: float, by: int) -> None:
+    """Drag with a finger, to the right."""
+    cdp = page.context.new_cdp_session(page)
+    for kind, far in (("touchStart", 0), ("touchMove", by // 2), ("touchMove", by), ("touchEnd", None)):
+        points = [] if far is None else [{"x": x + far, "y": y}]
+        cdp.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
 
 
 @pytest.mark.site

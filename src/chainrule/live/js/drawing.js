@@ -7,17 +7,17 @@ import { entryName, isShown, number } from './text.js';
 /** @typedef {import('./model.js').Model} Model */
 /** @typedef {import('./model.js').Layout} Layout */
 /** @typedef {{set: (v: number, at: number, x: number) => string, say: (text: string, bad?: boolean) => void,
- * layer: HTMLElement}} Hands */
-/** @typedef {{group: SVGGElement, value: SVGTextElement, gradient: SVGTextElement, entries: SVGGElement[], x: number,
- * y: number, room: number, looks?: string}} Box */
+ *   layer: HTMLElement}} Hands */
+/** @typedef {{group: SVGGElement, value: SVGTextElement, gradient: SVGTextElement, entries: SVGGElement[],
+ *   x: number, y: number, room: number, looks?: string}} Box */
 
 const CHARACTER = 7.25;
 const LINE = 17;
 const PADDING = 10;
-const WIDEST = 34;
+const LETTERS = 34;
 
 /** @param {string} text */
-const cut = (text) => (text.length <= WIDEST ? text : `${text.slice(0, WIDEST - 1)}…`);
+const cut = (text) => (text.length <= LETTERS ? text : `${text.slice(0, LETTERS - 1)}…`);
 
 export class Drawing {
   /** @param {Model} model @param {Layout} layout @param {Hands} hands */
@@ -194,7 +194,7 @@ export class Drawing {
   }
 }
 
-/** Write a text, and press it together where it would not fit.
+/** Write a text, squeezed where it would not fit.
  * @param {SVGTextElement} element @param {string} text @param {number} room */
 function fit(element, text, room) {
   write(element, text);

@@ -69,9 +69,12 @@ export class Ui {
       ? `These are the recorded numbers. They can be stepped through, and not changed: ${fixed}.`
       : `Drag a number with a dotted line under it, or click it and type: ${followers}.`;
     const folded = plain.views[0].ops.some((op) => op.v) ? ' It is folded: a box with ▸ opens.' : '';
+    const on = (/** @type {Event} */ event) => this.#light(event, true);
+    const off = (/** @type {Event} */ event) => this.#light(event, false);
+    const keydown = (/** @type {KeyboardEvent} */ event) => this.#key(event);
     this.#body = h(
       'div',
-      { class: 'live', keydown: (/** @type {KeyboardEvent} */ event) => this.#key(event) },
+      { class: 'live', keydown, pointerover: on, focusin: on, pointerout: off, focusout: off },
       h('p', { class: 'hint' }, hint, folded),
       h(
         'div',
@@ -91,9 +94,6 @@ export class Ui {
       this.#said,
       this.#holder,
     );
-    for (const on of ['pointerover', 'focusin']) this.#body.addEventListener(on, (event) => this.#light(event, true));
-    for (const off of ['pointerout', 'focusout'])
-      this.#body.addEventListener(off, (event) => this.#light(event, false));
     this.#stage.addEventListener('click', (event) => {
       if (this.#opened(event)) return;
       const v = /** @type {Element} */ (event.target).closest('[data-v]')?.getAttribute('data-v');
@@ -178,7 +178,7 @@ export class Ui {
     if (now.size && this.#touched) this.#show([...now][0]);
   }
 
-  /** The values and the edges that the step is about that is shown. */
+  /** The values and the edges that the current step is about. */
   #coming() {
     const { model } = this;
     const { at, forward, view } = model;
@@ -416,7 +416,7 @@ function isDark(element) {
     : matchMedia('(prefers-color-scheme: dark)').matches;
 }
 
-/** Bring one element to life; where that fails it shows what it holds.
+/** Bring one element to life; where that fails, the picture and the table that it holds are shown.
  * @param {HTMLElement} host @param {Plain} plain */
 function bring(host, plain) {
   const root = host.shadowRoot ?? host.attachShadow({ mode: 'open' });

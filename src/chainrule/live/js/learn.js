@@ -9,7 +9,7 @@ import { number } from './text.js';
 /** @typedef {import('./model.js').Model} Model */
 /** @typedef {import('./tensors.js').Tensor} Tensor */
 
-const LINES = {
+const WHY = {
   keep: 'Nothing empties .grad: each backward pass adds to it, so every step repeats all steps before it.',
   large: 'Each step jumps over the bottom and lands higher up. Here the limit is a rate of about {limit}.',
   flat:
@@ -101,14 +101,14 @@ export function learnPanel(ui) {
   add('gradients not zeroed', (on) => {
     training.keep = on;
     training.kept.clear();
-    return LINES.keep;
+    return WHY.keep;
   });
   add('rate too large', (on) => {
     const limit = limitOf(model);
     if (on) before = ui.rate;
     ui.rate = on ? Number((limit > 0 ? 1.1 * limit : 10 * ui.rate).toPrecision(2)) : before;
     rate.put(ui.rate);
-    return limit > 0 ? fill(LINES.large, { limit: number(limit) }) : LINES.flat;
+    return limit > 0 ? fill(WHY.large, { limit: number(limit) }) : WHY.flat;
   });
   const means = model.steps.filter((step) => step.name === 'mean');
   if (means.length) {
@@ -117,7 +117,7 @@ export function learnPanel(ui) {
       for (const step of means) step.name = on ? 'sum' : 'mean';
       model.run();
       training.restart();
-      return fill(LINES.sum, { n: String(n) });
+      return fill(WHY.sum, { n: String(n) });
     });
   }
   const wide = model.trained.filter((v) => (model.values[v]?.data.length ?? 0) > 1);
@@ -134,7 +134,7 @@ export function learnPanel(ui) {
       model.set(on ? equal : (apart ?? held));
       apart = on ? held : null;
       training.restart();
-      return LINES.equal;
+      return WHY.equal;
     });
 
   return {

@@ -44,7 +44,7 @@ const equation = (sides) => `<math display="block">${row([...new Set(sides.filte
 /** @param {import('./model.js').PlainValue} value */
 const name = ({ m, n }) => m ?? `<mi>${escape(n)}</mi>`;
 
-/** So many factors of a product are written out, and so many parts of a sum; what is behind is named. */
+/** How many factors of a product, and parts of a sum, are written out; the rest is named. */
 const DEPTH = 6;
 const PARTS = 8;
 

@@ -7,23 +7,23 @@ import { numbers, shapeText } from './text.js';
 /** @typedef {import('./tensors.js').Tensor} Tensor */
 /** @typedef {import('./ops.js').Step} Step */
 /** @typedef {{n: string, m?: string, s: number[], t: string, d: unknown[] | null, as?: string, leaf?: 1, w?: 1,
- * g?: unknown[] | null, gas?: string}} PlainValue */
-/** @typedef {{n: string, i: number[], o: number[], e: string, m: string, v?: number, a?: string, c?: Record<string,
- * unknown>, dims?: number[]}} PlainOp */
+ *   g?: unknown[] | null, gas?: string}} PlainValue */
+/** @typedef {{n: string, i: number[], o: number[], e: string, m: string, v?: number, a?: string,
+ *   c?: Record<string, unknown>, dims?: number[]}} PlainOp */
 /** @typedef {{o: number, i: number, r: number, b?: 1, f?: number, k?: string, l?: string, m?: string, p?: 1,
- * q?: unknown[]}} PlainEdge */
+ *   q?: unknown[]}} PlainEdge */
 /** @typedef {{w: number, h: number, b: number[][], a: [string, string, number, number][]}} Layout */
 /** @typedef {{ops: PlainOp[], edges: PlainEdge[], back: number[], wide: Layout, narrow: Layout}} View */
-/** @typedef {{values: PlainValue[], views: View[], run?: PlainOp[], flows: [number, number][], roots: [number,
- * unknown[] | null][], code: string | null, called: Record<number, string>}} Plain */
+/** @typedef {{values: PlainValue[], views: View[], run?: PlainOp[], flows: [number, number][],
+ *   roots: [number, unknown[] | null][], code: string | null, called: Record<number, string>}} Plain */
 
 export const ROUND = /** @type {Record<string, import('./ops.js').Round>} */ ({
   float32: Math.fround,
   float64: (x) => x,
 });
-/** A local gradient's longest text, as in chainrule/views/layout.py. */
+/** A local gradient's longest text, as in chainrule/views/limits.py. */
 const LABEL = 16;
-const CLOSE = /** @type {Record<string, number>} */ ({ float32: 1e-4, float64: 1e-10 });
+const AGREES = /** @type {Record<string, number>} */ ({ float32: 1e-4, float64: 1e-10 });
 
 export class Model {
   /** What is shown: the whole, or the inside of a group. @type {View} */ view;
@@ -77,7 +77,7 @@ export class Model {
       for (const v of this.leaves) if (!this.values[v]) throw new Error(`the numbers of ${values[v].n} were not kept`);
       this.run();
       const off = values.findIndex((value, v) => {
-        const close = CLOSE[value.t] ?? 0;
+        const close = AGREES[value.t] ?? 0;
         const got = this.values[v];
         const back = this.gradients[v];
         const good = !recorded[v] || (got && near(got, recorded[v], close));

@@ -1,4 +1,4 @@
-// All that opens below a graph. It is joined with what it needs alone into a script of its own.
+// Everything that opens below a graph, joined with what only it needs into a script of its own.
 
 import { h } from './dom.js';
 import { learnPanel } from './learn.js';
