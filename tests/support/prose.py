@@ -13,7 +13,7 @@ import io
 import re
 import tokenize
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from tests.support import claims
@@ -87,58 +87,70 @@ class Report:
 
 def check(page: Page, latex_of: Callable[[Namespace], Iterable[str]] = lambda _: ()) -> Report:
     """Run a page and check every number in it; `latex_of` gives the formulas that its objects vouch for."""
-    failures: list[tuple[int, str]] = []
-    unnoticed: list[str] = []
-    claimed: set[Decimal] = set()
-    derived: set[Decimal] = set()
-    plain: list[Span] = []
-    count = 0
-    left: Namespace = {}
-    texts = [
-        span for block in page.blocks if block.kind == "text" for span in spans(block.text, page.markup, block.line)
-    ]
-    in_maths = any(True for span in texts if span.kind == "math" for _ in numbers_in_latex(span.text))
+    texts = {block: spans(block.text, page.markup, block.line) for block in page.blocks if block.kind == "text"}
+    # without a formula nothing is looked up in those that are derived, of which large recordings have hundreds
+    maths = [span.text for found in texts.values() for span in found if span.kind == "math"]
+    in_maths = any(any(numbers_in_latex(text)) for text in maths)
+    seen = _Seen()
 
     def at_text(block: Block, namespace: Namespace) -> None:
-        nonlocal count, left
-        left = namespace
-        if in_maths:  # or nothing would be looked up in the formulas, of which large recordings have hundreds
-            derived.update(number.value for latex in latex_of(namespace) for number in numbers_in_latex(latex))
-        for span in spans(block.text, page.markup, block.line):
-            try:
-                claim = claims.parse(span.text) if span.kind == "code" else None
-            except claims.ClaimError as error:
-                failures.append((span.line, f"`{span.text}` {error}."))
-                continue
-            if claim is None:
-                plain.append(span)
-                continue
-            count += 1
-            claimed.update(claim.numbers)
-            failure = claim.failure(namespace)
-            if failure is not None:
-                failures.append((span.line, f"`{span.text}` {failure}."))
-                continue
-            unnoticed.extend(
-                f"{page.path}:{span.line}: `{span.text}` holds, and so does `{other}`. Show fewer digits."
-                for other in claim.with_a_digit_changed()
-                if other.failure(namespace) is None
-            )
+        seen.namespace = namespace
+        if in_maths:
+            seen.derived.update(number.value for latex in latex_of(namespace) for number in numbers_in_latex(latex))
+        for span in texts[block]:
+            seen.read(span)
 
     printed = run(page, at_text)
     coded = set().union(*(claims.numbers_in(block.text) for block in page.code))
-    for span in plain:
+    unchecked = [*seen.failures]
+    for span in seen.plain:
         match span.kind:
             case "prose":
-                failures.extend(_unchecked_in_prose(span, claimed))
+                unchecked.extend(_unchecked_in_prose(span, seen.claimed))
             case "math":
-                failures.extend(_unchecked_in_maths(span, claimed | derived))
+                unchecked.extend(_unchecked_in_maths(span, seen.claimed | seen.derived))
             case "code" | "listing":
-                failures.extend(_unchecked_in_plain_code(span, claimed | coded))
+                unchecked.extend(_unchecked_in_plain_code(span, seen.claimed | coded))
     for block in page.code:
-        failures.extend(_unchecked_in_code(block, claimed))
-    said = tuple(f"{page.path}:{line}: {message}" for line, message in sorted(failures))
-    return Report(said, tuple(unnoticed), count, printed, left)
+        unchecked.extend(_unchecked_in_code(block, seen.claimed))
+    failures, unnoticed = (
+        tuple(f"{page.path}:{line}: {message}" for line, message in found)
+        for found in (sorted(unchecked), seen.unnoticed)
+    )
+    return Report(failures, unnoticed, seen.count, printed, seen.namespace)
+
+
+@dataclass
+class _Seen:
+    """Hold what was read of a page so far: what its claims came to, and what is checked once all are known."""
+
+    failures: list[tuple[int, str]] = field(default_factory=list)
+    unnoticed: list[tuple[int, str]] = field(default_factory=list)
+    claimed: set[Decimal] = field(default_factory=set)
+    derived: set[Decimal] = field(default_factory=set)
+    plain: list[Span] = field(default_factory=list)
+    count: int = 0
+    namespace: Namespace = field(default_factory=dict)
+
+    def read(self, span: Span) -> None:
+        """Evaluate a claim where it stands, and with each of its digits changed; keep what is none."""
+        try:
+            claim = claims.parse(span.text) if span.kind == "code" else None
+        except claims.ClaimError as error:
+            self.failures.append((span.line, f"`{span.text}` {error}."))
+            return
+        if claim is None:
+            self.plain.append(span)
+            return
+        self.count += 1
+        self.claimed |= claim.numbers
+        if failure := claim.failure(self.namespace):
+            self.failures.append((span.line, f"`{span.text}` {failure}."))
+            return
+        for other in claim.with_a_digit_changed():
+            if other.failure(self.namespace) is None:
+                advice = f"`{span.text}` holds, and so does `{other}`. Show fewer digits."
+                self.unnoticed.append((span.line, advice))
 
 
 def numbers_in_prose(text: str) -> Iterator[Number]:
