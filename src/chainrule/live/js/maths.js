@@ -66,7 +66,10 @@ export class Maths {
       op.n &&
       inputs.every((t) => t && t.data.length === 1) &&
       !op.m.startsWith('<mtext') &&
-      op.m.replace(/{(\d+)}/g, (_, k) => bracketed(/** @type {Tensor} */ (inputs[k])));
+      op.m.replace(/(>\(<\/mo>)?{(\d+)}/g, (_, open = '', k) => {
+        const input = /** @type {Tensor} */ (inputs[k]);
+        return open + (open ? tensorMaths(input) : bracketed(input));
+      });
     const words = op.m.replace(/{(\d+)}/g, (_, k) => name(values[op.i[k]]));
     return equation([
       values[v].n === op.e ? '' : name(values[v]),
