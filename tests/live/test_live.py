@@ -146,10 +146,11 @@ def _kinky(rec: chainrule.Recording, values: dict[str, torch.Tensor]) -> bool:
 @pytest.mark.sweep
 def test_random_graphs_compute_what_pytorch_computes(page: Page) -> None:
     """300 random graphs, edited and trained in the page, hold PyTorch's values and gradients to within rounding."""
-    for begin in range(0, share(300), 30):
-        recordings = [random_recording(seed) for seed in range(begin, begin + 30)]
+    seeds = range(share(300))
+    for begin in seeds[::100]:
+        recordings = [random_recording(seed) for seed in seeds[begin : begin + 100]]
         show(page, *(rec.graph().element for rec in recordings), hidden=True)
-        assert compare(page, recordings) > 600
+        assert compare(page, recordings) > 20 * len(recordings)
         assert not SAID
 
 
