@@ -13,7 +13,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 gc.set_threshold(50_000, 20, 50)
 
 root = Path(__file__).parent
-sys.path.insert(0, str(root / "docs"))
+sys.path[:0] = [str(root / "docs"), str(root)]
 
 project = "chainrule"
 author = "The chainrule authors"
@@ -21,10 +21,8 @@ project_copyright = author
 language = "en"
 
 extensions = [
-    "_ext.execute.unfinished",
     "_ext.execute.progress",
     "_ext.execute.fingerprint",
-    "_ext.pages.leftovers",
     "sphinx.ext.autodoc",
     "sphinx.ext.intersphinx",
     "sphinx.ext.viewcode",
@@ -42,7 +40,6 @@ extensions = [
     "_ext.lessons.questions",
     "_ext.lessons.error_index",
     "_ext.pages.sidebar",
-    "_ext.pages.search_index",
     "_ext.pages.hosting",
     "_ext.pages.sharing",
     "_ext.pages.code_links",
@@ -109,6 +106,7 @@ if not importlib.util.find_spec("chainrule"):  # as in Colab
 
 # The chapters
 nb_execution_mode = "cache"
+nb_execution_cache_path = str(root / "docs/_build/executed")
 nb_execution_raise_on_error = True
 nb_execution_in_temp = True
 nb_execution_timeout = 120

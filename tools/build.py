@@ -1,12 +1,13 @@
-"""Builds the site: every lesson and chapter that changed is executed, and docs/_build/html is written.
+"""Builds the site: every lesson and chapter that changed is executed, and docs/_build/html is written anew.
 
-Sphinx with its extensions needs seconds to find that there is nothing to do. So what a good build was made of, and what
-it made, is noted; if neither has changed, Sphinx is not started.
+The pages are written beside the site, which they replace once all of them are good. Sphinx needs seconds to find that
+there is nothing to do; so a digest of what a good build was made of is kept, and with the same one it is not started.
 """
 
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
@@ -15,60 +16,67 @@ from pathlib import Path
 from tools.one_at_a_time import one_at_a_time
 
 BUILD = Path("docs/_build")
-NOTE = BUILD / "made-of"
-SOURCES = ("conf.py", "requirements.lock", "bench", "docs", "examples", "src", "tools/build.py")
+MADE_OF, SITE, NEW, DOCTREES = (BUILD / name for name in ("made-of", "html", "new", "doctrees"))
+PAGE = SITE / "index.html"
+SOURCES = ("conf.py", "requirements.lock", "bench", "examples", "src", "tools/build.py")
 MADE = {"_build", "lessons", "jupyter_execute"}
 """The folders in docs that a build makes."""
 TOLD = ("CHAINRULE_", "READTHEDOCS", "GITHUB_")
 """How the variables begin by which a host tells a build where it is."""
-PAGE = BUILD / "html" / "index.html"
 # `-b` and not `-M`, which looks for conf.py in the wrong place when that is not in the source folder
-SPHINX = ["-m", "sphinx", "-b", "html", "-nqW", "--keep-going", "-c", ".", "-d", f"{BUILD}/doctrees"]
+SPHINX = ["-m", "sphinx", "-b", "html", "-nqW", "--keep-going", "-c", ".", "-d", str(DOCTREES), "docs", str(NEW)]
 MESSAGE = re.compile(r"\b(?:WARNING|ERROR|CRITICAL|Error|error)\b")
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def files(folder: Path) -> Iterator[Path]:
-    """Go through the files below a folder, in order; what Python compiled is none."""
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
-            yield path
+def files(root: Path, names: Iterable[str]) -> Iterator[Path]:
+    """Yield files by name, and those below folders, in order; what Python compiled is none."""
+    for path in map(root.joinpath, names):
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file() and "__pycache__" not in file.parts:
+                yield file
+
+
+def digest(root: Path, names: Iterable[str]) -> str:
+    """Return a digest of files and folders by name and content, and of Python's version."""
+    found = hashlib.sha256(sys.version.encode())
+    for file in files(root, names):
+        found.update(f"{file.relative_to(root).as_posix()}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\0".encode())
+    return found.hexdigest()
 
 
 def state() -> str:
-    """Return a digest of what a build is made of, by content, and of what it has made, by size and time."""
-    digest = hashlib.sha256(f"{sys.version} {sys.prefix}".encode())
-    for name in sorted(name for name in os.environ if name.startswith(TOLD)):
-        digest.update(f"{name}={os.environ[name]}\0".encode())
-    for source in map(Path, SOURCES):
-        for path in [source] if source.is_file() else files(source):
-            if not (path.parts[0] == "docs" and path.parts[1] in MADE):
-                digest.update(f"{path.as_posix()}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\0".encode())
-    for folder in (PAGE.parent, BUILD / "doctrees", Path("docs/lessons")):
-        for path in files(folder):
-            found = path.stat()
-            digest.update(f"{path.as_posix()}\0{found.st_size} {found.st_mtime_ns}\0".encode())
-    return digest.hexdigest()
+    """Return what the site is made of, what a host told, and what the site holds, by size and time."""
+    documents = [str(path) for path in sorted(Path("docs").iterdir()) if path.name not in MADE]
+    told = {name: value for name, value in sorted(os.environ.items()) if name.startswith(TOLD)}
+    held = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files(SITE, ["."])]
+    return f"{digest(Path(), [*SOURCES, *documents])}\n{told}\n{held}"
 
 
 def build() -> int:
     """Build if there is anything to build, and end with one line that says what to do next."""
-    if NOTE.is_file() and PAGE.is_file() and NOTE.read_text() == state():
+    if MADE_OF.is_file() and PAGE.is_file() and MADE_OF.read_text("utf-8") == state():
         print("nothing has changed: no page to write")
-        print(f"The site is built. Open {PAGE}", flush=True)
-        return 0
-    NOTE.unlink(missing_ok=True)
-    status = run_sphinx()
-    if not status:
-        NOTE.parent.mkdir(parents=True, exist_ok=True)
-        NOTE.write_text(state())
-    return status
+    else:
+        for path in (MADE_OF, NEW, DOCTREES):
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        status, fault = run_sphinx()
+        # What Sphinx writes last is there. A lesson that ends the process ends it without an error.
+        if status or not (NEW / "objects.inv").is_file():
+            fault = fault or "it ended before all pages were written; why is said above."
+            print(f"The site was not built: {fault} - Mend this and run the same command again.", file=sys.stderr)
+            return 1
+        shutil.rmtree(SITE, ignore_errors=True)
+        NEW.rename(SITE)
+        MADE_OF.write_text(state(), "utf-8")
+    print(f"The site is built. Open {PAGE}", flush=True)
+    return 0
 
 
-def run_sphinx() -> int:
-    """Run Sphinx, pass its messages on, and say how it ended."""
+def run_sphinx() -> tuple[int, str]:
+    """Write all pages, pass Sphinx's messages on, and return the exit code and the first fault."""
     with subprocess.Popen(
-        [sys.executable, *SPHINX, "docs", str(PAGE.parent)],
+        [sys.executable, *SPHINX],
         stdin=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         encoding="utf-8",
@@ -76,13 +84,8 @@ def run_sphinx() -> int:
         close_fds=False,
     ) as process:
         assert process.stderr is not None  # it is a pipe
-        first = pass_on(process.stderr)
-    if process.returncode:
-        fault = first or "the reason stands above."
-        print(f"The site was not built: {fault} - Mend this and run the same command again.", file=sys.stderr)
-        return 1
-    print(f"The site is built. Open {PAGE}", flush=True)
-    return 0
+        fault = pass_on(process.stderr)
+    return process.returncode, fault
 
 
 def pass_on(lines: Iterable[str]) -> str:

@@ -21,9 +21,12 @@ ROOT = Path(__file__).parents[2]
 
 # Says what it was asked, then does as told.
 STAND_IN = """\
-import os, sys
+import os, pathlib, sys
 print(NAME, *sys.argv[1:])
 print(os.environ.get(NAME + "_SAYS", ""), file=sys.stderr)
+if NAME == "SPHINX":
+    pathlib.Path(sys.argv[-1]).mkdir(parents=True, exist_ok=True)
+    pathlib.Path(sys.argv[-1], "objects.inv").touch()
 sys.exit(int(os.environ.get(NAME + "_CODE", "0")))
 """
 

@@ -1,4 +1,4 @@
-"""Tests of what tools.build takes for a change: all that a build is made of, and all that it has made."""
+"""Tests of tools.build: what it takes for a change, and when the site is replaced."""
 
 from __future__ import annotations
 
@@ -8,85 +8,88 @@ import pytest
 
 from tools import build
 
-FILES = {
-    "conf.py": "",
-    "requirements.lock": "",
-    "docs/index.md": "",
-    "docs/_ext/execute/figures.py": "",
-    "examples/1_part/10_one.py": "",
-    "src/chainrule/__init__.py": "",
-    "tools/build.py": "",
-    "docs/_build/html/index.html": "",
-    "docs/_build/doctrees/environment.pickle": "",
-    "docs/lessons/1_part/10_one.rst": "",
-}
+MADE_OF = (
+    "conf.py",
+    "requirements.lock",
+    "docs/index.md",
+    "docs/_ext/execute/gallery.py",
+    "examples/1_part/10_one.py",
+    "src/chainrule/__init__.py",
+    "tools/build.py",
+)
+SITE = "docs/_build/html/index.html"
 
 
-class Started:
-    """Stand in for Sphinx, and count how often it is started."""
+class Sphinx:
+    """Stands in for Sphinx: counts its runs, and writes a page, and what comes last if it gets so far."""
 
-    def __init__(self) -> None:
-        self.times = 0
+    runs, status, ends = 0, 0, True
 
-    def __call__(self) -> int:
-        """Build well."""
-        self.times += 1
-        return 0
+    def __call__(self) -> tuple[int, str]:
+        """Build."""
+        self.runs += 1
+        build.NEW.mkdir(parents=True)
+        for name in ("index.html", *(["objects.inv"] if self.ends else [])):
+            (build.NEW / name).write_text(f"run {self.runs}")
+        return self.status, ""
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project that was built, and the working directory in it."""
-    for name, text in FILES.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
+def sphinx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sphinx:
+    """A project that was built, the working directory in it, and what builds it."""
+    for path in map(tmp_path.joinpath, MADE_OF):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CHAINRULE_SITE_URL", raising=False)
-    monkeypatch.setattr(build, "run_sphinx", lambda: pytest.fail("Sphinx was started"))
-    build.NOTE.write_text(build.state())
-    return tmp_path
-
-
-def test_nothing_changed(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """After a good build, one of the same files starts no Sphinx, also when a file was only touched or compiled."""
-    (project / "docs/index.md").touch()
-    cached = project / "src/chainrule/__pycache__/__init__.pyc"
-    cached.parent.mkdir()
-    cached.write_text("compiled")
+    monkeypatch.setattr(build, "run_sphinx", made := Sphinx())
     assert build.build() == 0
-    assert capsys.readouterr().out.splitlines() == [
-        "nothing has changed: no page to write",
-        f"The site is built. Open {build.PAGE}",
-    ]
+    return made
 
 
-@pytest.mark.parametrize("name", FILES)
+def test_nothing_changed(sphinx: Sphinx, capsys: pytest.CaptureFixture[str]) -> None:
+    """After a good build, one of the same files starts no Sphinx, also when a file was only touched or compiled."""
+    Path("docs/index.md").touch()
+    for made in ("src/chainrule/__pycache__/__init__.pyc", "docs/lessons/1_part/10_one.rst"):
+        Path(made).parent.mkdir(parents=True)
+        Path(made).write_text("made")
+    capsys.readouterr()
+    assert build.build() == 0
+    assert sphinx.runs == 1
+    assert capsys.readouterr().out == f"nothing has changed: no page to write\nThe site is built. Open {SITE}\n"
+
+
+@pytest.mark.parametrize("name", [*MADE_OF, SITE])
 @pytest.mark.parametrize("how", ["edited", "removed"])
-def test_a_change_is_seen(name: str, how: str, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file that was edited or is gone, of what a build is made of or has made, starts Sphinx; then all is well."""
-    (project / name).write_text("other") if how == "edited" else (project / name).unlink()
-    started = Started()
-    monkeypatch.setattr(build, "run_sphinx", started)
+def test_a_change_is_seen(name: str, how: str, sphinx: Sphinx) -> None:
+    """A file that was edited or is gone, of what a build is made of or has made, starts Sphinx, once."""
+    Path(name).write_text("other") if how == "edited" else Path(name).unlink()
     build.build()
-    assert started.times == 1
+    build.build()
+    assert sphinx.runs == 2
 
 
-def test_a_new_file_and_a_told_address_are_seen(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A new page starts Sphinx, and so does an address that the site is told, or is told no longer."""
-    before = build.state()
+def test_a_new_file_and_a_told_address_are_seen(sphinx: Sphinx, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new page, a page in the site that is not its own, and an address that a host tells each start Sphinx."""
+    for new in ("docs/new.md", "docs/_build/html/foreign.html"):
+        Path(new).write_text("")
+        build.build()
     monkeypatch.setenv("CHAINRULE_SITE_URL", "https://course.example/")
-    assert build.state() != before
-    monkeypatch.delenv("CHAINRULE_SITE_URL")
-    (project / "docs/new.md").write_text("")
-    assert build.state() != before
-
-
-def test_a_failed_build_is_not_taken_for_a_good_one(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a build that failed, the next one starts Sphinx though nothing has changed since."""
-    (project / "docs/index.md").write_text("other")
-    monkeypatch.setattr(build, "run_sphinx", lambda: 1)
-    assert build.build() == 1
-    started = Started()
-    monkeypatch.setattr(build, "run_sphinx", started)
     build.build()
-    assert started.times == 1
+    assert sphinx.runs == 4
+    assert sorted(path.name for path in Path(SITE).parent.iterdir()) == ["index.html", "objects.inv"]
+
+
+@pytest.mark.parametrize(("status", "ends"), [(1, True), (0, False)])
+def test_a_failed_build_leaves_the_site_whole(
+    status: int, ends: bool, sphinx: Sphinx, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A build that fails, or ends before its end as if all were well, says so; the next one starts Sphinx again."""
+    Path("docs/index.md").write_text("other")
+    sphinx.status, sphinx.ends = status, ends
+    assert build.build() == 1
+    assert capsys.readouterr().err.startswith("The site was not built: ")
+    assert Path(SITE).read_text() == "run 1"
+    sphinx.status, sphinx.ends = 0, True
+    assert build.build() == 0
+    assert Path(SITE).read_text() == "run 3"

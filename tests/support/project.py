@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -20,6 +19,7 @@ OURS = [
     "docs/_templates",
     "docs/_inventories",
     "requirements.lock",
+    "tools",
 ]
 # What this very run was told by the host that it is on is kept from the sites built here.
 TOLD_BY_HOSTS = ("CHAINRULE_SITE_URL", "CHAINRULE_REPOSITORY_URL", "READTHEDOCS", "GITHUB_")
@@ -49,7 +49,8 @@ Some words.
 :tags: [answer]
 import sys, time, matplotlib, torch
 print(6 * 7, end=""); time.sleep(0.3); print("\\nin two pieces")
-torch.get_default_dtype(), torch.get_num_threads(), matplotlib.rcParams, sys.path, sys.argv[0], [*locals()]
+path = [*filter(None, sys.path)]
+torch.get_default_dtype(), torch.get_num_threads(), matplotlib.rcParams, path, sys.argv[0], [*locals()]
 ```
 
 ```{glossary}
@@ -146,20 +147,19 @@ class Project:
         return {page.relative_to(html).as_posix(): page.stat().st_mtime_ns for page in found}
 
     def build(self, **host: str) -> None:
-        """Build with the line that the project itself uses; `host` is what a host tells in its variables."""
+        """Build as `make html` does; `host` is what a host tells in its variables."""
         before = self.times()
-        self.sphinx(["-b", "html", "-nqW", "--keep-going"], "docs/_build/html", host)
+        self.run(str(Path(__file__).with_name("build_here.py")), [], **host)
         if self.status == 0:
             self.good.clear()
         self.written = {name for name, time in self.times().items() if before.get(name) != time}
 
-    def sphinx(self, options: list[str], output: str, host: Mapping[str, str]) -> None:
-        """Run Sphinx, and keep what it says."""
+    def run(self, program: str, arguments: list[str], **host: str) -> None:
+        """Run a script or a module, and keep what it says."""
         own = {name: value for name, value in os.environ.items() if not name.startswith(TOLD_BY_HOSTS)}
         environment = {**own, **host, "PYTHONDONTWRITEBYTECODE": "1"}
-        arguments = [*options, "-c", ".", "-d", "docs/_build/doctrees", "docs", output]
         kept = self.folder.with_name(f"{self.folder.name} said")
-        self.status, self.said, self.complained = sphinx().run("sphinx", arguments, self.folder, environment, kept)
+        self.status, self.said, self.complained = sphinx().run(program, arguments, self.folder, environment, kept)
 
     def executed(self) -> list[str]:
         """Return the lessons and chapters that the last build ran."""

@@ -1,101 +1,118 @@
-"""Execute the chapters in a process of their own while the lessons run, when all have to be executed.
+"""Execute the chapters while the lessons run, when all of both have to be: on two cores that is half the time.
 
-The lessons need one core; meanwhile the chapters use another. What they give goes into myst-nb's cache, where it is
-found once they are read. One that fails leaves nothing there: it is executed again as it is read, and stops the build
-with its line.
+Each chapter gets a fresh kernel, forked from a process that has imported PyTorch: a kernel that is started takes four
+seconds, and most chapters compute for less than one. What they give goes into myst-nb's cache, where it is found once
+they are read. A chapter that fails leaves nothing there: it is executed again as it is read, and stops the build.
 """
 
 from __future__ import annotations
 
 import atexit
-import logging
-import pickle
-import subprocess
+import multiprocessing
+import os
 import sys
+import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from types import ModuleType
+from typing import Any
 
-PROGRAM = (
-    "import sys; sys.path[0] = sys.argv[1]; from _ext.execute.chapters_ahead import execute; execute(sys.stdin.buffer)"
-)
-"""What the other process runs; nothing is to be imported from where the build was started, which is first in line."""
-
-
-def chapters(app: Any) -> list[str]:
-    """Return the files of all chapters, in order."""
-    from myst_nb.core.read import is_myst_markdown_notebook
-    from sphinx.util.matching import get_matching_files
-
-    found = get_matching_files(app.srcdir, ["**.md"], app.config.exclude_patterns)
-    paths = [str(Path(app.srcdir, name)) for name in sorted(found)]
-    return [path for path in paths if is_myst_markdown_notebook(Path(path).read_text("utf-8"))]
+FORKS = multiprocessing.get_context("forkserver")
+PRELOADED = ["ipykernel.ipkernel", "ipykernel.kernelapp", "matplotlib.pyplot", "torch"]
+OURS = [str(folder) for folder in Path(__file__).parents[2:4]]
+"""What conf.py puts into the path, and a kernel's profile where a kernel needs it."""
+LAUNCHER = "ipykernel_launcher"
 
 
-class Ahead:
-    """Hold the other process while there is one."""
+class Kernel(FORKS.Process):  # type: ignore[name-defined,misc]
+    """A forked kernel, which jupyter_client takes for a Popen."""
 
-    def __init__(self) -> None:
-        self.process: subprocess.Popen[bytes] | None = None
+    stdin = stdout = stderr = None
 
-    def start(self, app: Any) -> None:
-        """Start it if nothing was executed yet with what the chapters rest on."""
-        if app.builder.format != "html" or Path(app.config.nb_execution_cache_path).exists():
-            return
-        if not (paths := chapters(app)):
-            return
-        command = [sys.executable, "-c", PROGRAM, str(Path(__file__).parents[2])]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        atexit.register(self.process.terminate)  # should a lesson fail
-        assert self.process.stdin is not None
-        with self.process.stdin as pipe:
-            pickle.dump((app.env.myst_config, app.env.mystnb_config, paths), pipe)
+    def __init__(self, arguments: list[str], environment: Mapping[str, str], folder: str | None) -> None:
+        super().__init__()
+        self.arguments, self.environment, self.folder = arguments, dict(environment), folder
 
-    def join(self, app: Any, env: Any, docnames: list[str]) -> None:
-        """Wait for it before the chapters are read, and tell what it executes."""
-        from _ext.execute.progress import say
+    def run(self) -> None:
+        """Run the kernel, in a process group of its own, until the process that it came from is gone."""
+        from ipykernel import kernelapp
 
-        if self.process is not None:
-            assert self.process.stdout is not None
-            for line in self.process.stdout:
-                say(line.decode().rstrip())
-            self.process.wait()
-            atexit.unregister(self.process.terminate)
-            self.process = None
+        os.setsid()
+        sys.path[:] = [folder for folder in sys.path if folder not in OURS]
+        sys.argv[:] = [str(Path(kernelapp.__file__).parents[1] / f"{LAUNCHER}.py"), *self.arguments]
+        os.environ.clear()
+        os.environ.update(self.environment)
+        os.chdir(self.folder or ".")
+        kernelapp.launch_new_instance(argv=[*self.arguments, f"--IPKernelApp.parent_handle={os.getppid()}"])
 
+    def poll(self) -> int | None:
+        """Return the exit code, once there is one."""
+        code: int | None = self.exitcode
+        return code
 
-class Silent(logging.LoggerAdapter[logging.Logger]):
-    """Take myst-nb's messages, which come with words of their own, and say nothing."""
+    def wait(self) -> int | None:
+        """Wait for the exit code."""
+        self.join()
+        return self.poll()
 
-    def log(self, level: int, msg: object, *args: object, **more: object) -> None:
-        """Say nothing."""
+    def send_signal(self, number: int) -> None:
+        """Send a signal."""
+        os.kill(self.pid, number)
 
 
-def execute(job: IO[bytes]) -> None:
+def fork_kernels() -> None:
+    """Fork the kernels that this process starts from now on."""
+    from jupyter_client.provisioning import local_provisioner
+
+    def launch(command: list[str], env: Mapping[str, str] | None = None, cwd: Any = None, **_: Any) -> Kernel:
+        kernel = Kernel(command[command.index(LAUNCHER) + 1 :], env or os.environ, cwd and str(cwd))
+        kernel.start()
+        while os.getpgid(kernel.pid) != kernel.pid:  # until then a signal to its group would be one to ours
+            time.sleep(0.01)
+        return kernel
+
+    sys.modules["__main__"] = ModuleType("__main__")  # or each kernel would import Sphinx's, which builds a site
+    os.environ["MPLBACKEND"] = "agg"  # matplotlib looks once, when it is imported
+    FORKS.set_forkserver_preload(PRELOADED)
+    local_provisioner.launch_kernel = launch  # type: ignore[assignment,attr-defined]
+
+
+def execute(app: Any, chapters: list[Path]) -> None:
     """Execute chapters, one after another, and keep what they give."""
     from myst_nb.core.execute import ExecutionError, create_client
     from myst_nb.core.read import create_nb_reader
+    from sphinx.util.logging import getLogger
 
-    from _ext.execute import forked_kernels
-
-    myst_config, nb_config, paths = pickle.load(job)
-    texts = [Path(path).read_text("utf-8") for path in paths]
-    forked_kernels.start(texts)
-    for path, text in zip(paths, texts, strict=True):
-        reader = create_nb_reader(path, myst_config, nb_config, text)
+    fork_kernels()
+    for chapter in chapters:
+        text, logger = chapter.read_text("utf-8"), getLogger(f"mystnb-{chapter.stem}")
+        reader = create_nb_reader(str(chapter), app.env.myst_config, app.env.mystnb_config, text)
         assert reader is not None
-        print(f"executing chapter {Path(path).stem}", flush=True)
-        # Sphinx will say what is wrong, when it comes to it.
-        with (
-            suppress(ExecutionError),
-            create_client(reader.read(text), path, nb_config, Silent(logging.getLogger("ahead")), reader.read_fmt),
-        ):
-            pass
+        notebook = reader.read(text)
+        with suppress(ExecutionError):  # Sphinx will say what is wrong, when it comes to it
+            create_client(notebook, str(chapter), app.env.mystnb_config, logger, reader.read_fmt).__enter__()
+
+
+def start(app: Any) -> None:
+    """Execute all chapters in a process of their own if none is in the cache; wait for it before pages are read."""
+    from myst_nb.core.read import is_myst_markdown_notebook
+    from sphinx.util.matching import get_matching_files
+
+    if app.builder.format != "html" or sys.platform != "linux" or Path(app.config.nb_execution_cache_path).exists():
+        return  # on other systems PyTorch may not be forked
+    pages = [
+        Path(app.srcdir, name)
+        for name in sorted(get_matching_files(app.srcdir, ["**.md"], app.config.exclude_patterns))
+    ]
+    chapters = [page for page in pages if is_myst_markdown_notebook(page.read_text("utf-8"))]
+    process = multiprocessing.get_context("fork").Process(target=execute, args=(app, chapters))
+    process.start()
+    atexit.register(process.terminate)  # should a lesson fail
+    app.connect("env-before-read-docs", lambda *_: process.join())
 
 
 def setup(app: Any) -> dict[str, bool]:
     """Start between MyST, which makes its configuration, and sphinx-gallery, which runs the lessons: see conf.py."""
-    ahead = Ahead()
-    app.connect("builder-inited", ahead.start)
-    app.connect("env-before-read-docs", ahead.join)
+    app.connect("builder-inited", start)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

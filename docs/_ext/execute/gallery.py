@@ -25,14 +25,10 @@ def lessons(conf: dict[str, Any]) -> list[Path]:
 
 
 def before_lesson(conf: dict[str, Any], name: str) -> None:
-    """Announce a lesson, and forget what its last run left behind."""
+    """Announce a lesson, and have garbage looked for among what it makes alone."""
     every = lessons(conf)
     path = next(path for path in every if path.name == name)
     say(f"executing lesson {every.index(path) + 1} of {len(every)}: {name}")
-    # Should this run be interrupted, nothing of the run before passes for its result.
-    for built in Path(conf["src_dir"]).glob(f"{conf['gallery_dirs'][0].split('/')[0]}/*/{path.stem}.*"):
-        if built.name in (f"{name}.md5", f"{path.stem}.rst"):
-            built.unlink()
     live_scripts.leave_script_out()
     # sphinx-gallery collects garbage before each lesson; all that is there by now, PyTorch above all, is none.
     gc.collect()

@@ -34,11 +34,8 @@ def part(file: Path) -> str:
 
 
 def join(static: Path, names: tuple[str, ...], bundle: str, separator: str) -> None:
-    """Write files behind one another, if that gives something else than what is there."""
-    text = separator.join(part(static / name) for name in names)
-    target = static / bundle
-    if not (target.is_file() and target.read_text("utf-8") == text):
-        target.write_text(text, "utf-8")
+    """Write files behind one another."""
+    (static / bundle).write_text(separator.join(part(static / name) for name in names), "utf-8")
 
 
 def replace(files: list[Any], names: tuple[str, ...], bundle: Any) -> None:
@@ -55,7 +52,7 @@ def replace(files: list[Any], names: tuple[str, ...], bundle: Any) -> None:
 
 
 def bundle_page(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
-    """Give a page the bundles. The search page is made in every build, so they are never older than their parts."""
+    """Give a page the bundles; they are made for each page anew, so none is older than its parts."""
     from sphinx.builders.html._assets import _CascadingStyleSheet, _JavaScript
 
     static = Path(app.outdir) / "_static"
