@@ -34,7 +34,7 @@ ROOMS = {
     "recording": ("recorder", "views", "live", "checking", "diagnosis", "trace", "errors"),
 }
 """The arrows of the house: PyTorch -> recorder -> trace -> calculus -> views -> live -> recording."""
-SHARED = {"views.colors", "views.folding", "views.layout", "views.limits", "views.svg", "views.text"}
+SHARED = {"views.colors", "views.folding", "views.layout", "views.limits", "views.svg"}
 """What the views have in common, and is none itself."""
 TORCH = ("recorder.", "checking.", "recording", "diagnosis.after_the_fact")
 

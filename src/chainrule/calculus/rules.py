@@ -1,4 +1,4 @@
-"""Calculus as a table: for each op its symbol, its local gradients as one expression each, and a sentence.
+"""Calculus as a table: for each op its local gradients, one expression each, and a sentence.
 
 A rule says how a local gradient is *written*; what it *is* comes from PyTorch, and a test holds the two together,
 op by op. In an expression `a`, `b`, ... are the op's arguments in order, `out` is its result, and `n` is the number
@@ -16,36 +16,35 @@ from chainrule.trace import Term, Trace
 
 @dataclass(frozen=True)
 class Rule:
-    """Hold how one op is written: a symbol, one local gradient per argument, and what it does to a gradient."""
+    """How one op's local gradients are written, one per argument, and what the op does to a gradient."""
 
-    symbol: str
     locals: tuple[str, ...]
     sentence: str
 
 
 RULES: dict[str, Rule] = {
-    "add": Rule("+", ("1", "1"), "A sum hands the upstream gradient to both inputs unchanged."),
-    "sub": Rule("-", ("1", "-1"), "A difference hands it on to the first input, and with a minus to the second."),
-    "rsub": Rule("-", ("-1", "1"), "The input is subtracted, so the gradient changes its sign."),
-    "mul": Rule("*", ("b", "a"), "A product scales the gradient of each input by the other input."),
-    "div": Rule("/", ("1 / b", "-a / b**2"), "A larger denominator makes the quotient less sensitive."),
-    "neg": Rule("-", ("-1",), "The sign changes, and so does the gradient's."),
-    "square": Rule("^2", ("2 * a",), "The further from 0, the steeper."),
-    "pow": Rule("^", ("b * a**(b - 1)", "out * log(a)"), "The exponent comes down as a factor."),
-    "exp": Rule("exp", ("out",), "The slope equals the value."),
-    "log": Rule("log", ("1 / a",), "The slope grows without bound towards 0."),
-    "sqrt": Rule("sqrt", ("1 / (2 * out)",), "The slope grows without bound towards 0."),
-    "reciprocal": Rule("1 /", ("-(out**2)",), "A larger input makes the result smaller."),
-    "abs": Rule("abs", ("sign(a)",), "The gradient passes with the input's sign; at 0 it is 0."),
-    "sin": Rule("sin", ("cos(a)",), "The slope of a sine is the cosine."),
-    "cos": Rule("cos", ("-sin(a)",), "The slope of a cosine is minus the sine."),
-    "tanh": Rule("tanh", ("1 - out**2",), "Near -1 and 1 almost nothing passes."),
-    "sigmoid": Rule("sigmoid", ("out * (1 - out)",), "At most a quarter passes; near 0 and 1 almost nothing."),
-    "relu": Rule("relu", ("step(a)",), "A gate: open where the input is above 0, shut elsewhere."),
-    "sum": Rule("sum", ("1",), "Each term counts once, so each gets the upstream gradient."),
-    "mean": Rule("mean", ("1 / n",), "Each of n terms counts 1/n, so each gets that share of the gradient."),
-    "dot": Rule("dot", ("b", "a"), "A dot product scales the gradient of each vector by the other vector."),
-    "clone": Rule("copy", ("1",), "A copy hands the gradient on unchanged."),
+    "add": Rule(("1", "1"), "A sum hands the upstream gradient to both inputs unchanged."),
+    "sub": Rule(("1", "-1"), "A difference hands it on to the first input, and with a minus to the second."),
+    "rsub": Rule(("-1", "1"), "The input is subtracted, so the gradient changes its sign."),
+    "mul": Rule(("b", "a"), "A product scales the gradient of each input by the other input."),
+    "div": Rule(("1 / b", "-a / b**2"), "A larger denominator makes the quotient less sensitive."),
+    "neg": Rule(("-1",), "The sign changes, and so does the gradient's."),
+    "square": Rule(("2 * a",), "The further from 0, the steeper."),
+    "pow": Rule(("b * a**(b - 1)", "out * log(a)"), "The exponent comes down as a factor."),
+    "exp": Rule(("out",), "The slope equals the value."),
+    "log": Rule(("1 / a",), "The slope grows without bound towards 0."),
+    "sqrt": Rule(("1 / (2 * out)",), "The slope grows without bound towards 0."),
+    "reciprocal": Rule(("-(out**2)",), "A larger input makes the result smaller."),
+    "abs": Rule(("sign(a)",), "The gradient passes with the input's sign; at 0 it is 0."),
+    "sin": Rule(("cos(a)",), "The slope of a sine is the cosine."),
+    "cos": Rule(("-sin(a)",), "The slope of a cosine is minus the sine."),
+    "tanh": Rule(("1 - out**2",), "Near -1 and 1 almost nothing passes."),
+    "sigmoid": Rule(("out * (1 - out)",), "At most a quarter passes; near 0 and 1 almost nothing."),
+    "relu": Rule(("step(a)",), "A gate: open where the input is above 0, shut elsewhere."),
+    "sum": Rule(("1",), "Each term counts once, so each gets the upstream gradient."),
+    "mean": Rule(("1 / n",), "Each of n terms counts 1/n, so each gets that share of the gradient."),
+    "dot": Rule(("b", "a"), "A dot product scales the gradient of each vector by the other vector."),
+    "clone": Rule(("1",), "A copy hands the gradient on unchanged."),
 }
 
 CARRIERS = {"matmul": ("G @ b.T", "a.T @ G"), "linear": ("G @ b", "G.T @ a")}
