@@ -4,7 +4,6 @@ import itertools
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tomllib
@@ -18,6 +17,13 @@ from tools import environment
 from tools.one_at_a_time import one_at_a_time
 
 ROOT = Path(__file__).parents[2]
+
+BUILT = r"The site is built\. Open docs/_build/html/index\.html"
+FAULTS = "\x1b[31mHERE/docs/index.md:3: WARNING: unknown document: 'nowhere'\x1b[39m\nHERE/b.md:1: ERROR: two"
+NOT_BUILT = (
+    "The site was not built: docs/index\\.md:3: WARNING: unknown document: 'nowhere' - "
+    "Mend this and run the same command again\\."
+)
 
 # Says what it was asked, then does as told.
 STAND_IN = """\
@@ -68,11 +74,6 @@ def make(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def last_words(stderr: str) -> str:
-    """Return the last line before make's own."""
-    return [line for line in stderr.splitlines() if not line.startswith("make:")][-1]
-
-
 def test_help(project: Path) -> None:
     """`make` alone lists every command with a sentence."""
     phony = re.search(r"^\.PHONY: (.*) set-up$", Path("Makefile").read_text(), re.MULTILINE)
@@ -83,59 +84,33 @@ def test_help(project: Path) -> None:
     assert set(re.findall(r"^  make (\S+) +\w.*$", said, re.MULTILINE)) == set(phony[1].split())
 
 
-def test_html(project: Path) -> None:
-    """`make html` runs Sphinx once, strictly, and its last line is the page to open."""
-    done = make("html")
-    assert done.returncode == 0
+@pytest.mark.parametrize(
+    ("asked", "told", "code", "printed", "last"),
+    [
+        ("html", {}, 0, [r"SPHINX -b html -nqW .*", BUILT], ""),
+        ("html", {"SPHINX_CODE": "1", "SPHINX_SAYS": FAULTS}, 2, [r"SPHINX .*"], NOT_BUILT),
+        ("test", {}, 0, ["BROWSER", r"SPHINX .*", BUILT, r"PYTEST -n auto --dist loadfile .*", r".*make lint"], ""),
+        ("test", {"PYTEST_CODE": "1"}, 2, ["BROWSER", r"SPHINX .*", BUILT, r"PYTEST .*"], r".* -m pytest FILE::TEST"),
+        ("test", {"SPHINX_CODE": "2"}, 2, ["BROWSER", r"SPHINX .*"], r"The site was not built: .*"),
+        ("check", {}, 0, ["PYTEST -m not slow and not site and not browser"], ""),
+        ("html PYTHON=python3.99", {}, 2, [], r"found no python3\.99; chainrule needs Python 3\.11 or later\. .*"),
+        ("html PYTHON=./old", {}, 2, [], r"found Python 3\.9\.18 at /usr/bin/python3\.9; chainrule needs 3\.11 .*"),
+    ],
+)
+def test_what_a_command_runs_and_says(
+    asked: str, told: dict[str, str], code: int, printed: list[str], last: str, project: Path
+) -> None:
+    """A command runs what it is for and no more; it stops at what fails, and its last line is what to do next."""
+    old = "import sys; sys.version_info = (3, 9, 18); sys.executable = '/usr/bin/python3.9'; exec(sys.argv[1])"
+    (project / "old").write_text(f'#!/bin/sh\nexec "{sys.executable}" -c "{old}" "$2"\n')
+    (project / "old").chmod(0o755)
+    done = make(*asked.split(), **{name: said.replace("HERE", str(project)) for name, said in told.items()})
+    assert done.returncode == code
     lines = done.stdout.splitlines()
-    assert lines[0].startswith("SPHINX -b html -nqW --keep-going -c . ")
-    assert lines[1:] == ["The site is built. Open docs/_build/html/index.html"]
-
-
-def test_html_fails(project: Path) -> None:
-    """A failing build passes the messages on with paths as seen from here, and ends with the first and the fix."""
-    fault = f"\x1b[31m{project}/docs/index.md:3: WARNING: unknown document: 'nowhere'\x1b[39m"
-    done = make("html", SPHINX_CODE="1", SPHINX_SAYS=f"reading\n{fault}\n{project}/b.md:1: ERROR: second")
-    assert done.returncode != 0
-    assert "The site is built" not in done.stdout
-    assert str(project) not in done.stderr
-    assert "b.md:1: ERROR: second" in done.stderr
-    assert last_words(done.stderr) == (
-        "The site was not built: docs/index.md:3: WARNING: unknown document: 'nowhere' - "
-        "Mend this and run the same command again."
-    )
-
-
-def test_test(project: Path) -> None:
-    """`make test` gets a browser, builds the site, runs pytest over everything, and says what is next."""
-    done = make("test")
-    assert done.returncode == 0
-    lines = done.stdout.splitlines()
-    assert [line.split()[0] for line in lines] == ["BROWSER", "SPHINX", "The", "PYTEST", "Everything"]
-    assert lines[3] == "PYTEST -n auto --dist loadfile --no-loadscope-reorder", (
-        "every core, and each file by one of them"
-    )
-    assert "make lint" in lines[-1]
-
-
-def test_test_fails(project: Path) -> None:
-    """When a test fails, so does `make test`, and it says how to run one alone."""
-    done = make("test", PYTEST_CODE="1")
-    assert done.returncode != 0
-    assert "Everything" not in done.stdout
-    assert last_words(done.stderr).endswith("One test alone: .venv/bin/python -m pytest FILE::TEST")
-
-
-def test_test_without_site(project: Path) -> None:
-    """When the site cannot be built, `make test` fails before it tests an old one."""
-    done = make("test", SPHINX_CODE="2")
-    assert done.returncode != 0
-    assert "PYTEST" not in done.stdout
-
-
-def test_check(project: Path) -> None:
-    """`make check` neither builds the site, nor asks for a browser, nor runs a lesson."""
-    assert make("check").stdout.splitlines() == ["PYTEST -m not slow and not site and not browser"]
+    assert len(lines) == len(printed), lines
+    assert all(map(re.fullmatch, printed, lines)), lines
+    words = [line for line in done.stderr.splitlines() if line and not line.startswith("make:")]
+    assert re.fullmatch(last, words[-1] if words else ""), words
 
 
 def test_clean(project: Path) -> None:
@@ -148,28 +123,6 @@ def test_clean(project: Path) -> None:
     assert make("clean").returncode == 0
     assert not [name for name in built if (project / name).exists()]
     assert all((project / name).exists() for name in kept)
-
-
-def test_old_python(project: Path) -> None:
-    """A Python that is too old is told by version and place, with the command that names another."""
-    old = project / "old python"
-    code = "import sys; sys.version_info = (3, 9, 18); sys.executable = '/usr/bin/python3.9'; exec(sys.argv[1])"
-    old.write_text(f'#!/bin/sh\nexec "{sys.executable}" -c "{code}" "$2"\n')
-    old.chmod(0o755)
-    done = make("html", f"PYTHON={old}")
-    assert done.returncode != 0
-    assert done.stdout == ""
-    assert last_words(done.stderr) == (
-        "found Python 3.9.18 at /usr/bin/python3.9; chainrule needs 3.11 or later. "
-        "Use another, for example: make html PYTHON=python3.12"
-    )
-
-
-def test_no_python(project: Path) -> None:
-    """A Python that is not there is told, rather than left to the shell."""
-    done = make("html", "PYTHON=python3.99")
-    assert done.returncode != 0
-    assert last_words(done.stderr).startswith("found no python3.99; chainrule needs Python 3.11 or later.")
 
 
 def test_the_python_of_venv_stays(project: Path) -> None:
@@ -192,23 +145,6 @@ def test_two_at_once(project: Path) -> None:
     assert rest.endswith("Open docs/_build/html/index.html\n")
 
 
-def test_killed_run_holds_up_nobody(project: Path) -> None:
-    """The lock of a run that was killed is gone with it."""
-    code = "from tools.one_at_a_time import one_at_a_time as one\nwith one(''): print('held', flush=True); input()"
-    holder = subprocess.Popen(
-        [sys.executable, "-c", code],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        encoding="utf-8",
-    )
-    assert holder.stdout
-    assert holder.stdin
-    assert holder.stdout.readline() == "held\n"
-    holder.send_signal(signal.SIGKILL)
-    holder.communicate()
-    assert "waiting" not in make("html").stdout
-
-
 def test_lock_answers_pyproject() -> None:
     """Every requirement is locked to a version that it allows, for everybody: no build for one machine, no address."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -226,11 +162,3 @@ def test_lock_answers_pyproject() -> None:
         for pin in pins[requirement.name]:
             (exact,) = pin.specifier
             assert requirement.specifier.contains(exact.version), f"{pin} does not answer {requirement}"
-
-
-def test_ci_runs_the_readme() -> None:
-    """CI runs the two commands that the README gives, and these alone."""
-    commands = re.findall(r"^make .*$", (ROOT / ".ci/run").read_text(), re.MULTILINE)
-    assert commands == ["make html", "make test"]
-    readme = (ROOT / "README.md").read_text()
-    assert all(re.search(rf"^(?:\$ )?{command}\b", readme, re.MULTILINE) for command in commands)
