@@ -14,59 +14,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from _ext.execute import fingerprint
 from _ext.pages import hosting
 from ruamel.yaml import YAML
 
 from tests.support.built import Page
 from tests.support.project import ROOT, Project
-from tools import environment
 
-READ_THE_DOCS = ".readthedocs.yaml"
-WORKFLOW = ".github/workflows/site.yml"
-RELEASE = ".github/workflows/release.yml"
-VERSIONS = ".github/workflows/versions.yml"
+WORKFLOWS = [f".github/workflows/{name}.yml" for name in ("site", "release", "versions")]
+SITE, RELEASE, VERSIONS = WORKFLOWS
 SCHEMAS = {
-    READ_THE_DOCS: "vendor.readthedocs",
-    WORKFLOW: "vendor.github-workflows",
-    RELEASE: "vendor.github-workflows",
-    VERSIONS: "vendor.github-workflows",
+    ".readthedocs.yaml": "vendor.readthedocs",
+    **dict.fromkeys(WORKFLOWS, "vendor.github-workflows"),
     "CITATION.cff": "vendor.citation-file-format",
 }
-ON_MAIN = "github.event_name == 'push' && github.ref == 'refs/heads/main'"
-PUBLISHING = ("configure-pages", "upload-pages-artifact", "upload-artifact", "deploy-pages", "download-artifact")
 
 
 def read(name: str) -> Any:
     """Return what is in a YAML file."""
     return YAML(typ="safe").load(ROOT / name)
-
-
-def jobs() -> dict[str, Any]:
-    """Return the jobs of the workflow by name."""
-    found: dict[str, Any] = read(WORKFLOW)["jobs"]
-    return found
-
-
-def caches() -> dict[str, dict[str, str]]:
-    """Return the two caches by the first word of their keys."""
-    steps = [step for job in jobs().values() for step in job["steps"]]
-    kept = [step["with"] for step in steps if step.get("uses", "").startswith("actions/cache@")]
-    return {cache["key"].partition("-")[0]: cache for cache in kept}
-
-
-def hashed(key: str) -> set[Path]:
-    """Return the files whose contents are in a cache's key; each name in it must be that of a file."""
-    patterns = re.findall(r"'([^']+)'", key[key.index("hashFiles(") :])
-    found: set[Path] = set()
-    for pattern in patterns:
-        files = {file for file in ROOT.glob(pattern.replace("/**", "/**/*")) if file.is_file()}
-        assert files, pattern
-        found |= files
-    return found
-
-
-# --- the files
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
@@ -77,33 +42,9 @@ def test_a_file_is_what_its_host_reads(name: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_what_read_the_docs_runs_puts_the_site_where_it_looks(tmp_path: Path) -> None:
-    """After `make html` the lines of .readthedocs.yaml leave the built site in $READTHEDOCS_OUTPUT/html."""
-    build, *others = read(READ_THE_DOCS)["build"]["commands"]
-    assert build.startswith("make html")
-    (tmp_path / "docs/_build/html").mkdir(parents=True)
-    (tmp_path / "docs/_build/html/index.html").touch()
-    output = tmp_path / "a folder"
-    for line in others:
-        subprocess.run(line, shell=True, cwd=tmp_path, env={"READTHEDOCS_OUTPUT": f"{output}/"}, check=True)
-    assert [path.relative_to(output).as_posix() for path in output.rglob("*.*")] == ["html/index.html"]
-
-
-def test_only_main_is_published() -> None:
-    """Every step that has to do with publishing is in a job, or is one, that only a push to main starts."""
-    guarded = [
-        (step["uses"].partition("@")[0].partition("/")[2], ON_MAIN in (job.get("if"), step.get("if")))
-        for job in jobs().values()
-        for step in job["steps"]
-        if step.get("uses", "").startswith(tuple(f"actions/{name}@" for name in PUBLISHING))
-    ]
-    assert guarded == [(name, True) for name in PUBLISHING]
-    assert {jobs()[name]["needs"] for name in ("deploy", "notebooks")} == {"test"}
-
-
 def test_the_notebooks_branch_holds_the_notebooks_alone(tmp_path: Path) -> None:
     """The lines that fill the branch for Colab leave the notebooks of the archive there by their paths, and no more."""
-    (line,) = (step["run"] for step in jobs()["notebooks"]["steps"] if "run" in step)
+    (line,) = (step["run"] for step in read(SITE)["jobs"]["notebooks"]["steps"] if "run" in step)
     origin, checkout = tmp_path / "origin", tmp_path / "checkout"
     git = ["git", "-c", "init.defaultBranch=main", "-c", "user.name=a", "-c", "user.email=a@b"]
     with zipfile.ZipFile(tmp_path / "lessons.zip", "w") as archive:
@@ -125,41 +66,21 @@ def test_the_notebooks_branch_holds_the_notebooks_alone(tmp_path: Path) -> None:
     assert listed.stdout.split() == ["1_part/10_one.ipynb", "2_part/10_two.ipynb"]
 
 
-def test_strangers_get_no_rights() -> None:
-    """Pushes and pull requests are tested; no event that hands strangers' code more rights starts anything."""
-    assert set(read(WORKFLOW)["on"]) == set(read(VERSIONS)["on"]) == {"push", "pull_request"}
-    assert read(RELEASE)["on"] == {"release": {"types": ["published"]}}
-    assert "if" not in jobs()["test"]
-
-
 def test_only_publishing_may_write() -> None:
-    """No job may write, except those that publish: pages, notebooks, and packages, for which it shows who it is.
-
-    Each action is GitHub's own, at a major version, but for the package index's own.
-    """
-    written, used = {}, set()
-    for workflow in map(read, (WORKFLOW, RELEASE, VERSIONS)):
+    """No job may write, except those that publish, after the tests, what was pushed to main or released."""
+    may = {}
+    for workflow in map(read, WORKFLOWS):
         assert workflow["permissions"] == {"contents": "read"}
+        assert set(workflow["on"]) in ({"push", "pull_request"}, {"release"})
         for name, job in workflow["jobs"].items():
-            written[name] = {right for right, level in job.get("permissions", {}).items() if level == "write"}
-            used |= {step["uses"] for step in job["steps"] if "uses" in step}
-    assert {name: rights for name, rights in written.items() if rights} == {
-        "deploy": {"pages", "id-token"},
-        "notebooks": {"contents"},
-        "publish": {"id-token"},
+            if rights := {right for right, level in job.get("permissions", {}).items() if level == "write"}:
+                may[name] = rights, job["needs"], job.get("if")
+    on_main = "github.event_name == 'push' && github.ref == 'refs/heads/main'"
+    assert may == {
+        "deploy": ({"pages", "id-token"}, "test", on_main),
+        "notebooks": ({"contents"}, "test", on_main),
+        "publish": ({"id-token"}, "build", None),
     }
-    others = {action for action in used if not re.fullmatch(r"actions/[a-z-]+@v\d+", action)}
-    assert others == {"pypa/gh-action-pypi-publish@release/v1"}
-
-
-def test_what_is_released_was_tested() -> None:
-    """What a release publishes is what was built, after its tests, and attested."""
-    build, publish = read(RELEASE)["jobs"]["build"], read(RELEASE)["jobs"]["publish"]
-    assert "pytest" in [step["run"] for step in build["steps"] if "run" in step][-1]
-    assert (publish["needs"], publish["environment"]["name"]) == ("build", "pypi")
-    fetched, handed_on = publish["steps"]
-    assert build["steps"][-1]["with"]["path"] == fetched["with"]["path"] == "dist"
-    assert handed_on["with"] == {"attestations": True}
 
 
 def test_what_is_claimed_is_in_the_matrix() -> None:
@@ -171,37 +92,6 @@ def test_what_is_claimed_is_in_the_matrix() -> None:
     assert job["strategy"]["matrix"]["python"] == pythons
     assert project["requires-python"] == f">={pythons[0]}"
     assert job["strategy"]["matrix"]["torch"] == [f"{torch.replace('>=', '==')}.*", "torch"]
-
-
-def test_hooks_are_the_checks_of_make_lint() -> None:
-    """The hooks for pre-commit are valid, and run line by line what `make lint` runs."""
-    config = ".pre-commit-config.yaml"
-    command = [sys.executable, "-m", "pre_commit", "validate-config", str(ROOT / config)]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8")
-    assert (done.returncode, done.stdout + done.stderr) == (0, "")
-    (repository,) = read(config)["repos"]
-    recipe = re.search(r"^lint:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
-    assert recipe
-    lines = [line.removeprefix("\t@").replace("$(VENV)", ".venv/bin/python") for line in recipe[1].splitlines()]
-    assert [hook["entry"] for hook in repository["hooks"]] == lines
-
-
-def test_the_environments_cache_changes_with_what_it_is_made_of() -> None:
-    """A kept .venv is used with the same system, Python, lock and requirements alone."""
-    cache = caches()["venv"]
-    assert hashed(cache["key"]) >= {ROOT / environment.LOCK, ROOT / "pyproject.toml"}
-    assert all(name in cache["key"] for name in ("runner.os", "steps.python.outputs.python-version"))
-    assert "restore-keys" not in cache
-
-
-def test_what_was_executed_is_kept_anew_when_anything_changed() -> None:
-    """The key of what was executed changes with all that is executed, and with all that this rests on."""
-    cache = caches()["executed"]
-    files = hashed(cache["key"])
-    assert files >= set((ROOT / "examples").rglob("*.py"))
-    assert files >= set((ROOT / "docs/concepts").rglob("*.md"))
-    assert all(ROOT / name in files or set((ROOT / name).rglob("*.py")) <= files for name in fingerprint.WATCHED)
-    assert cache["key"].startswith(cache["restore-keys"].strip())
 
 
 @pytest.fixture(scope="module")
@@ -219,8 +109,8 @@ def test_a_fresh_checkout_with_the_cache_executes_nothing(nowhere: Project, tmp_
     """With what the workflow keeps, a checkout with new dates executes nothing, and gives the same site."""
     fresh = Project(tmp_path / "another place")
     fresh.write_small_site()
-    kept = caches()["executed"]["path"].split()
-    for name in kept:
+    (kept,) = (step["with"]["path"] for step in read(SITE)["jobs"]["test"]["steps"] if "executed" in str(step))
+    for name in kept.split():
         shutil.copytree(nowhere.folder / name, fresh.folder / name)
     fresh.build()
     assert fresh.status == 0, fresh.complained
@@ -250,57 +140,45 @@ RTD = {
 OWN = "CHAINRULE_REPOSITORY_URL"
 
 
-@pytest.mark.parametrize(
-    "cloned_from",
-    [
-        "https://host.example/owner/name",
-        "https://host.example/owner/name/",
-        "https://host.example/owner/name.git",
-        "https://host.example/owner/name.git/",
-        "https://user:secret@host.example/owner/name.git",
-        "git@host.example:owner/name.git",
-        "ssh://git@host.example/owner/name.git",
-        "ssh://git@host.example:2222/owner/name.git",
-        "git://host.example/owner/name.git",
-    ],
-)
-def test_a_browser_finds_what_git_clones(cloned_from: str) -> None:
+@pytest.mark.parametrize("user", ["https://", "https://user:secret@", "git@", "ssh://git@", "git://"])
+@pytest.mark.parametrize("ending", ["", "/", ".git", ".git/"])
+def test_a_browser_finds_what_git_clones(user: str, ending: str) -> None:
     """From any address that git takes comes the one at which a browser shows the repository, without a password."""
-    assert hosting.repository_url(OWN, cloned_from) == "https://host.example/owner/name"
+    address = user + ("host.example:" if user == "git@" else "host.example/") + "owner/name" + ending
+    assert hosting.repository_url(OWN, address) == "https://host.example/owner/name"
+    assert hosting.repository_url(OWN, "ssh://git@host.example:2222/owner/name") == "https://host.example/owner/name"
+
+
+HOST = "https://host.example"
+NO_REPOSITORY = [
+    "course",
+    "owner/name",
+    HOST,
+    f"{HOST}/name",
+    "/a/name.git",
+    "file:///a/name.git",
+    "javascript://a/b/c",
+    " ",
+]
+NO_REPOSITORY += [f"{HOST}/a/{name}" for name in ('b"onclick="x', "{b}", "b?x=1")] + [
+    "https://user:secret@host.example"
+]
+NO_SITE = ["course", "/course/", "host.example/course", "https://", "https://a b/", 'https://a/"x']
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("variable", "fix", "wrong"),
     [
-        "course",
-        "owner/name",
-        "https://host.example",
-        "https://host.example/name",
-        "/a/folder/name.git",
-        "file:///a/folder/name.git",
-        "javascript://host/owner/name",
-        'https://host.example/owner/name"onclick="x',
-        "https://host.example/owner/{name}",
-        "https://host.example/owner/name?x=1",
-        "https://user:secret@host.example",
-        " ",
+        *(("READTHEDOCS_GIT_CLONE_URL", OWN, wrong) for wrong in NO_REPOSITORY),
+        *(("CHAINRULE_SITE_URL", "CHAINRULE_SITE_URL", wrong) for wrong in NO_SITE),
     ],
 )
-def test_what_is_no_repository_is_said(wrong: str) -> None:
-    """What cannot be a repository's address is named, with its variable and the fix, and without a password in it."""
-    with pytest.raises(hosting.NoAddressError, match=r"repository\. Set CHAINRULE_REPOSITORY_URL") as said:
-        hosting.source({**RTD, "READTHEDOCS_GIT_CLONE_URL": wrong})
-    assert str(said.value).startswith("READTHEDOCS_GIT_CLONE_URL is ")
+def test_what_is_no_address_is_said(variable: str, fix: str, wrong: str) -> None:
+    """What cannot be an address is named, with its variable and the fix, and without a password in it."""
+    ask = hosting.site_url if "SITE" in variable else hosting.source
+    with pytest.raises(hosting.NoAddressError, match=rf"^{variable} is .*\. Set {fix}") as said:
+        ask({**RTD, variable: wrong})
     assert "secret" not in str(said.value)
-
-
-@pytest.mark.parametrize(
-    "wrong", ["course", "/course/", "host.example/course", "https://", "https://a b/", 'https://a/"x']
-)
-def test_what_is_no_site_is_said(wrong: str) -> None:
-    """What cannot be a site's address is named, with its variable and the fix."""
-    with pytest.raises(hosting.NoAddressError, match=r"CHAINRULE_SITE_URL is .* site\. Set CHAINRULE_SITE_URL"):
-        hosting.site_url({"CHAINRULE_SITE_URL": wrong})
 
 
 @pytest.mark.parametrize(
@@ -383,17 +261,12 @@ def again(nowhere: Project, tmp_path: Path) -> Project:
 
 
 @pytest.mark.site
-def test_nothing_is_linked_where_nothing_is_known(nowhere: Project) -> None:
-    """Without a host's variables no page names an address of the site or of its sources."""
-    assert links(nowhere) == {name: [] for name in [*nowhere.times(), "404.html", "search.html"]}
-
-
-@pytest.mark.site
 def test_pages_know_where_they_are(again: Project, nowhere: Project) -> None:
-    """With them each page names its own address and leads to the file that it is written in; no more is changed."""
+    """With a host's variables, and not without, a page names its own address, and its source; no more is changed."""
     again.build(**GITHUB, CHAINRULE_SITE_URL="https://someone.github.io/course")
     assert again.status == 0, again.complained
     assert again.executed() == []
+    assert links(nowhere) == {name: [] for name in [*nowhere.times(), "404.html", "search.html"]}
     site, sources = "https://someone.github.io/course/", "https://github.com/someone/course/edit/a/branch/"
     written_in = {
         "chapter": "docs/chapter.md",
@@ -412,7 +285,6 @@ def test_pages_know_where_they_are(again: Project, nowhere: Project) -> None:
         picture = re.search(rf'"og:image" content="{site}([^"]+)"', again.page(name))
         assert picture is not None
         assert (output / picture[1]).read_bytes().startswith(b"\x89PNG")
-    for name in expected:
         assert stripped(again.page(name)) == stripped(nowhere.page(name))
 
 
@@ -437,7 +309,5 @@ def test_a_lesson_can_be_opened_in_colab(again: Project) -> None:
 def test_a_build_stops_at_what_is_no_address(again: Project) -> None:
     """A build whose addresses cannot be right stops at once, and says why in one line."""
     again.build(CHAINRULE_REPOSITORY_URL="course")
-    assert again.status == 2
-    assert again.complained.startswith("ERROR: CHAINRULE_REPOSITORY_URL is 'course', which is no address")
-    assert again.complained.count("\n") == 1
-    assert again.written == set()
+    assert (again.status, again.written) == (2, set())
+    assert re.fullmatch("ERROR: CHAINRULE_REPOSITORY_URL is 'course', which is no address.*\n", again.complained)
