@@ -22,7 +22,7 @@ import chainrule
 from chainrule.trace import BackwardPass, Snapshot, Term, Trace
 from tests.support.cases import Case
 from tests.support.graphs import same
-from tests.support.witness import witnessed
+from tests.support.witness import leaves, witnessed
 
 LARGE = 4_096
 """Of an op with a larger Jacobian only the action on the upstream gradient is compared."""
@@ -230,7 +230,6 @@ def alone(trace: Trace, run: BackwardPass, index: int, calls: dict[int, Call], k
         def function(x: Tensor, places: list[int] = places, call: Call = call) -> tuple[Tensor, ...]:
             return tuple(call.again([x if i in places else t for i, t in enumerate(call.inputs)]))
 
-        at = call.inputs[places[0]]
         at = call.inputs[places[0]].clone().requires_grad_()
         results = function(at)
         if len(results) != len(op.outputs):
@@ -276,8 +275,9 @@ def alone(trace: Trace, run: BackwardPass, index: int, calls: dict[int, Call], k
 
 
 def everything(made: Sequence[Tensor]) -> list[Tensor | None]:
-    """List all the numbers of what a case made."""
-    return [t for held in made for t in (held, held.grad if held.is_leaf or held.retains_grad else None)]
+    """List all the numbers of what a case made, and of the leaves behind it."""
+    found = [*made, *leaves(made)]
+    return [t for held in found for t in (held, held.grad if held.is_leaf or held.retains_grad else None)]
 
 
 def states() -> tuple[bytes, Any, bytes]:

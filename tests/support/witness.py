@@ -54,15 +54,15 @@ def witnessed() -> Iterator[Seen]:
     @wraps(backward)  # a mode is handed this function in place of PyTorch's, and knows it by its name
     def watched(tensors: Any, *args: Any, **kwargs: Any) -> None:
         with torch._C.DisableTorchFunction():  # so that our own copies are in no recording
-            leaves = _leaves([tensors] if isinstance(tensors, torch.Tensor) else tensors)
-            before = [None if leaf.grad is None else leaf.grad.clone() for leaf in leaves]
+            behind = leaves([tensors] if isinstance(tensors, torch.Tensor) else tensors)
+            before = [None if leaf.grad is None else leaf.grad.clone() for leaf in behind]
         counts = [len(rec.trace.passes) for rec in seen.recordings]
         backward(tensors, *args, **kwargs)
         with torch._C.DisableTorchFunction():
             for rec, count in zip(seen.recordings, counts, strict=True):
                 if len(rec.trace.passes) == count:
                     continue  # this recording is over
-                for leaf, old in zip(leaves, before, strict=True):
+                for leaf, old in zip(behind, before, strict=True):
                     if leaf.grad is not None and not leaf._post_accumulate_grad_hooks:
                         seen.gradients.append(Gradient(_recorded(rec, leaf), old, leaf.grad.clone()))
 
@@ -77,7 +77,7 @@ def _recorded(rec: chainrule.Recording, leaf: torch.Tensor) -> torch.Tensor | No
         return None
 
 
-def _leaves(roots: Any) -> list[torch.Tensor]:
+def leaves(roots: Any) -> list[torch.Tensor]:
     """Find the leaves behind some tensors by walking along autograd's own nodes."""
     found: dict[int, torch.Tensor] = {}
     pending, known = [root.grad_fn for root in roots], set()
