@@ -1,23 +1,24 @@
-"""Prose: every number that a lesson or a chapter shows is checked; first the checker itself, then every page."""
+"""Prose: every number that a lesson or a chapter shows is checked; first some of what must fail, then every page."""
 
 from __future__ import annotations
 
 import re
 import textwrap
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from tests.support.course import CHAPTERS, LESSONS, ROOT, name, walk
 from tests.support.pages import read
-from tests.support.prose import Report, check, numbers_in_latex, numbers_in_prose
+from tests.support.prose import Report, check
 
 CODE = """\
 rate = 0.1  # a tenth
 w = 1.0
 w = w - rate * 2
 history = [1.0, 0.36]
+import torch
+slope = torch.tensor([16.0, 8.2874, 8.0])
 """
 
 
@@ -36,21 +37,6 @@ def chapter(folder: Path, text: str, code: str = CODE) -> Report:
     return check(read(path))
 
 
-GOOD = [
-    "The rate is ``rate = 0.1``, and ``w == 0.8`` after ``len(history) == 2`` losses.",
-    "It falls to ``history[-1] ≈ 0.36``: that is, 0.36, or 36 %, or 36%.",
-    "From ``-w ≈ -0.8``, which is -0.8 or −0.8.",
-    "``history``, ``loss.item()`` and ``torch.float32`` claim nothing; nor does float32, nor x1.",
-    "With Python 3.11 or 3.12, PyTorch 2.13.0, version 1.2 and version 2.",
-    "On 2026-11-22, in November 2026, on 22 November 2026, in 1986, (Rumelhart, 1986).",
-    "1. An item\n2. Another\n\nSee the note [1]_.",
-    "**What you need:** multiplication. Reading time: 8 minutes.",
-    "The formula :math:`w - 2 \\cdot 0.1 = 0.8`, for ``rate = 0.1``, ``w + 2 * rate == 1.0`` and ``w == 0.8``.",
-    "A sum :math:`x_1 + x_{12}` of names.\n\n.. math:: \\\\[4pt]",
-    ".. code-block:: python\n\n   w = 1.0",
-]
-"""Texts in which every number is checked, or claims nothing."""
-
 BAD = {
     "It falls to 0.36.": "0.36 stands in prose",
     "It falls by 36 %.": "36 % stands in prose",
@@ -63,7 +49,17 @@ BAD = {
     "It is ``w == 0.8``, then 0.80001.": "0.80001 stands in prose",
     "It is ``w == 0.8``, or -0.8.": "-0.8 stands in prose",
     "It is ``w == 0.9``.": "`w == 0.9` does not hold: w is 0.8",
+    "It is ``slope ≈ (16.0, 8.28, 8)``.": "slope is [16.0, 8.2874",
+    "It is ``slope == (16, 8)``.": "slope is",
+    "It is ``slope > 8``.": "slope is",
+    "It is ``history[:1] ≈ 1.0``.": "history[:1] is [1.0]",
+    "It is ``rate = 0.12``.": "rate is 0.1",
+    "It is ``weight == 1.0``.": "cannot be evaluated here: NameError: name 'weight' is not defined",
     "It is ``dloss/dw = 2``.": "`dloss/dw = 2` is no Python",
+    "It is ``w ≈ 1.0 ≈ rate``.": "more than one",
+    "It is ``w ≈ rate``.": "shows no digits",
+    "It is ``w == 1 and rate == 2``.": "each in code font of its own",
+    "It is ``not w == 1``.": "write the one that holds",
     "It is ``0.36001``.": "`0.36001` shows 0.36001",
     "It is ``17``, or ``(17, 18)``.": "`(17, 18)` shows 18",
     "First ``w = w - rate * 3``.": "`w = w - rate * 3` shows 3",
@@ -73,13 +69,6 @@ BAD = {
     "``w == 0.8`` is :math:`w = -0.8`.": "nothing checks -0.8",
 }
 """Texts with a number that nothing checks, and what is said about it."""
-
-
-@pytest.mark.parametrize("text", GOOD)
-def test_checked_numbers_pass(text: str, tmp_path: Path) -> None:
-    """Claims that hold, numbers that a claim or the code holds, versions and dates pass."""
-    report = lesson(tmp_path, text)
-    assert (report.failures, report.unnoticed) == ((), ())
 
 
 @pytest.mark.parametrize(("text", "message"), BAD.items())
@@ -97,7 +86,7 @@ def test_chapters_are_checked_alike(tmp_path: Path) -> None:
     assert chapter(tmp_path, good).failures == ()
     bad = "`w == 0.9` and $x = 0.7$\n\n$$0.6$$\n\n| w |\n|---|\n| 0.5 |\n\n:::{note} On 0.3\n:::\n"
     said = "\n".join(chapter(tmp_path, bad).failures)
-    for line, number in ((10, "0.9"), (10, "0.7"), (12, "0.6"), (16, "0.5"), (18, "0.3")):
+    for line, number in ((12, "0.9"), (12, "0.7"), (14, "0.6"), (18, "0.5"), (20, "0.3")):
         assert re.search(rf"chapter\.md:{line}: .*{number}", said), said
 
 
@@ -145,50 +134,6 @@ def test_digits_that_claim_nothing_are_pointed_out(tmp_path: Path) -> None:
     report = lesson(tmp_path, "It is ``loss == 0.36000001``.", code=code)
     assert report.failures == ()
     assert any("so does `loss == 0.36000002`" in text for text in report.unnoticed)
-
-
-def test_a_changed_digit_anywhere_in_a_page_fails(tmp_path: Path) -> None:
-    """Whichever digit of the prose is changed on the page itself, the page fails."""
-    text = (
-        "From ``history[0] == 1.0`` to ``history ≈ (1.00, 0.36)`` or 0.36, :math:`w - 2 = -1.2` for ``w - 2 ≈ -1.2``."
-    )
-    assert lesson(tmp_path, text).failures == ()
-    for digit in re.finditer(r"(?<!\[)\d", text):
-        changed = text[: digit.start()] + str((int(digit.group()) + 3) % 10) + text[digit.end() :]
-        assert lesson(tmp_path, changed).failures, changed
-
-
-@pytest.mark.parametrize(
-    ("latex", "numbers"),
-    [
-        (r"w - 2", [2]),
-        (r"(-2)(1)(-1) = -2", [-2, 1, -1, -2]),
-        (r"2 \cdot -3 \approx -6.0", [2, -3, -6]),
-        (r"\left(-2\right) - 4", [-2, 4]),
-        (r"a &= -1 \\ &= b - 1", [-1, 1]),
-        (r"x_1 + x_{12} + y_i^2", [2]),
-        (r"1.5 \times 10^{-3} + 10^{-2}", [Decimal("0.0015"), Decimal("0.01")]),
-        (r"1{,}000 \\[4pt] 0.5\,\mathrm{s}", [1000, Decimal("0.5")]),
-    ],
-)
-def test_numbers_in_latex_keep_their_sign(latex: str, numbers: list[int | Decimal]) -> None:
-    """Each number of a formula is found; a minus belongs to it when there is nothing to take away from."""
-    assert [number.value for number in numbers_in_latex(latex)] == [Decimal(number) for number in numbers]
-
-
-@pytest.mark.parametrize(
-    ("text", "numbers"),
-    [
-        ("from -2 to −3", [-2, -3]),
-        ("two-3 and 4-5 and (-6)", [3, 4, 5, -6]),
-        ("1,000,000 or 1,5", [1000000, 1, 5]),
-        ("2.5e-3, 5 %, 5%, .5", [Decimal("0.0025"), Decimal("0.05"), Decimal("0.05"), Decimal("0.5")]),
-        ("float32, x1, ends in 3.", [3]),
-    ],
-)
-def test_numbers_in_prose_are_found(text: str, numbers: list[int | Decimal]) -> None:
-    """Numbers in prose are found with their sign, and names with digits are none."""
-    assert [number.value for number in numbers_in_prose(text)] == [Decimal(number) for number in numbers]
 
 
 @pytest.mark.slow
