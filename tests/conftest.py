@@ -2,13 +2,16 @@
 
 import os
 import re
+from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling, Scheduling
 
 from tests.support import sweep  # noqa: F401  # its import says how much hypothesis tries, before any test is read
 from tests.support.installed import Installed, install
+from tools.browser import find_browser
 
 # Lessons draw, and no window opens. Set before anything imports matplotlib; processes started here inherit it.
 os.environ["MPLBACKEND"] = "Agg"
@@ -38,6 +41,17 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Schedul
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest; all else stays in its order."""
     items.sort(key=lambda item: FIRST.index(item.path.name) if item.path.name in FIRST else len(FIRST))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser without a window."""
+    from bench.pages import QUIET  # not there in the copy of this tree that follows CONTRIBUTING.md
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_browser(), args=QUIET)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from bench.pages import QUIET
 from chainrule.checking.slips import BY_SIZE, WORDS
 from tests.live.test_live import show
 from tests.site.test_browser import asked
 from tests.support.slips import WRONG
-from tools.browser import find_browser
 
 PREDICT = """([root, value, answer]) => {
     const graph = document.querySelector('chainrule-graph').shadowRoot;
@@ -29,12 +26,9 @@ PREDICT = """([root, value, answer]) => {
 
 
 @pytest.fixture(scope="module")
-def page() -> Iterator[Page]:
+def page(browser: Browser) -> Page:
     """Open a tab."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_browser(), args=QUIET)
-        yield browser.new_page()
-        browser.close()
+    return browser.new_page()
 
 
 def typed(answer: object) -> str:

@@ -16,6 +16,7 @@ import chainrule
 from chainrule.live.graph import Graph
 from chainrule.views.colors import DARK, LIGHT
 from tests.support.graphs import Plan, plans, record
+from tests.views.test_svg import contrast
 
 
 def fork() -> chainrule.Recording:
@@ -78,16 +79,6 @@ def test_the_table_stands_below_the_picture() -> None:
 
 def test_pictures_follow_light_and_dark() -> None:
     """A picture brings its colours for both backgrounds, and text that can be told from each."""
-
-    def light(colour: str) -> float:
-        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-        r, g, b = (p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
-        return 0.2126 * r + 0.7152 * g + 0.0722 * b
-
-    def contrast(a: str, b: str) -> float:
-        low, high = sorted((light(a), light(b)))
-        return (high + 0.05) / (low + 0.05)
-
     before, _, dark = fork().graph().wide.partition("@media(prefers-color-scheme:dark)")
     for part, palette in ((before, LIGHT), (dark, DARK)):
         for colour in (palette.value, palette.gradient, palette.text, palette.faint):

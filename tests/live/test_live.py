@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 import chainrule
-from bench.pages import QUIET
 from chainrule.calculus.notation import number as number_text
 from chainrule.live.javascript import script
 from tests.site.test_browser import AXE, LOOKS
@@ -20,7 +18,6 @@ from tests.support.built import SITE as BUILT
 from tests.support.course import CHAPTERS, LESSONS, name, walk
 from tests.support.live import off, random_recording, replay
 from tests.support.sweep import share
-from tools.browser import find_browser
 
 pytestmark = pytest.mark.browser
 
@@ -29,15 +26,6 @@ SAID: list[str] = []
 CLOSE = {"float32": 1e-4, "float64": 1e-12}
 EXACT = {"add", "sub", "rsub", "mul", "div", "neg", "pow", "square"}
 """Ops of single numbers that the page must compute bit by bit."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A browser without a window."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_browser(), args=QUIET)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

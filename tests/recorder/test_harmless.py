@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
-from torch.overrides import _get_current_function_mode_stack
 
 import chainrule
 from chainrule.recorder.guard import Guard
@@ -56,40 +55,24 @@ def test_no_hook_of_ours_is_left(name: str, monkeypatch: pytest.MonkeyPatch) -> 
     assert rec.trace.to_dict() == before
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, GeneratorExit])
-def test_an_interruption_comes_through(error: type[BaseException]) -> None:
-    """Ctrl-C in the middle of a backward pass ends the block as it would without one, and nothing is left."""
-    w = torch.ones(2, requires_grad=True)
-    h = w * 2
-
-    def interrupt(_: torch.Tensor) -> None:
-        raise error
-
-    h.register_hook(interrupt)
-    with pytest.raises(error), chainrule.record() as rec:
-        (h * 3).sum().backward()
-    assert not _get_current_function_mode_stack()
-    assert rec.trace.passes == ()
-    assert w.grad is None
-
-
 def test_one_thread_is_recorded_while_another_trains() -> None:
-    """What another thread trains meanwhile is not in the recording, and its numbers are what they are alone."""
+    """What another thread does meanwhile, even with the same weight, is not recorded, and gives what it does alone."""
 
     def train(result: list[torch.Tensor]) -> None:
         weight = torch.ones(3, requires_grad=True)
         for _ in range(50):
+            torch.autograd.grad(w * 5, w)
             (weight * torch.arange(3.0)).pow(2).sum().backward()
             with torch.no_grad():
                 weight -= 0.01 * weight.grad  # type: ignore[operator]
             weight.grad = None
         result.append(weight.detach())
 
+    w = torch.tensor(2.0, requires_grad=True)
     alone: list[torch.Tensor] = []
     train(alone)
     beside: list[torch.Tensor] = []
     worker = threading.Thread(target=train, args=(beside,))
-    w = torch.tensor(2.0, requires_grad=True)
     with chainrule.record() as rec:
         worker.start()
         for _ in range(20):

@@ -9,14 +9,13 @@ from typing import Literal
 
 import pytest
 from _ext.lessons import questions
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
-from bench.pages import QUIET, compressed, hosted
+from bench.pages import compressed, hosted
 from chainrule.checking.slips import WORDS
 from tests.support import built
 from tests.support.messages import PAGE, entries
 from tests.support.project import Project
-from tools.browser import find_browser
 
 pytestmark = [pytest.mark.site, pytest.mark.browser]
 
@@ -123,15 +122,6 @@ def home() -> Iterator[str]:
     built.pages()
     with hosted(built.SITE) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A browser without a window."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_browser(), args=QUIET)
-        yield browser
-        browser.close()
 
 
 class Visit:
@@ -304,16 +294,23 @@ def test_a_prediction_is_revealed_without_javascript(name: str, how: str, browse
         assert answer.inner_text().strip() or answer.locator("svg, img, table").count()
 
 
-@pytest.mark.parametrize("name", WITH_PREDICTION[:1])
-def test_answers_are_printed(name: str, browser: Browser, home: str) -> None:
-    """On paper every answer is shown, since nobody can open it there."""
-    with context(browser) as profile:
+GONE = ".sidebar-drawer, .toc-drawer, .related-pages, .sphx-glr-footer, .mobile-header, .chainrule-answer, .copybtn"
+KEPT = "article h1, article div.highlight pre, article .chainrule-revealed, article .chainrule-predict"
+
+
+@pytest.mark.parametrize("name", built.with_class("chainrule-answer")[:1])
+def test_a_lesson_prints_as_a_handout(name: str, browser: Browser, home: str) -> None:
+    """On paper a lesson shows code, answers and questions across the sheet, and no navigation, field or button."""
+    with context(browser, width=794) as profile:
         page = Visit(profile, home + name).page
         page.emulate_media(media="print")
-        answers = page.locator(".chainrule-revealed")
-        shown = answers.evaluate_all("all => all.map(answer => answer.checkVisibility())")
-    assert shown
-    assert all(shown)
+        for selector, kept in ((GONE, False), (KEPT, True)):
+            shown = page.locator(selector).evaluate_all("all => all.map(one => one.checkVisibility())")
+            assert set(shown) == {kept}
+        article = page.locator("article").bounding_box()
+        assert article is not None
+        assert article["width"] > 700
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 def asked(printed: str) -> str:

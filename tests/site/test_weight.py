@@ -7,11 +7,10 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser
 
 from bench import pages as bench
 from tests.support import built
-from tools.browser import find_browser
 
 pytestmark = pytest.mark.site
 
@@ -49,12 +48,10 @@ def test_a_page_is_light(name: str) -> None:
 
 
 @pytest.mark.browser
-def test_a_page_fetches_little_and_stands_still() -> None:
+def test_a_page_fetches_little_and_stands_still(browser: Browser) -> None:
     """In a browser, a page of each kind asks at most 14 times, no other host, for little, and stands still."""
-    with sync_playwright() as playwright, bench.hosted(built.SITE) as home:
-        browser = playwright.chromium.launch(executable_path=find_browser(), args=bench.QUIET)
+    with bench.hosted(built.SITE) as home:
         seen = {name: bench.weigh(browser, home, page) for name, page in bench.PAGES.items()}
-        browser.close()
     for name, one in seen.items():
         assert one.elsewhere == 0, name
         assert one.requests <= REQUESTS, name
