@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from chainrule.calculus import latex, mathml
 from chainrule.calculus.expression import TEXT, Name, formula, parse
+from chainrule.calculus.maths import MathML, latex, mathml
 from chainrule.calculus.rules import local_gradient
 from tests.calculus.test_notation import snapshot
 
@@ -45,10 +45,10 @@ def test_what_is_no_formula_stays_code() -> None:
 
 def test_maths_with_places() -> None:
     """A name with a place is left to be filled in, a name bound again too; digits stay as the code has them."""
-    assert mathml.write(formula("0.123456 * w", ["w"]), {"w": 1}) == "<mn>0.123456</mn><mo>·</mo>{1}"
+    assert MathML({"w": 1}).write(formula("0.123456 * w", ["w"])) == "<mn>0.123456</mn><mo>·</mo>{1}"
     slope = local_gradient("tanh", "a", {"out": Name("h#2")})
     assert slope is not None
-    assert mathml.write(slope, {"h#2": 0}) == "<mn>1</mn><mo>−</mo><msup><mrow>{0}</mrow><mrow><mn>2</mn></mrow></msup>"
+    assert MathML({"h#2": 0}).write(slope) == "<mn>1</mn><mo>−</mo><msup><mrow>{0}</mrow><mrow><mn>2</mn></mrow></msup>"
     assert mathml.write(Name("d{0}")).endswith(">d&#123;0}</mtext>")
 
 

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 import chainrule
-from chainrule.calculus import latex
 from chainrule.calculus.expression import Constant, Expression, Name
+from chainrule.calculus.maths import latex
 from chainrule.calculus.rules import ALIASES, CARRIERS, RULES, canonical, local_gradient, recorded_local_gradient
 from chainrule.trace import Array, Term, Trace
 from tests.support.katex import refused

@@ -13,7 +13,7 @@ import torch
 from hypothesis import given, settings
 
 import chainrule
-from chainrule.calculus import latex, mathml
+from chainrule.calculus.maths import latex, mathml
 from chainrule.calculus.notation import number
 from chainrule.views.derivation import Line
 from chainrule.views.limits import EQUATIONS

@@ -1,14 +1,13 @@
 """Expressions as one tree: rules, local gradients and derivations are made of it, and each notation prints it.
 
-A tree says what is done with what. How that looks, and where it needs parentheses, is up to a `Notation`: text here,
-LaTeX in `latex`, MathML in `mathml`.
+A tree says what is done with what. How that looks is up to a `Notation`: text here, LaTeX and MathML in `maths`.
 """
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -176,142 +175,122 @@ SUM, PRODUCT, SIGNED, POWER, ATOM = range(1, 6)
 """How tightly an expression holds together; one that holds less than its place needs stands in parentheses."""
 FACTOR, ALWAYS = 6, 7
 """What else a place may need: parentheses around what is loose, a sum or a leading minus; or around anything."""
+NEEDS: dict[str, tuple[int, int, int]] = {
+    "+": (0, 0, SUM),
+    "*": (PRODUCT, SIGNED, PRODUCT),
+    "@": (SIGNED, SIGNED, PRODUCT),
+    **dict.fromkeys(("chain", "gradient", "elementwise", "jacobian"), (FACTOR, FACTOR, PRODUCT)),
+    "figures": (ALWAYS, ALWAYS, PRODUCT),
+    "-": (PRODUCT, 0, SIGNED),
+    "/": (PRODUCT, SIGNED, PRODUCT),
+    "**": (ATOM, ATOM, POWER),
+    ".T": (ATOM, 0, POWER),
+    **dict.fromkeys(("log()", "sin()", "cos()"), (ATOM, 0, ATOM)),  # where they have a form
+}
+"""Of each operation: what the places of its first part and of the others need, and how tightly it holds together."""
 
 
-@dataclass(frozen=True)
-class Form:
-    """How an operation looks: a template for its parts or the sign between them, what their places need, its hold."""
-
-    written: str
-    first: int
-    rest: int
-    rank: int
-
-    def fill(self, parts: list[str]) -> str:
-        """Return the operation on parts that are written already."""
-        return self.written.format(*parts) if "{}" in self.written else self.written.join(parts)
-
-
-def products(plain: str, dot: str, circle: str, matrix: str) -> dict[str, Form]:
-    """Return the form of each kind of product, by the sign that stands in it."""
-    chains = {"chain": dot, "gradient": dot, "elementwise": circle, "jacobian": matrix}
-    return {
-        "*": Form(plain, PRODUCT, SIGNED, PRODUCT),
-        "@": Form(matrix, SIGNED, SIGNED, PRODUCT),
-        **{kind: Form(sign, FACTOR, FACTOR, PRODUCT) for kind, sign in chains.items()},
-        "figures": Form("", ALWAYS, ALWAYS, PRODUCT),
-    }
-
-
-@dataclass(frozen=True)
 class Notation:
-    """A way to write expressions; where parentheses stand is decided here for all, the rest is what differs."""
+    """A way to write expressions: as text; maths has other forms. Where parentheses stand is decided here for all."""
 
-    name: Callable[[str], str]
-    literal: Callable[[str], str]
-    number: Callable[[Number], str]
-    numbers: Callable[[Snapshot | None], str]
-    derivative: Callable[[tuple[str, ...], str], str]
-    function: Callable[[str], str]
-    brackets: Callable[[str, bool], str]
-    """Puts parentheses around what is written; as high as the line, if they may be flat."""
-    forms: Mapping[str, Form]
-    signs: tuple[str, str, str]
-    """The sign in front of a negative, between the parts of a sum, and in front of a part that is subtracted."""
-    beside: str
-    """What stands between a coefficient and its name."""
-    fraction: int
-    """How tightly a derivative holds together."""
+    forms: Mapping[str, str] = {
+        **dict.fromkeys(("*", "chain", "gradient", "elementwise"), " * "), **dict.fromkeys(("@", "jacobian"), " @ "),
+        "figures": "", "-": "-{}", "/": "{} / {}", "**": "{}**{}", ".T": "{}.T", "literal": "{}",
+        ",": ", ", "plus": " + ", "less": " - ", "minus": "-", "beside": " ",
+    }  # fmt: skip
+    """Each operation's template, or the sign between its parts; and signs: `less` in front of a part that is
+    subtracted, `minus` in front of a negative, `beside` between a coefficient and its name.
+    """
+    needs = NEEDS
+
+    def name(self, called: str) -> str:
+        """Return a variable's name."""
+        return called
+
+    def number(self, x: Number) -> str:
+        """Return one number."""
+        return notation.number(x)
+
+    def numbers(self, tensor: Snapshot | None) -> str:
+        """Return a tensor's numbers."""
+        return notation.numbers(tensor)
+
+    def derivative(self, above: Sequence[str], below: str) -> str:
+        """Return a derivative of one name, or of a sum of several, with respect to another."""
+        return notation.derivative(" + ".join(above), below)
+
+    def function(self, called: str) -> str:
+        """Return the name of a function."""
+        return called
+
+    def brackets(self, written: str, flat: bool = False) -> str:
+        """Return parentheses around what is written; as high as the line, if they may be `flat`."""
+        return f"({written})"
 
     def write(self, tree: Expression, needed: int = 0) -> str:
-        """Return an expression, in parentheses if its place needs them."""
+        """Return an expression, in parentheses if its place needs them; of what was recorded, the words."""
+        if isinstance(tree, Recorded):
+            return self.write(tree.words, needed)
         written = self._plain(tree)
-        if needed == ALWAYS or (needed == FACTOR and self._is_loose(tree, written)):
-            return self.brackets(written, True)
-        return self.brackets(written, False) if self.rank(tree) < needed < FACTOR else written
+        if needed == ALWAYS or (needed == FACTOR and self.is_loose(tree, written)):
+            return self.brackets(written, flat=True)
+        return self.brackets(written) if self._hold(tree) < needed < FACTOR else written
 
-    def is_loose(self, tree: Expression) -> bool:
+    def is_loose(self, tree: Expression, written: str = "") -> bool:
         """Return whether an expression needs parentheses in a chain: it is a sum, or begins with a minus."""
-        return self._is_loose(tree, self._plain(tree))
-
-    def _is_loose(self, tree: Expression, written: str) -> bool:
         match tree:
-            case Recorded(words):
-                return self._is_loose(words, written)
             case Name(name):
                 return not tree.is_plain and _is_loose_code(name)
             case Numbers():
                 return False
-        return self.rank(tree) < PRODUCT or written.startswith(self.signs[0])
+        return self._hold(tree) < PRODUCT or (written or self._plain(tree)).startswith(self.forms["minus"])
 
-    def rank(self, tree: Expression) -> int:
+    def _hold(self, tree: Expression) -> int:
         """Return how tightly an expression holds together."""
         match tree:
-            case Recorded(words):
-                return self.rank(words)
             case Name():
                 return ATOM if tree.is_plain else SUM
             case Derivative():
-                return self.fraction
+                return self.needs["/"][-1]
             case Constant(value) if notation.number(value).startswith("-"):
                 return SIGNED
-            case Operation("+"):
-                return SUM
-            case Operation(kind) if kind in self.forms:
-                return self.forms[kind].rank
+            case Operation(kind) if kind in self.needs:
+                return self.needs[kind][-1]
         return ATOM
 
     def _plain(self, tree: Expression) -> str:
         match tree:
-            case Recorded(words):
-                return self._plain(words)
             case Name(name):
                 return self.name(name)
             case Constant(value, source):
-                return self.literal(source) if source else self.number(value)
+                return self.forms["literal"].format(source) if source else self.number(value)
             case Numbers(tensor, whole):
                 one = None if whole else notation.single(tensor)
                 return self.numbers(tensor) if one is None else self.number(one)
             case Derivative(above, below):
                 return self.derivative(above, below)
-            case Operation("*", (Constant(source="") as factor, Name() as name)):
-                return self.write(factor) + self.beside + self.write(name, SIGNED)
-            case Operation("+", parts):
-                first, *rest = map(self.write, parts)
-                return first + "".join(map(self._added, rest))
-            case Operation(kind, parts) if kind in self.forms:
-                form = self.forms[kind]
-                return form.fill([self.write(part, form.rest if i else form.first) for i, part in enumerate(parts)])
             case Operation(kind, parts):
-                arguments = self.forms[","].fill([self.write(part) for part in parts])
-                return self.function(kind.removesuffix("()")) + self.brackets(arguments, False)
+                return self._operation(kind, parts)
         raise TypeError(f"{tree!r} is no expression")
 
+    def _operation(self, kind: str, parts: tuple[Expression, ...]) -> str:
+        match kind, parts:
+            case "*", (Constant(source="") as factor, Name() as name):
+                return self.write(factor) + self.forms["beside"] + self.write(name, SIGNED)
+            case "+", (start, *others):
+                return self.write(start) + "".join(self._added(self.write(part)) for part in others)
+        if kind not in self.forms:
+            return self.function(kind.removesuffix("()")) + self.brackets(self.forms[","].join(map(self.write, parts)))
+        form, (first, rest, _) = self.forms[kind], self.needs.get(kind, (0, 0, ATOM))
+        written = [self.write(part, rest if i else first) for i, part in enumerate(parts)]
+        return form.format(*written) if "{}" in form else form.join(written)
+
     def _added(self, part: str) -> str:
-        minus, plus, less = self.signs
+        minus, plus, less = (self.forms[sign] for sign in ("minus", "plus", "less"))
         return less + part.removeprefix(minus) if part.startswith(minus) else plus + part
 
 
-TEXT = Notation(
-    name=str,
-    literal=str,
-    number=notation.number,
-    numbers=notation.numbers,
-    derivative=lambda above, below: notation.derivative(" + ".join(above), below),
-    function=str,
-    brackets=lambda written, flat: f"({written})",
-    forms={
-        **products(" * ", " * ", " * ", " @ "),
-        "-": Form("-{}", PRODUCT, 0, SIGNED),
-        "/": Form("{} / {}", PRODUCT, SIGNED, PRODUCT),
-        "**": Form("{}**{}", ATOM, ATOM, POWER),
-        ".T": Form("{}.T", ATOM, 0, POWER),
-        ",": Form(", ", 0, 0, ATOM),
-    },
-    signs=("-", " + ", " - "),
-    beside=" ",
-    fraction=PRODUCT,
-)
+TEXT = Notation()
 
 
 @lru_cache(1024)
@@ -320,4 +299,4 @@ def _is_loose_code(code: str) -> bool:
         tree = parse(code)
     except (SyntaxError, ValueError, RecursionError):
         return True
-    return code.startswith("-") or (isinstance(tree, Operation) and TEXT.rank(tree) < PRODUCT)
+    return isinstance(tree, Operation) and TEXT.is_loose(tree)

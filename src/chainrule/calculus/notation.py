@@ -1,4 +1,4 @@
-"""Numbers, shapes and names as people read them; shared by every view, so that all show the same."""
+"""Numbers, shapes and derivatives as text; shared by every view, so that all show the same."""
 
 from __future__ import annotations
 
@@ -68,14 +68,6 @@ def brief(text: str, longest: int = 300) -> str:
     return f"{text[: longest - 5 - half].rstrip()} ... {text[-half:].lstrip()}"
 
 
-def rows(tensor: Snapshot | None) -> list[list[Any]] | None:
-    """Return the numbers of a tensor row by row, if they are few enough to be shown and no more than a matrix."""
-    if tensor is None or tensor.data is None or not 0 < tensor.size <= SHOWN or len(tensor.shape) > 2:
-        return None
-    table: list[list[Any]] = np.atleast_2d(tensor.data).tolist()
-    return table
-
-
 def _nested(data: Any) -> str:
     return f"[{', '.join(map(_nested, data))}]" if isinstance(data, list) else number(data)
 
@@ -105,24 +97,3 @@ def derivative(above: str, below: str) -> str:
     """
     parts = (f"d{name}" if re.fullmatch(r"[^\W\d][\w.#]*", name) else f"d({name})" for name in (above, below))
     return "/".join(parts)
-
-
-ACCENTS = ("hat", "bar", "tilde")
-GREEK = frozenset({
-    "alpha", "beta", "gamma", "delta", "epsilon", "eta", "theta", "lambda", "mu", "rho", "sigma", "tau", "phi", "psi",
-    "omega",
-})  # fmt: skip
-
-
-def name_parts(name: str) -> tuple[str, list[str], list[str]]:
-    """Return a name's stem, its accents and its indices, as maths shows them; code is a stem of its own.
-
-    >>> name_parts("y_hat_1"), name_parts("w2#3"), name_parts("w - 1")
-    (('y', ['hat'], ['1']), ('w', [], ['2', '(3)']), ('w - 1', [], []))
-    """
-    bare, _, again = name.partition("#")
-    found = re.fullmatch(r"([^\W\d_]+)(\d*)((?:_+[^\W_]+)*)", bare)
-    stem, digits, rest = found.groups() if found else (bare, "", "")
-    parts = [part for part in rest.split("_") if part]
-    indices = [digits, *(part for part in parts if part not in ACCENTS), f"({again})" if again else ""]
-    return stem, [part for part in parts if part in ACCENTS], [index for index in indices if index]

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chainrule.calculus import mathml
 from chainrule.calculus.expression import Name, formula
+from chainrule.calculus.maths import MathML, mathml
 from chainrule.calculus.notation import SHOWN, numbers
 from chainrule.calculus.rules import canonical, recorded_local_gradient
 from chainrule.live import pytorch_code
@@ -110,7 +110,7 @@ class GraphData:
             op = self.trace.ops[step.ops[0]]
             names = {self.trace.values[v].name: i for i, v in enumerate(op.inputs)}
             said = self._short(op.expression)
-            words = {"e": said, "m": mathml.write(formula(said, names), names)}
+            words = {"e": said, "m": MathML(names).write(formula(said, names))}
             return {"n": canonical(op.name), **ends, **words, **self._arguments(op)}
         said = f"{step.group.name}, {len(step.ops)} ops"
         plain = {"n": "", "e": said, "m": mathml.text(said)}
@@ -165,8 +165,8 @@ class GraphData:
             values = (*self.trace.ops[number].inputs, edge.target)
             names = {self.trace.values[v].name: place[v] for v in values if v in place}
             lean = self._short(str(words))
-            plain["m"] = mathml.write(words if lean == str(words) else Name(lean), names)
-            if mathml.MATHML.is_loose(words):
+            plain["m"] = MathML(names).write(words if lean == str(words) else Name(lean))
+            if mathml.is_loose(words):
                 plain["p"] = 1
         if (data := self._data(term.contribution)) is not None:
             plain["q"] = data

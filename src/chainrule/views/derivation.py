@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from chainrule.calculus import latex, mathml
 from chainrule.calculus.expression import (
     Derivative,
     Expression,
@@ -24,6 +23,7 @@ from chainrule.calculus.expression import (
     product,
     substitute,
 )
+from chainrule.calculus.maths import latex, mathml
 from chainrule.calculus.notation import SHOWN, brief, numbers
 from chainrule.calculus.rules import carrier, recorded_local_gradient
 from chainrule.trace import Snapshot, Term, Trace
