@@ -54,30 +54,16 @@ def test_named_browser_missing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
         ("chromium", "", False, [], "/usr/bin/chromium"),
         ("own", "", True, [], OWN),
         ("", "apt", True, ["apt"], "/usr/bin/chromium"),
-        ("", "own", True, ["apt", "own"], OWN),
+        ("", "own", True, ["apt", "own"], OWN),  # Debian without the package
         ("", "own", False, ["own"], OWN),
-        ("", "", True, ["apt", "own"], None),
+        ("", "", True, ["apt", "own"], None),  # without network
         ("", "", False, ["own"], None),
-    ],
-    ids=[
-        "installed",
-        "fetched before",
-        "Debian as root",
-        "Debian without the package",
-        "elsewhere",
-        "Debian without network",
-        "elsewhere without network",
     ],
 )
 def test_choice(
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    has: str,
-    gets: str,
-    debian: bool,
-    ran: list[str],
-    answer: str | None,
-) -> None:
+    has: str, gets: str, debian: bool, ran: list[str], answer: str | None,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
     """What is there is used; else Debian's package, as root; else Playwright's own; else it fails and says how."""
     there, tried = {has}, []
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,100 +17,59 @@ from torch.utils.checkpoint import checkpoint
 import chainrule
 from chainrule.recorder.snapshots import lazy_copy, to_snapshot
 from tests.support.graphs import same
+from tests.support.witness import leaves
 
 
-def of(op: Callable[[Tensor], Tensor], dtype: torch.dtype = torch.float32) -> Callable[[], list[Tensor]]:
-    """Differentiate an op's result, summed up, by one leaf."""
-
-    def run() -> list[Tensor]:
-        a = torch.rand(4, dtype=dtype).add(0.5).requires_grad_()
-        loss = op(a).sum()
-        loss.backward()
-        return [loss, a]
-
-    return run
+def of(op: Callable[[Tensor], Tensor], dtype: torch.dtype = torch.float32) -> Callable[[], Tensor]:
+    """Sum up an op's result for one leaf."""
+    return lambda: op(torch.rand(4, dtype=dtype).add(0.5).requires_grad_()).sum()
 
 
-def twice() -> list[Tensor]:
+def twice() -> Tensor:
     """Differentiate `.grad` itself."""
     a = torch.rand(3, requires_grad=True)
     (a**3).sum().backward(create_graph=True)
     slope, a.grad = a.grad, None
     assert slope is not None
-    loss = (slope**2).sum()
-    loss.backward()
-    return [loss, a]
+    return (slope**2).sum()
 
 
-def sparse_matrix() -> list[Tensor]:
+def sparse_matrix() -> Any:
     """Multiply by a matrix of which few entries are kept."""
     numbers, dense = torch.rand(2, requires_grad=True), torch.rand(2, 2, requires_grad=True)
     matrix = torch.sparse_coo_tensor(torch.tensor([[0, 1], [1, 0]]), numbers, (2, 2))
-    loss = torch.sparse.mm(matrix, dense).sum()
-    loss.backward()
-    return [loss, numbers, dense]
+    return torch.sparse.mm(matrix, dense).sum()
 
 
-def sparse_rows() -> list[Tensor]:
-    """Look rows up in a table with sparse gradients."""
-    table = nn.Embedding(5, 2, sparse=True)
-    loss = table(torch.tensor([1, 1, 3])).exp().sum()
-    loss.backward()
-    return [loss, table.weight]
-
-
-def large() -> list[Tensor]:
-    """Use more elements than are kept whole."""
-    a = torch.rand(40, 40, requires_grad=True)
-    loss = (a @ a).relu().mean()
-    loss.backward()
-    return [loss, a]
-
-
-def nested(layout: torch.layout) -> Callable[[], list[Tensor]]:
+def nested(layout: torch.layout) -> Any:
     """Work on tensors of different lengths at once."""
-
-    def run() -> list[Tensor]:
-        a, b = torch.rand(2, 3, requires_grad=True), torch.rand(4, 3, requires_grad=True)
-        both = torch.nested.as_nested_tensor([a, b], layout=layout) * 2
-        loss = torch.nested.to_padded_tensor(both, 0.0).sum()
-        loss.backward()
-        return [loss, a, b]
-
-    return run
+    a, b = torch.rand(2, 3, requires_grad=True), torch.rand(4, 3, requires_grad=True)
+    both = torch.nested.as_nested_tensor([a, b], layout=layout) * 2
+    return torch.nested.to_padded_tensor(both, 0.0).sum()
 
 
-def of_module(make: Callable[[nn.Module], nn.Module]) -> Callable[[], list[Tensor]]:
-    """Train what is made of a layer."""
-
-    def run() -> list[Tensor]:
-        model = make(nn.Linear(2, 2))
-        loss = model(torch.ones(2)).pow(2).sum()
-        loss.backward()
-        return [loss, *model.parameters()]
-
-    return run
+def of_module(make: Callable[[nn.Module], nn.Module]) -> Callable[[], Tensor]:
+    """Run what is made of a layer."""
+    return lambda: make(nn.Linear(2, 2))(torch.ones(2)).pow(2).sum()
 
 
-def distributed() -> list[Tensor]:
+def distributed() -> Iterator[Tensor]:
     """Train with DistributedDataParallel, in a group of one."""
     with tempfile.TemporaryDirectory() as folder:
         torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/store", rank=0, world_size=1)
         try:
-            return of_module(nn.parallel.DistributedDataParallel)()
+            yield of_module(nn.parallel.DistributedDataParallel)()
         finally:
             torch.distributed.destroy_process_group()
 
 
-def through_memory() -> list[Tensor]:
+def through_memory() -> Tensor:
     """Change a tensor's numbers through an array that shares its memory."""
     array = np.ones(3, dtype=np.float32)
     x, w = torch.from_numpy(array), torch.ones(3, requires_grad=True)
     first = (w + x).sum()
     array[:] = 5
-    loss = first + (w + x).sum()
-    loss.backward()
-    return [loss, w]
+    return first + (w + x).sum()
 
 
 def by_one_kernel(a: Tensor) -> Tensor:
@@ -119,7 +79,7 @@ def by_one_kernel(a: Tensor) -> Tensor:
         return torch.nn.functional.scaled_dot_product_attention(q, q, q)
 
 
-SECOND: dict[str, Callable[[], list[Tensor]]] = {
+SECOND: dict[str, Callable[[], Tensor | Iterator[Tensor]]] = {
     "torch.compile": of(lambda a: torch.compile(lambda b: (b * 2).sin(), backend="aot_eager")(a)),
     "torch.jit": of_module(torch.jit.script),
     "vmap": of(torch.vmap(lambda b: b**2)),
@@ -132,12 +92,12 @@ SECOND: dict[str, Callable[[], list[Tensor]]] = {
     "complex": of(lambda a: (a * a.conj()).abs(), torch.complex64),
     "fft": of(lambda a: torch.fft.rfft(a).abs() ** 2),
     "sparse": sparse_matrix,
-    "sparse gradients": sparse_rows,
-    "large": large,
+    "sparse gradients": lambda: nn.Embedding(5, 2, sparse=True)(torch.tensor([1, 1, 3])).exp().sum(),
+    "large": lambda: (lambda a: (a @ a).relu().mean())(torch.rand(40, 40, requires_grad=True)),
     "sparse rows": of(lambda a: torch.eye(4).to_sparse_csr() @ a[:, None]),
     "to sparse and back": of(lambda a: (a.to_sparse() * 2).to_dense()),
-    "nested": nested(torch.strided),
-    "nested, jagged": nested(torch.jagged),
+    "nested": lambda: nested(torch.strided),
+    "nested, jagged": lambda: nested(torch.jagged),
     "copied modules": of_module(copy.deepcopy),
     "DDP": distributed,
     "quantized": of(lambda a: a * torch.quantize_per_tensor(torch.rand(4), 0.1, 0, torch.qint8).dequantize()),
@@ -148,6 +108,15 @@ SECOND: dict[str, Callable[[], list[Tensor]]] = {
 }
 
 
+def differentiated(run: Callable[[], Tensor | Iterator[Tensor]]) -> list[Tensor]:
+    """Go backward from what is computed; give it and the leaves behind it."""
+    made = run()
+    for loss in [made] if isinstance(made, Tensor) else made:
+        loss.backward()
+        found = [loss, *leaves([loss])]
+    return found
+
+
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.slow) if name == "torch.compile" else name for name in SECOND]
@@ -155,10 +124,10 @@ SECOND: dict[str, Callable[[], list[Tensor]]] = {
 def test_what_is_recorded_is_never_wrong(name: str) -> None:
     """Results and `.grad` are bitwise as without recording, each leaf's gradient is known, and every view is shown."""
     torch.manual_seed(0)
-    plain, state = SECOND[name](), torch.get_rng_state()
+    plain, state = differentiated(SECOND[name]), torch.get_rng_state()
     torch.manual_seed(0)
     with chainrule.record() as rec:
-        made = SECOND[name]()
+        made = differentiated(SECOND[name])
         assert torch.get_rng_state().equal(state)
     for a, b in zip(plain, made, strict=True):
         assert same(a, b)

@@ -44,32 +44,30 @@ def _module(tmp_path: Path, code: str) -> dict[str, Any]:
     file.write_text(code, encoding="utf-8")
     linecache.checkcache(str(file))
     scope: dict[str, Any] = {"__name__": "made"}
-    exec(compile(code, str(file), "exec"), scope)
+    exec(compile(code, file, "exec"), scope)
     return scope
 
 
+def _inside(head: str, setup: str = "", depth: int = 1) -> str:
+    """Write a module in which a function, whose head is given, makes the recording and returns it."""
+    body = f"{setup}\n{RECORDED[len(SETUP) :].replace('import chainrule', '')}return rec\n"
+    return f"{SETUP.removesuffix(setup)}\nimport chainrule\n{head}\n{indent(body, '    ' * depth)}"
+
+
 def in_function(tmp_path: Path) -> Any:
-    """Run the recorded part in a function."""
-    body = indent(
-        f"{SETUP[SETUP.index('model = Cl') :]}\nwith chainrule.record() as rec:\n{indent(STEP, '    ')}", "    "
-    )
-    code = f"{SETUP[: SETUP.index('model = Cl')]}import chainrule\ndef train():\n{body}\n    return rec\n"
-    return _module(tmp_path, code)["train"]()
+    """Run it in a function, with its model."""
+    return _module(tmp_path, _inside("def train():", SETUP[SETUP.index("model = Cl") :]))["train"]()
 
 
 def in_method(tmp_path: Path) -> Any:
     """Run the recorded part in a method."""
-    body = indent(f"with chainrule.record() as rec:\n{indent(STEP, '    ')}", "        ")
-    head = "import chainrule\nclass Trainer:\n    def train(self, words=None, labels=None):\n"
-    code = f"{SETUP}{head}{body}\n        return rec\n"
-    return _module(tmp_path, code)["Trainer"]().train()
+    head = "class Trainer:\n    def train(self, words=None, labels=None):"
+    return _module(tmp_path, _inside(head, depth=2))["Trainer"]().train()
 
 
 def in_comprehension(tmp_path: Path) -> Any:
     """Run the recorded part in a function that a comprehension calls."""
-    body = indent(f"with chainrule.record() as rec:\n{indent(STEP, '    ')}", "    ")
-    code = f"{SETUP}import chainrule\ndef train():\n{body}\n    return rec\nrecs = [train() for _ in range(1)]\n"
-    return _module(tmp_path, code)["recs"][0]
+    return _module(tmp_path, _inside("def train():") + "recs = [train() for _ in range(1)]\n")["recs"][0]
 
 
 def in_notebook(_: Path) -> Any:

@@ -18,7 +18,6 @@ _UNREAD = {"toctree", "include", "raw", "minigallery"}
 """Those of them whose body is none either."""
 
 _DIRECTIVE = re.compile(r"(?P<indent>\s*)\.\. (?P<name>[\w:-]+)::(?P<argument>.*)")
-_COMMENT = re.compile(r"(?P<indent>\s*)\.\.(?:\s|$)")
 _FENCE = re.compile(r"\s*(?P<fence>`{3,}|~{3,}|:{3,})(?:\{(?P<name>[\w:-]+)\})?(?P<argument>.*)")
 _OPTION = re.compile(r"\s*:[\w-]+:(?:\s|$)")
 
@@ -96,34 +95,15 @@ def _blank(text: str) -> str:
 
 
 def _directives(lines: list[str], line: int) -> Iterator[Span]:
-    """Find reST's listings and formulas, and make blank in `lines` what is no prose."""
-    i = 0
-    while i < len(lines):
-        start, i = i, i + 1
-        if match := _DIRECTIVE.match(lines[start]):
-            name, argument = match["name"], match["argument"]
-            end = _end_of_body(lines, i, len(match["indent"]))
-            body = "\n".join(lines[i:end])
-            if name == "math":
-                yield Span("math", f"{argument}\n{body}", line + start)
-            elif name in _LISTINGS:
-                yield Span("listing", f"\n{body}", line + start)
-            if name == "math" or name in _LISTINGS | _UNREAD:
-                lines[start:end] = [""] * (end - start)
-                i = end
-                continue
-            lines[start] = "" if name in _SILENT else " " * match.start("argument") + argument
-            while i < end and _OPTION.match(lines[i]):
-                lines[i] = ""
-                i += 1
-        elif match := _COMMENT.match(lines[start]):
-            i = _end_of_body(lines, i, len(match["indent"]))
-            lines[start:i] = [""] * (i - start)
-        elif lines[start].rstrip().endswith("::"):
-            end = _end_of_body(lines, i, _indent(lines[start]))
-            yield Span("listing", "\n" + "\n".join(lines[i:end]), line + start)
-            lines[i:end] = [""] * (end - i)
-            i = end
+    """Find reST's listings and formulas, and make them blank in `lines`; what else there may be is read as prose."""
+    for start in range(len(lines)):
+        match = _DIRECTIVE.match(lines[start])
+        if match and (match["name"] == "math" or match["name"] in _LISTINGS):
+            end = _end_of_body(lines, start + 1, len(match["indent"]))
+            body = "\n".join(lines[start + 1 : end])
+            kind: Kind = "math" if match["name"] == "math" else "listing"
+            yield Span(kind, f"{match['argument'] * (kind == 'math')}\n{body}", line + start)
+            lines[start:end] = [""] * (end - start)
 
 
 def _end_of_body(lines: list[str], start: int, indent: int) -> int:
