@@ -17,6 +17,7 @@ from tests.site.test_browser import AXE, LOOKS
 from tests.support.built import SITE as BUILT
 from tests.support.course import CHAPTERS, LESSONS, name, walk
 from tests.support.live import off, random_recording, replay
+from tests.support.slips import chain, fork
 from tests.support.sweep import share
 
 pytestmark = pytest.mark.browser
@@ -48,14 +49,7 @@ def show(page: Page, *elements: str, hidden: bool = False) -> None:
 
 def first_lesson() -> chainrule.Recording:
     """Record the graph of the first lessons."""
-    x, y = torch.tensor(1.0), torch.tensor(2.0)
-    w = torch.tensor(1.0, requires_grad=True)
-    with chainrule.record() as rec:
-        y_hat = w * x
-        error = y_hat - y
-        loss = error**2
-        loss.backward()
-    return rec
+    return chain(1.0, 2.0)
 
 
 def xor() -> chainrule.Recording:
@@ -71,17 +65,6 @@ def xor() -> chainrule.Recording:
         y_hat = torch.sigmoid(hidden @ w2 + b2)
         loss = ((y_hat - y) ** 2).mean()
         loss.backward()
-    return rec
-
-
-def fork() -> chainrule.Recording:
-    """Record a value that is used twice."""
-    a = torch.tensor(1.0, requires_grad=True)
-    with chainrule.record() as rec:
-        b = 2 * a
-        c = b + 1
-        d = b * c
-        d.backward()
     return rec
 
 
@@ -312,7 +295,7 @@ def test_a_formula_follows_each_edit(make: Any, page: Page) -> None:
 
 def test_at_a_fork_the_paths_are_added(page: Page) -> None:
     """Where two paths meet, the first part stands there alone until the second is added to it."""
-    show(page, fork().graph().element)
+    show(page, fork(1.0).graph().element)
     ask(page, "step(5)")
     assert shown(page, "b").endswith("grad 3")
     assert "another path is still to come" in said(page)

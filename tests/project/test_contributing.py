@@ -54,14 +54,6 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return project
 
 
-def test_there_are_the_four() -> None:
-    """Each of the four things that people do has a recipe with something to change and a test to run."""
-    assert list(recipes()) == ["Add a rule for an op", "Add a lesson", "Add a view", "Fix a page"]
-    for blocks in recipes().values():
-        assert [kind for kind, _ in blocks][-1] == "console"
-        assert "diff" in [kind for kind, _ in blocks]
-
-
 def test_the_recipes_pass_their_tests(tree: Project) -> None:
     """The tests that the recipes name pass in a copy in which they were followed, and each names some."""
     files, words = [], []

@@ -24,10 +24,10 @@ class Wrong:
     kind: str
 
 
-def chain() -> chainrule.Recording:
-    """Record (w * x - y)**2 at w=1, x=3, y=5: -4 upstream, so dloss/dw = -12."""
+def chain(of: float = 3.0, target: float = 5.0) -> chainrule.Recording:
+    """Record (w * x - y)**2 at w=1, x=3, y=5: -4 upstream, so dloss/dw = -12; a lesson has x=1, y=2."""
+    x, y = torch.tensor(of), torch.tensor(target)
     w = torch.tensor(1.0, requires_grad=True)
-    x, y = torch.tensor(3.0), torch.tensor(5.0)
     with chainrule.record() as rec:
         y_hat = w * x
         error = y_hat - y
@@ -36,9 +36,9 @@ def chain() -> chainrule.Recording:
     return rec
 
 
-def fork() -> chainrule.Recording:
+def fork(at: float = 3.0) -> chainrule.Recording:
     """Record a fork: b is used twice."""
-    a = torch.tensor(3.0, requires_grad=True)
+    a = torch.tensor(at, requires_grad=True)
     with chainrule.record() as rec:
         b = a * 2
         c = b + 1

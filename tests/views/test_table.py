@@ -13,23 +13,12 @@ import chainrule
 from chainrule.calculus.notation import numbers
 from chainrule.views.table import Row
 from tests.support.graphs import Plan, plans, record
-
-
-def example() -> chainrule.Recording:
-    """Record (w * x - y)**2."""
-    x, y = torch.tensor(1.0), torch.tensor(2.0)
-    w = torch.tensor(1.0, requires_grad=True)
-    with chainrule.record() as rec:
-        y_hat = w * x
-        error = y_hat - y
-        loss = error**2
-        loss.backward()
-    return rec
+from tests.support.slips import chain
 
 
 def test_the_table_is_the_one_in_the_course() -> None:
     """Leaves stand before their first use, then each op with its expression, value, local and upstream gradient."""
-    assert str(example().table()).splitlines() == [
+    assert str(chain(1.0, 2.0).table()).splitlines() == [
         "op   expression         value  local gradient               upstream gradient",
         "---  -----------------  -----  ---------------------------  -----------------",
         "     w                  1                                   -2",
@@ -43,7 +32,7 @@ def test_the_table_is_the_one_in_the_course() -> None:
 
 def test_the_forward_pass_alone_has_no_gradients() -> None:
     """With `backward=None`, or without a backward pass, there are three columns."""
-    table = example().table(backward=None)
+    table = chain(1.0, 2.0).table(backward=None)
     assert str(table).splitlines()[0] == "op   expression         value"
     assert table._repr_html_().count("<th ") == 3
     assert all(row.local_gradients == () and row.upstream_gradient == "" for row in table.rows)
