@@ -5,6 +5,8 @@ PYTHON ?= $(if $(wildcard .venv/bin/python),.venv/bin/python,python3)
 VENV := .venv/bin/python
 # what was set for other Pythons stays out of this one and of those that it starts
 unexport PYTHONPATH PYTHONHOME
+# under any locale, a missing one too, a folder may be called ü, and what pip says can be read
+export LC_ALL := C.UTF-8
 
 .PHONY: help html test check sweep serve bench lint linkcheck lock clean set-up
 .NOTPARALLEL:

@@ -13,11 +13,12 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from tools.faults import in_our_words
 from tools.one_at_a_time import one_at_a_time
 
 BUILD = Path("docs/_build")
 MADE_OF, SITE, NEW, DOCTREES = (BUILD / name for name in ("made-of", "html", "new", "doctrees"))
-PAGE = SITE / "index.html"
+PAGE, DONE = SITE / "index.html", NEW / ".done"
 SOURCES = ("conf.py", "requirements.lock", "bench", "examples", "src", "tools/build.py")
 MADE = {"_build", "lessons", "jupyter_execute"}
 """The folders in docs that a build makes."""
@@ -61,16 +62,22 @@ def build() -> int:
         for path in (MADE_OF, NEW, DOCTREES):
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         status, fault = run_sphinx()
-        # What Sphinx writes last is there. A lesson that ends the process ends it without an error.
-        if status or not (NEW / "objects.inv").is_file():
-            fault = fault or "it ended before all pages were written; why is said above."
-            print(f"The site was not built: {fault} - Mend this and run the same command again.", file=sys.stderr)
-            return 1
+        if status or not DONE.is_file():  # docs/_ext/execute/failure.py leaves it, when all is over and went well
+            return not_built(fault or "it ended before all pages were written")
+        DONE.unlink()
         shutil.rmtree(SITE, ignore_errors=True)
         NEW.rename(SITE)
         MADE_OF.write_text(state(), "utf-8")
     print(f"The site is built. Open {PAGE}", flush=True)
     return 0
+
+
+def not_built(fault: str) -> int:
+    """Say in one line why there is no new site, and return the exit code."""
+    shutil.rmtree(NEW, ignore_errors=True)
+    advice = in_our_words(fault) or f"{fault} - Mend this and run the same command again."
+    print(f"The site was not built: {advice}", file=sys.stderr)
+    return 1
 
 
 def run_sphinx() -> tuple[int, str]:
@@ -106,6 +113,8 @@ def main() -> int:
     try:
         with one_at_a_time("building"):
             return build()
+    except OSError as error:
+        return not_built(str(error))
     except KeyboardInterrupt:
         print("\nbuild interrupted; the next one picks up where it stopped", file=sys.stderr)
         return 130

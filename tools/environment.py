@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
 
+from tools.faults import in_our_words
 from tools.one_at_a_time import one_at_a_time
 
 VENV = Path(".venv")
@@ -29,11 +30,10 @@ NO_VENV = (
     "Debian and Ubuntu keep it in a package of its own: apt-get install python3-venv"
 )
 NO_NETWORK = (
-    "set-up stopped: no connection to the package index? Once there is one, run the same command again; "
-    "what was downloaded is kept."
+    "no connection to the package index? Once there is one, run the same command again; what was downloaded is kept."
 )
 PIP_FAILED = (
-    "set-up stopped: pip could not install the packages of requirements.lock; its last lines are above. Mend "
+    "pip could not install the packages of requirements.lock; its last lines are above. Mend "
     f"what they name and run the same command again. If a package has no version for {RUNNING}, use another "
     "Python: make html PYTHON=python3.12"
 )
@@ -122,7 +122,8 @@ def pip(*arguments: str) -> None:
         last = follow(process.stdout or ())
     if process.returncode:
         print("\n".join(last), file=sys.stderr)
-        raise SetUpError(NO_NETWORK if SIGNS_OF_NO_NETWORK.search("\n".join(last)) else PIP_FAILED)
+        said = "\n".join(last)
+        raise SetUpError(in_our_words(said) or (NO_NETWORK if SIGNS_OF_NO_NETWORK.search(said) else PIP_FAILED))
 
 
 def follow(lines: Iterable[str]) -> list[str]:
@@ -149,8 +150,8 @@ def main() -> int:
             with one_at_a_time("setting up"):
                 if stamp() != wanted():  # the run that we waited for may have done it
                     set_up()
-    except SetUpError as error:
-        print(error, file=sys.stderr)
+    except (SetUpError, OSError) as error:
+        print(f"set-up stopped: {in_our_words(str(error)) or error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nset-up interrupted; the next run repairs it", file=sys.stderr)

@@ -32,7 +32,12 @@ print(NAME, *sys.argv[1:])
 print(os.environ.get(NAME + "_SAYS", ""), file=sys.stderr)
 if NAME == "SPHINX":
     pathlib.Path(sys.argv[-1]).mkdir(parents=True, exist_ok=True)
-    pathlib.Path(sys.argv[-1], "objects.inv").touch()
+    pathlib.Path(sys.argv[-1], ".done").touch()
+    if name := os.environ.get("SPHINX_FILLS"):
+        try:
+            pathlib.Path(name).write_text("x" * 10_000)
+        except OSError as error:
+            sys.exit(f"ERROR: {error}")
 sys.exit(int(os.environ.get(NAME + "_CODE", "0")))
 """
 
@@ -111,6 +116,39 @@ def test_what_a_command_runs_and_says(
     assert all(map(re.fullmatch, printed, lines)), lines
     words = [line for line in done.stderr.splitlines() if line and not line.startswith("make:")]
     assert re.fullmatch(last, words[-1] if words else ""), words
+
+
+@pytest.mark.parametrize("locale", ["C", "xx_YY.UTF-8"])
+def test_a_poor_locale_does_no_harm(project: Path, locale: str) -> None:
+    """Python reads the path of an installed project that has an ü in it, also where that is no letter."""
+    venv = Path(".venv")
+    (venv / "pyvenv.cfg").write_text(f"home = {Path(sys.executable).resolve().parent}\n")
+    packages = venv / "lib/python{}.{}/site-packages".format(*sys.version_info)
+    packages.mkdir(parents=True)
+    (packages / "project.pth").write_text("/somewhere/ü\n", "utf-8")
+    done = make("html", LC_ALL=locale)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("mount", "words"),
+    [
+        ("mount --bind . . && mount -o remount,ro,bind .", "this folder is read-only. Copy the project to another"),
+        ("mkdir -p docs/_build && mount -t tmpfs -o size=4k tmpfs docs/_build", "the disk is full. Free some space"),
+    ],
+    ids=["read-only", "full"],
+)
+def test_a_folder_that_cannot_be_written(project: Path, mount: str, words: str) -> None:
+    """A read-only checkout and a full disk are named, in one line that says what to do."""
+    if subprocess.run(["unshare", "-rm", "true"], check=False, capture_output=True).returncode:
+        pytest.skip("nobody may mount anything here")
+    command = ["unshare", "-rm", "sh", "-c", f"{mount} && cd '{project}' && make html"]
+    told = surroundings() | {"SPHINX_FILLS": f"{project}/docs/_build/new/page.html"}
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", env=told, check=False)
+    words_of_ours = [line for line in done.stderr.splitlines() if not line.startswith("make:")]
+    assert done.returncode != 0
+    assert words_of_ours[-1].startswith(f"The site was not built: {words}"), done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_clean(project: Path) -> None:

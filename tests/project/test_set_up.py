@@ -154,16 +154,16 @@ def test_cpu_build(
 
 
 @pytest.mark.parametrize(
-    ("line", "network"),
+    ("line", "words"),
     [
-        ("[Errno -3] Temporary failure in name resolution", True),
-        ("ReadTimeoutError: Read timed out.", True),
-        ("ERROR: Could not find a version that satisfies the requirement one==1", False),
-        ("OSError: [Errno 28] No space left on device", False),
+        ("[Errno -3] Temporary failure in name resolution", "no connection to the package index?"),
+        ("ReadTimeoutError: Read timed out.", "no connection to the package index?"),
+        ("ERROR: Could not find a version that satisfies the requirement one==1", "no version for Python 3."),
+        ("OSError: [Errno 28] No space left on device", "the disk is full. Free some space"),
     ],
 )
 def test_pip_failed(
-    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], line: str, network: bool
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], line: str, words: str
 ) -> None:
     """What pip says last is shown, and tells a missing network from every other fault."""
     Path(".venv/bin").mkdir(parents=True)
@@ -175,8 +175,7 @@ def test_pip_failed(
     said = capsys.readouterr().err
     assert line in said
     assert "long ago" not in said
-    assert ("no connection to the package index?" in said) is network
-    assert ("no version for Python 3." in said) is not network
+    assert words in said
 
 
 def test_progress(capsys: pytest.CaptureFixture[str]) -> None:

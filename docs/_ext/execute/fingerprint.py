@@ -8,8 +8,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from jupyter_cache.cache import db
 from sphinx.application import Sphinx
 from sphinx.config import Config
+from sqlalchemy import URL, Engine, create_engine
 
 from _ext.execute.progress import say
 from tools.build import digest
@@ -33,19 +35,26 @@ def forget(app: Sphinx, config: Config) -> None:
             say("the library, the locked versions or how lessons are run changed: executing everything again")
         shutil.rmtree(lessons, ignore_errors=True)
         shutil.rmtree(config.nb_execution_cache_path, ignore_errors=True)
-        lessons.mkdir()
+        lessons.mkdir(exist_ok=True)
         record.write_text(config.chainrule_fingerprint)
     for part in lessons.glob("[0-9]*"):
         if not (root / "examples" / part.name).is_dir():
             shutil.rmtree(part)
     for script in lessons.glob("*/*.py"):
         if not (root / "examples" / script.relative_to(lessons)).is_file():
-            for result in script.parent.glob(f"{script.stem}.*"):
+            made = (f"{script.stem}.*", f"images/*_{script.stem}_[0-9]*", f"images/thumb/*_{script.stem}_thumb.*")
+            for result in (result for pattern in made for result in script.parent.glob(pattern)):
                 result.unlink()
+
+
+def open_cache(address: str) -> Engine:
+    """Return what opens myst-nb's cache; jupyter-cache takes its path, which may hold `%20`, for an address."""
+    return create_engine(URL.create("sqlite", database=address.removeprefix("sqlite:///")))
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Forget before anything runs. `make serve` keeps pages, and reads all again when the fingerprint differs."""
     app.add_config_value("chainrule_fingerprint", "", "env", str)
+    db.create_engine = open_cache
     app.connect("config-inited", forget)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
