@@ -30,6 +30,7 @@ extensions = [
     "myst_nb",
     "_ext.execute.chapters_ahead",  # when MyST is configured, and before the lessons run
     "sphinx_gallery.gen_gallery",
+    "_ext.execute.gallery",
     "_ext.pages.maths",
     "_ext.execute.failure",
     "_ext.execute.kernel",
@@ -90,7 +91,7 @@ sphinx_gallery_conf = {
     "within_subsection_order": "FileNameSortKey",
     "capture_repr": ("_repr_html_", "__repr__"),
     "image_scrapers": ("_ext.execute.gallery.after_block",),
-    "reset_modules": ("_ext.execute.gallery.before_lesson",),
+    "reset_modules": (),  # each lesson has a process of its own
     "remove_config_comments": True,
     "first_notebook_cell": """\
 import importlib.util

@@ -20,27 +20,6 @@ pytestmark = pytest.mark.site
 ALL = ["10_one.py", "20_two.py", "chapter"]
 
 
-@pytest.fixture(scope="module")
-def cold(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A small site of two lessons and a chapter, built once, in a folder with a space in its name."""
-    project = Project(tmp_path_factory.mktemp("small") / "a site")
-    project.write_small_site()
-    project.build()
-    assert project.status == 0, project.complained
-    assert sorted(project.executed()) == ALL
-    assert "executing lesson 2 of 2: 20_two.py" in project.said
-    return project
-
-
-@pytest.fixture
-def small(cold: Project) -> Project:
-    """The small site as the last test left it, mended if that test failed."""
-    if cold.status:
-        cold.make_good()
-    assert cold.status == 0, cold.complained
-    return cold
-
-
 @pytest.mark.parametrize(
     ("file", "old", "new", "executed"),
     [
@@ -86,21 +65,6 @@ def test_a_change_that_is_interrupted_is_not_forgotten(small: Project) -> None:
     small.build()
     assert small.status == 0, small.complained
     assert sorted(small.executed()) == ALL
-
-
-@pytest.mark.parametrize("end", ["os._exit(0)", "sys.exit(3)"])
-def test_a_lesson_cannot_end_the_build(end: str, small: Project) -> None:
-    """A lesson that ends the process is no success, and the site of before stays whole."""
-    before = small.times()
-    small.edit("examples/1_part/20_two.py", "print(x)", f"import os, sys\n{end}")
-    command = [sys.executable, "-m", "tools.build"]
-    done = subprocess.run(command, cwd=small.folder, capture_output=True, encoding="utf-8", check=False)
-    assert done.returncode == 1
-    assert done.stdout.endswith("executing lesson 2 of 2: 20_two.py\n")
-    assert "The site was not built: " in done.stderr
-    assert small.times() == before
-    small.make_good()
-    assert small.status == 0, small.complained
 
 
 def test_a_renamed_lesson_leaves_nothing_behind(small: Project) -> None:

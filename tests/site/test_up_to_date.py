@@ -29,7 +29,7 @@ class Sphinx:
         """Build."""
         self.runs += 1
         build.NEW.mkdir(parents=True)
-        for name in ("index.html", *(["objects.inv"] if self.ends else [])):
+        for name in ("index.html", *([".done"] if self.ends else [])):
             (build.NEW / name).write_text(f"run {self.runs}")
         return self.status, ""
 
@@ -77,7 +77,7 @@ def test_a_new_file_and_a_told_address_are_seen(sphinx: Sphinx, monkeypatch: pyt
     monkeypatch.setenv("CHAINRULE_SITE_URL", "https://course.example/")
     build.build()
     assert sphinx.runs == 4
-    assert sorted(path.name for path in Path(SITE).parent.iterdir()) == ["index.html", "objects.inv"]
+    assert sorted(path.name for path in Path(SITE).parent.iterdir()) == ["index.html"]
 
 
 @pytest.mark.parametrize(("status", "ends"), [(1, True), (0, False)])

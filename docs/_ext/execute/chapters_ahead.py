@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from multiprocessing import forkserver
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -39,6 +40,8 @@ class Kernel(FORKS.Process):  # type: ignore[name-defined,misc]
         from ipykernel import kernelapp
 
         os.setsid()
+        # or the server that it was forked from would live as long as it does, and it as long as that
+        os.close(forkserver._forkserver._forkserver_alive_fd)  # type: ignore[attr-defined]
         sys.path[:] = [folder for folder in sys.path if folder not in OURS]
         sys.argv[:] = [str(Path(kernelapp.__file__).parents[1] / f"{LAUNCHER}.py"), *self.arguments]
         os.environ.clear()
@@ -80,7 +83,7 @@ def fork_kernels() -> None:
 
 def execute(app: Any, chapters: list[Path]) -> None:
     """Execute chapters, one after another, and keep what they give."""
-    from myst_nb.core.execute import ExecutionError, create_client
+    from myst_nb.core.execute import create_client
     from myst_nb.core.read import create_nb_reader
     from sphinx.util.logging import getLogger
 
@@ -90,7 +93,7 @@ def execute(app: Any, chapters: list[Path]) -> None:
         reader = create_nb_reader(str(chapter), app.env.myst_config, app.env.mystnb_config, text)
         assert reader is not None
         notebook = reader.read(text)
-        with suppress(ExecutionError):  # Sphinx will say what is wrong, when it comes to it
+        with suppress(Exception):  # Sphinx will say what is wrong, when it comes to it
             create_client(notebook, str(chapter), app.env.mystnb_config, logger, reader.read_fmt).__enter__()
 
 
@@ -108,7 +111,7 @@ def start(app: Any) -> None:
     chapters = [page for page in pages if is_myst_markdown_notebook(page.read_text("utf-8"))]
     process = multiprocessing.get_context("fork").Process(target=execute, args=(app, chapters))
     process.start()
-    atexit.register(process.terminate)  # should a lesson fail
+    atexit.register(process.kill)  # should a lesson fail; its kernels end with it
     app.connect("env-before-read-docs", lambda *_: process.join())
 
 

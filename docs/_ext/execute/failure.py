@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import sys
 from pathlib import Path
 from textwrap import indent
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from myst_nb.core.execute.base import ExecutionError
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from sphinx._cli.util import errors
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
+from tools.faults import in_our_words
+
 logger = logging.getLogger(__name__)
+TELL = errors.handle_exception
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def stop(place: str, error: str, traceback: str, advice: str) -> NoReturn:
     """Say what failed and what to do, and end the build."""
+    shown = "\n".join(traceback.strip().splitlines()[-50:])
     print(
-        f"{place}: ERROR: {error}\n\n{indent(traceback.strip(), '    ')}\n\n"
+        f"{place}: ERROR: {error}\n\n{indent(shown, '    ')}\n\n"
         f"No page was written, since some would lack their numbers. {advice}",
         file=sys.__stderr__,
         flush=True,
@@ -29,12 +36,12 @@ def stop(place: str, error: str, traceback: str, advice: str) -> NoReturn:
 
 def stop_at_lesson(script: Path, root: Path, traceback: str) -> NoReturn:
     """Stop at a lesson; its line is the last one of the traceback that is in the script."""
-    lines = re.findall(rf'File "{re.escape(str(script))}", line (\d+)', traceback)
-    path = script.resolve().relative_to(root.resolve()).as_posix()
+    calls = list(re.finditer(rf'  File "[^"]*{re.escape(script.name)}", line (\d+)', traceback))
+    path, error = script.resolve().relative_to(root.resolve()).as_posix(), traceback.strip().splitlines()[-1]
     stop(
-        f"{path}:{lines[-1] if lines else 1}",
-        traceback.strip().splitlines()[-1],
-        traceback,
+        f"{path}:{calls[-1][1]}" if calls else path,
+        error,
+        f"Traceback (most recent call last):\n{traceback[calls[0].start() :]}" if calls else traceback,
         f"Mend the lesson and run the same command again; `.venv/bin/python {path}` runs this one alone.",
     )
 
@@ -49,17 +56,45 @@ def line_in_chapter(text: str, cell: int, line: int) -> int:
     return start + line
 
 
-def stop_at_chapter(app: Sphinx, exception: Exception | None) -> None:
-    """Stop at a chapter, rather than with the report of a crash that Sphinx would make of it."""
-    if not isinstance(exception, ExecutionError):
-        return
-    chapter, cause = Path(str(exception)), exception.__cause__
-    traceback = COLOURS.sub("", str(getattr(cause, "traceback", cause)))
-    place = chapter.resolve().relative_to(Path(app.confdir).resolve()).as_posix()
+def stop_at_chapter(root: Path, failed: ExecutionError) -> NoReturn:
+    """Stop at a chapter; its line is where the cell that failed was, or where that cell begins."""
+    chapter, cause = Path(str(failed)), failed.__cause__
+    text, traceback = chapter.read_text("utf-8"), COLOURS.sub("", str(getattr(cause, "traceback", cause)))
+    place = chapter.resolve().relative_to(root.resolve()).as_posix()
     if where := re.search(r"Cell In\s?\[(\d+)\], line (\d+)", traceback):
-        place += f":{line_in_chapter(chapter.read_text('utf-8'), int(where[1]), int(where[2]))}"
-    error = f"{getattr(cause, 'ename', type(cause).__name__)}: {getattr(cause, 'evalue', cause)}"
-    stop(place, error, traceback, "Mend the chapter and run the same command again.")
+        place += f":{line_in_chapter(text, int(where[1]), int(where[2]))}"
+    elif (cell := re.search(r"^-{5,}\n(.+?)\n(?:\.\.\.|-{5,})$", traceback, re.DOTALL | re.MULTILINE)) and cell[
+        1
+    ] in text:
+        place += f":{text.count(chr(10), 0, text.index(cell[1])) + 1}"
+    error = f"{getattr(cause, 'ename', type(cause).__name__)}: {getattr(cause, 'evalue', cause)}".splitlines()[0]
+    advice = "Mend the chapter and run the same command again."
+    if isinstance(cause, CellTimeoutError):
+        advice += " If a cell has to take so long, raise `nb_execution_timeout` in conf.py."
+    stop(place, error, traceback, advice)
+
+
+def tell(app: Sphinx, exception: BaseException, /, **crash: Any) -> None:
+    """Say what ended the build: Sphinx takes a chapter that fails, and a disk that is full, for faults of its own."""
+    if isinstance(exception, DeadKernelError):  # which names no chapter
+        dead, exception = exception, ExecutionError(app.env.doc2path(app.env.docname))
+        exception.__cause__ = dead
+    if isinstance(exception, ExecutionError):
+        stop_at_chapter(Path(app.confdir), exception)
+    said, reason = "", cast("BaseException | None", exception)
+    while reason is not None:  # what the machine would not do may be at the bottom of it
+        said = str(reason) if in_our_words(str(reason)) else said
+        reason = getattr(reason, "orig_exc", None) or reason.__cause__ or reason.__context__
+    if said:
+        print(f"ERROR: {said}", file=sys.__stderr__, flush=True)
+    else:
+        TELL(exception, **crash)
+
+
+def leave_mark(app: Sphinx, exception: Exception | None) -> None:
+    """Leave what tells tools.build that all is over and went well; nothing else does, when a process just ends."""
+    if exception is None and not app._warncount:
+        Path(app.outdir, ".done").touch()
 
 
 def ask_for_words(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
@@ -70,7 +105,8 @@ def ask_for_words(app: Sphinx, page: str, template: str, context: dict[str, Any]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Look at how the build ended before anybody else does."""
+    """Tell of the end of the build, after everybody else."""
+    errors.handle_exception = functools.partial(tell, app)
     app.connect("html-page-context", ask_for_words)
-    app.connect("build-finished", stop_at_chapter, priority=1)
+    app.connect("build-finished", leave_mark, priority=1000)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

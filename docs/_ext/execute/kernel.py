@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from _ext.execute import limits
 from _ext.pages import live_scripts
 
 if TYPE_CHECKING:
@@ -34,8 +35,10 @@ def load_ipython_extension(shell: Any) -> None:
     # What a cell prints is sent when it ends. Sent in between, wherever that may be, it can come back with a line more.
     for stream in (sys.stdout, sys.stderr):
         stream.flush_interval = 3600  # type: ignore[union-attr]  # in a kernel both are ipykernel's
+        stream.write = limits.limited(stream.write)  # type: ignore[method-assign]
     # Closing in order takes a second, and now and then for ever: ipykernel waits for a thread that waits for another.
-    shell.kernel.do_shutdown = lambda restart: os._exit(0)
+    leave = limits.forbid_exit()
+    shell.kernel.do_shutdown = lambda restart: leave(0)
 
 
 def write_profile(app: Sphinx, config: Config) -> None:
@@ -46,7 +49,7 @@ def write_profile(app: Sphinx, config: Config) -> None:
     text = PROFILE.format(docs=str(Path(__file__).parents[2]))
     (profile / "ipython_kernel_config.py").write_text(text, "utf-8")
     os.environ["IPYTHONDIR"] = str(home)
-    logging.getLogger("traitlets").setLevel(logging.WARNING)
+    logging.getLogger("traitlets").setLevel(logging.CRITICAL)  # docs/_ext/execute/failure.py says what failed
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
