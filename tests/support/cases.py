@@ -54,7 +54,7 @@ def functions(module: Any, names: str) -> dict[str, Callable[..., Tensor]]:
 def calls(letters: str, text: str) -> dict[str, Callable[..., Tensor]]:
     """Return expressions, which stand a line each or between semicolons, as functions of some letters."""
     found = [call.strip() for line in text.strip().splitlines() for call in line.split(";")]
-    return {call: eval(f"lambda {letters}: {call}") for call in found}
+    return {call: eval(f"lambda {letters}: ({call})") for call in found}
 
 
 def trained(module: nn.Module, *inputs: Any) -> tuple[Tensor, ...]:
@@ -62,12 +62,6 @@ def trained(module: nn.Module, *inputs: Any) -> tuple[Tensor, ...]:
     result = module(*inputs)
     first = result[0] if isinstance(result, tuple) else result
     return (first**2).mean(), first, *module.parameters(), *module.buffers()
-
-
-def modules(kind: str, table: dict[str, Callable[[], tuple[Any, ...]]]) -> None:
-    """Add a case for each module of a table, with its inputs."""
-    for name, make in table.items():
-        case(lambda make: trained(*make()), make, name=f"{kind}: {name}")
 
 
 def leaf(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -167,97 +161,6 @@ def image(*shape: int) -> Tensor:
     return randn(*(shape or (2, 2, 5, 5)))
 
 
-modules(
-    "module",
-    {
-        "linear": lambda: (nn.Linear(3, 2), randn(4, 3)),
-        "linear without bias": lambda: (nn.Linear(3, 2, bias=False), randn(4, 3)),
-        "linear on a vector": lambda: (nn.Linear(3, 2), randn(3)),
-        "linear on three axes": lambda: (nn.Linear(3, 2), randn(2, 2, 3)),
-        "bilinear": lambda: (nn.Bilinear(2, 3, 2), randn(4, 2), randn(4, 3)),
-        "MLP": lambda: (
-            nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 4), nn.GELU(), nn.Linear(4, 2)),
-            randn(4, 3),
-        ),
-        "MLP, one layer used twice": lambda: (lambda f: (nn.Sequential(f, nn.Tanh(), f), randn(4, 3)))(nn.Linear(3, 3)),
-        "conv1d": lambda: (nn.Conv1d(2, 3, 3, padding=1), randn(2, 2, 6)),
-        "conv2d": lambda: (nn.Conv2d(2, 3, 3), image()),
-        "conv2d, strided and grouped": lambda: (nn.Conv2d(2, 4, 3, stride=2, padding=1, groups=2), image()),
-        "conv2d, dilated": lambda: (nn.Conv2d(2, 2, 2, dilation=2, padding_mode="reflect", padding=1), image()),
-        "conv2d, same": lambda: (nn.Conv2d(2, 2, 3, padding="same"), image()),
-        "conv3d": lambda: (nn.Conv3d(1, 2, 2), randn(1, 1, 3, 3, 3)),
-        "conv, transposed": lambda: (nn.ConvTranspose2d(2, 2, 2, stride=2), image()),
-        "depthwise separable": lambda: (nn.Sequential(nn.Conv2d(2, 2, 3, groups=2), nn.Conv2d(2, 3, 1)), image()),
-        "max pooling": lambda: (nn.Sequential(nn.Conv2d(2, 2, 2), nn.MaxPool2d(2)), image()),
-        "max pooling with indices": lambda: (
-            nn.Sequential(nn.Conv2d(2, 2, 2), nn.MaxPool2d(2, return_indices=True)),
-            image(),
-        ),
-        "average pooling": lambda: (nn.Sequential(nn.Conv2d(2, 2, 2), nn.AvgPool2d(2)), image()),
-        "adaptive pooling": lambda: (nn.Sequential(nn.Conv2d(2, 2, 2), nn.AdaptiveAvgPool2d(1)), image()),
-        "adaptive max pooling": lambda: (nn.Sequential(nn.Conv2d(2, 2, 2), nn.AdaptiveMaxPool2d(2)), image()),
-        "p-norm pooling": lambda: (nn.Sequential(nn.Conv2d(2, 2, 2), nn.LPPool2d(2, 2)), image()),
-        "upsampling": lambda: (
-            nn.Sequential(nn.Conv2d(2, 2, 3), nn.Upsample(scale_factor=2, mode="bilinear")),
-            image(),
-        ),
-        "pixel shuffle": lambda: (nn.Sequential(nn.Conv2d(2, 4, 3), nn.PixelShuffle(2)), image()),
-        "batch norm": lambda: (nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3)), image()),
-        "batch norm, eval": lambda: (nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3)).eval(), image()),
-        "batch norm, 1d": lambda: (nn.BatchNorm1d(3), randn(4, 3)),
-        "layer norm": lambda: (nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4)), randn(2, 3)),
-        "group norm": lambda: (nn.Sequential(nn.Conv2d(2, 4, 3), nn.GroupNorm(2, 4)), image()),
-        "instance norm": lambda: (nn.InstanceNorm2d(2, affine=True), image()),
-        "RMS norm": lambda: (nn.Sequential(nn.Linear(3, 4), nn.RMSNorm(4)), randn(2, 3)),
-        "local response": lambda: (nn.Sequential(nn.Conv2d(2, 4, 3), nn.LocalResponseNorm(2)), image()),
-        "weight norm": lambda: (nn.utils.parametrizations.weight_norm(nn.Linear(3, 2)), randn(2, 3)),
-        "spectral norm": lambda: (nn.utils.parametrizations.spectral_norm(nn.Linear(3, 2)), randn(2, 3)),
-        "dropout": lambda: (nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.5)), randn(4, 3)),
-        "dropout, eval": lambda: (nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.5)).eval(), randn(4, 3)),
-        "dropout of channels": lambda: (nn.Sequential(nn.Conv2d(2, 4, 3), nn.Dropout2d(0.5)), image()),
-        "alpha dropout": lambda: (nn.Sequential(nn.Linear(3, 8), nn.AlphaDropout(0.5)), randn(4, 3)),
-        "dropout in place": lambda: (nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.5, inplace=True)), randn(4, 3)),
-        "randomized ReLU": lambda: (nn.Sequential(nn.Linear(3, 8), nn.RReLU()), randn(4, 3)),
-        "embedding": lambda: (nn.Embedding(5, 3), torch.tensor([[0, 2], [2, 4]])),
-        "embedding, padded and scaled": lambda: (
-            nn.Embedding(5, 3, padding_idx=2, scale_grad_by_freq=True),
-            torch.tensor([0, 2, 2, 0]),
-        ),
-        "embedding with a largest norm": lambda: (nn.Embedding(5, 3, max_norm=0.5), torch.tensor([0, 2])),
-        "embedding bag": lambda: (nn.EmbeddingBag(6, 3), torch.tensor([[0, 2], [2, 5]])),
-        "embedding bag, max": lambda: (nn.EmbeddingBag(6, 3, mode="max"), torch.tensor([[0, 2], [2, 5]])),
-        "RNN": lambda: (nn.RNN(3, 4), randn(3, 2, 3)),
-        "LSTM": lambda: (nn.LSTM(3, 4, num_layers=2), randn(3, 2, 3)),
-        "LSTM, both ways, with dropout": lambda: (
-            nn.LSTM(3, 2, num_layers=2, bidirectional=True, dropout=0.5, batch_first=True),
-            randn(2, 3, 3),
-        ),
-        "LSTM, projected": lambda: (nn.LSTM(3, 4, proj_size=2), randn(3, 2, 3)),
-        "LSTM cell": lambda: (nn.LSTMCell(3, 4), randn(2, 3)),
-        "GRU": lambda: (nn.GRU(3, 4), randn(3, 2, 3)),
-        "GRU cell": lambda: (nn.GRUCell(3, 4), randn(2, 3)),
-        "attention": lambda: (nn.MultiheadAttention(4, 2), *[randn(3, 2, 4)] * 3),
-        "attention with dropout": lambda: (nn.MultiheadAttention(4, 2, dropout=0.5), *[randn(3, 2, 4)] * 3),
-        "attention without weights": lambda: (_Unweighted(), randn(3, 2, 4)),
-        "attention, eval": lambda: (nn.MultiheadAttention(4, 2).eval(), *[randn(3, 2, 4)] * 3),
-        "attention across": lambda: (
-            nn.MultiheadAttention(4, 2, kdim=3, vdim=2, batch_first=True),
-            randn(2, 3, 4),
-            randn(2, 5, 3),
-            randn(2, 5, 2),
-        ),
-        "encoder layer": lambda: (nn.TransformerEncoderLayer(4, 2, 8, batch_first=True), randn(2, 3, 4)),
-        "encoder layer, eval": lambda: (nn.TransformerEncoderLayer(4, 2, 8, batch_first=True).eval(), randn(2, 3, 4)),
-        "encoder layer, norm first": lambda: (
-            nn.TransformerEncoderLayer(4, 2, 8, norm_first=True, activation="gelu"),
-            randn(2, 3, 4),
-        ),
-        "decoder layer": lambda: (nn.TransformerDecoderLayer(4, 2, 8), randn(3, 2, 4), randn(2, 2, 4)),
-        "ResNet block": lambda: (Block(), image()),
-    },
-)
-
-
 class _Unweighted(nn.Module):
     """Attend without asking for the weights, which PyTorch does by its fused kernel."""
 
@@ -285,6 +188,66 @@ class Block(nn.Module):
         out += x
         relued: Tensor = self.relu(out)
         return relued
+
+
+NAMED: dict[str, Callable[[], tuple[Any, ...]]] = {
+    "linear": lambda: (nn.Linear(3, 2), randn(4, 3)),
+    "MLP": lambda: (
+        nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 4), nn.GELU(), nn.Linear(4, 2)),
+        randn(4, 3),
+    ),
+    "conv2d": lambda: (nn.Conv2d(2, 3, 3), image()),
+    "max pooling": lambda: (nn.Sequential(nn.Conv2d(2, 2, 2), nn.MaxPool2d(2)), image()),
+    "batch norm": lambda: (nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3)), image()),
+    "embedding bag": lambda: (nn.EmbeddingBag(6, 3), torch.tensor([[0, 2], [2, 5]])),
+    "LSTM": lambda: (nn.LSTM(3, 4, num_layers=2), randn(3, 2, 3)),
+    "GRU": lambda: (nn.GRU(3, 4), randn(3, 2, 3)),
+    "attention with dropout": lambda: (nn.MultiheadAttention(4, 2, dropout=0.5), *[randn(3, 2, 4)] * 3),
+    "encoder layer": lambda: (nn.TransformerEncoderLayer(4, 2, 8, batch_first=True), randn(2, 3, 4)),
+}
+MODULES = """
+nn.Linear(3, 2, bias=False), randn(4, 3); nn.Linear(3, 2), randn(3); nn.Linear(3, 2), randn(2, 2, 3)
+nn.Bilinear(2, 3, 2), randn(4, 2), randn(4, 3)
+(lambda f: (nn.Sequential(f, nn.Tanh(), f), randn(4, 3)))(nn.Linear(3, 3))
+nn.Conv1d(2, 3, 3, padding=1), randn(2, 2, 6); nn.Conv2d(2, 4, 3, stride=2, padding=1, groups=2), image()
+nn.Conv2d(2, 2, 2, dilation=2, padding_mode="reflect", padding=1), image()
+nn.Conv2d(2, 2, 3, padding="same"), image(); nn.Conv3d(1, 2, 2), randn(1, 1, 3, 3, 3)
+nn.ConvTranspose2d(2, 2, 2, stride=2), image()
+nn.Sequential(nn.Conv2d(2, 2, 3, groups=2), nn.Conv2d(2, 3, 1)), image()
+nn.Sequential(nn.Conv2d(2, 2, 2), nn.MaxPool2d(2, return_indices=True)), image()
+nn.Sequential(nn.Conv2d(2, 2, 2), nn.AvgPool2d(2)), image()
+nn.Sequential(nn.Conv2d(2, 2, 2), nn.AdaptiveAvgPool2d(1)), image()
+nn.Sequential(nn.Conv2d(2, 2, 2), nn.AdaptiveMaxPool2d(2)), image()
+nn.Sequential(nn.Conv2d(2, 2, 2), nn.LPPool2d(2, 2)), image()
+nn.Sequential(nn.Conv2d(2, 2, 3), nn.Upsample(scale_factor=2, mode="bilinear")), image()
+nn.Sequential(nn.Conv2d(2, 4, 3), nn.PixelShuffle(2)), image()
+nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3)).eval(), image(); nn.BatchNorm1d(3), randn(4, 3)
+nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4)), randn(2, 3)
+nn.Sequential(nn.Conv2d(2, 4, 3), nn.GroupNorm(2, 4)), image(); nn.InstanceNorm2d(2, affine=True), image()
+nn.Sequential(nn.Linear(3, 4), nn.RMSNorm(4)), randn(2, 3)
+nn.Sequential(nn.Conv2d(2, 4, 3), nn.LocalResponseNorm(2)), image()
+nn.utils.parametrizations.weight_norm(nn.Linear(3, 2)), randn(2, 3)
+nn.utils.parametrizations.spectral_norm(nn.Linear(3, 2)), randn(2, 3)
+nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.5)), randn(4, 3)
+nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.5)).eval(), randn(4, 3)
+nn.Sequential(nn.Conv2d(2, 4, 3), nn.Dropout2d(0.5)), image()
+nn.Sequential(nn.Linear(3, 8), nn.AlphaDropout(0.5)), randn(4, 3)
+nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.5, inplace=True)), randn(4, 3)
+nn.Sequential(nn.Linear(3, 8), nn.RReLU()), randn(4, 3); nn.Embedding(5, 3), torch.tensor([[0, 2], [2, 4]])
+nn.Embedding(5, 3, padding_idx=2, scale_grad_by_freq=True), torch.tensor([0, 2, 2, 0])
+nn.Embedding(5, 3, max_norm=0.5), torch.tensor([0, 2])
+nn.EmbeddingBag(6, 3, mode="max"), torch.tensor([[0, 2], [2, 5]]); nn.RNN(3, 4), randn(3, 2, 3)
+nn.LSTM(3, 2, num_layers=2, bidirectional=True, dropout=0.5, batch_first=True), randn(2, 3, 3)
+nn.LSTM(3, 4, proj_size=2), randn(3, 2, 3); nn.LSTMCell(3, 4), randn(2, 3); nn.GRUCell(3, 4), randn(2, 3)
+nn.MultiheadAttention(4, 2), *[randn(3, 2, 4)] * 3; _Unweighted(), randn(3, 2, 4)
+nn.MultiheadAttention(4, 2).eval(), *[randn(3, 2, 4)] * 3
+nn.MultiheadAttention(4, 2, kdim=3, vdim=2, batch_first=True), randn(2, 3, 4), randn(2, 5, 3), randn(2, 5, 2)
+nn.TransformerEncoderLayer(4, 2, 8, batch_first=True).eval(), randn(2, 3, 4)
+nn.TransformerEncoderLayer(4, 2, 8, norm_first=True, activation="gelu"), randn(2, 3, 4)
+nn.TransformerDecoderLayer(4, 2, 8), randn(3, 2, 4), randn(2, 2, 4); Block(), image()
+"""
+for _name, _make in (NAMED | calls("", MODULES)).items():
+    case(lambda make: trained(*make()), _make, name=f"module: {_name}")
 
 
 @case
