@@ -81,21 +81,22 @@ def test_a_weight_that_is_used_very_often_is_checked_at_once() -> None:
     assert not rec.check(w=99.0)
 
 
-@pytest.mark.parametrize("answer", ["two", [[1.0], [2.0, 3.0]], None, {}])
-def test_what_is_no_number_is_refused(answer: object) -> None:
-    """An answer that is no number is an error that shows one which would do."""
-    with pytest.raises(chainrule.AnswerError, match=r"such as `w=0.0`"):
-        chain().check(w=answer)
-
-
-def test_no_answer_and_unknown_names_are_errors() -> None:
-    """Nothing to check, a name that is not there, and a value without a gradient each say what to do."""
-    with pytest.raises(chainrule.TraceError, match=r"rec.check\(w=-2.0\)"):
-        chain().check()
-    with pytest.raises(chainrule.TraceError, match="Did you mean `y_hat`"):
-        chain().check(y_hut=1.0)
-    with pytest.raises(chainrule.TraceError, match="`x` has no gradient"):
-        chain().check(x=1.0)
+@pytest.mark.parametrize(
+    ("answers", "error", "said"),
+    [
+        ({"w": "two"}, chainrule.AnswerError, "such as `w=0.0`"),
+        ({"w": [[1.0], [2.0, 3.0]]}, chainrule.AnswerError, "such as `w=0.0`"),
+        ({"w": None}, chainrule.AnswerError, "such as `w=0.0`"),
+        ({"w": {}}, chainrule.AnswerError, "such as `w=0.0`"),
+        ({}, chainrule.TraceError, r"rec.check\(w=-2.0\)"),
+        ({"y_hut": 1.0}, chainrule.TraceError, "Did you mean `y_hat`"),
+        ({"x": 1.0}, chainrule.TraceError, "`x` has no gradient"),
+    ],
+)
+def test_what_cannot_be_checked_is_refused(answers: dict[str, Any], error: type[Exception], said: str) -> None:
+    """What is no number, nothing at all, a name that is not there, and one without a gradient say what to do."""
+    with pytest.raises(error, match=said):
+        chain().check(**answers)
 
 
 def test_what_was_not_kept_cannot_be_checked() -> None:
@@ -293,25 +294,24 @@ def test_one_wrong_gradient_among_right_ones_is_found() -> None:
         assert not report
 
 
-def test_inputs_that_have_no_gradient_are_refused() -> None:
-    """Integers, plain numbers and nothing at all are errors that show a tensor which would do."""
-    with pytest.raises(chainrule.AnswerError, match=r"Argument 2 is torch\.int64"):
-        chainrule.check_gradient(lambda a, b: a.sum(), torch.tensor(1.0), torch.tensor([1]))
-    with pytest.raises(chainrule.AnswerError, match=r"Argument 1 is float, .*torch.tensor\(1.0\)"):
-        chainrule.check_gradient(lambda a: a, 1.0)  # type: ignore[arg-type]
-    with pytest.raises(chainrule.AnswerError, match=r"check_gradient\(loss_of, w\)"):
-        chainrule.check_gradient(lambda: torch.tensor(1.0))
+W = torch.tensor([1.0, 2.0])
 
 
-def test_results_that_cannot_be_differentiated_are_refused() -> None:
-    """A result of several numbers, of none, or cut off from its argument says what to return instead."""
-    w = torch.tensor([1.0, 2.0])
-    with pytest.raises(chainrule.AnswerError, match=r"shape \(2,\).*`loss.mean\(\)`"):
-        chainrule.check_gradient(lambda w: w * 2, w)
-    with pytest.raises(chainrule.AnswerError, match="returned float"):
-        chainrule.check_gradient(lambda w: w.sum().item(), w)
-    with pytest.raises(chainrule.AnswerError, match=r"without `.detach\(\)`"):
-        chainrule.check_gradient(lambda w: w.detach().sum(), w)
+@pytest.mark.parametrize(
+    ("function", "inputs", "said"),
+    [
+        (lambda a, b: a.sum(), (torch.tensor(1.0), torch.tensor([1])), r"Argument 2 is torch\.int64"),
+        (lambda a: a, (1.0,), r"Argument 1 is float, .*torch.tensor\(1.0\)"),
+        (lambda: torch.tensor(1.0), (), r"check_gradient\(loss_of, w\)"),
+        (lambda w: w * 2, (W,), r"shape \(2,\).*`loss.mean\(\)`"),
+        (lambda w: w.sum().item(), (W,), "returned float"),
+        (lambda w: w.detach().sum(), (W,), r"without `.detach\(\)`"),
+    ],
+)
+def test_what_has_no_gradient_is_refused(function: Callable[..., Any], inputs: tuple[Any, ...], said: str) -> None:
+    """Inputs that are no float tensors, and results that cannot be differentiated, say what would do instead."""
+    with pytest.raises(chainrule.AnswerError, match=said):
+        chainrule.check_gradient(function, *inputs)
 
 
 def test_a_check_in_no_grad_works_too() -> None:

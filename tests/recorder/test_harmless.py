@@ -61,7 +61,7 @@ def test_one_thread_is_recorded_while_another_trains() -> None:
     def train(result: list[torch.Tensor]) -> None:
         weight = torch.ones(3, requires_grad=True)
         for _ in range(50):
-            torch.autograd.grad(w * 5, w)
+            (w * torch.autograd.grad(w * 5, w)[0]).backward()
             (weight * torch.arange(3.0)).pow(2).sum().backward()
             with torch.no_grad():
                 weight -= 0.01 * weight.grad  # type: ignore[operator]
@@ -74,14 +74,17 @@ def test_one_thread_is_recorded_while_another_trains() -> None:
     beside: list[torch.Tensor] = []
     worker = threading.Thread(target=train, args=(beside,))
     with chainrule.record() as rec:
+        loss = w**2
         worker.start()
-        for _ in range(20):
+        loss.backward()
+        for _ in range(19):
             loss = w**2
             loss.backward()
         worker.join()
     assert same(alone[0], beside[0])
     assert {value.name.partition("#")[0] for value in rec.trace.values} == {"w", "loss"}
     assert len(rec.trace.passes) == 20
+    assert [rec.grad("w", backward=number).item() for number in range(20)] == [4.0] * 20
 
 
 def test_a_backward_pass_in_another_thread_is_recorded() -> None:

@@ -7,7 +7,6 @@ import logging
 import os
 import re
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -98,15 +97,6 @@ def test_a_solution_may_print_nothing() -> None:
     assert "<form" not in document.astext()
 
 
-@pytest.fixture
-def warned(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
-    """What Sphinx says, which keeps it to itself."""
-    logger = logging.getLogger("sphinx")
-    propagate, logger.propagate = logger.propagate, True
-    yield caplog
-    logger.propagate = propagate
-
-
 @pytest.mark.parametrize(
     ("document", "complaint"),
     [
@@ -118,11 +108,12 @@ def warned(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixtur
     ],
 )
 def test_a_question_that_is_not_answered_names_its_line(
-    document: nodes.document, complaint: str, warned: pytest.LogCaptureFixture
+    document: nodes.document, complaint: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A question without an answer, or with a slip that lacks its words, is a warning at its line in the script."""
+    monkeypatch.setattr(logging.getLogger("sphinx"), "propagate", True)  # it keeps to itself what it says
     questions.Questions(document).apply()
-    (record,) = warned.records
+    (record,) = caplog.records
     assert complaint in record.getMessage()
     assert record.__dict__["location"] == "examples/1_one_weight/10_nudge.py:24"
 

@@ -86,7 +86,7 @@ def adam_and_batches() -> tuple[Round, Weights]:
         optimizer.step()
         return loss
 
-    return a_round, dict(model.named_parameters())
+    return a_round, named(model)
 
 
 @visitor("20_sum_for_mean", examined=False)
@@ -95,7 +95,7 @@ def reduction_sum() -> tuple[Round, Weights]:
     model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 1))
     criterion = nn.MSELoss(reduction="sum")
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
-    return trained(optimizer, lambda: criterion(model(x), y)), dict(model.named_parameters())
+    return trained(optimizer, lambda: criterion(model(x), y)), named(model)
 
 
 @visitor("30_not_a_leaf")
@@ -140,7 +140,7 @@ def prices() -> tuple[Round, Weights]:
     prices = 3 * x[:, 0] + x[:, 1] ** 2
     model = nn.Sequential(nn.Linear(6, 12), nn.GELU(), nn.Linear(12, 1))
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
-    return trained(optimizer, lambda: nn.functional.l1_loss(model(x), prices)), dict(model.named_parameters())
+    return trained(optimizer, lambda: nn.functional.l1_loss(model(x), prices)), named(model)
 
 
 @visitor("60_detached")
@@ -164,9 +164,9 @@ def constant_start() -> tuple[Round, Weights]:
     for parameter in model.parameters():
         nn.init.constant_(parameter, 0.1)
     optimizer = torch.optim.RMSprop(model.parameters())
-    return trained(optimizer, lambda: nn.functional.binary_cross_entropy_with_logits(model(x).flatten(), labels)), dict(
-        model.named_parameters()
-    )
+    return trained(
+        optimizer, lambda: nn.functional.binary_cross_entropy_with_logits(model(x).flatten(), labels)
+    ), named(model)
 
 
 @visitor("80_vanishing")
@@ -175,4 +175,4 @@ def ten_sigmoids() -> tuple[Round, Weights]:
     layers = [part for _ in range(10) for part in (nn.Linear(10, 10), nn.Sigmoid())]
     model = nn.Sequential(*layers, nn.Linear(10, 4))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
-    return trained(optimizer, lambda: nn.functional.cross_entropy(model(x), labels)), dict(model.named_parameters())
+    return trained(optimizer, lambda: nn.functional.cross_entropy(model(x), labels)), named(model)
