@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby, pairwise
+from itertools import groupby, pairwise, takewhile
 from typing import TypeAlias
 
 from chainrule.trace import Op, Term, Trace
@@ -49,66 +49,62 @@ def fold(trace: Trace, backward: int | None = None, limit: int = STEPS) -> Group
     [('net.0', (0, 1)), ('net.1', (2, 3)), ('net.2', (4, 5)), 6]
     """
     parts = _sort(trace.ops, trace.ops_of(backward), 0, limit)
-    # three boxes tell little: the largest is opened even where it has many parts
-    while groups := [
-        part
-        for part in parts
-        if isinstance(part, Group)
-        and len(parts) - 1 + len(part.parts) <= (limit + 3 if len(parts) < 4 else min(FEW, limit))
-    ]:
+    while True:
+        # three boxes tell little: the largest is opened even where it has many parts
+        room = 1 - len(parts) + (limit + 3 if len(parts) < 4 else min(FEW, limit))
+        groups = [part for part in parts if isinstance(part, Group) and len(part.parts) <= room]
+        if not groups:
+            return Group("", tuple(parts))
         largest = max(groups, key=lambda group: len(group.ops))
         at = parts.index(largest)
         parts[at : at + 1] = largest.parts
-    return Group("", tuple(parts))
 
 
 def _sort(ops: Sequence[Op], numbers: Sequence[int], depth: int, limit: int) -> list[Part]:
     """Sort ops into parts, by the modules at this depth of their paths, or by their code."""
     if len(numbers) <= limit // 2:
         return list(numbers)
-    deepest = max((len(_module_path(ops[number])) for number in numbers), default=0)
-    for level in range(depth, deepest):
-        at = [_module_path(ops[number])[level : level + 1] for number in numbers]
-        runs = [[n for _, n in run] for _, run in groupby(zip(at, numbers, strict=True), lambda pair: pair[0])]
+    paths = {number: (ops[number].module or "").split(".") for number in numbers}
+    for level in range(depth, max(map(len, paths.values()))):
+        at = {number: path[level : level + 1] for number, path in paths.items()}
+        runs = [list(run) for _, run in groupby(numbers, at.__getitem__)]
         if 1 < len(runs) < len(numbers):
-            return _stretches([_part(ops, run, level + 1, limit) for run in runs], limit)
+            groups = []
+            for run in runs:
+                names = zip(*(paths[number] for number in run), strict=False)
+                shared = [first for first, *others in takewhile(lambda level: len({*level}) == 1, names)]
+                inside = _sort(ops, run, max(level + 1, len(shared)), limit)
+                groups.append(_group(".".join(shared) or _code(ops, run), inside))
+            return _stretches(groups, limit)
     turns = _turns(ops, numbers)
     if 1 < len(turns) < len(numbers):
         # a turn of a loop is sorted by its lines; one line is not looked into again
-        groups = [Group(_code(ops, turn), tuple(_stretches(turn, limit))) for turn in turns]
-        return _stretches([group if len(group.ops) > 1 else group.ops[0] for group in groups], limit)
+        return _stretches([_group(_code(ops, turn), _stretches(turn, limit)) for turn in turns], limit)
     return _stretches(numbers, limit)
 
 
-def _module_path(op: Op) -> tuple[str, ...]:
-    return tuple(op.module.split(".")) if op.module else ()
+def _group(name: str, parts: Sequence[Part]) -> Part:
+    """Make a group of parts; a single one stays as it is."""
+    return parts[0] if len(parts) == 1 else Group(name, tuple(parts))
 
 
-def _part(ops: Sequence[Op], run: list[int], depth: int, limit: int) -> Part:
-    """Make a group of one module's ops; a single op stays as it is."""
-    if len(run) == 1:
-        return run[0]
-    paths = [_module_path(ops[number]) for number in run]
-    shared = min(map(len, paths))
-    while len({path[:shared] for path in paths}) > 1:
-        shared -= 1
-    name = ".".join(paths[0][:shared]) or _code(ops, run)
-    return Group(name, tuple(_sort(ops, run, max(depth, shared), limit)))
+def _place(op: Op) -> tuple[str, int]:
+    return op.file or "", op.line or 0
 
 
 def _turns(ops: Sequence[Op], numbers: Sequence[int]) -> list[list[int]]:
     """Begin anew where the code goes back to an earlier line, or into another file; else, at each line."""
-    places = [(ops[number].file or "", ops[number].line or 0) for number in numbers]
-    back = [a[0] != b[0] or a[1] > b[1] for a, b in pairwise(places)]
-    new = back if any(back) else [a != b for a, b in pairwise(places)]
+    steps = [(_place(ops[a]), _place(ops[b])) for a, b in pairwise(numbers)]
+    back = [a[0] != b[0] or a[1] > b[1] for a, b in steps]
+    new = back if any(back) else [a != b for a, b in steps]
     begins = [0, *(i + 1 for i, begin in enumerate(new) if begin), len(numbers)]
     return [list(numbers[a:b]) for a, b in pairwise(begins)]
 
 
 def _code(ops: Sequence[Op], numbers: Sequence[int]) -> str:
     """Name the code that made ops: `train.py:12-15`."""
-    places = [(ops[n].file or "", ops[n].line or 0) for n in numbers]
-    file, lines = places[0][0], [line for file, line in places if file == places[0][0]]
+    file = _place(ops[numbers[0]])[0]
+    lines = [line for name, line in (_place(ops[n]) for n in numbers) if name == file]
     low, high = min(lines), max(lines)
     return f"{file or 'ops'}:{low}" + (f"-{high}" if high > low else "") if low else f"{len(numbers)} ops"
 
@@ -121,18 +117,16 @@ def _stretches(parts: Sequence[Part], limit: int) -> list[Part]:
     while size * limit < len(parts):
         size *= limit
     size = math.ceil(len(parts) / math.ceil(len(parts) / size))  # all of about the same length
-    return [_stretch(parts[i : i + size], limit) for i in range(0, len(parts), size)]
+    cut = [parts[i : i + size] for i in range(0, len(parts), size)]
+    return [_group(_common_name(stretch), _stretches(stretch, limit)) for stretch in cut]
 
 
-def _stretch(parts: Sequence[Part], limit: int) -> Part:
-    if len(parts) == 1:
-        return parts[0]
+def _common_name(parts: Sequence[Part]) -> str:
     names = [part.name if isinstance(part, Group) else "" for part in parts]
     common = max(set(names), key=names.count)
-    name = f"{common} × {len(parts)}" if names.count(common) > len(parts) / 2 and common else "part"
-    if name == "part" and names[0] and names[-1]:
-        name = f"{names[0]} … {names[-1]}"
-    return Group(name, tuple(_stretches(parts, limit)))
+    if common and names.count(common) > len(parts) / 2:
+        return f"{common} × {len(parts)}"
+    return f"{names[0]} … {names[-1]}" if names[0] and names[-1] else "part"
 
 
 def values_of(trace: Trace, ops: Sequence[int]) -> set[int]:
@@ -206,14 +200,14 @@ class Folded:
         """View the inside of a group; without one, the whole at its coarsest."""
         parts = (group or self.root).parts
         shown = self._shown(parts)
-        steps = [self._step(part, shown) for part in parts]
-        edges = [edge for i, step in enumerate(steps) for edge in self._edges(i, step, shown)]
+        made = [self._step(at, part, shown) for at, part in enumerate(parts)]
+        steps = tuple(step for step, _ in made)
         drawn = dict.fromkeys(v for step in steps for v in (*step.inputs, *step.outputs))
         if group is None or group is self.root or not self.root.parts:
             drawn |= dict.fromkeys(shown.get(root, root) for root in self._roots)
         last = {i: max((self._turn.get(n, -1) for n in step.ops), default=-1) for i, step in enumerate(steps)}
         back = sorted((i for i in last if last[i] >= 0), key=last.__getitem__)
-        return FoldedView(tuple(steps), tuple(edges), tuple(drawn), tuple(back))
+        return FoldedView(steps, tuple(edge for _, edges in made for edge in edges), tuple(drawn), tuple(back))
 
     def _shown(self, parts: Sequence[Part]) -> dict[int, int]:
         """Map each value to what it is drawn as: itself, or what stands for the group that made it."""
@@ -238,43 +232,36 @@ class Folded:
 
     def _beside(self, parts: Sequence[Part], shown: dict[int, int]) -> list[int]:
         """Choose what groups take from elsewhere: what was computed, what several take, and the data."""
-        values = self.trace.values
         takers: defaultdict[int, set[int]] = defaultdict(set)
         for i, part in enumerate(parts):
             for n in part.ops if isinstance(part, Group) else ():
                 for value in self.trace.ops[n].inputs:
                     if value not in shown:
                         takers[value].add(i)
+        held = {value: self.trace.values[value] for value in takers}
+        made = [v for v in takers if held[v].op is not None and not held[v].leaf]
+        others = [v for v in takers if v not in made]
+        several = [v for v in others if len(takers[v]) > 1]
+        data = [v for v in others if len(takers[v]) == 1 and not held[v].requires_grad]
+        return [*made, *several, *(data if len(data) <= FEW // 4 else ())][:BESIDE]
 
-        def rank(value: int) -> int:
-            held = values[value]
-            return 0 if held.op is not None and not held.leaf else 1 if len(takers[value]) > 1 else 2
-
-        data = [v for v in takers if rank(v) == 2 and not values[v].requires_grad]
-        wanted = [v for v in takers if rank(v) < 2] + (data if len(data) <= FEW // 4 else [])
-        return sorted(wanted, key=rank)[:BESIDE]
-
-    def _step(self, part: Part, shown: dict[int, int]) -> FoldedStep:
+    def _step(self, at: int, part: Part, shown: dict[int, int]) -> tuple[FoldedStep, list[FoldedEdge]]:
+        """Make one step and its edges, one for each time it takes an input; an op's with what flowed back along it."""
         ops = self.trace.ops
-        if isinstance(part, int):
-            return FoldedStep((part,), None, tuple(shown[value] for value in ops[part].inputs), ops[part].outputs)
-        result = next(shown[v] for n in part.ops for v in ops[n].outputs)
-        taken = dict.fromkeys(shown[v] for n in part.ops for v in ops[n].inputs if v in shown)
-        return FoldedStep(part.ops, part, tuple(v for v in taken if v != result), (result,))
-
-    def _edges(self, at: int, step: FoldedStep, shown: dict[int, int]) -> list[FoldedEdge]:
-        """List a step's edges, one for each time it takes an input; an op's with what flowed back along it."""
-        if step.group:
-            flowed = {shown.get(term.value) for n in step.ops for term in self.terms.get(n, ())}
-            return [FoldedEdge(at, k, v, step.outputs[0], None, v in flowed) for k, v in enumerate(step.inputs)]
-        (number,) = step.ops
-        along: defaultdict[tuple[int, int], list[Term]] = defaultdict(list)
-        for term in self.terms.get(number, ()):
+        if isinstance(part, Group):
+            result = next(shown[v] for n in part.ops for v in ops[n].outputs)
+            taken = dict.fromkeys(shown[v] for n in part.ops for v in ops[n].inputs if v in shown)
+            taken.pop(result, None)
+            flowed = {shown.get(term.value) for n in part.ops for term in self.terms.get(n, ())}
+            edges = [FoldedEdge(at, k, v, result, None, v in flowed) for k, v in enumerate(taken)]
+            return FoldedStep(part.ops, part, tuple(taken), (result,)), edges
+        op, along = ops[part], defaultdict[tuple[int, int], list[Term]](list)
+        for term in self.terms.get(part, ()):
             for output in term.outputs:
                 along[term.value, output].append(term)
         edges = []
-        for position, value in enumerate(self.trace.ops[number].inputs):
-            for output in step.outputs:
+        for position, value in enumerate(op.inputs):
+            for output in op.outputs:
                 found = along[value, output].pop(0) if along[value, output] else None
-                edges.append(FoldedEdge(at, position, step.inputs[position], output, found, found is not None))
-        return edges
+                edges.append(FoldedEdge(at, position, shown[value], output, found, found is not None))
+        return FoldedStep((part,), None, tuple(shown[value] for value in op.inputs), op.outputs), edges

@@ -24,16 +24,12 @@ Direction: TypeAlias = Literal["right", "down"]
 
 Point: TypeAlias = tuple[float, float]
 
-CHARACTER, LINE, PADDING = 7.25, 17.0, 10.0
-"""Sizes in pixels: of one letter at 12 px, one line of text, and the space around it."""
-GAP_ALONG, GAP_ACROSS = 76.0, 30.0
-"""Space between layers, at least, and between the boxes of one layer."""
-POINT = 12.0
-"""Room across for an edge that passes a layer."""
-LANE = 4.0
-"""How far the way forward and the way back stand from the middle of an edge."""
-PORT = 26.0
-"""How far apart edges meet a box, at most."""
+# Sizes in pixels.
+CHARACTER, LINE, PADDING = 7.25, 17.0, 10.0  # one letter at 12 px, one line of text, the space around it
+GAP_ALONG, GAP_ACROSS = 76.0, 30.0  # space between layers, at least, and between the boxes of one layer
+POINT = 12.0  # room across for an edge that passes a layer
+LANE = 4.0  # how far the way forward and the way back stand from the middle of an edge
+PORT = 26.0  # how far apart edges meet a box, at most
 
 
 @dataclass(frozen=True)
@@ -102,16 +98,10 @@ def local_text(local: Snapshot) -> str:
 def _layers(values: Sequence[int], edges: Sequence[FoldedEdge]) -> dict[int, int]:
     """Put each value behind its inputs, and what nothing made right before its first use."""
     layer = dict.fromkeys(values, 0)
-    into: defaultdict[int, list[int]] = defaultdict(list)
-    out: defaultdict[int, list[int]] = defaultdict(list)
-    for edge in edges:
-        into[edge.target].append(edge.source)
-        out[edge.source].append(edge.target)
-    for value in sorted(into):
-        layer[value] = 1 + max(layer[source] for source in into[value])
-    for value in values:
-        if value not in into and value in out:
-            layer[value] = min(layer[target] for target in out[value]) - 1
+    for edge in sorted(edges, key=lambda edge: edge.target):
+        layer[edge.target] = max(layer[edge.target], layer[edge.source] + 1)
+    for value in layer.keys() - {edge.target for edge in edges}:
+        layer[value] = min((layer[edge.target] for edge in edges if edge.source == value), default=1) - 1
     return layer
 
 
@@ -148,8 +138,7 @@ def _order(values: Sequence[Spot], chains: Sequence[list[Spot]]) -> list[list[Sp
     rows: list[list[Spot]] = [[] for _ in range(max((spot[2] for spot in values), default=-1) + 1)]
     for spot in dict.fromkeys([*values, *(spot for chain in chains for spot in chain)]):
         rows[spot[2]].append(spot)
-    before: defaultdict[Spot, list[Spot]] = defaultdict(list)
-    behind: defaultdict[Spot, list[Spot]] = defaultdict(list)
+    before, behind = defaultdict[Spot, list[Spot]](list), defaultdict[Spot, list[Spot]](list)
     for source, target in (pair for chain in chains for pair in pairwise(chain)):
         before[target].append(source)
         behind[source].append(target)
@@ -191,18 +180,18 @@ class _Placing:
 
     def __init__(self, boxes: dict[int, Box], chains: dict[FoldedEdge, list[Spot]], right: bool) -> None:
         self.boxes, self.chains, self.right = boxes, chains, right
-        self.size = {v: (b.width, b.height) if right else (b.height, b.width) for v, b in boxes.items()}
+        self.size = {v: self._turned((b.width, b.height)) for v, b in boxes.items()}
         self.local = {e: local_text(e.term.local) if e.term and e.term.local else "" for e in chains}
         self.at: dict[Spot, Point] = {}
 
     def layout(self, rows: list[list[Spot]]) -> Layout:
         """Place the rows one behind the other, then the boxes, then what leads from one to the other."""
-        length, breadth = self._place(rows)
+        whole = self._place(rows)
         middles = {spot[0]: self._turned(point) for spot, point in self.at.items() if spot[1] < 0}
         boxes = [replace(box, x=middles[value][0], y=middles[value][1]) for value, box in self.boxes.items()]
         ports = self._ports()
         arrows = [self._arrow(edge, ports[edge, True], ports[edge, False]) for edge in self.chains]
-        return Layout(tuple(boxes), tuple(arrows), *self._turned((length, breadth)))
+        return Layout(tuple(boxes), tuple(arrows), *self._turned(whole))
 
     def _turned(self, point: Point) -> Point:
         return point if self.right else point[::-1]
@@ -213,25 +202,22 @@ class _Placing:
     def _place(self, rows: list[list[Spot]]) -> Point:
         """Place each spot, short rows beside the middle, and return how long and how broad all is."""
         sizes = [sum(map(self._across, row)) + GAP_ACROSS * (len(row) - 1) for row in rows]
-        breadth, gaps = max(sizes, default=0.0), self._gaps(len(rows))
-        at = PADDING
-        for row, size, gap in zip(rows, sizes, gaps, strict=True):
+        breadth, end, gap = max(sizes, default=0.0), PADDING, 0.0
+        for layer, (row, size) in enumerate(zip(rows, sizes, strict=True)):
+            start = end + gap
             thick = max((self.size[spot[0]][0] for spot in row if spot[1] < 0), default=0.0)
             beside = PADDING + (breadth - size) / 2
             for spot in row:
-                self.at[spot] = (at + thick / 2, beside + self._across(spot) / 2)
+                self.at[spot] = (start + thick / 2, beside + self._across(spot) / 2)
                 beside += self._across(spot) + GAP_ACROSS
-            at += thick + gap
-        return (at - gaps[-1] if rows else PADDING) + PADDING, breadth + 2 * PADDING
+            end, gap = start + thick, self._gap(layer)
+        return end + PADDING, breadth + 2 * PADDING
 
-    def _gaps(self, rows: int) -> list[float]:
-        """Leave room between layers: side by side, for the longest label of the edges that arrive there."""
-        gaps = [GAP_ALONG] * rows
-        for edge, chain in self.chains.items():
-            if self.right and self.local[edge]:
-                before = chain[-1][2] - 1
-                gaps[before] = max(gaps[before], (len(self.local[edge]) + 6) * CHARACTER)
-        return gaps
+    def _gap(self, layer: int) -> float:
+        """Leave room behind a layer: side by side, for the longest label of the edges that arrive in the next."""
+        arriving = [self.local[edge] for edge, chain in self.chains.items() if chain[-1][2] == layer + 1]
+        labels = [(len(text) + 6) * CHARACTER for text in arriving if text and self.right]
+        return max([GAP_ALONG, *labels])
 
     def _ports(self) -> dict[tuple[FoldedEdge, bool], float]:
         """Spread the edges that share a side of a box over it, as they come from the side: (edge, leaves) -> shift."""
