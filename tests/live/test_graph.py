@@ -80,3 +80,11 @@ def test_a_graph_that_is_too_wide_for_a_page_runs_downwards() -> None:
     short, long = chain(3), chain(12)
     assert short.wide != short.narrow
     assert long.wide == long.narrow
+
+
+def test_arguments_by_keyword_cost_the_graph_nothing() -> None:
+    """Where an op's arguments were given by keyword, its graph is shown all the same, with no code to run."""
+    w = torch.tensor([0.5], requires_grad=True)
+    with chainrule.record() as rec:
+        torch.exp(input=w).sum().backward()
+    assert '"code":null' in rec.graph().data

@@ -53,6 +53,10 @@ def _line(trace: Trace, op: Op, inputs: list[str]) -> str | None:
     arguments = {**dict(zip(op.letters, inputs, strict=False)), **{a: _number(n) for a, n in op.constants.items()}}
     words = [arguments[letter] for letter in sorted(arguments)]
     before, after = trace.values[op.inputs[0]].shape, trace.values[op.outputs[0]].shape
+    if name in ("linear", "mse_loss"):
+        return f"torch.nn.functional.{name}({', '.join(inputs)})"
+    if not words:  # given by keyword, so that nobody knows which is which
+        return None
     if name in TWO and len(words) == 2:
         return TWO[name].format(*words)
     if name == "neg":
@@ -62,8 +66,6 @@ def _line(trace: Trace, op: Op, inputs: list[str]) -> str | None:
     if name in ("sum", "mean") and (dims := reduced(trace, op)) is not None:
         whole = not after and len(dims) == len(before)
         return f"{words[0]}.{name}({'' if whole else f'dim={dims}, keepdim={len(before) == len(after)}'})"
-    if name in ("linear", "mse_loss"):
-        return f"torch.nn.functional.{name}({', '.join(inputs)})"
     if name in ("T", "t", "transpose"):
         return f"{words[0]}.T" if len(before) == 2 else words[0]
     return f"{words[0]}.reshape({after})" if name in SHAPED else None
