@@ -6,7 +6,7 @@ are more than `PATHS` paths, it goes value by value, each line using the gradien
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -134,20 +134,17 @@ class _Deriver:
     def __init__(self, trace: Trace, target: int, backward: int) -> None:
         self.trace, self.target, self.backward = trace, target, backward
         self.roots = trace.backward(backward).roots
-        into: dict[int, list[Term]] = {}
+        into = defaultdict[int, list[Term]](list)
         for term in trace.terms(backward):
-            into.setdefault(term.value, []).append(term)
-        order: dict[int, None] = {}
+            into[term.value].append(term)
+        self.into: dict[int, list[Term]] = {}
         pending = [target]
         while pending:
-            value = pending.pop()
-            if value in order:
-                continue
-            order[value] = None
-            pending.extend(output for term in into.get(value, ()) for output in term.outputs)
-        self.into = {value: into.get(value, []) for value in order}
-        made = {value: self.trace.values[value].op for value in order}
-        self.order = sorted(order, key=lambda v: (-1 if made[v] is None else made[v] or 0, v), reverse=True)
+            if (value := pending.pop()) not in self.into:
+                self.into[value] = into[value]
+                pending.extend(output for term in into[value] for output in term.outputs)
+        made = {value: trace.values[value].op for value in self.into}
+        self.order = sorted(made, key=lambda v: (-1 if (op := made[v]) is None else op, v), reverse=True)
         self.named = self._named()
 
     def _named(self) -> frozenset[int]:
@@ -190,7 +187,7 @@ class _Deriver:
 
     def _gradient(self, value: int, done: dict[int, Expression]) -> Expression:
         """Add up what comes along each edge into one value."""
-        parts: list[Expression] = [self._start(value)] if value in self.roots else []
+        parts: list[Expression] = [Numbers(self.trace.start(value, self.backward))] if value in self.roots else []
         parts += [self._product(term, done) for term in self.into[value]]
         if not parts:  # it flowed through what was made before the recording
             return self._held(value)
@@ -212,19 +209,15 @@ class _Deriver:
         slack = np.nan_to_num(sum(0.02 * np.abs(part) for part in known), posinf=0)  # for the rounding of bfloat16
         return not np.isclose(sum(known), result.data, rtol=0, atol=slack, equal_nan=True).all()
 
-    def _start(self, root: int) -> Numbers:
-        return Numbers(self.trace.start(root, self.backward))
-
     def _held(self, value: int, whole: bool = False) -> Numbers:
         return Numbers(self.trace.gradient(value, self.backward), whole)
 
     def _product(self, term: Term, done: dict[int, Expression]) -> Expression:
         """Multiply the gradient of an op's result by the op's local gradient."""
-        before = [
-            Recorded(self._d(value), self._held(value)) if value in self.named else done[value]
-            for value in term.outputs
-        ]
-        local = Recorded(self._local(term), Numbers(term.local, whole=term.kind == "jacobian"))
+        named = {value: Recorded(self._d(value), self._held(value)) for value in self.named.intersection(term.outputs)}
+        before = [named.get(value) or done[value] for value in term.outputs]
+        words = recorded_local_gradient(self.trace, term) or self._d(term.value, (term.output,))
+        local = Recorded(words, Numbers(term.local, whole=term.kind == "jacobian"))
         if str(before[0]) == "1" and isinstance(before[0], Numbers) and term.local is not None:
             return Recorded(local.words, Numbers(term.local))
         if self._is_single(term):
@@ -257,10 +250,6 @@ class _Deriver:
             shaped = [one.T if letter.endswith(".T") else one for one, (letter, _) in zip(data, factors, strict=True)]
         held = [Numbers(Snapshot(one.shape, "float64", one), whole=True) for one in shaped]
         return Operation("@", tuple(map(Recorded, words, held)))
-
-    def _local(self, term: Term) -> Expression:
-        """Return a local gradient in words, or its name alone where no rule is known."""
-        return recorded_local_gradient(self.trace, term) or self._d(term.value, (term.output,))
 
     def _chain(self, target: int) -> Expression | None:
         """Return the bare chain of derivatives, where there is one path and no line in between."""
