@@ -73,11 +73,10 @@ def _nested(data: Any) -> str:
 
 
 def _range(tensor: Snapshot) -> str:
+    ends = tensor.statistics or {}
     if tensor.data is not None and tensor.size and not np.iscomplexobj(tensor.data):
-        return f" from {number(tensor.data.min().item())} to {number(tensor.data.max().item())}"
-    if tensor.statistics and "min" in tensor.statistics:
-        return f" from {number(tensor.statistics['min'])} to {number(tensor.statistics['max'])}"
-    return ""
+        ends = {"min": tensor.data.min().item(), "max": tensor.data.max().item()}
+    return f" from {number(ends['min'])} to {number(ends['max'])}" if "min" in ends else ""
 
 
 def shape(sizes: tuple[int, ...]) -> str:

@@ -78,7 +78,7 @@ def _answer(trace: Trace, name: str, value: int, answer: Answer, backward: int) 
     except (TypeError, ValueError) as error:
         raise AnswerError(
             f"`{name}={answer!r}` is no number and no list of numbers, so it cannot be a gradient. "
-            f"Give numbers in the shape of `{name}`, such as `{name}={_example(gradient)}`."
+            f"Give numbers in the shape of `{name}`, such as `{name}={np.zeros(gradient.shape).tolist()}`."
         ) from error
     written = numbers(Snapshot(given.shape, "float64", given))
     rounding = torch.finfo(getattr(torch, gradient.dtype)).eps
@@ -86,7 +86,3 @@ def _answer(trace: Trace, name: str, value: int, answer: Answer, backward: int) 
         return Answered(name, written, True, "")
     way = Way(trace, backward, value, name, given, gradient.data)
     return Answered(name, written, False, said(fitting(given, gradient.data, way.slips())))
-
-
-def _example(gradient: Snapshot) -> str:
-    return str(np.zeros(gradient.shape).tolist())

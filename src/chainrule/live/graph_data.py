@@ -80,7 +80,8 @@ class GraphData:
             "views": [self._view(i, placed, place, inside) for i, placed in enumerate(views)],
         }
         if self.folded.is_folded:
-            plain["run"] = [self._op(self.trace.ops[n], place) for n in self.folded.ops if self.whole]
+            ops = [self.trace.ops[n] for n in self.folded.ops if self.whole]
+            plain["run"] = [{"n": canonical(op.name), **_ends(op, place), **self._arguments(op)} for op in ops]
         return plain
 
     def letters(self) -> int:
@@ -105,7 +106,7 @@ class GraphData:
         }
 
     def _step(self, step: FoldedStep, place: Places, opens: int | None) -> Plain:
-        ends = {"i": [place[v] for v in step.inputs], "o": [place[v] for v in step.outputs]}
+        ends = _ends(step, place)
         if step.group is None:
             op = self.trace.ops[step.ops[0]]
             names = {self.trace.values[v].name: i for i, v in enumerate(op.inputs)}
@@ -115,10 +116,6 @@ class GraphData:
         said = f"{step.group.name}, {len(step.ops)} ops"
         plain = {"n": "", "e": said, "m": mathml.text(said)}
         return plain | ({} if opens is None else {"v": opens}) | ends
-
-    def _op(self, op: Op, place: Places) -> Plain:
-        ends = {"i": [place[v] for v in op.inputs], "o": [place[v] for v in op.outputs]}
-        return {"n": canonical(op.name), **ends, **self._arguments(op)}
 
     def _arguments(self, op: Op) -> Plain:
         """Return what else the page needs to compute an op: dimensions, and its numbers and inputs by letter."""
@@ -191,6 +188,10 @@ class GraphData:
         return tensor.data is not None and not np.iscomplexobj(tensor.data) and not (self.lean and tensor.size > SHOWN)
 
 
+def _ends(step: FoldedStep | Op, place: Places) -> Plain:
+    return {"i": [place[v] for v in step.inputs], "o": [place[v] for v in step.outputs]}
+
+
 def _layout(drawn: Layout, place: Places) -> Plain:
     return {
         "w": round(drawn.width),
@@ -211,9 +212,7 @@ def path(points: tuple[Point, ...]) -> str:
 
 def _number(x: Any) -> Any:
     """Write a number for JSON; what is not finite becomes a string."""
-    if isinstance(x, (bool, np.bool_)):
-        return int(x)
-    if isinstance(x, (int, np.integer)):
+    if isinstance(x, (int, np.bool_, np.integer)):
         return int(x)
     if not math.isfinite(x):
         return "NaN" if x != x else "Infinity" if x > 0 else "-Infinity"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, PathPatch
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path
 
 from chainrule.trace import Trace
@@ -15,6 +16,7 @@ from chainrule.views.svg import Figure
 INCH = 90.0
 """Pixels of the layout in one inch of the figure."""
 TEXT: dict[str, Any] = {"size": 9, "family": "monospace", "parse_math": False}
+ARROW: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 9, "lw": 1.2, "shrinkA": 0, "shrinkB": 0, "fill": False}
 
 
 def figure(trace: Trace, backward: int | None, direction: Direction = "right") -> Figure:
@@ -53,20 +55,8 @@ def _words(box: Box) -> list[tuple[int, int, str, str, str]]:
     return words
 
 
-def _arrow(arrow: Arrow) -> list[PathPatch | FancyArrowPatch]:
-    ways = [(arrow.forward, LINES.value, "-"), (arrow.backward, LINES.gradient, "--")]
-    return [
-        FancyArrowPatch(
-            path=Path(points, [Path.MOVETO, *[Path.CURVE4] * (len(points) - 1)]),
-            arrowstyle="-|>",
-            mutation_scale=9,
-            color=colour,
-            linestyle=style,
-            linewidth=1.2,
-            shrinkA=0,
-            shrinkB=0,
-            fill=False,
-        )
-        for points, colour, style in ways
-        if points
-    ]
+def _arrow(arrow: Arrow) -> Iterator[FancyArrowPatch]:
+    for points, colour, line in ((arrow.forward, LINES.value, "-"), (arrow.backward, LINES.gradient, "--")):
+        if points:
+            way = Path(points, [Path.MOVETO, *[Path.CURVE4] * (len(points) - 1)])
+            yield FancyArrowPatch(path=way, color=colour, linestyle=line, **ARROW)

@@ -64,7 +64,9 @@ class Figure(matplotlib.figure.Figure):
     def _repr_html_(self) -> str:
         svg = self._svg()
         if len(svg) > HEAVY:
-            svg = min(svg, self._svg_with_drawn_parts_as_pixels(), key=_sent)
+            svg = min(
+                svg, self._svg_with_drawn_parts_as_pixels(), key=lambda text: len(zlib.compress(text.encode()))
+            )  # as few bytes to send as may be
         prefix = f"f{sha256(svg.encode()).hexdigest()[:8]}-"  # no other figure on the page has it
         svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\1{prefix}", svg).replace("xlink:href", "href")
         for colour, of_page in PAGE_COLOURS.items():
@@ -89,8 +91,3 @@ class Figure(matplotlib.figure.Figure):
         finally:
             for artist in drawn:
                 artist.set_rasterized(False)
-
-
-def _sent(text: str) -> int:
-    """Return how many bytes a host sends for a text."""
-    return len(zlib.compress(text.encode()))

@@ -105,14 +105,13 @@ class _Writer:
         whole = unfolded or self.name is not None or self.module is not None or not self.folded.is_folded
         wanted = tuple(filter(self._is_wanted, self.folded.ops))
         pieces = self._pieces(wanted if whole else self.folded.root.parts)
-        left_out = 0 if unfolded else len(pieces) - DRAWN
-        if left_out > 0:
+        left_out = 0 if unfolded else max(0, len(pieces) - DRAWN)
+        rows = self._rows(pieces[: DRAWN // 2] if left_out else pieces)
+        if left_out:
             gap = Row("", f"... {left_out:,} more ...", "", (), "")
-            rows = [*self._rows(pieces[: DRAWN // 2]), gap, *self._rows(pieces[-(DRAWN // 2) :])]
-        else:
-            rows = self._rows(pieces)
+            rows += [gap, *self._rows(pieces[-(DRAWN // 2) :])]
         of = ", ".join(self.trace.values[value].name for value in self.run.roots[:8]) if self.run else None
-        return Table(tuple(rows), of, left_out > 0 or not whole)
+        return Table(tuple(rows), of, bool(left_out) or not whole)
 
     def _is_wanted(self, op: int) -> bool:
         path = self.trace.ops[op].module or ""
@@ -179,12 +178,8 @@ def _html_row(row: Row, used: int) -> str:
     cells = [
         html.escape(row.op),
         _code(row.expression),
-        _span("value", row.value),
+        f'<span class="chainrule-value">{html.escape(row.value)}</span>',
         "<br>".join(map(_code, row.local_gradients)),
-        _span("gradient", row.upstream_gradient) if row.upstream_gradient else "",
+        row.upstream_gradient and f'<span class="chainrule-gradient">{html.escape(row.upstream_gradient)}</span>',
     ]
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells[:used]) + "</tr>"
-
-
-def _span(kind: str, text: str) -> str:
-    return f'<span class="chainrule-{kind}">{html.escape(text)}</span>'
