@@ -16,7 +16,7 @@ from chainrule.calculus.notation import number
 from chainrule.calculus.rules import canonical
 from chainrule.diagnosis.evidence import Evidence, Span, UnknownError, code, is_bad, name, norm, numbers_of, span
 from chainrule.diagnosis.thresholds import ALONE, CENTRED, LITTLE, RANGE, TELLING
-from chainrule.trace import Trace
+from chainrule.trace import Snapshot, Trace
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,8 @@ _Table: TypeAlias = Mapping[str, list[Cause]]
 
 
 def _table(*causes: Cause) -> _Table:
-    found: dict[str, list[Cause]] = {}
-    for cause in causes:
-        for op in cause.ops.split():
-            found.setdefault(op, []).append(cause)
-    return found
+    ops = {op for cause in causes for op in cause.ops.split()}
+    return {op: [cause for cause in causes if op in cause.ops.split()] for op in ops}
 
 
 def _explained(table: _Table, at: Evidence) -> Finding | None:
@@ -67,24 +64,26 @@ def _explained(table: _Table, at: Evidence) -> Finding | None:
     return None
 
 
+_HOLDS: Mapping[str, Callable[[Snapshot], bool]] = {
+    "zero": lambda tensor: norm(tensor) == 0,
+    "bad": is_bad,
+    "nan": lambda tensor: (found := span(tensor)) is not None and found.nans > 0,
+}
 _KNOWN: WeakKeyDictionary[Trace, dict[tuple[str, int], int]] = WeakKeyDictionary()
 """Where each way back was found to lead, so that many questions about one trace walk it once."""
 
 
-def _source(trace: Trace, value: int, word: str, holds: Callable[[int], bool]) -> int:
+def _source(trace: Trace, value: int, word: str) -> int:
     """Follow something that holds of a value, back on the way forward, to the value that it began with."""
-    known, way, at = _KNOWN.setdefault(trace, {}), [], value
-    while (word, at) not in known:
-        way.append(at)
+    known, way = _KNOWN.setdefault(trace, {}), [value]
+    while (word, at := way[-1]) not in known:
         made = trace.values[at].op
         inputs = trace.ops[made].inputs if made is not None else ()
-        earlier = next((v for v in inputs if v < at and holds(v)), None)
-        if earlier is None:
+        earlier = (v for v in inputs if v < at and _HOLDS[word](trace.values[v].tensor))
+        way.append(next(earlier, at))
+        if way[-1] == at:
             known[word, at] = at
-        else:
-            at = earlier
-    for passed in way:
-        known[word, passed] = known[word, at]
+    known.update({(word, passed): known[word, at] for passed in way})
     return known[word, at]
 
 
@@ -118,14 +117,15 @@ _OTHER_NUMBERS = "Give the factor other numbers; a weight that begins at 0 has t
 
 def _shut(at: Evidence) -> str:
     z = at.asked
-    if z.high < 0:
-        proof = f"{z.entries('negative')} (largest {number(z.high)})"
-        proof = proof if z.size > 1 else f"{z.name} is {number(z.high)}, and negative"
-    elif z.high == 0:
-        proof = f"no entry of {z.name} is above 0 (largest 0)" if z.size > 1 else f"{z.name} is 0"
-    else:
+    if not z.high <= 0:
         proof = f"it let nothing of the upstream gradient through, though {z.name} runs up to {number(z.high)}"
         return f"{proof}: where that is above 0, the upstream gradient is 0"
+    if z.size == 1:
+        proof = f"{z.name} is {number(z.high)}{', and negative' if z.high else ''}"
+    elif z.high:
+        proof = f"{z.entries('negative')} (largest {number(z.high)})"
+    else:
+        proof = f"no entry of {z.name} is above 0 (largest 0)"
     return f"it let nothing through: {proof}"
 
 
@@ -136,22 +136,33 @@ def _factors(at: Evidence) -> tuple[int, ...]:
 
 
 def _zero_factor(at: Evidence) -> Finding | None:
-    zeros = (value for value in _factors(at) if norm(at.trace.values[value].tensor) == 0)
-    return next((_made_zero(at, value) for value in zeros), None)
+    """Say that a factor is 0, and why: follow zeros on the way forward to where they were made."""
+    trace = at.trace
+    factor = next((value for value in _factors(at) if norm(trace.values[value].tensor) == 0), None)
+    if factor is None:
+        return None
+    first = _source(trace, factor, "zero")
+    made = trace.values[first].op
+    if made is not None and canonical(trace.ops[made].name) in _MAKES_ZERO:
+        floats = tuple(v for v in trace.ops[made].inputs if trace.values[v].dtype != "bool")
+        if found := _explained(_ZERO, Evidence(trace, made, floats)):
+            return replace(found, op=made)
+    called, origin = name(trace, factor), name(trace, first)
+    zeros = Span(origin, trace.values[first].tensor.size).entries("0")
+    because = "" if first == factor else f", which is 0 because {origin} is"
+    return Finding("times zero", f"it multiplies by {called}{because}: {zeros}", _OTHER_NUMBERS, source=first)
 
 
 def _weak_factor(at: Evidence) -> str | Finding | None:
     """Say that a factor is 0 in part, or too small for what arrives."""
-    if at.upstream is None or norm(at.upstream) == 0:
-        return None
-    came, smallest = span(at.upstream), RANGE.get(at.upstream.dtype, (0.0, 0.0))[0]
+    came = span(at.upstream)
     for factor in at.spans(_factors(at)):
         if factor.zeros:
             proof = f"it multiplies by {factor.name}, and {factor.are_zero}"
             return f"{proof}; where it is not, nothing arrives, or it cancels"
-        if came and 0 < came.largest * factor.largest < smallest:
+        if came and 0 < came.largest * factor.largest < RANGE.get(came.dtype, (0.0,))[0]:
             proof = f"an upstream gradient of up to {number(came.largest)} times {factor.name} of up to "
-            proof += f"{number(factor.largest)} is too small for {at.upstream.dtype}"
+            proof += f"{number(factor.largest)} is too small for {came.dtype}"
             return Finding("underflow", proof, "Scale the loss up (`torch.amp.GradScaler`), or compute in float32.")
     return None
 
@@ -164,20 +175,6 @@ def _sum_cancels(at: Evidence) -> str | None:
     return "the products that it adds up cancel: they are not 0, their sum is" if told else None
 
 
-def _made_zero(at: Evidence, value: int) -> Finding:
-    """Say why a factor is 0: follow zeros on the way forward to where they were made."""
-    trace, called = at.trace, name(at.trace, value)
-    first = _source(trace, value, "zero", lambda v: norm(trace.values[v].tensor) == 0)
-    made = trace.values[first].op
-    if made is not None and canonical(trace.ops[made].name) in _MAKES_ZERO:
-        floats = tuple(v for v in trace.ops[made].inputs if trace.values[v].dtype != "bool")
-        if found := _explained(_ZERO, Evidence(trace, made, floats)):
-            return replace(found, op=made)
-    origin = called if first == value else f"{called}, which is 0 because {name(trace, first)} is"
-    zeros = Span(name(trace, first), trace.values[first].tensor.size).entries("0")
-    return Finding("times zero", f"it multiplies by {origin}: {zeros}", _OTHER_NUMBERS, source=first)
-
-
 def _condition(at: Evidence) -> str | None:
     values = [name(at.trace, value) for value in at.targets if value != at.op.inputs[0]]
     proof = f"it did not pick {' or '.join(values) or 'it'}: {at.given.entries('True' if at.given.low else 'False')}"
@@ -188,10 +185,9 @@ def _adds_up(at: Evidence) -> str:
     if at.kind in _NORMALISATIONS.split():
         proof = "it centres and scales what goes in, so that a gradient which only asks to shift or to stretch its "
         return f"{proof}result cancels"
-    proof = "what it adds up on the way back cancels"
-    if came := span(at.upstream):
-        proof += f": the upstream gradient {'is' if came.low == came.high else 'runs'} {came.reach}, and its sum is 0"
-    return proof
+    came, proof = span(at.upstream), "what it adds up on the way back cancels"
+    runs = f"the upstream gradient {'is' if came.low == came.high else 'runs'} {came.reach}" if came else ""
+    return f"{proof}: {runs}, and its sum is 0" if came else proof
 
 
 _ZERO: _Table = _table(
@@ -263,18 +259,16 @@ def _changed(at: Evidence) -> Finding | None:
     A product of numbers none of which is 0 is 0 only if one of them was another by then. (Where a broadcast is added up
     on the way back, it may also have cancelled, and nothing is said here.)
     """
-    if at.kind not in ("mul", "pow", "square"):
-        return None
-    came = span(at.upstream)
+    came, gone = span(at.upstream), at.contribution
     power = (_exponent(at) or 0.0) - 1 if at.kind == "pow" else 1.0  # an exponent that learns is left alone
-    stretched = came is None or at.contribution is None or at.contribution.size != came.size
-    if came is None or stretched or came.zeros or power <= 0 or 0 in at.op.constants.values():
+    if at.kind not in ("mul", "pow", "square") or power <= 0 or 0 in at.op.constants.values():
+        return None
+    if came is None or came.zeros or gone is None or gone.size != came.size:
         return None
     for value in at.others or at.targets:
         factor = numbers_of(at.trace, value)
-        if factor is None or min(abs(factor.low), abs(factor.high)) ** power * came.largest < TELLING:
-            continue
-        if factor.low * factor.high > 0:
+        smallest = min(abs(factor.low), abs(factor.high)) if factor and factor.low * factor.high > 0 else 0.0
+        if factor and smallest**power * came.largest >= TELLING:
             used = f"{factor.name} {'was' if factor.size == 1 else 'ran'} {factor.reach} when {code(at.op.expression)}"
             proof = f"{used} used it, and was written over before the way back, out of autograd's sight"
             hint = "Write after the backward pass, and under `no_grad` in place of `.data`: then PyTorch keeps watch."
@@ -297,16 +291,13 @@ def _written_by(at: Evidence, value: int) -> int | None:
 
 def _by_values(at: Evidence, cause: str, became: str) -> Finding:
     """Say what is known of any op: what arrived, and what went on."""
-    came, gone, arrived = span(at.upstream), at.contribution, "a gradient"
+    came, size, arrived = span(at.upstream), at.contribution.size if at.contribution else 0, "a gradient"
     if came:
         runs = "with NaN" if came.nans else f"{'of' if came.low == came.high else 'running'} {came.reach}"
         arrived = f"an upstream gradient {runs}"
-    where = f"all {gone.size:,} entries of what it handed on are" if gone else "all of what it handed on is"
-    if gone is not None and gone.size == 1:
-        where = "what it handed on is"
-    elif cause == "nan":
-        where = "entries of what it handed on are"
-    return Finding(cause, f"{arrived} arrived there, and {where} {became}", "Look at its inputs.")
+    entries = "" if size == 1 else "entries of " if cause == "nan" else f"all {size:,} entries of "
+    went = f"{entries}what it handed on {'is' if size == 1 else 'are'} {became}"
+    return Finding(cause, f"{arrived} arrived there, and {went}", "Look at its inputs.")
 
 
 def flattens(at: Evidence, gain: float) -> Finding | None:
@@ -317,16 +308,13 @@ def flattens(at: Evidence, gain: float) -> Finding | None:
         sizes = [found.largest for found in at.spans(at.targets)]
         scaled = at.kind in _NORMALISATIONS.split() and sizes and gain > CENTRED / max(1.0, *sizes)
         return None if scaled else _explained(_ZERO, at)
-    if at.kind in _FACTORED.split():
-        factor = next(at.spans((at.others or at.targets)[:1]), None)
-        if factor is not None and factor.largest < LITTLE:
-            proof = f"it multiplies by {factor.name}, which runs {factor.reach}"
-            return Finding("times little", proof, "Scale it up, or the loss.")
-        small = [c for c in at.op.constants.values() if not isinstance(c, complex) and 0 < abs(c) < LITTLE]
-        if small and at.kind == "mul":
-            proof = f"it multiplies by the number {number(small[0])}"
-            return Finding("times little", proof, "Scale it up, or the loss.")
-    return None
+    if at.kind not in _FACTORED.split():
+        return None
+    factors = [f"{z.name}, which runs {z.reach}" for z in at.spans((at.others or at.targets)[:1]) if z.largest < LITTLE]
+    if at.kind == "mul":
+        small = (c for c in at.op.constants.values() if not isinstance(c, complex) and 0 < abs(c) < LITTLE)
+        factors += [f"the number {number(c)}" for c in small]
+    return Finding("times little", f"it multiplies by {factors[0]}", "Scale it up, or the loss.") if factors else None
 
 
 # Not a number -----------------------------------------------------------------------------------------------------
@@ -379,16 +367,16 @@ def _masked_row(at: Evidence) -> str:
     return f"a whole row of {found.name} is -inf ({found.infinite:,} of {found.size:,} entries are), so it is 0/0"
 
 
+def _most(dtype: str) -> str:
+    return f"{number(RANGE[dtype][1])}, the largest number of {dtype}"
+
+
 def _overflow(at: Evidence) -> Finding | None:
-    made = at.trace.values[at.op.outputs[0]] if at.op.outputs else None
-    inputs = list(at.spans(at.op.inputs))
-    if made is None or made.dtype not in RANGE or not inputs:
+    made = at.trace.values[at.op.outputs[0]].tensor if at.op.outputs else None
+    held, found = span(made), max(at.spans(at.op.inputs), key=lambda found: found.largest, default=None)
+    if made is None or made.dtype not in RANGE or found is None or (held is not None and not held.infinite):
         return None
-    held, found = span(made.tensor), max(inputs, key=lambda found: found.largest)
-    if held is not None and not held.infinite:
-        return None
-    proof = f"its result is above {number(RANGE[made.dtype][1])}, the largest number of {made.dtype}: "
-    proof += f"{found.name} reaches {number(found.largest)}"
+    proof = f"its result is above {_most(made.dtype)}: {found.name} reaches {number(found.largest)}"
     half = made.dtype == "float16"
     return Finding("overflow", proof, "Use bfloat16 or float32." if half else "Scale the values down before it.")
 
@@ -430,23 +418,18 @@ _ON_PURPOSE = ("masked_fill", "where", "full", "full_like", "new_full", "fill", 
 """Ops by which an infinity is put there on purpose, as in a mask."""
 
 
-def _has_nan(trace: Trace, value: int) -> bool:
-    found = span(trace.values[value].tensor)
-    return found is not None and found.nans > 0
-
-
-def _first_bad(trace: Trace, value: int) -> tuple[int, bool]:
-    """Follow NaN, then infinity, on the way forward to the value where it was made; whether it is NaN there."""
-    if not _has_nan(trace, value):
-        return _source(trace, value, "bad", lambda v: is_bad(trace.values[v].tensor)), False
-    at = _source(trace, value, "nan", lambda v: _has_nan(trace, v))
-    made = trace.values[at].op
+def _first_bad(trace: Trace, value: int) -> int:
+    """Follow NaN, then infinity, on the way forward to the value where it was made."""
+    if not _HOLDS["nan"](trace.values[value].tensor):
+        return _source(trace, value, "bad")
+    first = _source(trace, value, "nan")
+    made = trace.values[first].op
     for earlier in trace.ops[made].inputs if made is not None else ():
-        if earlier < at and is_bad(trace.values[earlier].tensor):
-            source = _source(trace, earlier, "bad", lambda v: is_bad(trace.values[v].tensor))
+        if earlier < first and is_bad(trace.values[earlier].tensor):
+            source = _source(trace, earlier, "bad")
             if trace.values[source].op is not None and not _on_purpose(trace, source):
-                return source, False
-    return at, True
+                return source
+    return first
 
 
 def _on_purpose(trace: Trace, value: int) -> bool:
@@ -456,42 +439,36 @@ def _on_purpose(trace: Trace, value: int) -> bool:
 
 def why_forward(trace: Trace, value: int) -> Finding:
     """Say why a value is NaN or infinite: what the op that made it did to finite numbers."""
-    first, nan = _first_bad(trace, value)
-    made, found = trace.values[first].op, numbers_of(trace, first)
-    what = "NaN" if nan or (found is not None and found.nans) else "infinite"
+    first = _first_bad(trace, value)
+    made = trace.values[first].op
+    found = numbers_of(trace, first) or Span(name(trace, first), trace.values[first].tensor.size)
+    what, count = "NaN" if found.nans else "infinite", found.nans + found.infinite or None
     look = "Look at where these numbers come from."
     if made is None:
-        whole = found or Span(name(trace, first), trace.values[first].tensor.size)
-        proof = whole.entries(what, None if found is None else found.nans + found.infinite)
-        return Finding("in the data", f"{proof} from the start", look, source=first)
+        return Finding("in the data", f"{found.entries(what, count)} from the start", look, source=first)
     at = Evidence(trace, made, ())
-    if at.kind in _ON_PURPOSE and found is not None:
-        return Finding("in the data", found.entries(f"{what} by this", found.nans + found.infinite), look, made)
+    if at.kind in _ON_PURPOSE and count:
+        return Finding("in the data", found.entries(f"{what} by this", count), look, made)
     if said := _explained(_NOT_FINITE, at) or _overflow(at):
         return replace(said, op=made)
     inputs = ", ".join(f"{z.name} {z.reach}" for z in at.spans(at.op.inputs))
-    proof = f"its result is {what}{f', from {inputs}' if inputs else ''}"
-    return Finding("nan", proof, "Look at its inputs.", made)
+    return Finding("nan", f"its result is {what}{f', from {inputs}' if inputs else ''}", "Look at its inputs.", made)
 
 
 def why_not_finite(at: Evidence) -> Finding:
     """Say why an op made NaN or infinity of a finite upstream gradient."""
-    trace = at.trace
-    bad = [value for value in (*at.op.outputs, *at.op.inputs) if is_bad(trace.values[value].tensor)]
-    for value in sorted(bad, key=lambda value: not _has_nan(trace, value)):
-        first, nan = _first_bad(trace, value)
-        if nan or not _on_purpose(trace, first):
-            return why_forward(trace, value)
+    values, has_nan = at.trace.values, _HOLDS["nan"]
+    bad = [value for value in (*at.op.outputs, *at.op.inputs) if is_bad(values[value].tensor)]
+    for value in sorted(bad, key=lambda value: not has_nan(values[value].tensor)):
+        first = _first_bad(at.trace, value)
+        if has_nan(values[first].tensor) or not _on_purpose(at.trace, first):
+            return why_forward(at.trace, value)
     return _explained(_NOT_FINITE, at) or _outgrown(at) or _by_values(at, "nan", "NaN or infinite")
 
 
 def _outgrown(at: Evidence) -> Finding | None:
     came, gone = span(at.upstream), span(at.contribution)
-    if came is None or at.contribution is None or at.contribution.dtype not in RANGE:
+    if came is None or gone is None or gone.dtype not in RANGE or not gone.infinite or gone.nans:
         return None
-    if gone is None or not gone.infinite or gone.nans:
-        return None
-    dtype = at.contribution.dtype
-    proof = f"an upstream gradient of up to {number(came.largest)} grew beyond {number(RANGE[dtype][1])}, "
-    hint = "Scale the loss or the values down; half precision needs it most."
-    return Finding("overflow", f"{proof}the largest number of {dtype}", hint)
+    proof = f"an upstream gradient of up to {number(came.largest)} grew beyond {_most(gone.dtype)}"
+    return Finding("overflow", proof, "Scale the loss or the values down; half precision needs it most.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import final
 
@@ -23,12 +23,12 @@ class Span:
 
     name: str
     size: int
+    dtype: str = ""
     low: float = math.nan
     high: float = math.nan
     zeros: int = 0
     nans: int = 0
     infinite: int = 0
-    dtype: str = ""
 
     @property
     def largest(self) -> float:
@@ -72,7 +72,7 @@ class Span:
         return f"{count:,} of the {self.size:,} entries of {self.name} {'is' if count == 1 else 'are'} {words}"
 
 
-def span(tensor: Snapshot | None) -> Span | None:
+def span(tensor: Snapshot | None, name: str = "") -> Span | None:
     """Sum a tensor up; `None` if nothing was kept, it is empty, or its numbers have no order."""
     if tensor is None or not tensor.size:
         return None
@@ -80,40 +80,30 @@ def span(tensor: Snapshot | None) -> Span | None:
         held = tensor.statistics or {}
         if not {"min", "max", "zeros", "nans", "infinite"} <= set(held):
             return None
+        low, high = held["min"], held["max"]
         zeros, nans, infinite = (int(held[word]) for word in ("zeros", "nans", "infinite"))
-        return Span("", tensor.size, held["min"], held["max"], zeros, nans, infinite)
-    if data.dtype.kind == "c":
+    elif np.iscomplexobj(data):
         return None
-    if data.dtype.kind != "f":
-        return Span("", data.size, float(data.min()), float(data.max()), int((data == 0).sum()))
-    nans = int(np.isnan(data).sum())
-    known = data[~np.isnan(data)] if nans else data
-    low, high = (float(known.min()), float(known.max())) if known.size else (math.nan, math.nan)
-    infinite = int(np.isinf(known).sum()) if math.isinf(low) or math.isinf(high) else 0
-    return Span("", data.size, low, high, int((known == 0).sum()), nans, infinite)
+    else:
+        known = data[~np.isnan(data)]
+        low, high = (float(known.min()), float(known.max())) if known.size else (math.nan, math.nan)
+        zeros, nans = int(np.count_nonzero(known == 0)), data.size - known.size
+        infinite = int(np.isinf(known).sum()) if math.isinf(low) or math.isinf(high) else 0
+    return Span(name, tensor.size, tensor.dtype, low, high, zeros, nans, infinite)
 
 
 def norm(tensor: Snapshot | None) -> float | None:
     """Return the Euclidean norm; 0 only if every entry is 0, not finite if some entry is not; `None` if not known."""
-    if tensor is None:
-        return None
-    if tensor.data is not None:
-        if tensor.data.size == 1:
-            return abs(complex(tensor.data.item())) if tensor.data.dtype.kind == "c" else abs(float(tensor.data.item()))
-        flat = np.abs(tensor.data).reshape(-1).astype(np.float64)
-        total = float(np.dot(flat, flat))
-        if 1e-200 < total < 1e200 or not flat.size:
-            return math.sqrt(total)
-        largest = float(flat.max())  # squares leave the range of float64
-        return largest if not largest or not math.isfinite(largest) else largest * float(np.linalg.norm(flat / largest))
-    held = tensor.statistics or {}
-    known = held.get("norm")
-    if known is None or not (known == 0 or math.isinf(known)) or "min" not in held:
-        return known
-    return max(abs(held["min"]), abs(held["max"]))  # float32 holds no square of it
+    if tensor is None or tensor.data is None:
+        return tensor.statistics.get("norm") if tensor is not None and tensor.statistics else None
+    flat = np.abs(tensor.data).reshape(-1).astype(np.float64)
+    if 1e-200 < (total := float(np.dot(flat, flat))) < 1e200:
+        return math.sqrt(total)
+    largest = float(flat.max(initial=0.0))  # squares leave the range of float64
+    return largest * float(np.linalg.norm(flat / largest)) if largest and math.isfinite(largest) else largest
 
 
-def is_bad(tensor: Snapshot) -> bool:
+def is_bad(tensor: Snapshot | None) -> bool:
     """Tell whether some entry is NaN or infinite."""
     size = norm(tensor)
     return size is not None and not math.isfinite(size)
@@ -180,8 +170,7 @@ class Evidence:
 
 def numbers_of(trace: Trace, value: int) -> Span | None:
     """Return the numbers of a value, under its name."""
-    found = span(trace.values[value].tensor)
-    return found and replace(found, name=name(trace, value), dtype=trace.values[value].dtype)
+    return span(trace.values[value].tensor, name(trace, value))
 
 
 def code(text: str) -> str:
