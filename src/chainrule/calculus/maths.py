@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -23,6 +23,13 @@ class Maths(Notation):
     """What LaTeX and MathML have in common: fractions, matrices, and names with accents and indices."""
 
     needs = NEEDS | {"/": (0, 0, POWER), "**": (ATOM, 0, POWER)}
+    # What each has its own way to write: text that is no formula, a name's stem and indices, a matrix, a part of a
+    # derivative.
+    text: Callable[[str], str]
+    _stem: Callable[[str], str]
+    _below: Callable[[Sequence[str]], str]
+    _matrix: Callable[[Sequence[Sequence[str]]], str]
+    _partial: Callable[[str], str]
 
     def name(self, called: str) -> str:
         """Return a variable's name: its stem, with accents and indices; code is a stem of its own."""
@@ -50,22 +57,6 @@ class Maths(Notation):
     def derivative(self, above: Sequence[str], below: str) -> str:
         """Return a derivative as a fraction."""
         return self.forms["/"].format(self.forms["plus"].join(map(self._partial, above)), self._partial(below))
-
-    def text(self, plain: str) -> str:
-        """Return text that is no formula."""
-        raise NotImplementedError
-
-    def _stem(self, stem: str) -> str:
-        raise NotImplementedError
-
-    def _below(self, indices: Sequence[str]) -> str:
-        raise NotImplementedError
-
-    def _matrix(self, rows: Sequence[Sequence[str]]) -> str:
-        raise NotImplementedError
-
-    def _partial(self, called: str) -> str:
-        raise NotImplementedError
 
 
 class Latex(Maths):
