@@ -7,10 +7,11 @@ time and memory grow with the length of the recording, and every leaf can be ask
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
 from chainrule.calculus.notation import number
 from chainrule.diagnosis.causes import Finding, flattens, why_not_finite, why_zero
@@ -18,21 +19,25 @@ from chainrule.diagnosis.evidence import Evidence, call, code, grad, is_bad, nam
 from chainrule.diagnosis.missing import Missing
 from chainrule.diagnosis.thresholds import ALONE, CANCELLED, HUGE, MOST_OF_IT, SMALLEST, TINY
 from chainrule.errors import TraceError
-from chainrule.trace import Op, Snapshot, Trace
+from chainrule.trace import Hook, Op, Snapshot, Trace
 
 What: TypeAlias = Literal["bad", "zero", "never", "huge", "tiny"]
+_Key = TypeVar("_Key")
 _Slot: TypeAlias = tuple[int, int]
 """An autograd node and one of its outputs: where contributions are added up."""
 
 
-@dataclass(frozen=True)
-class Spot:
-    """Say where a gradient was lost: on an edge of a visit, where contributions meet, in a hook, or at the start."""
+class Spot(NamedTuple):
+    """Say where a gradient was lost: on an edge of a visit, where contributions meet, in a hook, or at the start.
 
-    kind: Literal["edge", "sum", "hook", "start"]
+    That which autograd came to first is the least.
+    """
+
     turn: int
     """The position of the visit; for a sum, a hook and the start, that of the node behind it."""
-    edge: int = 0
+    edge: int
+    kind: Literal["edge", "sum", "hook", "start"]
+    what: Literal["zero", "bad"]
     value: int | None = None
 
 
@@ -55,17 +60,18 @@ class Lost:
         return self.what, found.cause, found.proof if found.op is None else found.op
 
 
-@dataclass
-class _Sum:
-    """Follow the contributions to one slot: where the zero and the not finite ones come from, and the largest."""
+class _Came(NamedTuple):
+    """Hold one contribution to a slot: the visit and the edge that it came along, its norm, and where it was lost."""
 
-    zero: Spot | None = None
-    bad: Spot | None = None
-    alive: bool = False
-    several: bool = False
-    loudest: float = -1.0
-    turn: int = -1
-    edge: int = 0
+    turn: int
+    edge: int
+    size: float | None
+    lost: Spot | None
+
+    @property
+    def loud(self) -> float:
+        """Return its norm, and less than any for one that is not known or not finite."""
+        return -0.5 if self.size is None or not math.isfinite(self.size) else self.size
 
 
 class Search:
@@ -76,10 +82,10 @@ class Search:
         self.trace, self.run, self.missing = trace, trace.backward(backward), Missing(trace, backward)
         self.gradient, self.leaves = self.missing.gradient, self.missing.leaves
         self._sizes: dict[int, float | None] = {}
-        self._sums: dict[_Slot, _Sum] = {}
+        self._came: dict[_Slot, list[_Came]] = {}
         self._slot_of: dict[int, _Slot] = {}
         self._value_at = {(v.node, v.slot): i for i, v in enumerate(trace.values) if v.node is not None}
-        self._hooked = {hook.value: hook for hook in self.run.hooks}
+        self._hooked: dict[int | None, Hook] = {hook.value: hook for hook in self.run.hooks}
         self._turns = {visit.node: turn for turn, visit in enumerate(self.run.visits)}
         self._sweep()
 
@@ -97,10 +103,10 @@ class Search:
             )
         if size is None:
             return None
-        if size == 0 or not math.isfinite(size):
+        if what := self._state(gradient):
             turn = self._turns.get(-1 if slot is None else slot[0], -1)
-            zero, bad = self._settle(slot or (-1, 0), turn, gradient)
-            return self._lost("zero" if size == 0 else "bad", zero or bad or Spot("start", turn, value=value), value)
+            spot = self._settle(slot or (-1, 0), turn, gradient)
+            return self._lost(spot or Spot(turn, 0, "start", what, value), value)
         return self._out_of_proportion(value, slot, gradient) if gradient.size and slot is not None else None
 
     def size(self, tensor: Snapshot | None) -> float | None:
@@ -108,6 +114,15 @@ class Search:
         if (key := id(tensor)) not in self._sizes:
             self._sizes[key] = norm(tensor)
         return self._sizes[key]
+
+    def _state(self, tensor: Snapshot | None) -> Literal["zero", "bad"] | None:
+        """Tell whether a tensor is all zeros, or not finite."""
+        size = self.size(tensor)
+        return None if size is None else "zero" if size == 0 else None if math.isfinite(size) else "bad"
+
+    def _loudest(self, slot: _Slot | None) -> _Came | None:
+        """Return the largest contribution to a slot."""
+        return max(self._came.get(slot or (-1, 0), ()), key=lambda came: came.loud, default=None)
 
     def bad_root(self) -> int | None:
         """Return what was differentiated and is not finite."""
@@ -122,57 +137,36 @@ class Search:
     def _sweep(self) -> None:
         """Carry along, from the loss to the leaves, where gradients became zero or not finite."""
         for turn, visit in enumerate(self.run.visits):
-            arrived = [
-                self._settle((visit.node, slot), turn, upstream)
-                for slot, upstream in enumerate(visit.upstream)
-                if upstream is not None
-            ]
-            zeros = [zero for zero, _ in arrived if zero is not None]
-            zero = zeros[0] if zeros and len(zeros) == len(arrived) else None
-            bad = next((bad for _, bad in arrived if bad is not None), None)
+            came = [(i, upstream) for i, upstream in enumerate(visit.upstream) if upstream is not None]
+            arrived = [self._settle((visit.node, slot), turn, upstream) for slot, upstream in came]
+            zeros = [spot for spot in arrived if spot is not None and spot.what == "zero"]
+            before = {
+                "zero": zeros[0] if zeros and len(zeros) == len(arrived) else None,
+                "bad": next((spot for spot in arrived if spot is not None and spot.what == "bad"), None),
+            }
             for edge, (to, flow) in enumerate(zip(self.trace.nodes[visit.node].edges, visit.flows, strict=False)):
                 if to.node is None or flow.contribution is None:
                     continue
-                slot = (to.node, to.slot)
+                slot, what = (to.node, to.slot), self._state(flow.contribution)
                 if to.value is not None:
                     self._slot_of[to.value] = slot
                     self._value_at.setdefault(slot, to.value)
-                self._add(slot, Spot("edge", turn, edge, to.value), self.size(flow.contribution), zero, bad)
+                lost = (before[what] or Spot(turn, edge, "edge", what, to.value)) if what else None
+                self._came.setdefault(slot, []).append(_Came(turn, edge, self.size(flow.contribution), lost))
 
-    def _add(self, slot: _Slot, here: Spot, size: float | None, zero: Spot | None, bad: Spot | None) -> None:
-        """Add one contribution, which was lost where what it was made from was, or else here."""
-        held = self._sums.get(slot)
-        if held is None:
-            held = self._sums[slot] = _Sum()
-        else:
-            held.several = True
-        if size == 0:
-            held.zero = _first(held.zero, zero or here)
-        else:
-            held.alive = True
-            if size is not None and not math.isfinite(size):
-                held.bad = _first(held.bad, bad or here)
-        loud = -0.5 if size is None or not math.isfinite(size) else size
-        if loud > held.loudest:
-            held.loudest, held.turn, held.edge = loud, here.turn, here.edge
-
-    def _settle(self, slot: _Slot, turn: int, arrived: Snapshot) -> tuple[Spot | None, Spot | None]:
-        """Say where the gradient at a slot became zero, and where not finite, if it is."""
-        size, value, held = self.size(arrived), self._value_at.get(slot), self._sums.get(slot)
-        if size is None or (size != 0 and math.isfinite(size)):
-            return None, None
-        hook = self._hooked.get(-1 if value is None else value)
-        if size == 0:
-            if hook is not None and self.size(hook.before) != 0:
-                return Spot("hook", turn, value=value), None
-            if held is None:
-                return Spot("start", turn, value=value), None
-            return (Spot("sum", turn, value=value) if held.alive else held.zero), None
-        if hook is not None and math.isfinite(self.size(hook.before) or 0.0):
-            return None, Spot("hook", turn, value=value)
-        if held is None:
-            return None, Spot("start", turn, value=value)
-        return None, held.bad or Spot("sum", turn, value=value)
+    def _settle(self, slot: _Slot, turn: int, arrived: Snapshot) -> Spot | None:
+        """Say where the gradient at a slot became zero or not finite, if it is."""
+        if (what := self._state(arrived)) is None:
+            return None
+        value, came = self._value_at.get(slot), self._came.get(slot, [])
+        hook, lost = self._hooked.get(value), [one.lost for one in came if one.lost and one.lost.what == what]
+        if hook is not None and self._state(hook.before) != what:
+            return Spot(turn, 0, "hook", what, value)
+        if not came:
+            return Spot(turn, 0, "start", what, value)
+        if not lost or (what == "zero" and len(lost) < len(came)):
+            return Spot(turn, 0, "sum", what, value)
+        return min(lost, key=lambda spot: (spot.turn, spot.edge))
 
     def _slot(self, value: int) -> _Slot | None:
         held = self.trace.values[value]
@@ -180,21 +174,20 @@ class Search:
 
     # Zero, and not finite -------------------------------------------------------------------------------------
 
-    def _lost(self, what: What, spot: Spot, value: int) -> Lost:
+    def _lost(self, spot: Spot, value: int) -> Lost:
         """Say what happened at the spot where a gradient was lost."""
-        nothing, step = what == "zero", self._evidence(spot.turn, spot.edge) if spot.kind == "edge" else None
-        if step is not None:
-            found = why_zero(step) if nothing else why_not_finite(step)
-            return Lost(what, found if found.op is not None else replace(found, op=step.number), spot)
+        what, nothing, at = spot.what, spot.what == "zero", value if spot.value is None else spot.value
+        if spot.kind == "sum":
+            return Lost(what, self._at_sum(nothing, at), spot)
         if spot.kind == "hook":
-            hook = code(self._hooked[value if spot.value is None else spot.value].name)
-            proof = f"the hook {hook} made it {'0' if nothing else 'NaN or infinite'}"
+            proof = f"the hook {code(self._hooked[at].name)} made it {'0' if nothing else 'NaN or infinite'}"
             return Lost(what, Finding("hook", proof, "Look at what it returns."), spot)
         if spot.kind == "start":
             proof = f"the backward pass started with {'nothing but 0' if nothing else 'NaN or infinity'}"
             return Lost(what, Finding("start", proof, "Look at the `gradient` that was given to `backward`."), spot)
-        if spot.kind == "sum":
-            return Lost(what, self._at_sum(nothing, value if spot.value is None else spot.value), spot)
+        if (step := self._evidence(spot.turn, spot.edge)) is not None:
+            found = why_zero(step) if nothing else why_not_finite(step)
+            return Lost(what, found if found.op is not None else replace(found, op=step.number), spot)
         node = code(self.trace.nodes[self.run.visits[spot.turn].node].name)
         words = "handed on nothing" if nothing else "made NaN or infinity of it"
         proof = f"PyTorch's {node}, a step from before the recording, {words}"
@@ -202,9 +195,8 @@ class Search:
 
     def _at_sum(self, nothing: bool, value: int) -> Finding:
         """Say that contributions, added up, left nothing, or too much."""
-        slot = self._slot(value)
-        held = self._sums.get(slot) if slot is not None else None
-        op = None if held is None else self.op_at(held.turn)
+        most = self._loudest(self._slot(value))
+        op = None if most is None else self.op_at(most.turn)
         uses, called = len(self.missing.uses.get(value, ())), name(self.trace, value)
         if nothing:
             proof = f"{called} is used {uses} times, and what comes back along these ways adds up to 0"
@@ -265,60 +257,50 @@ class Search:
 
     def _rounding(self, slot: _Slot) -> Lost | None:
         """Tell whether the last step adds up entries that cancel, as for a bias before a normalisation."""
-        held = self._sums.get(slot)
-        step = self._evidence(held.turn, held.edge) if held is not None else None
-        if held is None or step is None or step.upstream is None or step.contribution is None:
+        most = self._loudest(slot)
+        step = self._evidence(most.turn, most.edge) if most is not None else None
+        if most is None or step is None or step.upstream is None or step.contribution is None:
             return None
         arrived = self.size(step.upstream) or 0.0
         added = step.kind in ("add", "sub") or set(step.targets) <= set(step.op.inputs[2:])
-        if not added or held.loudest >= CANCELLED * arrived or step.contribution.size >= step.upstream.size:
+        if not added or most.loud >= CANCELLED * arrived or step.contribution.size >= step.upstream.size:
             return None
         proof = f"{step.upstream.size:,} entries that it adds up cancel: of a norm of {number(arrived)} there is "
-        proof += f"{number(held.loudest)} left"
+        proof += f"{number(most.loud)} left"
         hint = "A normalisation or a softmax after it takes away what it adds, so it may as well be left out."
-        return Lost("tiny", Finding("rounding", proof, hint, step.number), Spot("edge", held.turn, held.edge))
+        return Lost("tiny", Finding("rounding", proof, hint, step.number))
 
     def along(self, lost: Lost, value: int) -> Lost:
         """Say how a tiny or huge gradient shrank or grew on its way, and which calls did most of it."""
         slot, sign = self._slot(value), 1 if lost.what == "huge" else -1
+        most, ops = self._loudest(slot), self.trace.ops
         assert slot is not None
         path = self._path(slot)
-        gains: dict[int, float] = {}
-        for turn, _, gain in path:
-            if (at := self.op_at(turn)) is not None:
-                gains[at] = gains.get(at, 0.0) + math.log10(gain)
+        steps = ((self.op_at(turn), math.log10(gain)) for turn, _, gain in path)
+        gains = _added_up((at, power) for at, power in steps if at is not None)
         cause, hint, proof = *(_EXPLODED if sign > 0 else _VANISHED), self._amount(lost, value)
-        if not gains:
+        if not gains or most is None:
             return replace(lost, finding=Finding(cause, proof, ""))
-        calls = self._added_up(gains, _site)
+        calls = _added_up((_site(ops[i]), gain) for i, gain in gains.items())
         site = max(calls, key=lambda site: sign * calls[site])
-        same = [i for i in gains if _site(self.trace.ops[i]) == site]
+        same = [i for i in gains if _site(ops[i]) == site]
         worst = max(same, key=lambda i: sign * gains[i])
         first = max(self.size(upstream) or 0.0 for upstream in self.run.visits[path[-1][0]].upstream)
-        proof += (
-            f". From {name(self.trace, self.run.roots[0])} to it, over {len({turn for turn, _, _ in path}):,} steps"
-        )
-        proof += f", the norm goes from {number(first)} to {number(self._sums[slot].loudest)}, most of it at "
-        proof += f"{call(self.trace, worst)}: {'gain' if sign > 0 else 'factor'} {number(_ten_to(gains[worst]))}"
+        steps_taken = len({turn for turn, _, _ in path})
+        proof += f". From {name(self.trace, self.run.roots[0])} to it, over {steps_taken:,} steps, the norm goes from "
+        proof += f"{number(first)} to {number(most.loud)}, most of it at {call(self.trace, worst)}: "
+        proof += f"{'gain' if sign > 0 else 'factor'} {number(_ten_to(gains[worst]))}"
         if len(same) > 1:
             proof += f" there, {number(_ten_to(calls[site]))} over the {len(same):,} calls of "
-            proof += f"{code(self.trace.ops[worst].name)} on that line"
+            proof += f"{code(ops[worst].name)} on that line"
         proof += self._module(gains, worst, sign)
         if sign < 0 and (alone := self._alone(path, worst, gains)):
             cause, hint, proof = alone.cause, alone.hint, f"{proof}. There {alone.proof}"
         return replace(lost, finding=Finding(cause, proof, hint, worst))
 
-    def _added_up(self, gains: Mapping[int, float], key: Callable[[Op], object]) -> dict[object, float]:
-        """Add up the gains of the ops that have something in common."""
-        found: dict[object, float] = {}
-        for i, gain in gains.items():
-            kind = key(self.trace.ops[i])
-            found[kind] = found.get(kind, 0.0) + gain
-        return found
-
     def _module(self, gains: Mapping[int, float], worst: int, sign: int) -> str:
         """Name the module that did most, if it did more than the worst op, and is one of several."""
-        modules = self._added_up(gains, lambda op: op.module)
+        modules = _added_up((self.trace.ops[i].module, gain) for i, gain in gains.items())
         modules.pop(None, None)
         module = max(modules, key=lambda path: sign * modules[path], default=None)
         if len(modules) < 2 or sign * modules[module] <= sign * 1.01 * gains[worst]:
@@ -338,18 +320,18 @@ class Search:
         Where contributions all but cancel, that is a step of its own, with -1 for the edge.
         """
         path = []
-        while (held := self._sums.get(slot)) is not None and held.turn >= 0:
-            visit = self.run.visits[held.turn]
+        while (most := self._loudest(slot)) is not None:
+            visit = self.run.visits[most.turn]
             whole = self._turns.get(slot[0])
             after = self.run.visits[whole].upstream if whole is not None else ()
             left = self.size(after[slot[1]]) if slot[1] < len(after) else None
-            if held.several and left and left < CANCELLED * held.loudest:
-                path.append((held.turn, -1, left / held.loudest))
+            if len(self._came[slot]) > 1 and left and left < CANCELLED * most.loud:
+                path.append((most.turn, -1, left / most.loud))
             slots = [i for i, upstream in enumerate(visit.upstream) if upstream is not None]
             at = max(slots, key=lambda i: self.size(visit.upstream[i]) or 0.0)
             arrived = self.size(visit.upstream[at])
-            if arrived and math.isfinite(arrived) and held.loudest > 0 and held.loudest / arrived > 0:
-                path.append((held.turn, held.edge, held.loudest / arrived))
+            if arrived and math.isfinite(arrived) and most.loud > 0 and most.loud / arrived > 0:
+                path.append((most.turn, most.edge, most.loud / arrived))
             slot = (visit.node, at)
         return path
 
@@ -376,9 +358,12 @@ _VANISHED = (
 _MEET = Finding("cancels", "contributions meet that all but cancel", "Check the signs: the uses cancel, as in `x - x`.")
 
 
-def _first(a: Spot | None, b: Spot) -> Spot:
-    """Return the spot that autograd came to first."""
-    return b if a is None or (b.turn, b.edge) < (a.turn, a.edge) else a
+def _added_up(gains: Iterable[tuple[_Key, float]]) -> dict[_Key, float]:
+    """Add up the gains that have a key in common."""
+    found: defaultdict[_Key, float] = defaultdict(float)
+    for key, gain in gains:
+        found[key] += gain
+    return found
 
 
 def _site(op: Op) -> object:
