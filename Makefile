@@ -66,10 +66,12 @@ bench: set-up .peers  ## measure lessons, builds, recording beside other tools, 
 ##@ Keep
 lock:  ## resolve requirements.lock again; UPGRADE=1 takes newer versions
 	@command -v uv >/dev/null || { echo "make lock needs uv, which is not installed here: pip install uv" >&2; exit 1; }
-# one version for all Pythons where there is one, so that everybody builds the same site; what torch brings for GPUs goes
-	@head=$$(grep "^#" requirements.lock) && uv pip compile --quiet --universal --python-version 3.11 --all-extras \
-		--fork-strategy fewest --no-annotate --no-header $(if $(UPGRADE),--upgrade) -o requirements.lock pyproject.toml \
-		&& { echo "$$head"; grep -vE "^(#|nvidia-|cuda-|triton=)" requirements.lock; } > .make.new && mv .make.new requirements.lock
+# one version for all Pythons where there is one, so that everybody builds the same site; PyTorch is noted above the rest
+	@sed 's/^# torch=/torch=/' requirements.lock > .make.new && uv pip compile --quiet --universal --python-version 3.11 \
+		--all-extras --generate-hashes --fork-strategy fewest --no-annotate --no-header $(if $(UPGRADE),--upgrade) \
+		-o .make.new pyproject.toml && { grep "^# [^t]" requirements.lock; grep -o "^torch==[0-9.]*" .make.new | sed "s/^/# /"; \
+		awk '/^[a-z]/ {ours = !/^(nvidia-|cuda-|triton=|torch=)/} ours' .make.new; } > .make.lock && mv .make.lock requirements.lock
+	@rm -f .make.new
 
 clean:  ## remove what was built; .venv stays
 	@rm -rf docs/_build docs/lessons docs/jupyter_execute jupyter_execute .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -78,9 +78,12 @@ def set_up() -> None:
     told = index or "/cpu" in os.environ.get("PIP_INDEX_URL", "") + os.environ.get("PIP_EXTRA_INDEX_URL", "")
     if sys.platform == "linux" and not told and not has_torch():
         print(CPU_HINT, flush=True)
-    count = sum(line[:1].isalnum() for line in LOCK.read_text().splitlines())
+    lock = LOCK.read_text()
+    count = len(re.findall(r"^(?:# )?[\w.-]+==", lock, re.MULTILINE))
     print(f"Installing {count} packages; a minute or two on a fast line", flush=True)
-    pip("-r", str(LOCK), *(["--extra-index-url", index] if index else []))
+    pip("--require-hashes", "--no-deps", "-r", str(LOCK))
+    for torch in re.findall(r"^# (torch==\S+)$", lock, re.MULTILINE):  # with what it brings for GPUs
+        pip(torch, *(["--index-url", index] if index else []))
     # hatchling, which builds the project, came with the lock: so nothing is fetched here
     pip("--no-build-isolation", "--no-deps", "--editable", ".")
     STAMP.write_text(wanted())

@@ -184,18 +184,22 @@ def test_two_at_once(project: Path) -> None:
 
 
 def test_lock_answers_pyproject() -> None:
-    """Every requirement is locked to a version that it allows, for everybody: no build for one machine, no address."""
+    """Every requirement is locked to a version that it allows, for everybody, and all but PyTorch by its hashes."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     asked = [*project["build-system"]["requires"], *project["project"]["dependencies"]]
     asked += itertools.chain(*project["project"]["optional-dependencies"].values())
     pins: dict[str, list[Requirement]] = {}
-    for line in (ROOT / "requirements.lock").read_text().splitlines():
-        if not line.startswith("#"):
-            pin = Requirement(line)
-            pins.setdefault(pin.name, []).append(pin)
-            (exact,) = pin.specifier
-            assert (exact.operator, Version(exact.version).local, pin.url) == ("==", None, None)
-            assert not re.match(r"nvidia-|cuda-|triton$", pin.name)
+    lock = (ROOT / "requirements.lock").read_text()
+    for line, hashes in re.findall(
+        r"^(?:# )?([\w.-]+==[^\\\n]+)((?: \\\n    --hash=sha256:[0-9a-f]{64})*)$", lock, re.MULTILINE
+    ):
+        pin = Requirement(line)
+        pins.setdefault(pin.name, []).append(pin)
+        (exact,) = pin.specifier
+        assert (exact.operator, Version(exact.version).local, pin.url) == ("==", None, None)
+        assert not re.match(r"nvidia-|cuda-|triton$", pin.name)
+        assert bool(hashes) == (pin.name != "torch")
+    assert sum(map(len, pins.values())) == lock.count("==") - lock.count(" == ")
     for requirement in map(Requirement, asked):
         for pin in pins[requirement.name]:
             (exact,) = pin.specifier

@@ -24,12 +24,17 @@ class Pip:
             raise KeyboardInterrupt
 
 
+HASHED = ("--require-hashes", "--no-deps", "-r", "requirements.lock")
+
+
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with spaces that holds a lock and nothing else, and is the working directory."""
     folder = tmp_path / "a folder with spaces"
     folder.mkdir()
-    (folder / "requirements.lock").write_text("# comment\none==1\ntwo==2 ; sys_platform == 'darwin'\n")
+    (folder / "requirements.lock").write_text(
+        "# comment\n# torch==0.1\none==1 \\\n    --hash=sha256:0\ntwo==2 ; sys_platform == 'darwin'\n"
+    )
     (folder / "pyproject.toml").write_text("")
     monkeypatch.chdir(folder)
     for name in ("TORCH_INDEX", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL"):
@@ -61,24 +66,25 @@ def is_new() -> bool:
 
 
 def test_first_set_up(pip: Pip, capsys: pytest.CaptureFixture[str]) -> None:
-    """The first run installs the lock in one pass, then the project without fetching; the second does nothing."""
+    """The first run installs the lock in one pass, then PyTorch and the project; the second does nothing."""
     assert environment.main() == 0
     assert pip.asked == [
-        ("-r", "requirements.lock"),
+        HASHED,
+        ("torch==0.1",),
         ("--no-build-isolation", "--no-deps", "--editable", "."),
     ]
     said = capsys.readouterr().out
     assert "Setting up .venv with Python 3." in said
-    assert "Installing 2 packages" in said
+    assert "Installing 3 packages" in said
     assert said.endswith(".venv is ready\n")
     assert environment.main() == 0
-    assert (len(pip.asked), capsys.readouterr().out) == (2, "")
+    assert (len(pip.asked), capsys.readouterr().out) == (3, "")
 
 
 @pytest.mark.parametrize(
     ("change", "made_anew"),
     [
-        ("echo one==1.1 > requirements.lock", False),
+        ("sed -i.old s/one==1/one==1.1/ requirements.lock", False),
         ('mv "$PWD" "$PWD moved"', False),  # .venv knows the project by its path
         ("echo '[project]' > pyproject.toml", False),
         ("sed -i.old 's/Python 3/Python 2/' .venv/chainrule-stamp", True),
@@ -93,19 +99,19 @@ def test_change(pip: Pip, change: str, made_anew: bool, project: Path, monkeypat
     subprocess.run(change, shell=True, check=True)
     monkeypatch.chdir(next(project.parent.iterdir()))
     assert environment.main() == 0
-    assert len(pip.asked) == 4
+    assert len(pip.asked) == 6
     assert is_new() is made_anew
     environment.main()
-    assert len(pip.asked) == 4
+    assert len(pip.asked) == 6
 
 
-@pytest.mark.parametrize("call", [1, 2, 3])
+@pytest.mark.parametrize("call", [1, 2, 3, 4])
 def test_interrupted(pip: Pip, capsys: pytest.CaptureFixture[str], call: int) -> None:
     """An interrupted set-up, or update, leaves no stamp, says that the next run repairs it, and the next run does."""
     pip.stop_at = call
-    if call > 2:
+    if call > 3:
         environment.main()
-        Path("requirements.lock").write_text("one==1.1\n")
+        Path("requirements.lock").write_text("# torch==0.1\none==1.1\n")
     assert environment.main() == 130
     assert not environment.STAMP.exists()
     assert "the next run repairs it" in capsys.readouterr().err
@@ -137,16 +143,15 @@ def test_cpu_build(
 ) -> None:
     """How to take the CPU build is said on Linux, before the download, unless it was chosen or torch is there.
 
-    TORCH_INDEX is a further index for the locked packages, where torch's CPU build has the higher version.
+    TORCH_INDEX is where PyTorch comes from, and nothing else does.
     """
     monkeypatch.setattr(sys, "platform", platform.split()[0])
     monkeypatch.setattr(environment, "has_torch", lambda: "torch" in platform)
     if variable:
         monkeypatch.setenv(variable, index)
     environment.main()
-    further = ("--extra-index-url", index) if variable == "TORCH_INDEX" else ()
-    assert pip.asked[0] == ("-r", "requirements.lock", *further)
-    assert "--extra-index-url" not in pip.asked[1]
+    chosen = ("--index-url", index) if variable == "TORCH_INDEX" else ()
+    assert pip.asked[:2] == [HASHED, ("torch==0.1", *chosen)]
     said = capsys.readouterr().out
     assert ("make html TORCH_INDEX=https://download.pytorch.org/whl/cpu" in said) is hinted
     if hinted:

@@ -125,7 +125,7 @@ def test_recording_costs_no_random_numbers_and_keeps_the_settings() -> None:
 def test_a_version_that_lacks_something_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """A PyTorch without what recording needs is refused with both versions; the one named tested is the lock's."""
     lock = Path(__file__).parents[2] / "requirements.lock"
-    assert f"\ntorch=={TESTED}." in lock.read_text("utf-8")
+    assert f"\n# torch=={TESTED}." in lock.read_text("utf-8")
     monkeypatch.setattr("chainrule.recording.NEEDED", ("not_there",))
     refused = chainrule.record()
     with pytest.raises(chainrule.ChainruleError, match=rf"lacks .*not_there.* tested with PyTorch {TESTED}"), refused:
