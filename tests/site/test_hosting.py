@@ -83,6 +83,16 @@ def test_only_publishing_may_write() -> None:
     }
 
 
+def test_others_code_is_what_it_was_and_tests_hold_no_key() -> None:
+    """Actions are named by their commit, and where tests run, no checkout leaves its credentials behind."""
+    for workflow in map(read, WORKFLOWS):
+        for name, job in workflow["jobs"].items():
+            for step in (step for step in job["steps"] if "uses" in step):
+                assert re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", step["uses"])
+                pushes = not step["uses"].startswith("actions/checkout") or name == "notebooks"
+                assert pushes or step["with"]["persist-credentials"] is False
+
+
 def test_what_is_claimed_is_in_the_matrix() -> None:
     """The Pythons and the oldest PyTorch that pyproject.toml claims are tested by the workflow, and the newest."""
     (job,) = read(VERSIONS)["jobs"].values()
