@@ -115,6 +115,14 @@ class Host(http.server.SimpleHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def end_headers(self) -> None:
+        """Send what the site asks its hosts to send with every page, among it what a page may do."""
+        asked = Path(self.directory, "_headers")
+        for line in asked.read_text("utf-8").splitlines() if asked.is_file() else ():
+            if line.startswith("  "):
+                self.send_header(*line.strip().split(": ", 1))
+        super().end_headers()
+
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing."""
 

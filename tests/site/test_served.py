@@ -141,3 +141,12 @@ def test_only_what_has_a_checksum_is_kept(server: http.client.HTTPConnection) ->
     assert named
     assert "immutable" in ask(server, HOME + named[1])[0].headers["Cache-Control"]
     assert ask(server, HOME)[0].headers["Cache-Control"] == "no-cache"
+
+
+def test_what_a_page_may_do_is_said(server: http.client.HTTPConnection) -> None:
+    """Every answer carries the headers of docs/_headers, which other hosts read, and pages are tested with."""
+    asked = re.findall(r"^  ([\w-]+): (.*)$", (built.SITE / "_headers").read_text("utf-8"), re.MULTILINE)
+    assert "Content-Security-Policy" in dict(asked)
+    for path in ("", "_static/site.js", "no-such-page.html"):
+        answer, _ = ask(server, HOME + path)
+        assert [(name, answer.headers[name]) for name, _ in asked] == asked

@@ -64,6 +64,7 @@ def bundle_page(app: Sphinx, page: str, template: str, context: dict[str, Any], 
     replace(scripts, SCRIPTS, _JavaScript("_static/site.js"))
     if 'class="katex' in context.get("body", ""):
         styles.append(_CascadingStyleSheet("_static/katex/maths.css"))
+    context["theme_script"] = _JavaScript("_static/theme.js")  # before anything is painted, so not with the others
     context["css_files"], context["script_files"] = styles, scripts
 
 
