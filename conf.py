@@ -43,6 +43,7 @@ extensions = [
     "_ext.pages.sidebar",
     "_ext.pages.hosting",
     "_ext.pages.sharing",
+    "_ext.pages.licences",
     "_ext.pages.code_links",
     "_ext.pages.bundle",
 ]
@@ -120,6 +121,7 @@ html_theme = "furo"
 html_title = "chainrule"
 html_favicon = "docs/_static/logo.svg"
 html_static_path = ["docs/_static"]
+html_extra_path = ["docs/_headers"]
 templates_path = ["docs/_templates"]
 html_additional_pages = {"404": "404.html"}
 html_css_files = ["chainrule.css"]

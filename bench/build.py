@@ -21,7 +21,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).with_name("build.md")
-PARTS = ("conf.py", "requirements.lock", "bench", "docs", "examples", "src", "tools")
+PARTS = ("LICENSE", "conf.py", "requirements.lock", "bench", "docs", "examples", "src", "tools")
 COLD, UNCHANGED = 1.5, 1.5
 """Goals: a cold build against the floor, and one that finds nothing to do against that of an empty furo project."""
 CELL = re.compile(r"^```\{code-cell\}[^\n]*\n((?::[^\n]*\n)*)(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -180,7 +180,9 @@ def test_the_recipe_for_a_lesson_leads_to_a_page(small: Project) -> None:
 def test_a_cold_build_elsewhere_is_identical(tmp_path: Path) -> None:
     """A cold build in another folder gives the same files as the site has, byte for byte, archives included."""
     project = Project(tmp_path / "another place")
-    project.copy("conf.py", "docs", "examples", "src", "bench", "tools", "requirements.lock", "pyproject.toml")
+    project.copy(
+        "LICENSE", "conf.py", "docs", "examples", "src", "bench", "tools", "requirements.lock", "pyproject.toml"
+    )
     project.build()
     assert project.status == 0, project.complained
     one, other = (

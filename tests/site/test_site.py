@@ -5,8 +5,10 @@ from __future__ import annotations
 import html
 import posixpath
 import re
+import sysconfig
 import zipfile
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from itertools import groupby
 from pathlib import Path
 from types import SimpleNamespace
@@ -171,3 +173,27 @@ def test_no_path_of_the_machine_is_left() -> None:
     for file in built.SITE.rglob("*"):
         if file.is_file() and file.suffix in (".html", ".js", ".css", ".ipynb", ".py", ".svg"):
             assert str(ROOT) not in file.read_text("utf-8"), file
+
+
+OWN = r"chainrule-\w+\.js|site\.(?:css|js)|katex/.*"
+
+
+def test_what_is_shipped_has_its_licence() -> None:
+    """For each file that others wrote, the licence of a package that holds it stands in the site; KaTeX's does too."""
+    said = (built.SITE / "licences.txt").read_text("utf-8")
+    licensed = set(re.findall(r"^(\S+) \d[\w.]*\n=+\n\n(?=\S)", said, re.MULTILINE))
+    owners = {"pygments.css": {"Pygments"}}  # which writes it
+    for package, (name, *_) in packages_distributions().items():
+        folder = Path(sysconfig.get_path("purelib"), package)
+        for file in folder.rglob("*") if package not in ("torch", "torchgen") else ():
+            owners.setdefault(re.sub(r"(?<=js|ss)_t$|\.jinja$", "", file.name), set()).add(name)
+    without = []
+    for file in (built.SITE / "_static").rglob("*"):
+        name = file.relative_to(built.SITE / "_static").as_posix()
+        ours = re.fullmatch(OWN, name) or (ROOT / "docs/_static" / name).is_file()
+        bare = re.sub(r"\.[0-9a-f]{64}(?=\.css$)", "", file.name)
+        if file.is_file() and not ours and not owners.get(bare, set()) & licensed:
+            without.append(name)
+    assert without == []
+    assert "KaTeX" in said
+    assert (ROOT / "LICENSE").read_text("utf-8") in said

@@ -13,10 +13,12 @@ from tests.support.warm import Warm
 
 ROOT = Path(__file__).parents[2]
 OURS = [
+    "LICENSE",
     "conf.py",
     "docs/_ext",
     "docs/_static",
     "docs/_templates",
+    "docs/_headers",
     "docs/_inventories",
     "requirements.lock",
     "tools",
