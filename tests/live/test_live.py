@@ -293,13 +293,67 @@ def test_a_formula_follows_each_edit(make: Any, page: Page) -> None:
     assert not wrong, wrong[0]
 
 
+MOMENTS = """async graph => {
+    const seen = [];
+    let looks = true;
+    const look = () => {
+        const said = JSON.stringify(Object.values(graph.moment()));
+        if (seen.at(-1) !== said) seen.push(said);
+        if (looks) requestAnimationFrame(look);
+    };
+    look();
+    await graph.play();
+    looks = false;
+    return seen.map(said => JSON.parse(said));
+}"""
+
+
+def test_a_backward_pass_plays(browser: Browser) -> None:
+    """Each gradient meets its factor, is held beside it, and becomes their product; where paths meet, they add up."""
+    with browser.new_context(reduced_motion="no-preference") as profile:
+        page = profile.new_page()
+        show(page, fork(1.0).graph().element)
+        page.get_by_label("Speed").select_option("2")
+        ask(page, "step(0)")
+        graph = page.locator("chainrule-graph")
+        seen = graph.evaluate(MOMENTS)
+        assert seen[-1][0] == seen[-1][1]
+        beats = [tuple(moment[2:]) for moment in seen if moment[2] in ("upstream", "product", "arrive", "sum")]
+        assert [beat for beat, *_ in beats[:3]] == ["upstream", "product", "arrive"]
+        for _, _, upstream, local, product in beats:
+            assert float(upstream) * float(local) == float(product)
+        assert any(beat == "sum" for beat, *_ in beats)
+        assert page.locator(".pill").count() == 0
+
+
+def test_playing_rests_where_it_is_paused(page: Page) -> None:
+    """A pause keeps the product in sight, play goes on from there, and another step takes over at once."""
+    show(page, first_lesson().graph().element)
+    ask(page, "step(4)")
+    press(page, "Play")
+    page.wait_for_function("document.querySelector('chainrule-graph').moment().beat == 'product'")
+    press(page, "Pause")
+    held = ask(page, "moment()")
+    assert (held["beat"], held["node"], held["upstream"], held["local"], held["product"]) == (
+        "product", "loss", "1", "-2", "-2",
+    )  # fmt: skip
+    assert page.locator(".pill").text_content() == "1 × -2"
+    assert " ".join(page.locator(".product").inner_text().split()) == "1 upstream × -2 local = ? gradient of error"
+    press(page, "Play")
+    page.wait_for_function("document.querySelector('chainrule-graph').moment().step == 5")
+    ask(page, "step(2)")
+    assert ask(page, "moment()")["beat"] == "rest"
+    assert page.locator(".pill").count() == 0
+    assert page.get_by_role("button", name="Play").is_visible()
+
+
 def test_at_a_fork_the_paths_are_added(page: Page) -> None:
     """Where two paths meet, the first part stands there alone until the second is added to it."""
     show(page, fork(1.0).graph().element)
     ask(page, "step(5)")
     assert shown(page, "b").endswith("grad 3")
     assert "another path is still to come" in said(page)
-    press(page, "Next")
+    page.locator("chainrule-graph .stage").first.press("ArrowRight")
     assert shown(page, "b").endswith("grad 5")
     assert "the sum over 2 paths" in said(page)
     assert {"3", "5"} <= set(page.locator(".maths").inner_text())
@@ -494,11 +548,11 @@ def test_a_group_is_opened_and_left(page: Page) -> None:
     whole = count(page)
     page.locator("chainrule-graph .open").first.click()
     assert count(page) != whole
-    press(page, "Start")
-    press(page, "Next")
+    page.locator("chainrule-graph .stage").first.press("Home")
+    page.locator("chainrule-graph .stage").first.press("ArrowRight")
     assert "forward: " in said(page)
-    press(page, "End")
-    page.get_by_role("button", name="Back", exact=True).click()
+    page.locator("chainrule-graph .stage").first.press("End")
+    page.locator("chainrule-graph .stage").first.press("ArrowLeft")
     assert "dloss/d" in said(page)
     press(page, "Whole graph")
     assert count(page) == whole
@@ -548,7 +602,7 @@ def test_hostile_names_stay_text(page: Page) -> None:
     assert page.locator("chainrule-graph .stage svg").count() == 1
     for panel in ("Slope", "Learn", "Predict", "Table", "Share"):
         page.get_by_role("button", name=panel, exact=True).click()
-    press(page, "End")
+    page.locator("chainrule-graph .stage").first.press("End")
     assert page.locator("chainrule-graph").evaluate("g => g.shadowRoot.querySelectorAll('img').length") == 0
     assert not SAID
 
@@ -582,10 +636,10 @@ def test_what_a_page_cannot_compute_is_stepped_through(page: Page) -> None:
     assert "softmax" in hint
     assert "not changed" in hint
     assert not page.get_by_role("spinbutton").count()
-    press(page, "Start")
+    page.locator("chainrule-graph .stage").first.press("Home")
     assert "value ?" in shown(page, "p")
     for _ in range(12):
-        page.get_by_role("button", name="Next").evaluate("button => button.click()")
+        page.locator("chainrule-graph .stage").press("ArrowRight")
     assert "grad" in shown(page, "a")
     error = page.evaluate(ATTEMPT, ["a", [1, 2, 3]])
     assert "softmax" in error
@@ -628,8 +682,11 @@ def test_every_state_is_accessible(first: int, make: Any, browser: Browser) -> N
         page.add_style_tag(content=":root { color-scheme: light dark } body { background: light-dark(#fff, #131416) }")
         page.evaluate(AXE)
         wrong = []
-        for turn, state in enumerate(("End", "Start", "Slope", "Learn", "Predict", "Table", "Share")):
-            page.get_by_role("button", name=state, exact=True).click()
+        for turn, state in enumerate(("End", "Home", "Slope", "Learn", "Predict", "Table", "Share")):
+            if state in ("End", "Home"):
+                page.locator("chainrule-graph .stage").press(state)
+            else:
+                page.get_by_role("button", name=state, exact=True).click()
             if state == "Learn":
                 press(page, "Update")
             for theme, width in LOOKS:
@@ -700,10 +757,10 @@ def test_each_ability_by_touch(where: str, browser: Browser) -> None:
         def numbers() -> Any:
             return graph.evaluate("g => [g.values(), g.gradients()]")
 
-        tap("Start")
-        tap("Next")
+        step = graph.get_by_role("slider", name="Step")
+        step.fill("1")
         assert graph.get_by_role("status").inner_text().startswith("Step 1 of ")
-        tap("End")
+        step.fill(step.get_attribute("max") or "")
         before = numbers()
         leaf = graph.get_by_role("spinbutton").first
         leaf.scroll_into_view_if_needed()

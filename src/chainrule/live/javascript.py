@@ -20,9 +20,10 @@ from chainrule.views.colors import DARK, LIGHT
 FOLDER = Path(__file__).parent / "js"
 PARTS = {
     "graph": (
-        "tensors", "text", "ops", "model", "maths", "dom", "numbers", "drawing", "training", "state", "more", "element",
+        "tensors", "text", "ops", "model", "dom", "numbers", "drawing", "training", "state", "more", "player",
+        "element",
     ),
-    "panels": ("slips", "plots", "slope", "learn", "predict", "table", "code", "share", "panels"),
+    "panels": ("maths", "slips", "plots", "slope", "learn", "predict", "table", "code", "share", "panels"),
 }  # fmt: skip
 """The files of each script, in the order in which they are joined: each knows only those before it."""
 

@@ -36,24 +36,6 @@ export function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** What was read last for an element, without its texts. @type {WeakMap<Element, string>} */
-const forms = new WeakMap();
-
-/** Write HTML; where only texts differ, write those, since reading formulas anew takes long.
- * @param {Element} element @param {string} html */
-export function markup(element, html) {
-  const form = html.replace(/>[^<]+/g, '>.');
-  if (forms.get(element) !== form || html.includes('&')) element.innerHTML = html;
-  else {
-    const texts = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
-    for (const [text] of html.matchAll(/(?<=>)[^<]+/g)) {
-      const node = /** @type {Text} */ (texts.nextNode());
-      if (node.data !== text) node.data = text;
-    }
-  }
-  forms.set(element, form);
-}
-
 /** @param {Element} element @param {string} key @param {string | number} value */
 export function attribute(element, key, value) {
   if (element.getAttribute(key) !== String(value)) element.setAttribute(key, String(value));

@@ -1,13 +1,13 @@
 // The element: puts the parts together, and is what a page or a script talks to.
 
-import { attribute, button, h, markup, write } from './dom.js';
+import { attribute, button, h, write } from './dom.js';
 import { Drawing } from './drawing.js';
-import { Maths } from './maths.js';
 import { Model } from './model.js';
 import { more, PANELS } from './more.js';
+import { Player } from './player.js';
 import { readState, writeState } from './state.js';
 import { nested } from './tensors.js';
-import { derivative, number } from './text.js';
+import { derivative, number, numbers } from './text.js';
 import { Training } from './training.js';
 
 /** @typedef {import('./model.js').Plain} Plain */
@@ -25,7 +25,7 @@ export class Ui {
   path = [0];
   /** @type {Drawing | undefined} */ drawing;
   /** The value that the formula is about, once somebody has chosen one. */
-  #chosen = -1;
+  chosen = -1;
   #touched = false;
   #later = 0;
   /** @type {Map<string, Panel>} */ #panels = new Map();
@@ -38,14 +38,19 @@ export class Ui {
     role: 'group',
     'aria-label': 'Graph. The left and right arrow keys step through it.',
   });
-  #formula = h('div', { class: 'maths' });
+  formula = h('div', { class: 'maths' });
   #said = h('p', { class: 'say', role: 'status' });
   #count = h('span', { class: 'count' });
+  #slider = h('input', {
+    type: 'range',
+    min: 0,
+    'aria-label': 'Step',
+    input: () => this.step(Number(this.#slider.value)),
+  });
+  #play = button('▶ Play', () => void (this.player.playing ? this.player.pause() : this.player.play()));
+  #beat = h('p', { class: 'beat' });
   #holder = h('div', { class: 'panel', hidden: true });
   #host;
-  #maths;
-  #back;
-  #next;
   #body;
 
   /** @param {HTMLElement} host @param {Plain} plain @param {number} place among the graphs of the page */
@@ -57,11 +62,13 @@ export class Ui {
     this.number = place;
     this.model = model;
     this.training = new Training(model);
-    this.#maths = new Maths(model);
-    const go = (/** @type {string} */ text, /** @type {string} */ title, /** @type {() => number} */ to) =>
-      button(text, () => this.step(to()), { title });
-    this.#back = go('Back', 'One step back (left arrow key)', () => model.at - 1);
-    this.#next = go('Next', 'One step on (right arrow key)', () => model.at + 1);
+    this.player = new Player(this);
+    this.#slider.max = String(model.last);
+    const speed = h(
+      'select',
+      { 'aria-label': 'Speed', change: () => (this.player.speed = Number(speed.value)) },
+      ...[0.5, 1, 2].map((times) => h('option', { value: times, selected: times === 1 }, `${times}×`)),
+    );
     const panels = { Slope: live, Learn: live, Predict: model.last > 0, Table: true, Share: true };
     for (const [key, there] of Object.entries(panels)) if (there) this.#toggles.push(this.#toggle(key));
     const followers = model.last > model.forward ? 'every value and gradient follows' : 'every value follows';
@@ -77,20 +84,27 @@ export class Ui {
       { class: 'live', keydown, pointerover: on, focusin: on, pointerout: off, focusout: off },
       h('p', { class: 'hint' }, hint, folded),
       h(
+        'p',
+        { class: 'legend' },
+        h('span', { class: 'v' }, 'value, forward →'),
+        model.last > model.forward && h('span', { class: 'g' }, '⇠ gradient, backward'),
+        model.last > model.forward && h('span', { class: 'g' }, '× local gradient'),
+      ),
+      h(
         'div',
         { class: 'bar', role: 'toolbar', 'aria-label': 'Steps and panels' },
-        go('Start', 'Nothing computed yet (Home key)', () => 0),
-        this.#back,
-        this.#next,
-        go('End', 'Everything computed (End key)', () => model.last),
+        this.#play,
+        this.#slider,
         this.#count,
+        speed,
         h('span', { class: 'gap' }),
         !fixed && button('Reset', () => this.reset(), { title: 'The recorded numbers again' }),
         ...this.#toggles,
       ),
       this.#trail,
       this.#stage,
-      this.#formula,
+      this.#beat,
+      this.formula,
       this.#said,
       this.#holder,
     );
@@ -130,6 +144,16 @@ export class Ui {
     for (const node of [document.documentElement, document.body]) watcher.observe(node, { attributes: true });
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', tone);
     const panel = readState(this, location.hash);
+    let fresh = Boolean(this.#host.closest('.chainrule-plays')) && !location.hash.includes('graph=');
+    if (fresh && !matchMedia('(prefers-reduced-motion: reduce)').matches) this.model.at = 0;
+    else fresh = false;
+    new IntersectionObserver(([{ isIntersecting }]) => {
+      if (!isIntersecting) this.player.pause();
+      else if (fresh) {
+        fresh = false;
+        this.player.play();
+      }
+    }).observe(this.#stage);
     this.#touched =
       location.hash.includes('graph=') && (this.model.at !== this.model.last || this.model.values !== this.model.start);
     if (this.#toggles.some((toggle) => toggle.dataset.panel === panel)) this.open(panel);
@@ -170,19 +194,37 @@ export class Ui {
     if (!drawing) return;
     const [now, flowing] = this.#coming().map((numbers) => new Set(numbers));
     drawing.render(now, flowing);
-    markup(this.#formula, this.#touched ? this.#maths.now(this.#chosen) : '');
+    this.#written();
+    this.#stage.classList.toggle('back', at > model.forward);
+    this.#slider.value = String(at);
     this.#count.textContent = `${at} of ${model.last}`;
-    attribute(this.#back, 'aria-disabled', String(at === 0));
-    attribute(this.#next, 'aria-disabled', String(at === model.last));
+    this.shown(-1);
     this.#panels.get(this.panel)?.refresh();
     if (now.size && this.#touched) this.#show([...now][0]);
+  }
+
+  /** Write the formula of the step, once the graph was touched. */
+  #written() {
+    if (!this.#touched) return;
+    if (PANELS.formula) this.#panel('formula').refresh();
+    else
+      more()
+        .then(() => PANELS.formula && this.#written())
+        .catch(() => {});
+  }
+
+  /** @param {string} key @returns {Panel} */
+  #panel(key) {
+    const panel = this.#panels.get(key) ?? PANELS[key](this);
+    this.#panels.set(key, panel);
+    return panel;
   }
 
   /** The values and the edges that the current step is about. */
   #coming() {
     const { model } = this;
     const { at, forward, view } = model;
-    if (at === 0 || at === model.last) return [[], []];
+    if (at === 0) return [[], []];
     if (at === forward + 1) return [model.starts, []];
     if (at <= forward) return [view.ops[at - 1].o, view.edges.flatMap((edge, e) => (edge.o === at - 1 ? [e] : []))];
     const flowing = model.edgesOf(view.back[at - forward - 2]);
@@ -226,7 +268,7 @@ export class Ui {
     const names = [...(known < 0 ? [...path, view] : path.slice(0, known + 1))];
     this.path = names;
     model.show(view);
-    this.#chosen = -1;
+    this.chosen = -1;
     const named = names.map((at, k) =>
       k ? model.plain.views[names[k - 1]].ops.find((op) => op.v === at)?.e : 'Whole graph',
     );
@@ -251,6 +293,10 @@ export class Ui {
     const target = /** @type {Element} */ (event.target);
     const { model } = this;
     if (event.ctrlKey || event.metaKey || event.altKey || target.closest('input, textarea, select, .panel')) return;
+    if (event.key === ' ' && target === this.#stage) {
+      event.preventDefault();
+      return this.#play.click();
+    }
     const to = { ArrowLeft: model.at - 1, ArrowRight: model.at + 1, Home: 0, End: model.last }[event.key];
     if (to === undefined) return;
     event.preventDefault();
@@ -266,6 +312,7 @@ export class Ui {
 
   /** Something changed: show it, keep it in the address, and tell whoever listens. */
   changed() {
+    this.player.overtaken();
     this.#touched = true;
     this.redraw();
     clearTimeout(this.#later);
@@ -284,9 +331,60 @@ export class Ui {
 
   /** Go to a step. @param {number} to */
   step(to) {
+    this.show(to);
+    this.say(this.#words());
+    this.changed();
+  }
+
+  /** Show a step, and say nothing. @param {number} to */
+  show(to) {
     const { model } = this;
+    if (!this.player.playing || to !== model.at + 1) this.player.overtaken();
     model.at = Math.max(0, Math.min(model.last, to));
-    this.#chosen = -1;
+    this.chosen = -1;
+    this.redraw();
+  }
+
+  /** Write what a backward step multiplies: of the arrow that plays, or of those of the step that is shown.
+   * @param {number} playing the edge, or -1 @param {import('./player.js').Beat} [beat] */
+  shown(playing, beat) {
+    const { model } = this;
+    if (playing < 0 && this.player.beat.local) return;
+    const edges = playing < 0 ? this.#coming()[1].filter((e) => model.passed(e)) : [playing];
+    this.#beat.replaceChildren(
+      ...edges.flatMap((e) => {
+        const carried = model.carried(e);
+        const { upstream, local, product } = beat ?? {
+          upstream: model.gradientText(model.view.edges[e].r),
+          local: model.localOf(e),
+          product: carried ? numbers(carried) : '',
+        };
+        if (!local || !product || upstream.length + local.length + product.length > 90) return [];
+        const part = (/** @type {string} */ kind, /** @type {string} */ text, /** @type {string} */ of) =>
+          h('span', { class: 'part' }, h('b', { class: kind }, text), h('small', {}, of));
+        const done = !beat || beat.beat === 'arrive' || beat.beat === 'sum';
+        return [
+          h(
+            'span',
+            { class: 'product' },
+            part('g', upstream, 'upstream'),
+            ' × ',
+            part('l', local, 'local'),
+            ' = ',
+            part('g', done ? product : '?', `gradient of ${model.names[model.source(e)]}`),
+          ),
+        ];
+      }),
+    );
+  }
+
+  /** Playing began, or came to rest. */
+  played() {
+    write(this.#play, this.player.playing ? '❚❚ Pause' : '▶ Play');
+  }
+
+  /** All was played. */
+  ended() {
     this.say(this.#words());
     this.changed();
   }
@@ -346,20 +444,20 @@ export class Ui {
     const loss = model.root;
     const name = model.names[v];
     this.training.edited();
-    if (model.trained.includes(v) || this.#chosen < 0)
-      this.#chosen = model.trained.includes(v) ? v : (model.trained[0] ?? -1);
+    if (model.trained.includes(v) || this.chosen < 0)
+      this.chosen = model.trained.includes(v) ? v : (model.trained[0] ?? -1);
     const end = loss < 0 ? (model.ops.at(-1)?.o[0] ?? v) : loss;
     let said = `${name} = ${model.valueText(v)}`;
     if (model.at === model.last) said += `: ${model.names[end]} = ${model.valueText(end)}`;
-    if (model.at === model.last && this.#chosen >= 0)
-      said += `, ${derivative(model.names[loss], model.names[this.#chosen])} = ${model.gradientText(this.#chosen)}`;
+    if (model.at === model.last && this.chosen >= 0)
+      said += `, ${derivative(model.names[loss], model.names[this.chosen])} = ${model.gradientText(this.chosen)}`;
     this.say(`${said}.`);
     this.changed();
   }
 
   /** Choose the value whose gradient is written out. @param {number} v */
   choose(v) {
-    this.#chosen = v;
+    this.chosen = v;
     this.#touched = true;
     this.redraw();
   }
@@ -376,8 +474,7 @@ export class Ui {
         this.open('');
         return this.say('The panel could not be fetched. Try again when you are online.', true);
       }
-      const panel = this.#panels.get(key) ?? PANELS[key](this);
-      this.#panels.set(key, panel);
+      const panel = this.#panel(key);
       this.#holder.hidden = false;
       this.#holder.replaceChildren(panel.node);
       panel.open?.();
@@ -443,6 +540,9 @@ function bring(host, plain) {
       update: (/** @type {number} */ rate) => ui.update(rate),
       reset: () => ui.reset(),
       step: (/** @type {number} */ to) => ui.step(to),
+      play: () => ui.player.play(),
+      pause: () => ui.player.pause(),
+      moment: () => ({ step: model.at, of: model.last, ...ui.player.beat }),
     });
   } catch (error) {
     root.replaceChildren(document.createElement('slot'));

@@ -165,3 +165,27 @@ export class Maths {
     return [...new Set(model.edgesOf(o).map((e) => model.source(e)))].map((v) => this.gradient(v)).join('');
   }
 }
+
+/** What was read last for an element, without its texts. @type {WeakMap<Element, string>} */
+const forms = new WeakMap();
+
+/** Write HTML; where only texts differ, write those, since reading formulas anew takes long.
+ * @param {Element} element @param {string} html */
+function markup(element, html) {
+  const form = html.replace(/>[^<]+/g, '>.');
+  if (forms.get(element) !== form || html.includes('&')) element.innerHTML = html;
+  else {
+    const texts = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+    for (const [text] of html.matchAll(/(?<=>)[^<]+/g)) {
+      const node = /** @type {Text} */ (texts.nextNode());
+      if (node.data !== text) node.data = text;
+    }
+  }
+  forms.set(element, form);
+}
+
+/** What writes the formula below a graph. @param {import('./element.js').Ui} ui @returns {import('./more.js').Panel} */
+export function formula(ui) {
+  const maths = new Maths(ui.model);
+  return { node: ui.formula, refresh: () => markup(ui.formula, maths.now(ui.chosen)) };
+}

@@ -299,6 +299,12 @@ export class Model {
     return local(this.steps[o], /** @type {Tensor[]} */ (this.values), i, k);
   }
 
+  /** A local gradient with its numbers, however many. @param {number} e */
+  localOf(e) {
+    const t = this.local(e);
+    return t ? numbers(t) : (this.view.edges[e].l ?? '');
+  }
+
   /** @param {number} e */
   localText(e) {
     const t = this.local(e);

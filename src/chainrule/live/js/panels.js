@@ -2,6 +2,7 @@
 
 import { h } from './dom.js';
 import { learnPanel } from './learn.js';
+import { formula } from './maths.js';
 import { PANELS } from './more.js';
 import { predictPanel } from './predict.js';
 import { sharePanel } from './share.js';
@@ -10,6 +11,7 @@ import { tablePanel } from './table.js';
 
 const MAKERS = { slope: slopePanel, learn: learnPanel, predict: predictPanel, table: tablePanel, share: sharePanel };
 
+PANELS.formula = formula;
 for (const [name, make] of Object.entries(MAKERS))
   PANELS[name] = (ui) => {
     const panel = make(ui);
