@@ -63,7 +63,7 @@ def build() -> int:
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         status, fault = run_sphinx()
         if status or not DONE.is_file():  # docs/_ext/execute/failure.py leaves it, when all is over and went well
-            return not_built(fault or "it ended before all pages were written")
+            return not_built(fault or f"Sphinx ended with exit code {status} before all pages were written")
         DONE.unlink()
         shutil.rmtree(SITE, ignore_errors=True)
         NEW.rename(SITE)

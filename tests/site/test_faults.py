@@ -35,10 +35,13 @@ import os, sys, threading, time, warnings, matplotlib, torch
 os.chdir("/"); os.environ["LEFT"] = "1"; sys.path.append("left"); warnings.simplefilter("error")
 matplotlib.rcParams["font.size"] = 1; torch.set_default_dtype(torch.float64); torch.set_grad_enabled(False)
 threading.Thread(target=time.sleep, args=(1000,)).start()
+import subprocess; subprocess.Popen(["sleep", "1000"], start_new_session=True)
+if not os.fork(): print("a copy")
 """
 LOOK = """\
 import os, sys, threading, matplotlib, torch
 print(os.path.basename(os.getcwd()), "LEFT" in os.environ, "left" in sys.path, matplotlib.rcParams["font.size"])
+import warnings; warnings.warn("careful")
 print(torch.get_default_dtype(), torch.is_grad_enabled(), threading.active_count())
 """
 
@@ -55,18 +58,22 @@ def test_code_cannot_hurt_the_build(page: tuple[str, str], code: str, says: str,
     assert f"{file}{says}" in small.complained
     assert ("raise `nb_execution_timeout` in conf.py" in small.complained) == ("Timeout" in says)
     assert "github.com" not in small.complained
+    assert len(small.complained) < 10_000
     assert small.times() == before
 
 
 def test_a_lesson_leaves_nothing_to_the_next(small: Project) -> None:
-    """A lesson changes folder, environment and settings, and leaves a thread: the next one sees none of it."""
+    """A lesson changes settings, leaves a thread, a process and a copy of itself: the next one sees none of it."""
     small.edit("examples/1_part/10_one.py", "print(x)", CHANGES)
     small.edit("examples/1_part/20_two.py", "print(x)", LOOK)
     small.build()
     assert small.status == 0, small.complained
     assert small.executed() == ["10_one.py", "20_two.py"]
     page = small.page("lessons/1_part/20_two.html")
-    assert "1_part False False 10.0\ntorch.float32 True 1\n" in page
+    assert "UserWarning: careful" in page
+    assert str(small.folder) not in page
+    assert "1_part False False 10.0\n" in page
+    assert "torch.float32 True 1\n" in page
 
 
 def test_a_build_that_just_ends_is_no_success(small: Project) -> None:

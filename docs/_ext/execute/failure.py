@@ -19,12 +19,19 @@ from tools.faults import in_our_words
 
 logger = logging.getLogger(__name__)
 TELL = errors.handle_exception
+LONGEST = 500
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def shorten(line: str) -> str:
+    """Return a line as far as anybody reads it."""
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]} …"
 
 
 def stop(place: str, error: str, traceback: str, advice: str) -> NoReturn:
     """Say what failed and what to do, and end the build."""
-    shown = "\n".join(traceback.strip().splitlines()[-50:])
+    error, *lines = (shorten(line) for line in [error, *traceback.strip().splitlines()[-50:]])
+    shown = "\n".join(lines)
     print(
         f"{place}: ERROR: {error}\n\n{indent(shown, '    ')}\n\n"
         f"No page was written, since some would lack their numbers. {advice}",

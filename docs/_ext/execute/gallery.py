@@ -47,9 +47,24 @@ class LessonError(BaseException):
 
 def after_block(block: tuple[str, str, int], variables: dict[str, Any], conf: dict[str, Any]) -> str:
     """Stop if a block failed; sphinx-gallery calls this after each, for pictures, and gets none."""
+    if os.getpid() != conf["process"]:  # the lesson has forked, and this is the copy
+        os.kill(os.getpid(), signal.SIGKILL)
     if "formatted_exception" in variables:
         raise LessonError(variables["formatted_exception"])
     return ""
+
+
+def short_output(write: Callable[..., str]) -> Callable[..., str]:
+    """Return sphinx-gallery's way to write what a block shows, which stops when that is too long for a page."""
+
+    def written(is_last: bool, names: dict[str, Any], *rest: Any) -> str:
+        shown = write(is_last, names, *rest)
+        if len(shown) > limits.SHOWN:
+            error = f"RuntimeError: a block shows {len(shown):,} characters, and a page takes {limits.SHOWN:,}"
+            raise LessonError(f"{error}; show less of it, or in a smaller way")
+        return shown
+
+    return written
 
 
 @functools.cache
@@ -71,8 +86,9 @@ def run_apart(app: Sphinx, *place: Any) -> Any:
     script, kept = Path(folder, name), Path(target, f"{name}.md5")
     if kept.is_file() and kept.read_text() == gen_rst.get_md5sum(script, mode="t"):
         return GENERATE(*place)
-    every = [path.name for part in conf["examples_dirs"] for path in sorted(Path(app.srcdir, part).glob("*.py"))]
-    say(f"executing lesson {every.index(name) + 1} of {len(every)}: {name}")
+    folders = [Path(app.srcdir, part).resolve() for part in conf["examples_dirs"]]
+    every = [path for part in folders for path in sorted(part.glob("*.py"))]
+    say(f"executing lesson {every.index(script.resolve()) + 1} of {len(every)}: {name}")
     preload()
     ours, theirs = FORK.Pipe(duplex=False)
     with tempfile.TemporaryFile("w+") as where:
@@ -102,8 +118,12 @@ def run_apart(app: Sphinx, *place: Any) -> Any:
 def answer(parent: Connection, where: IO[str], limit: int, place: Place) -> None:
     """Make the page of a lesson in this process, and send it or what went wrong."""
     os.setsid()
+    place[3]["process"], null = os.getpid(), os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):  # what a lesson starts and leaves behind may not hold the build's own
+        os.dup2(null, stream)
     leave = limits.forbid_exit()
-    gen_rst._LoggingTee.write = limits.limited(gen_rst._LoggingTee.write)
+    gen_rst._LoggingTee.write = limits.limited(gen_rst._LoggingTee.write, f"{Path.cwd()}/")
+    gen_rst._get_code_output = short_output(gen_rst._get_code_output)
     faulthandler.enable(where)
     faulthandler.dump_traceback_later(limit, exit=True, file=where)
     live_scripts.leave_script_out()

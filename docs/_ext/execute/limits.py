@@ -8,20 +8,23 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+SHOWN = 1_000_000
+"""How many characters of HTML and text one block of a lesson may show; the longest of ours shows a fifth."""
 LONGEST = 100_000
 """How many characters one lesson or chapter may print; fifty times what the longest of ours prints."""
 
 
-def limited(write: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a stream's way to write that stops when too much has been written."""
+def limited(write: Callable[..., Any], folder: str = "") -> Callable[..., Any]:
+    """Return a stream's way to write that stops when too much has been written, and leaves a folder's name out."""
     printed = 0
 
     def counted(*arguments: Any) -> Any:
         nonlocal printed
-        printed += len(arguments[-1])
+        *before, text = arguments
+        printed += len(text)
         if printed > LONGEST:
             raise RuntimeError(f"this page prints more than {LONGEST:,} characters, and nobody reads so many")
-        return write(*arguments)
+        return write(*before, text.replace(folder, "") if folder else text)
 
     return counted
 
