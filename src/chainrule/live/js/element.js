@@ -32,12 +32,7 @@ export class Ui {
   /** @type {Map<string, Drawing>} */ #drawings = new Map();
   /** @type {HTMLButtonElement[]} */ #toggles = [];
   #trail = h('nav', { class: 'bar', 'aria-label': 'Opened groups', hidden: true });
-  #stage = h('div', {
-    class: 'stage',
-    tabindex: 0,
-    role: 'group',
-    'aria-label': 'Graph. The left and right arrow keys step through it.',
-  });
+  #stage = h('div', { class: 'stage', tabindex: 0, role: 'group', 'aria-label': 'Graph. Arrow keys step through it.' });
   formula = h('div', { class: 'maths' });
   #said = h('p', { class: 'say', role: 'status' });
   #count = h('span', { class: 'count' });
