@@ -47,7 +47,7 @@ def test_a_script_is_classic_and_stays_small(part: str) -> None:
 @pytest.mark.parametrize("part", PARTS)
 def test_a_script_is_minified_from_these_files(part: str) -> None:
     """What is served was made from the files as they are; if not, run `python -m tools.minify_js`."""
-    assert f'"{version()}"' in minified(part).read_text("utf-8")
+    assert version() in minified(part).read_text("utf-8")
     assert served(part) == minified(part).read_text("utf-8")
     assert len(served(part)) < 0.75 * len(joined(part))
 
