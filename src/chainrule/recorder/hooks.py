@@ -7,6 +7,7 @@ collector cannot follow it. So each hook holds a weak reference, and runs under 
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -17,7 +18,6 @@ from torch.utils.hooks import RemovableHandle
 
 from chainrule.recorder.gradient_cache import GradientCache
 from chainrule.recorder.guard import Guard
-from chainrule.recorder.live_tensors import LiveTensors
 from chainrule.recorder.local_gradients import local_gradients
 from chainrule.recorder.snapshots import Keep, Lazy, lazy_copy
 from chainrule.recorder.tape import SeenPass, Tape
@@ -26,9 +26,8 @@ from chainrule.recorder.tape import SeenPass, Tape
 class BackwardHooks:
     """Hang hooks on nodes and tensors, and write down on the tape what they report."""
 
-    def __init__(self, tape: Tape, tensors: LiveTensors, guard: Guard, keep: Keep, local_gradients: bool) -> None:
-        self._tape, self._tensors, self._guard = tape, tensors, guard
-        self._keep, self._local = keep, local_gradients
+    def __init__(self, tape: Tape, guard: Guard, keep: Keep, local_gradients: bool) -> None:
+        self._tape, self._guard, self._keep, self._local = tape, guard, keep, local_gradients
         self._cache = GradientCache(keep)
         self._pass_of: dict[int, SeenPass] = {}
         self._roots: tuple[int, ...] = ()
@@ -57,9 +56,9 @@ class BackwardHooks:
         """Hang a hook on the next of autograd's nodes."""
         self._nodes.append(node)
         if is_leaf:  # before it is added to `.grad`, which may then be the very same tensor
-            self._handles.append(node.register_prehook(partial(_arrived, self._me, number)))
+            self._handles.append(node.register_prehook(partial(_forward, self._me, BackwardHooks.arrive, number)))
         else:
-            self._handles.append(node.register_hook(partial(_visited, self._me, number)))
+            self._handles.append(node.register_hook(partial(_forward, self._me, BackwardHooks.visit, number)))
 
     def observe_hooks(self, tensor: Tensor, value: int, name: str, user: RemovableHandle | None = None) -> None:
         """Look at a gradient before and after a hook of the `user`'s, or all those that a tensor has."""
@@ -131,7 +130,7 @@ class BackwardHooks:
         run = self._pass_of.get(torch._C._current_graph_task_id()) or self._running(number, leaf=True)
         if run is None or incoming[0] is None:
             return
-        leaf = self._tensors.find(self._nodes[number].variable)  # type: ignore[attr-defined]
+        leaf = self._tape.find(self._nodes[number].variable)  # type: ignore[attr-defined]
         got = self._cache.entering_leaf(incoming[0], number)
         run.turns.append((number, (got,), None, leaf.values[-1] if leaf else None))
 
@@ -152,13 +151,7 @@ class BackwardHooks:
         return run
 
 
-def _visited(me: weakref.ref[BackwardHooks], number: int, outgoing: tuple[Any, ...], incoming: tuple[Any, ...]) -> None:
-    """Autograd calls this after a node has run; forward it to the recorder if that is still alive."""
+def _forward(me: weakref.ref[BackwardHooks], act: Callable[..., None], number: int, *gradients: Any) -> None:
+    """Autograd calls this after a node has run, and before a leaf accumulates; tell the recorder if that is alive."""
     if (hooks := me()) is not None:
-        hooks._guard.run(hooks.visit, number, outgoing, incoming)
-
-
-def _arrived(me: weakref.ref[BackwardHooks], number: int, incoming: tuple[Any, ...]) -> None:
-    """Autograd calls this before a leaf accumulates its gradient."""
-    if (hooks := me()) is not None:
-        hooks._guard.run(hooks.arrive, number, incoming)
+        hooks._guard.run(act, hooks, number, *gradients)

@@ -24,7 +24,6 @@ from torch.utils.hooks import RemovableHandle
 from chainrule.recorder.advice import add_notes
 from chainrule.recorder.guard import Guard
 from chainrule.recorder.hooks import BackwardHooks
-from chainrule.recorder.live_tensors import LiveTensors
 from chainrule.recorder.nodes import Nodes
 from chainrule.recorder.snapshots import Keep, lazy_copy
 from chainrule.recorder.source_names import CallSite, call_site, frames_from
@@ -64,10 +63,10 @@ class Recorder(TorchFunctionMode):
     def __init__(self, keep: Keep = "auto", local_gradients: bool = True) -> None:
         super().__init__()
         self._keep = keep
-        self._tape, self._guard, self._tensors = Tape(), Guard(), LiveTensors()
-        self._hooks = BackwardHooks(self._tape, self._tensors, self._guard, keep, local_gradients)
+        self._tape, self._guard = Tape(), Guard()
+        self._hooks = BackwardHooks(self._tape, self._guard, keep, local_gradients)
         self._nodes = Nodes(self._tape, self._hooks)
-        self._values = Values(self._tape, self._nodes, self._tensors, self._hooks, keep)
+        self._values = Values(self._tape, self._nodes, self._hooks, keep)
         self._trace: Trace | None = None
 
     def __enter__(self) -> Self:
@@ -102,7 +101,7 @@ class Recorder(TorchFunctionMode):
 
     def values_of(self, tensor: Tensor) -> tuple[int, ...]:
         """List the values that a live tensor has been, oldest first."""
-        known = self._tensors.find(tensor)
+        known = self._tape.find(tensor)
         return tuple(known.values) if known else ()
 
     # Calls ----------------------------------------------------------------------------------------------------
@@ -168,7 +167,7 @@ class Recorder(TorchFunctionMode):
         outputs = []
         for tensor in made:
             target = site.span.target if len(made) == 1 else None
-            if target is None and (earlier := self._tensors.find(tensor)) is not None:
+            if target is None and (earlier := self._tape.find(tensor)) is not None:
                 target = self._values.variable_of(earlier)
             outputs.append(self._values.add(tensor, target, number))
         op.outputs = tuple(outputs)

@@ -1,13 +1,18 @@
-"""The walk over autograd's graph: number its nodes, write down their edges, and have a hook hung on each."""
+"""The walk over autograd's graph: number its nodes, write down their edges, and have a hook hung on each.
+
+Once Python has touched its nodes, PyTorch frees a graph node by node, each inside the one before: a chain of 100,000
+overflows an 8 MB stack. Where an edge crosses a multiple of `DEPTH`, the node above is given something that holds the
+node below, and that lets go of it later, when the stack is short again.
+"""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch.autograd.graph import Node as TorchNode
 
-from chainrule.recorder.deep_graphs import cut_edges
 from chainrule.recorder.hooks import BackwardHooks
 from chainrule.recorder.limits import DEPTH
 from chainrule.recorder.tape import SeenEdge, SeenNode, Tape
@@ -68,6 +73,30 @@ class Nodes:
             edges.append((*here, value))
         depth += 1
         if depth >= DEPTH:
+            new_piece = depth // DEPTH
             below_it = [child for child, _ in children if child is not None]
-            cut_edges(node, depth, [(child, nodes[self.number_of[child]].depth) for child in below_it])
+            crossed = [child for child in below_it if nodes[self.number_of[child]].depth // DEPTH < new_piece]
+            if crossed:
+                node.metadata["chainrule"] = _Below(crossed)  # type: ignore[index]  # a method in its stub
         return SeenNode(kind, op, tuple(edges), depth, is_leaf=False)
+
+
+_waiting = threading.local()
+"""For each thread, in `pieces`, what it still has to let go of while it is letting go."""
+
+
+class _Below(list[Any]):
+    """Hold the nodes below a cut."""
+
+    def __del__(self, waiting: threading.local = _waiting) -> None:
+        """Let go of what is below: at once, if this is the first cut that is reached; else the first one does it."""
+        busy = getattr(waiting, "pieces", None)
+        pieces = waiting.pieces = [] if busy is None else busy
+        pieces.extend(self)
+        self.clear()
+        if busy is None:
+            try:
+                while pieces:
+                    pieces.pop()
+            finally:
+                waiting.pieces = None

@@ -6,9 +6,12 @@ expressions, names with their numbers, arrays.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
+
+from torch import Tensor
 
 from chainrule.recorder.snapshots import Lazy, to_snapshot
 from chainrule.recorder.source_code import NOWHERE, SourceSpan, relative_path
@@ -71,6 +74,19 @@ class SeenPass:
     hooks: list[tuple[int, str, Lazy, Lazy]] = field(default_factory=list)
 
 
+class LiveTensor:
+    """Follow one tensor, without keeping it alive."""
+
+    __slots__ = ("tensor", "values", "version")
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor = weakref.ref(tensor)
+        self.values: list[int] = []
+        """What it has been so far, oldest first."""
+        self.version = -1
+        """The version that PyTorch counted at the last of them; -1 where it counts none."""
+
+
 class Tape:
     """Collect what is seen, in order; a value, an op or a node is known by its position."""
 
@@ -82,7 +98,14 @@ class Tape:
         self.value_at: dict[tuple[int, int], int] = {}
         """The value that is a node's result, at one of its slots."""
         self.times_bound: dict[str, int] = {}
+        self.tensors: dict[int, LiveTensor] = {}
+        """What is known of each tensor, by its id, which may be used again, by another tensor."""
         self.folder = ""
+
+    def find(self, tensor: Tensor) -> LiveTensor | None:
+        """Return what is known of a tensor, if it was met before."""
+        known = self.tensors.get(id(tensor))
+        return known if known is not None and known.tensor() is tensor else None
 
     def name_of(self, value: int) -> str:
         """Name a value: by its variable, or else by its expression."""

@@ -12,19 +12,18 @@ from torch import Tensor
 from torch.autograd.graph import Node as TorchNode
 
 from chainrule.recorder.hooks import BackwardHooks
-from chainrule.recorder.live_tensors import LiveTensor, LiveTensors
 from chainrule.recorder.module_paths import ModulePaths
 from chainrule.recorder.nodes import Nodes
 from chainrule.recorder.snapshots import Keep, lazy_copy, to_snapshot
 from chainrule.recorder.source_names import CallSite, around, call_site, held_as, names_among
-from chainrule.recorder.tape import SeenOp, SeenValue, Tape
+from chainrule.recorder.tape import LiveTensor, SeenOp, SeenValue, Tape
 
 
 class Values:
     """Find the value that a tensor is; one not met before, or changed unseen, becomes a new value on the tape."""
 
-    def __init__(self, tape: Tape, nodes: Nodes, tensors: LiveTensors, hooks: BackwardHooks, keep: Keep) -> None:
-        self._tape, self._nodes, self._tensors, self._hooks, self._keep = tape, nodes, tensors, hooks, keep
+    def __init__(self, tape: Tape, nodes: Nodes, hooks: BackwardHooks, keep: Keep) -> None:
+        self._tape, self._nodes, self._hooks, self._keep = tape, nodes, hooks, keep
         self.paths = ModulePaths()
         self.block: CodeType | None = None
         """The code that the `with` block stands in."""
@@ -33,12 +32,12 @@ class Values:
 
     def is_known(self, tensor: Tensor) -> bool:
         """Tell whether a tensor is a value already, and unchanged since."""
-        known = self._tensors.find(tensor)
+        known = self._tape.find(tensor)
         return known is not None and self._is_unchanged(tensor, known)
 
     def of(self, tensor: Tensor, site: CallSite, given: Sequence[Tensor], position: int = 0) -> int:
         """Return the value that a tensor is now, which stands at a position among those `given` to a call."""
-        known = self._tensors.get(id(tensor))  # as `find` does, but this is called most
+        known = self._tape.tensors.get(id(tensor))  # as `find` does, but this is called most
         if known is None or known.tensor() is not tensor or not self._is_unchanged(tensor, known):
             return self._not_seen(tensor, site, given, position)
         value = known.values[-1]
@@ -64,7 +63,12 @@ class Values:
         self._tape.values.append(
             SeenValue(lazy_copy(tensor, self._keep), leaf, wanted, _is_parameter(tensor), op, node, slot)
         )
-        known = self._tensors.add(tensor, number)
+        known = self._tape.find(tensor)
+        if known is None:
+            known = self._tape.tensors[id(tensor)] = LiveTensor(tensor)
+        if not tensor.is_inference():
+            known.version = tensor._version
+        known.values.append(number)
         if name:
             self._name(number, name)
         if wanted and tensor._backward_hooks and len(known.values) == 1:
@@ -77,7 +81,7 @@ class Values:
 
     def _of_leaf(self, site: CallSite, leaf: Tensor) -> int:
         """Return the value that a leaf is, as far as it is known that it changed."""
-        known = self._tensors.find(leaf)
+        known = self._tape.find(leaf)
         return known.values[-1] if known else self.of(leaf, site, [leaf])
 
     def _is_unchanged(self, tensor: Tensor, known: LiveTensor) -> bool:
@@ -96,7 +100,7 @@ class Values:
 
     def _not_seen(self, tensor: Tensor, site: CallSite, given: Sequence[Tensor], position: int) -> int:
         """Write down a value whose making was not seen."""
-        known = self._tensors.find(tensor)
+        known = self._tape.find(tensor)
         name = self.variable_of(known) if known else self._variable(tensor, site, given)
         if name is None:
             name = next((text for text in site.operands() if held_as(site.frame, text) is tensor), None)
@@ -140,7 +144,7 @@ class Values:
     def name_the_rest(self) -> None:
         """Look once more for variables that hold what has no name yet, such as what a function returned."""
         values = self._tape.values
-        nameless = [known for known in self._tensors.values() if not values[known.values[-1]].name]
+        nameless = [known for known in self._tape.tensors.values() if not values[known.values[-1]].name]
         rest = [(tensor, known.values[-1]) for known in nameless if (tensor := known.tensor()) is not None]
         if rest:
             site, tensors = call_site(None, self.block), [tensor for tensor, _ in rest]
