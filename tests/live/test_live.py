@@ -732,6 +732,28 @@ def test_panels_are_fetched_when_one_is_opened(browser: Browser) -> None:
         graph.get_by_text("the gradient says").wait_for()
 
 
+@pytest.mark.site
+@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+def test_the_front_page_plays_once(motion: Any, browser: Browser) -> None:
+    """It begins with nothing computed and Pause in sight, ends with the weight's gradient, and does not begin again."""
+    with browser.new_context(reduced_motion=motion) as profile:
+        page = profile.new_page()
+        page.goto((BUILT / "index.html").as_uri())
+        graph = page.locator("chainrule-graph").first
+        begun = graph.evaluate("graph => graph.moment().step < graph.moment().of")
+        assert begun == (motion == "no-preference")
+        if begun:
+            graph.get_by_role("button", name="Pause").wait_for()
+        page.wait_for_function(
+            "(m => m.step === m.of && m.beat === 'rest')(document.querySelector('chainrule-graph').moment())"
+        )
+        graph.get_by_role("button", name="Play").wait_for()
+        assert graph.evaluate("graph => graph.gradients().w") == 40
+        page.mouse.wheel(0, 3000)
+        page.mouse.wheel(0, -3000)
+        assert graph.evaluate("graph => graph.moment().step === graph.moment().of")
+
+
 def finger(page: Page, x: float, y: float, by: int) -> None:
     """Drag with a finger, to the right."""
     cdp = page.context.new_cdp_session(page)
