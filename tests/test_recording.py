@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
+import signal
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -210,24 +211,91 @@ def test_an_unknown_ending_is_refused(rec: chainrule.Recording, name: str, tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("call", ["write_text", "replace"])
-def test_a_file_appears_whole_or_not_at_all(
-    rec: chainrule.Recording, call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """When the disk is full or the file cannot be put in place, the old file stays and nothing else is left."""
+@pytest.mark.parametrize("limit", [0, 2000])
+def test_a_file_appears_whole_or_not_at_all(rec: chainrule.Recording, limit: int, tmp_path: Path) -> None:
+    """When there is no room, the old file stays, nothing else is left, and the error says what to do."""
+    resource = pytest.importorskip("resource")
     (tmp_path / "rec.json").write_text("old", encoding="utf-8")
-    write = Path.write_text
-
-    def fail(path: Path, text: object, *_: object, **__: object) -> None:
-        write(path, "half", encoding="utf-8")
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(Path, call, fail)
-    with pytest.raises(chainrule.FileError, match=r"No space left on device.*nothing was left behind"):
-        rec.save(tmp_path / "rec.json")
-    monkeypatch.undo()
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1][1]))
+    try:
+        with pytest.raises(chainrule.FileError, match=r"File too large.*nothing was left behind. Make room"):
+            rec.save(tmp_path / "rec.json")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before[1])
+        signal.signal(signal.SIGXFSZ, before[0])
     assert [file.name for file in tmp_path.iterdir()] == ["rec.json"]
     assert (tmp_path / "rec.json").read_text(encoding="utf-8") == "old"
+
+
+def test_many_may_save_one_name(rec: chainrule.Recording, tmp_path: Path) -> None:
+    """Eight threads that save under one name all succeed, and the file is one of theirs, with nothing beside it."""
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: rec.save(tmp_path / "rec.json"), range(80)))
+    assert [file.name for file in tmp_path.iterdir()] == ["rec.json"]
+    assert chainrule.load(tmp_path / "rec.json").trace.to_dict() == rec.trace.to_dict()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a right there")
+def test_saving_touches_no_other_file(rec: chainrule.Recording, tmp_path: Path) -> None:
+    """A file named almost alike is left alone, a link stays a link to what is written, a mode stays as it was."""
+    (tmp_path / "rec.json.part").write_text("precious", encoding="utf-8")
+    for name in ("real.json", "rec.json"):
+        (tmp_path / name).touch()
+        (tmp_path / name).chmod(0o600)
+    (tmp_path / "link.json").symlink_to("real.json")
+    (tmp_path / "new link.json").symlink_to("new.json")
+    names = {file.name for file in tmp_path.iterdir()}
+    for name in ("rec.json", "link.json", "new link.json"):
+        rec.save(tmp_path / name)
+    assert {file.name for file in tmp_path.iterdir()} == {*names, "new.json"}
+    assert (tmp_path / "rec.json.part").read_text(encoding="utf-8") == "precious"
+    for name in ("link.json", "new link.json"):
+        assert (tmp_path / name).is_symlink()
+        chainrule.load(tmp_path / name)
+    for name in ("real.json", "rec.json"):
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (None, "None is no path"),
+        (5, "5 is no path"),
+        (b"rec.json", "b'rec.json' is no path"),
+        ("x" * 300 + ".json", "File name too long.*Give a shorter name"),
+        ("a\0b.json", "null"),
+        ("folder.json", "is a folder or a device"),
+        ("fifo.json", "is a folder or a device"),
+        ("loop.json", "symbolic links"),
+        ("rec.json/rec.json", "Not a directory"),
+    ],
+)
+@pytest.mark.skipif(os.name == "nt", reason="there are no such files")
+def test_a_file_that_cannot_be_has_an_error_that_says_why(
+    rec: chainrule.Recording, name: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is no path, name or file is an error of ours, in saving and in loading; nothing is changed or waited for."""
+    monkeypatch.chdir(tmp_path)
+    Path("folder.json").mkdir()
+    os.mkfifo("fifo.json")
+    Path("loop.json").symlink_to("loop.json")
+    Path("rec.json").touch()
+    before = sorted((file.name, file.lstat().st_mtime_ns, file.lstat().st_mode) for file in tmp_path.iterdir())
+    with pytest.raises(chainrule.FileError, match=said):
+        rec.save(name)
+    with pytest.raises(chainrule.FileError, match=said.partition(".*")[0]):
+        chainrule.load(name)
+    assert before == sorted((file.name, file.lstat().st_mtime_ns, file.lstat().st_mode) for file in tmp_path.iterdir())
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write everywhere")
+def test_what_may_not_be_written_is_not_written(rec: chainrule.Recording, tmp_path: Path) -> None:
+    """A file that may not be written is refused and stays, even in a folder where it could be replaced."""
+    (tmp_path / "rec.json").touch(0o400)
+    with pytest.raises(chainrule.FileError, match=r"Permission denied.*that you may write to"):
+        rec.save(tmp_path / "rec.json")
+    assert (tmp_path / "rec.json").stat().st_size == 0
 
 
 def test_a_saved_file_may_be_read_like_any_other(rec: chainrule.Recording, tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -23,6 +22,7 @@ from chainrule.recorder.snapshots import Keep
 from chainrule.trace import Snapshot, Trace
 from chainrule.views.derivation import Derivation, derivation
 from chainrule.views.table import Table, table
+from chainrule.whole_file import path_of, read_whole, write_whole
 
 if TYPE_CHECKING:
     from chainrule.views.svg import Figure
@@ -203,7 +203,9 @@ class Recording:
     def save(self, file: str | os.PathLike[str]) -> None:
         """Write the recording to a `.json` file that `load` reads, or to a `.html` page that needs nothing else.
 
-        The file appears whole or not at all. Raises `FileError` for any other ending, or if it cannot be written.
+        The file appears whole or not at all, also where several threads or processes save under one name. A file that
+        it replaces keeps its permissions, and a link stays one: what it points to is written. Raises `FileError` for
+        any other ending, or if it cannot be written.
 
         >>> import chainrule, tempfile
         >>> with chainrule.record() as rec:
@@ -211,7 +213,7 @@ class Recording:
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     rec.save(f"{folder}/rec.html")
         """
-        path = Path(file)
+        path = path_of(file)
         if path.suffix == ".json":
             text = json.dumps(self.trace.to_dict(), allow_nan=False)
         elif path.suffix == ".html":
@@ -221,7 +223,7 @@ class Recording:
                 f"`{path.name}` ends in {path.suffix or 'nothing'}, and a recording is saved as .json or .html. "
                 f"Name it `{path.stem}.json`, to load it again, or `{path.stem}.html`, to look at it."
             )
-        _write_whole(path, text)
+        write_whole(path, text)
 
     def __str__(self) -> str:
         """Write the table."""
@@ -287,21 +289,6 @@ def _some(names: list[str]) -> str:
     return ", ".join(f"`{name}`" for name in names[:8]) + (" and more" if len(names) > 8 else "")
 
 
-def _write_whole(path: Path, text: str) -> None:
-    """Write a file whole, or not at all."""
-    part = path.with_name(f"{path.name}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        raise FileError(
-            f"`{path}` could not be written ({error.strerror}), and nothing was left behind. "
-            "Give a folder that exists, that you may write to, and that has room."
-        ) from error
-    finally:
-        part.unlink(missing_ok=True)
-
-
 @contextmanager
 def record(keep: Keep = "auto", local_gradients: bool = True) -> Iterator[Recording]:
     """Record what PyTorch does inside the block: every op, and every backward pass.
@@ -358,13 +345,9 @@ def load(file: str | os.PathLike[str]) -> Recording:
     ...     chainrule.load(f"{folder}/rec.json").trace.values[-1].name
     'h'
     """
-    path = Path(file)
+    path = path_of(file)
     try:
-        plain = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise FileError(
-            f"`{path}` could not be read ({error.strerror}). Give a file that `rec.save(...)` wrote."
-        ) from error
+        plain = json.loads(read_whole(path))
     except (ValueError, RecursionError) as error:
         raise FileError(f"`{path.name}` is not JSON ({error}). Give a file that `rec.save(...)` wrote.") from error
     trace = Trace.from_dict(plain)

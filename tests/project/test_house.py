@@ -23,6 +23,7 @@ MODULES = {
 ROOMS = {
     "errors": (),
     "trace_file": ("errors",),
+    "whole_file": ("errors",),
     "trace": ("errors", "trace_file"),
     "recorder": ("trace",),
     "calculus": ("trace",),
@@ -31,7 +32,7 @@ ROOMS = {
     "live": ("views", "calculus", "trace"),
     "checking": ("recorder", "calculus", "trace", "errors"),
     "diagnosis": ("recorder", "calculus", "trace", "errors"),
-    "recording": ("recorder", "views", "live", "checking", "diagnosis", "trace", "errors"),
+    "recording": ("recorder", "views", "live", "checking", "diagnosis", "trace", "whole_file", "errors"),
 }
 """The arrows of the house: PyTorch -> recorder -> trace -> calculus -> views -> live -> recording."""
 SHARED = {"views.colors", "views.folding", "views.layout", "views.limits", "views.svg"}
