@@ -255,6 +255,8 @@ class Recording:
             if "#" not in value:
                 found = [i for i, name in enumerate(names) if name.partition("#")[0] == value]
             if not found:
+                found = _also_called(value, trace)
+            if not found:
                 raise TraceError(f"No value is called `{value}` in this recording. {_nearest(value, trace)}")
         return next((i for i in reversed(found) if trace.took_part(i, backward)), found[-1])
 
@@ -277,8 +279,17 @@ class Recording:
         )
 
 
+def _also_called(name: str, trace: Trace) -> list[int]:
+    """Find the values that have a name besides the one shown; a path has to lead to one parameter alone."""
+    found = [i for i, held in enumerate(trace.values) if name in held.aliases]
+    shown = list(dict.fromkeys(trace.values[i].name.partition("#")[0] for i in found if trace.values[i].parameter))
+    if len(shown) > 1:
+        raise TraceError(f"`{name}` can be {_some(shown)}. Ask for one of these.")
+    return found
+
+
 def _nearest(name: str, trace: Trace) -> str:
-    names = list(dict.fromkeys(held.name for held in trace.values))
+    names = list(dict.fromkeys(name for held in trace.values for name in (held.name, *held.aliases)))
     close = difflib.get_close_matches(name, names, n=1)
     if close:
         return f"Did you mean `{close[0]}`?"

@@ -71,6 +71,8 @@ class Value:
     node: int | None = None
     """The autograd node whose upstream gradient is this value's gradient, and at which of its outputs."""
     slot: int = 0
+    aliases: tuple[str, ...] = ()
+    """What else the code calls it: in the function that made it, or where a parameter is shared."""
 
     @property
     def shape(self) -> tuple[int, ...]:

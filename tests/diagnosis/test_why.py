@@ -293,7 +293,7 @@ def test_leaves_with_one_cause_are_told_in_one_sentence() -> None:
         net(x).sum().backward()
     (reason,) = rec.why().reasons
     assert (reason.cause, len(reason.names)) == ("dead relu", 201)
-    assert "and 198 more are zero because of `relu(linear" in reason.says
+    assert "and 198 more are zero because of `relu(net.99)" in reason.says
     with chainrule.record(local_gradients=False) as rec:
         h = net[:-1](x).detach()
         (net[-1](h)).sum().backward()
@@ -302,13 +302,13 @@ def test_leaves_with_one_cause_are_told_in_one_sentence() -> None:
 
 
 def test_leaves_of_one_name_are_told_apart() -> None:
-    """Of two layers that no model holds, each calls its weight `weight`; one that was cut off is found all the same."""
+    """Of two layers that no model holds, each is named with its weight, and one that was cut off is found."""
     first, second = torch.nn.Linear(1, 4), torch.nn.Linear(4, 1)
     with chainrule.record() as rec:
         hidden = first(torch.ones(3, 1))
         second(torch.tensor(hidden.tolist())).sum().backward()
     (reason,) = rec.why().reasons
-    assert (reason.cause, reason.names) == ("not used", ("weight", "bias"))
+    assert (reason.cause, reason.names) == ("not used", ("first.weight", "first.bias"))
 
 
 def test_several_causes_are_told_in_order() -> None:

@@ -76,7 +76,7 @@ SNIPPETS: dict[str, tuple[str, list[str]]] = {
     "in a list": ("h = torch.stack([holder.w, holder.inner.b], dim=0)", ["holder.w", "holder.inner.b", "h"]),
     "through a function": ("def f(a):\n    return a * 2\nh = f(w)", ["w", "h"]),
     "through a lambda": ("f = lambda a: a * x\nh = f(w)\nk = h + 1", ["w", "x", "h", "k"]),
-    "in a function, bound there": ("def f(a):\n    out = a * 2\n    return out\nh = f(w)", ["w", "out"]),
+    "in a function, bound there": ("def f(a):\n    out = a * 2\n    return out\nh = f(w)", ["w", "h"]),
     "in a comprehension": ("hs = [k * w for k in (1, 2)]", ["w", "k * w", "k * w#2"]),
     "function of torch": ("h = torch.exp(w)\nk = F.relu(h)", ["w", "h", "k"]),
     "method of the class": ("from torch import Tensor\nh = Tensor.mul(holder.w, x)", ["holder.w", "x", "h"]),

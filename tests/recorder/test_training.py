@@ -27,9 +27,10 @@ confident test_accuracy test_logits grad_norm guesses hits threshold state forec
 blended anchor positive negative near far difference squared triplet goal sequence
 """
 PARAMETERS = """
-embedding.weight head.weight head.bias temperature layers.0.feed_forward.gain layers.1.feed_forward.up.weight
-layers.0.attention.in_proj_weight layers.1.attention.out_proj.bias layers.1.norm2.weight
-layers.0.feed_forward.down.bias cell.weight_ih cell.bias_hh read.weight
+model.embedding.weight model.head.weight model.head.bias model.temperature model.layers.0.feed_forward.gain
+model.layers.1.feed_forward.up.weight model.layers.0.attention.in_proj_weight model.layers.1.attention.out_proj.bias
+model.layers.1.norm2.weight model.layers.0.feed_forward.down.bias
+recurrent.cell.weight_ih recurrent.cell.bias_hh recurrent.read.weight
 """
 
 

@@ -147,7 +147,7 @@ LINES: dict[str, tuple[Callable[[], tuple[torch.Tensor, torch.Tensor]], str]] = 
         ),
     ),
     "minus": (minus, "dloss/da = (-1) * (-1) = (-1)(-1) = 1"),
-    "of itself": (of_itself, "db/db = 1"),
+    "of itself": (of_itself, "dtarget/dtarget = 1"),
     "changed by a hook": (hooked, "dloss/dw = hook(2 y) * 3 = (120)(3) = 360"),
 }
 

@@ -8,5 +8,7 @@ DEPTH = 1_000
 """Nodes that may be freed inside each other: far from overflowing a stack of 1 MB, and seldom reached by a model."""
 FRAMES = 32
 """Frames that are searched for a name, from the innermost outwards: enough for modules inside modules."""
+ITEMS = 1_000
+"""Items of a list or a dictionary that are searched for values without a variable of their own."""
 SPANS = 16_384
 """Instructions whose source is remembered: those of a large program, in a few MB."""

@@ -71,7 +71,7 @@ class Recorder(TorchFunctionMode):
 
     def __enter__(self) -> Self:
         frame = next(frames_from(sys._getframe()), None)
-        self._values.block = frame.f_code if frame else None
+        self._values.paths.block = frame.f_code if frame else None
         self._tape.folder = os.getcwd()  # noqa: PTH109  # a Path is slow
         super().__enter__()  # type: ignore[no-untyped-call]
         return self
@@ -148,7 +148,7 @@ class Recorder(TorchFunctionMode):
         """Find where a call stands, and the values that it is given, while they are what they are."""
         if name == "matmul" and all(tensor.dim() == 1 for tensor in given):
             name = "dot"
-        site = call_site(code, self._values.block)
+        site = call_site(code, self._values.paths.block)
         inputs = tuple([self._values.of(tensor, site, given, i) for i, tensor in enumerate(given)])
         return SeenOp(name, inputs, (), site.span, arguments), site
 
@@ -158,23 +158,21 @@ class Recorder(TorchFunctionMode):
         made = [tensor for tensor in made if not self._values.is_known(tensor)]
         if not made or op.name in _FRESH:
             return
-        op.module = self._values.paths.of_module(site) if site.inner else None
+        op.module = self._values.paths.of_module(site.inner, site) if site.inner else None
         values, number = self._tape.values, len(self._tape.ops)
         known = {(held.node, held.slot): value for value in op.inputs if (held := values[value]).node is not None}
         for tensor in made:
             if (node := made_by(tensor)) is not None and node not in self._nodes.number_of:
                 self._values.walk(node, number, site, known)
         outputs = []
-        for tensor in made:
-            target = site.span.target if len(made) == 1 else None
-            if target is None and (earlier := self._tape.find(tensor)) is not None:
-                target = self._values.variable_of(earlier)
-            outputs.append(self._values.add(tensor, target, number))
+        for i, tensor in enumerate(made):
+            outputs.append(self._values.add(tensor, number))
+            self._values.name_result(values[outputs[-1]], site, i, len(made))
         op.outputs = tuple(outputs)
         self._tape.ops.append(op)
 
     def _observe_hook(self, tensor: Tensor, code: CodeType | None, handle: RemovableHandle) -> None:
-        site = call_site(code, self._values.block)
+        site = call_site(code, self._values.paths.block)
         value = self._values.of(tensor, site, [tensor])
         self._hooks.observe_hooks(tensor, value, site.span.expression or "register_hook", handle)
 
@@ -206,7 +204,7 @@ class Recorder(TorchFunctionMode):
 
     def _begin(self, start: list[Tensor], code: CodeType | None) -> tuple[int, ...]:
         """Find the values that a backward pass starts from; a leaf among them gets its node here."""
-        site = call_site(code, self._values.block)
+        site = call_site(code, self._values.paths.block)
         roots = tuple([self._values.of(tensor, site, start, i) for i, tensor in enumerate(start)])
         for tensor in start:
             if tensor.is_leaf and tensor.requires_grad:

@@ -1,76 +1,108 @@
-"""Find out where in the user's modules a parameter or a submodule stands."""
+"""Find out where in the user's modules a parameter, a buffer or a submodule stands."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from types import FrameType
-from typing import TypeAlias, TypeVar
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from types import CodeType, FrameType
+from typing import NamedTuple
 
 from torch import Tensor
 from torch.nn import Module
 
-from chainrule.recorder.source_names import CallSite, frames_from, locals_of
+from chainrule.recorder.source_code import NOWHERE, span_at
+from chainrule.recorder.source_names import CallSite, around, locals_of, variables_of
 
-_Held = TypeVar("_Held", Tensor, Module)
-_Paths: TypeAlias = dict[int, tuple[_Held, str]]
-"""What stands at a path, by its id, with the path."""
+_WRAPPERS = re.compile(r"\b(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)(\.|$)")
+"""Modules that PyTorch puts around the user's, and that the user never writes."""
+
+
+@dataclass(slots=True, eq=False)
+class Root:
+    """Name an outermost module, by what the code calls it and by its class."""
+
+    name: str
+    kind: str
+
+
+class ModulePath(NamedTuple):
+    """Hold a path from an outermost module."""
+
+    root: Root
+    path: str
+
+    def text(self, whole: bool) -> str:
+        """Write the path, the `whole` of it with the outermost module."""
+        return f"{self.root.name}.{self.path}".strip(".") if whole else self.path
 
 
 class ModulePaths:
     """Look paths up, each module of the user's once; what was looked up is kept alive until `clear`."""
 
     def __init__(self) -> None:
-        self._parameters: _Paths[Tensor] = {}
-        self._modules: _Paths[Module] = {}
+        self.block: CodeType | None = None
+        """The code that the `with` block stands in; what it calls a module comes first."""
+        self._tensors: dict[int, tuple[Tensor, list[ModulePath]]] = {}
+        self._modules: dict[int, tuple[Module, ModulePath]] = {}
 
     def clear(self) -> None:
         """Forget every module."""
-        self._parameters.clear()
+        self._tensors.clear()
         self._modules.clear()
 
-    def of_parameter(self, parameter: Tensor, frame: FrameType | None) -> str | None:
-        """Return a parameter's path from the outermost module that the user's code holds."""
-        if id(parameter) not in self._parameters:
-            self._parameters |= _longest(found for module in _modules_in(frame) for found in _parameters_of(module))
-        return self._parameters.get(id(parameter), (None, None))[1]
+    def find(self, tensor: Tensor, site: CallSite, parameter: bool, made: bool) -> Sequence[ModulePath]:
+        """Return each path of a parameter or a buffer, from an outermost module that the user's code holds or calls.
 
-    def of_module(self, site: CallSite) -> str | None:
-        """Return the path of the module whose `forward` is running; the outermost one goes by its class."""
-        if site.inner is None or site.outer is None:
-            return None
-        module, outermost = (locals_of(frame).get("self") for frame in (site.inner, site.outer))
+        A buffer that was not `made` in the block is found while a module of its own is called.
+        """
+        if parameter and id(tensor) not in self._tensors:
+            self._look(site)
+        elif not (parameter or made):
+            self.of_module(site.inner, site)
+        found = self._tensors.get(id(tensor))
+        return () if found is None else found[1]
+
+    def of_module(self, call: FrameType | None, site: CallSite) -> ModulePath | None:
+        """Return the path of the module that is called in a frame."""
+        module = None if call is None else locals_of(call).get("self")
         if not isinstance(module, Module):
             return None
         if id(module) not in self._modules:
-            roots = (outermost, *_modules_in(site.frame)) if isinstance(outermost, Module) else ()
-            self._modules = _longest(found for root in roots for found in root.named_modules()) | self._modules
-            self._modules.setdefault(id(module), (module, ""))
-        return self._modules[id(module)][1] or type(module).__name__
+            self._look(site)
+            kind = type(module).__name__
+            self._modules.setdefault(id(module), (module, ModulePath(Root(kind, kind), "")))
+        return self._modules[id(module)][1]
 
+    def _look(self, site: CallSite) -> None:
+        """Go through the outermost modules that the user's code holds or called.
 
-def _modules_in(frame: FrameType | None) -> Iterator[Module]:
-    """Find the modules that the user's code holds in variables."""
-    for outer in frames_from(frame):
-        for held in locals_of(outer).values():
-            if isinstance(held, Module):
-                yield held
+        One that is only being made may turn out to be a part of another, so what is found last comes first.
+        """
+        held = {id(module): (name, module) for name, module in reversed(list(self._held(site)))}
+        parts = {number: list(Module.named_modules(one, remove_duplicate=False)) for number, (_, one) in held.items()}
+        inner = {id(part) for found in parts.values() for path, part in found if path}
+        for number, (name, module) in held.items():
+            at = self._modules.get(number, (module, ModulePath(Root(name, type(module).__name__), "")))[1]
+            if number in inner or at.path:
+                continue
+            at.root.name = name
+            for path, part in reversed(parts[number]):
+                self._modules[id(part)] = part, ModulePath(at.root, _WRAPPERS.sub("", path).strip("."))
+                for key, tensor in reversed([*part._parameters.items(), *part._buffers.items()]):
+                    paths = self._tensors.setdefault(id(tensor), (tensor, []))[1]
+                    here = ModulePath(at.root, _WRAPPERS.sub("", f"{path}.{key}".strip(".")))
+                    if here not in paths:
+                        paths.insert(0, here)
 
-
-def _parameters_of(module: Module) -> Iterable[tuple[str, Tensor]]:
-    try:
-        return list(module.named_parameters())
-    except AttributeError:  # one that is only being made has no parameters yet
-        return ()
-
-
-def _longest(held: Iterable[tuple[str, _Held]]) -> _Paths[_Held]:
-    """Choose for each the path from the outermost module that leads to it."""
-    found: _Paths[_Held] = {}
-    for path, one in held:
-        if id(one) not in found or _length(path) > _length(found[id(one)][1]):
-            found[id(one)] = one, path
-    return found
-
-
-def _length(path: str) -> tuple[int, int]:
-    return path.count("."), len(path)
+    def _held(self, site: CallSite) -> Iterator[tuple[str, Module]]:
+        """Find the modules in the variables of the user's code, and then the outermost one that was called."""
+        inside, outside = around(site.frame, self.block)
+        for frame in (*inside, *outside):
+            for name, held in variables_of(frame):
+                if isinstance(held, Module) and "_buffers" in held.__dict__ and not name.startswith("_"):
+                    yield name, held
+        if site.outer is not None and isinstance(called := locals_of(site.outer).get("self"), Module):
+            caller = site.outer.f_back
+            span = NOWHERE if caller is None else span_at(caller.f_code, caller.f_lasti, True)
+            yield span.function or type(called).__name__, called

@@ -24,7 +24,10 @@ class SourceSpan:
 
     code: CodeType | None = None
     expression: str | None = None
-    target: str | None = None
+    targets: tuple[str | None, ...] = ()
+    """The variables that it is assigned to: one, or several that it is unpacked into."""
+    function: str | None = None
+    """What it calls, such as `self.layers[0]`."""
     arguments: tuple[str, ...] = ()
     """The source text of the positional arguments."""
     file: str | None = None
@@ -73,7 +76,10 @@ def _read(code: CodeType, instruction: int, direct: bool) -> SourceSpan:
     if isinstance(node, ast.AugAssign):
         expression = f"{_text(lines, node.target)} {_SYMBOL.get(type(node.op), '?')} {_text(lines, node.value)}"
     arguments = tuple(_text(lines, part) for part in operands if not _is_number(part))
-    return replace(bare, expression=expression, target=_target(node, parents), arguments=arguments)
+    function = _text(lines, node.func) if isinstance(node, ast.Call) else None
+    return replace(
+        bare, expression=expression, targets=_targets(node, parents), function=function, arguments=arguments
+    )  # fmt: skip
 
 
 _SYMBOL = {
@@ -113,19 +119,24 @@ def _is_number(part: ast.expr) -> bool:
     return isinstance(inner, ast.Constant)
 
 
-def _target(node: ast.expr | ast.AugAssign, parents: tuple[ast.AST, ...]) -> str | None:
-    """Find the variable that an expression's value is bound to."""
+def _targets(node: ast.expr | ast.AugAssign, parents: tuple[ast.AST, ...]) -> tuple[str | None, ...]:
+    """Find the variables that an expression's value is bound to."""
     if isinstance(node, ast.AugAssign):
-        return ast.unparse(node.target) if isinstance(node.target, (ast.Name, ast.Attribute)) else None
+        return (_variable(node.target),)
     match parents:
-        case [*_, ast.Assign(targets=[ast.Name() | ast.Attribute() as place])]:
-            return ast.unparse(place)
-        case [*_, ast.AnnAssign(target=ast.Name(id=name))] | [*_, ast.NamedExpr(target=ast.Name(id=name))]:
-            return name
         case [*_, ast.Assign(targets=[ast.Tuple(elts=names)]), ast.Tuple(elts=values)] if len(names) == len(values):
-            bound = names[values.index(node)] if node in values else None
-            return bound.id if isinstance(bound, ast.Name) else None
-    return None
+            return (_variable(names[values.index(node)]),) if node in values else ()
+        case [*_, ast.Assign(targets=[ast.Tuple(elts=names)])] if len(names) > 1:
+            return tuple(map(_variable, names))
+        case [*_, ast.Assign(targets=[place, *_])]:
+            return (_variable(place),)
+        case [*_, ast.AnnAssign(target=place)] | [*_, ast.NamedExpr(target=place)]:
+            return (_variable(place),)
+    return ()
+
+
+def _variable(place: ast.expr) -> str | None:
+    return ast.unparse(place) if isinstance(place, (ast.Name, ast.Attribute)) else None
 
 
 _Index: TypeAlias = dict[tuple[int | None, ...], tuple[ast.expr | ast.AugAssign, tuple[ast.AST, ...]]]

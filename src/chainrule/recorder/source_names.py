@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import dis
 import os
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from inspect import CO_OPTIMIZED
+from functools import lru_cache
+from inspect import CO_COROUTINE, CO_GENERATOR, CO_OPTIMIZED
 from pathlib import Path
-from types import CodeType, FrameType, ModuleType
+from types import CodeType, FrameType, MappingProxyType, ModuleType
+from typing import TypeAlias
 
 import torch
 
-from chainrule.recorder.limits import FRAMES
+from chainrule.recorder.limits import FRAMES, ITEMS, SPANS
 from chainrule.recorder.source_code import NOWHERE, SourceSpan, span_at
 
 _HERE = f"{Path(__file__).resolve().parents[1]}{os.sep}"
@@ -34,13 +37,15 @@ _files = _Files()
 _MODULE_CALL = torch.nn.Module._wrapped_call_impl.__code__
 """What runs whenever a module is called."""
 _NO_OPERAND = (ModuleType, type, bool, int, float, complex, str)
-_NO_NAMES: dict[int, str] = {}
+_Names: TypeAlias = Mapping[int, list[tuple[str, CodeType]]]
+"""What holds each object, by its id, and the code whose variable it is."""
+_NO_NAMES: _Names = MappingProxyType({})
 
 
 class CallSite:
     """Hold where a call came from, while it runs."""
 
-    __slots__ = ("frame", "inner", "names", "outer", "outside", "span", "wanted")
+    __slots__ = ("caller", "frame", "inner", "names", "outer", "outside", "span", "wanted")
 
     def __init__(
         self,
@@ -48,12 +53,16 @@ class CallSite:
         span: SourceSpan = NOWHERE,
         inner: FrameType | None = None,
         outer: FrameType | None = None,
+        caller: FrameType | None = None,
     ) -> None:
-        """Hold the user's frame, and the innermost and the outermost of those in which a module is called."""
-        self.frame, self.span, self.inner, self.outer = frame, span, inner, outer
+        """Hold the user's frame, the innermost and the outermost of those in which a module is called, and the caller.
+
+        The caller is where the call itself stands, be it in a library.
+        """
+        self.frame, self.span, self.inner, self.outer, self.caller = frame, span, inner, outer, caller
         self.wanted: Collection[int] = ()
         """The ids of what was looked up, the variables that hold it, and the frames where it was not looked for yet."""
-        self.names: dict[int, str] = _NO_NAMES
+        self.names: _Names = _NO_NAMES
         self.outside: list[FrameType] = []
 
     def operands(self) -> tuple[str, ...]:
@@ -69,11 +78,13 @@ def call_site(called: CodeType | None = None, block: CodeType | None = None) -> 
     function's own frame; otherwise it was made inside a library, and the user's expression means more than this call.
     """
     frame: FrameType | None = sys._getframe(1)
-    found = inner = outer = None
+    found = inner = outer = caller = None
     direct = True
     while frame is not None:
         code = frame.f_code
         if found is None and (kind := _files[code.co_filename]) != 1:
+            if caller is None and code is not called:
+                caller = frame
             if not kind:
                 found = frame
             elif direct:
@@ -86,7 +97,30 @@ def call_site(called: CodeType | None = None, block: CodeType | None = None) -> 
         frame = frame.f_back
     if found is None:
         return CallSite()
-    return CallSite(found, span_at(found.f_code, found.f_lasti, direct), inner, outer)
+    return CallSite(found, span_at(found.f_code, found.f_lasti, direct), inner, outer, caller)
+
+
+def passed_on(site: CallSite, block: CodeType | None) -> tuple[SourceSpan, FrameType | None]:
+    """Follow a call's result outwards as long as it is returned at once.
+
+    Return the outermost of the user's expressions that give it, and the call of the module around that if there is one.
+    """
+    span, module, frame = site.span, None, site.caller
+    while frame is not None and frame.f_code is not block and _returns(frame.f_code, frame.f_lasti):
+        frame = frame.f_back
+        if frame is not None and frame.f_code is _MODULE_CALL:
+            module = frame
+        elif frame is not None and not _files[frame.f_code.co_filename]:
+            span, module = span_at(frame.f_code, frame.f_lasti, True), None
+    return span, module
+
+
+@lru_cache(maxsize=SPANS)
+def _returns(code: CodeType, instruction: int) -> bool:
+    """Tell whether what an instruction gives is returned by the next one."""
+    steps = code.co_code[instruction + 2 :: 2]
+    after = next((step for step in steps if step != dis.opmap["CACHE"]), None)
+    return after == dis.opmap["RETURN_VALUE"] and not code.co_flags & (CO_GENERATOR | CO_COROUTINE)
 
 
 def frames_from(frame: FrameType | None) -> Iterator[FrameType]:
@@ -123,20 +157,36 @@ def around(frame: FrameType | None, block: CodeType | None) -> tuple[list[FrameT
     return frames[:inside][::-1], frames[inside:]
 
 
-def names_among(frames: Iterable[FrameType], wanted: Collection[int]) -> dict[int, str]:
-    """Find the variables that hold some objects, given by their ids, each in the first frame that has one."""
-    found: dict[int, str] = {}
+def variables_of(frame: FrameType) -> list[tuple[str, object]]:
+    """List what a frame's variables hold, and the globals that it uses; a comprehension's own are no names."""
+    code, around_it = frame.f_code, frame.f_globals
+    if code.co_name.endswith(("comp>", "expr>")):
+        return []
+    used = code.co_names if code.co_flags & CO_OPTIMIZED else ()
+    return [*locals_of(frame).items(), *[(name, around_it[name]) for name in used if name in around_it]]
+
+
+def names_among(frames: Iterable[FrameType], wanted: Collection[int], items: bool = False) -> _Names:
+    """Find the variables that hold some objects, given by their ids, those of the first frame first.
+
+    With `items`, what a list or dictionary holds is found as well, as `state[0]`.
+    """
+    found: dict[int, list[tuple[str, CodeType]]] = {}
+    inside: list[tuple[str, object, CodeType]] = []
     for frame in frames:
-        if len(found) == len(wanted):
-            break
-        for name, held in locals_of(frame).items():
-            if id(held) in wanted and id(held) not in found and name.isidentifier() and not name.startswith("_"):
-                found[id(held)] = name
-        if frame.f_code.co_flags & CO_OPTIMIZED:
-            around_it = frame.f_globals
-            for name in frame.f_code.co_names:
-                if name in around_it and id(around_it[name]) in wanted:
-                    found.setdefault(id(around_it[name]), name)
+        code = frame.f_code
+        for name, held in variables_of(frame):
+            if name.startswith("_"):
+                continue
+            if id(held) in wanted:
+                found.setdefault(id(held), []).append((name, code))
+            elif items and isinstance(held, (list, tuple, dict)) and type(held).__module__ == "builtins":
+                pairs = held.items() if isinstance(held, dict) else enumerate(held)
+                for key, one in pairs if len(held) <= ITEMS else ():
+                    if id(one) in wanted:
+                        inside.append((f"{name}[{key!r}]", one, code))
+    for name, held, code in inside:
+        found.setdefault(id(held), []).append((name, code))
     return found
 
 

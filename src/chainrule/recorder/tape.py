@@ -7,12 +7,14 @@ expressions, names with their numbers, arrays.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from torch import Tensor
 
+from chainrule.recorder.module_paths import ModulePath
 from chainrule.recorder.snapshots import Lazy, to_snapshot
 from chainrule.recorder.source_code import NOWHERE, SourceSpan, relative_path
 from chainrule.trace import BackwardPass, Edge, Flow, Hook, Kind, Node, Number, Op, Snapshot, Trace, Value, Visit
@@ -38,6 +40,12 @@ class SeenValue:
     name: str = ""
     written: str | None = None
     """What it goes by without a name; `None` for its op's expression."""
+    paths: Sequence[ModulePath] = ()
+    """Where a parameter or a buffer stands."""
+    also: tuple[str, ...] = ()
+    """What else the code calls it."""
+    in_block: bool = False
+    """Whether its variables were looked for where the block itself uses it."""
 
 
 @dataclass(slots=True)
@@ -50,7 +58,7 @@ class SeenOp:
     span: SourceSpan = NOWHERE
     arguments: tuple[Number | None, ...] | None = ()
     """The plain numbers among the arguments in their order, and `None` for each tensor; `None` if order says little."""
-    module: str | None = None
+    module: ModulePath | None = None
 
 
 @dataclass(slots=True)
@@ -97,7 +105,6 @@ class Tape:
         self.passes: list[SeenPass] = []
         self.value_at: dict[tuple[int, int], int] = {}
         """The value that is a node's result, at one of its slots."""
-        self.times_bound: dict[str, int] = {}
         self.tensors: dict[int, LiveTensor] = {}
         """What is known of each tensor, by its id, which may be used again, by another tensor."""
         self.folder = ""
@@ -108,19 +115,23 @@ class Tape:
         return known if known is not None and known.tensor() is tensor else None
 
     def name_of(self, value: int) -> str:
-        """Name a value: by its variable, or else by its expression."""
+        """Name a value: by its variable or its path, or else by its expression."""
         held = self.values[value]
-        if held.name or held.written is not None or held.op is None:
-            return held.name or held.written or ""
+        if held.name or held.paths:
+            return held.name or held.paths[0].path
+        if held.written is not None or held.op is None:
+            return held.written or ""
         op = self.ops[held.op]
         called = op.span.expression or op.name
         return called if len(op.outputs) == 1 else f"{called}[{op.outputs.index(value)}]"
 
     def trace(self) -> Trace:
         """Make the trace of what there is so far."""
+        whole = len({id(held.paths[0].root) for held in self.values if held.paths}) > 1
+        values = tuple(self._values(whole))
         return Trace(
-            values=tuple(self._values()),
-            ops=tuple(map(self._op, self.ops)),
+            values=values,
+            ops=tuple(self._op(op, values, whole) for op in self.ops),
             nodes=tuple(
                 Node(node.name, node.op, tuple(Edge(to, slot, value) for to, slot, value in node.edges))
                 for node in self.nodes
@@ -128,19 +139,24 @@ class Tape:
             passes=tuple(map(self._pass, self.passes)),
         )
 
-    def _values(self) -> Iterator[Value]:
-        """Give each value a name that is its alone; without a variable, that is its expression."""
-        times = dict(self.times_bound)
-        for number, held in enumerate(self.values):
-            name = held.name
-            if not name:
-                name = self.name_of(number)
-                again = times[name] = times.get(name, 0) + 1
-                name = name if again == 1 else f"{name}#{again}"
-            tensor = to_snapshot(held.tensor)
-            yield Value(name, tensor, held.leaf, held.requires_grad, held.parameter, held.op, held.node, held.slot)
+    def _values(self, whole: bool) -> Iterator[Value]:
+        """Give each value a name that is its alone: what the code calls it comes before what it was made by.
 
-    def _op(self, op: SeenOp) -> Op:
+        A path is written `whole` where there are several outermost modules. A name that was bound before has a number.
+        """
+        called = [held.paths[0].text(whole) if held.paths else held.name for held in self.values]
+        names, times = dict[int, str](), Counter[str]()
+        for number in sorted(range(len(called)), key=lambda number: not called[number]):
+            name = called[number] or self.name_of(number)
+            times[name] += 1
+            names[number] = name if times[name] == 1 else f"{name}#{times[name]}"
+        for number, held in enumerate(self.values):
+            tensor, name, node, slot = to_snapshot(held.tensor), names[number], held.node, held.slot
+            paths = [path.text(every) for path in held.paths for every in (False, True)]
+            also = dict.fromkeys(other for other in (*paths, *held.also) if other != name.partition("#")[0])
+            yield Value(name, tensor, held.leaf, held.requires_grad, held.parameter, held.op, node, slot, tuple(also))
+
+    def _op(self, op: SeenOp, values: Sequence[Value], whole: bool) -> Op:
         letters, constants = [], {}
         for position, argument in enumerate(op.arguments or ()):
             letter = chr(ord("a") + position)
@@ -150,13 +166,12 @@ class Tape:
                 constants[letter] = argument
         expression = op.span.expression
         if not expression:
-            names = map(self.name_of, op.inputs)
+            names = (values[value].name for value in op.inputs)
             words = [next(names) if a is None else str(a) for a in op.arguments or ()] if letters else list(names)
             expression = f"{op.name}({', '.join(words)})"
         file = None if op.span.file is None else relative_path(op.span.file, self.folder)
-        return Op(
-            op.name, op.inputs, op.outputs, expression, tuple(letters), constants, file, op.span.line, op.module
-        )  # fmt: skip
+        module = op.module and (op.module.text(whole) or op.module.root.kind)
+        return Op(op.name, op.inputs, op.outputs, expression, tuple(letters), constants, file, op.span.line, module)
 
     def _pass(self, run: SeenPass) -> BackwardPass:
         """Convert each turn to a visit, and find what each leaf got."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from types import CodeType
 
 import numpy as np
 import torch
@@ -15,7 +14,7 @@ from chainrule.recorder.hooks import BackwardHooks
 from chainrule.recorder.module_paths import ModulePaths
 from chainrule.recorder.nodes import Nodes
 from chainrule.recorder.snapshots import Keep, lazy_copy, to_snapshot
-from chainrule.recorder.source_names import CallSite, around, call_site, held_as, names_among
+from chainrule.recorder.source_names import CallSite, around, call_site, held_as, names_among, passed_on
 from chainrule.recorder.tape import LiveTensor, SeenOp, SeenValue, Tape
 
 
@@ -25,8 +24,6 @@ class Values:
     def __init__(self, tape: Tape, nodes: Nodes, hooks: BackwardHooks, keep: Keep) -> None:
         self._tape, self._nodes, self._hooks, self._keep = tape, nodes, hooks, keep
         self.paths = ModulePaths()
-        self.block: CodeType | None = None
-        """The code that the `with` block stands in."""
         self.suspects: set[int] = set()
         """The ids of tensors whose numbers may change without a new version."""
 
@@ -42,16 +39,23 @@ class Values:
             return self._not_seen(tensor, site, given, position)
         value = known.values[-1]
         held = self._tape.values[value]
-        if not held.name and not self._is_written_in(held, site):
-            self._name(value, self._variable(tensor, site, given, held.op is not None))
+        if not held.paths and (
+            site.span.code is self.paths.block and not held.in_block
+            if held.name
+            else not self._is_written_in(held, site)
+        ):
+            self._look_up(held, tensor, site, given)
+        text = site.span.arguments[position] if len(site.span.arguments) == len(given) else ""
+        if text.isidentifier() and text not in (held.name, *held.also) and held_as(site.frame, text) is tensor:
+            held.also += (text,)
         if not held.requires_grad and tensor.requires_grad:  # by `requires_grad_()`
             held.requires_grad, held.leaf = True, tensor.is_leaf
         if held.node is None and held.requires_grad and made_by(tensor) is not None:
             self._adopt(value, tensor, site)
         return value
 
-    def add(self, tensor: Tensor, name: str | None, op: int | None = None) -> int:
-        """Write down a new value, as the result of an op if there is one."""
+    def add(self, tensor: Tensor, op: int | None = None) -> int:
+        """Write down a new value, as the result of an op if there is one; it goes by what the tensor was called."""
         number = len(self._tape.values)
         wanted, node, slot, leaf = tensor.requires_grad, None, 0, op is None
         if wanted:
@@ -60,17 +64,17 @@ class Values:
             if maker is not None and (node := self._nodes.number_of.get(maker)) is not None:
                 slot = tensor.output_nr
                 self._tape.value_at[node, slot] = number
-        self._tape.values.append(
-            SeenValue(lazy_copy(tensor, self._keep), leaf, wanted, _is_parameter(tensor), op, node, slot)
-        )
+        held = SeenValue(lazy_copy(tensor, self._keep), leaf, wanted, _is_parameter(tensor), op, node, slot)
+        self._tape.values.append(held)
         known = self._tape.find(tensor)
         if known is None:
             known = self._tape.tensors[id(tensor)] = LiveTensor(tensor)
+        else:
+            earlier = self._tape.values[known.values[-1]]
+            held.name, held.paths = earlier.name, earlier.paths
         if not tensor.is_inference():
             known.version = tensor._version
         known.values.append(number)
-        if name:
-            self._name(number, name)
         if wanted and tensor._backward_hooks and len(known.values) == 1:
             self._hooks.observe_hooks(tensor, number, "hooks that were there before")
         return number
@@ -100,14 +104,14 @@ class Values:
 
     def _not_seen(self, tensor: Tensor, site: CallSite, given: Sequence[Tensor], position: int) -> int:
         """Write down a value whose making was not seen."""
-        known = self._tape.find(tensor)
-        name = self.variable_of(known) if known else self._variable(tensor, site, given)
-        if name is None:
-            name = next((text for text in site.operands() if held_as(site.frame, text) is tensor), None)
-        value = self.add(tensor, name)
-        if name is None:
+        value = self.add(tensor)
+        held = self._tape.values[value]
+        if not (held.name or held.paths):
+            self._look_up(held, tensor, site, given)
+        if not (held.name or held.paths):
             texts = site.operands()
-            self._tape.values[value].written = texts[position] if len(texts) == len(given) else f"tensor {value}"
+            held.name = next((text for text in texts if held_as(site.frame, text) is tensor), "")
+            held.written = texts[position] if len(texts) == len(given) else f"tensor {value}"
         if made_by(tensor) is not None:
             self._adopt(value, tensor, site)
         return value
@@ -125,7 +129,8 @@ class Values:
         op: int | None = tape.nodes[self._nodes.number_of[node]].op
         if any(given < values and given != value for given in inputs):
             name = type(node).__name__.removesuffix("Backward").removesuffix("Backward0")
-            tape.ops.append(SeenOp(name, inputs, (value,), arguments=None, module=self.paths.of_module(site)))
+            module = self.paths.of_module(site.inner, site)
+            tape.ops.append(SeenOp(name, inputs, (value,), arguments=None, module=module))
         elif op == number:
             op = None
             for seen in tape.nodes[nodes:]:
@@ -142,39 +147,56 @@ class Values:
     # Names ----------------------------------------------------------------------------------------------------
 
     def name_the_rest(self) -> None:
-        """Look once more for variables that hold what has no name yet, such as what a function returned."""
-        values = self._tape.values
-        nameless = [known for known in self._tape.tensors.values() if not values[known.values[-1]].name]
-        rest = [(tensor, known.values[-1]) for known in nameless if (tensor := known.tensor()) is not None]
+        """Look once more for variables that hold what is still there, such as what a function returned."""
+        values, block = self._tape.values, self.paths.block
+        rest = [
+            (tensor, held)
+            for known in self._tape.tensors.values()
+            if not (held := values[known.values[-1]]).paths
+            if not (held.name and (held.in_block or held.op is None)) and (tensor := known.tensor()) is not None
+        ]
         if rest:
-            site, tensors = call_site(None, self.block), [tensor for tensor, _ in rest]
-        for tensor, value in rest:
-            self._name(value, self._variable(tensor, site, tensors, values[value].op is not None))
+            site = call_site(None, block)
+            inside, site.outside = around(site.frame, block)
+            site.wanted = {id(tensor) for tensor, _ in rest}
+            site.names = names_among(inside or site.outside, site.wanted, items=True)
+        for tensor, held in rest:
+            self._look_up(held, tensor, site, ())
 
-    def variable_of(self, known: LiveTensor) -> str | None:
-        """Return the name that a tensor went by before it changed, without its number."""
-        return self._tape.values[known.values[-1]].name.partition("#")[0] or None
+    def name_result(self, held: SeenValue, site: CallSite, position: int, of: int) -> None:
+        """Name a call's result by what it is assigned to, where the call stands or where it is returned to at once.
 
-    def _name(self, value: int, name: str | None) -> None:
-        """Name a value, once; a name that was bound before gets a number."""
-        if name:
-            bound = self._tape.times_bound
-            again = bound[name] = bound.get(name, 0) + 1
-            self._tape.values[value].name = name if again == 1 else f"{name}#{again}"
-
-    def _variable(self, tensor: Tensor, site: CallSite, given: Sequence[Tensor], made: bool = False) -> str | None:
-        """Find what the user's code calls a tensor: a parameter by its path, anything else by its variable.
-
-        What was `made` in the block can be in the variables of the code up to the block's alone.
+        Without a variable, it goes by what returned it outermost: the user's expression, or a module.
         """
-        if _is_parameter(tensor) and (path := self.paths.of_parameter(tensor, site.frame)):
-            return path
+        span, module = passed_on(site, self.paths.block)
+        if module is not None and (path := self.paths.of_module(module, site)):
+            held.written = path.text(whole=True)
+        elif span is not site.span and of == 1:
+            held.written = span.expression
+        if len(span.targets) == of:
+            held.name = span.targets[position] or held.name
+
+    def _look_up(self, held: SeenValue, tensor: Tensor, site: CallSite, given: Sequence[Tensor]) -> None:
+        """Look for what the code calls a tensor: a parameter or a buffer by its paths, anything else by its variables.
+
+        What was made in the block can be in the variables of the code up to the block's alone; of these names, the one
+        that the block itself uses is shown.
+        """
+        held.in_block = held.in_block or site.span.code is self.paths.block
+        held.paths = self.paths.find(tensor, site, held.parameter, held.op is not None)
+        if held.paths:
+            return
         if id(tensor) not in site.wanted:
-            inside, site.outside = around(site.frame, self.block)
+            inside, site.outside = around(site.frame, self.paths.block)
             site.wanted = {id(one) for one in given}
             site.names = names_among(inside or site.outside, site.wanted)
-        name = site.names.get(id(tensor))
-        return name if name or made else names_among(site.outside, {id(tensor)}).get(id(tensor))
+        found = site.names.get(id(tensor), ())
+        if not found and held.op is None:
+            found = names_among(site.outside, {id(tensor)}).get(id(tensor), ())
+        known, names = held.name, [name for name, _ in found]
+        if not known or (held.op is not None and found and found[0][1] is self.paths.block and known not in names):
+            held.name = next((name for name in names if not name.endswith("]")), known)
+        held.also = tuple(dict.fromkeys(name for name in (*held.also, known, *names) if name))
 
     def _is_written_in(self, held: SeenValue, site: CallSite) -> bool:
         """Tell whether a value was made by an expression inside of the one that runs; then no variable has it."""

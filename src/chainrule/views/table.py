@@ -118,8 +118,9 @@ class _Writer:
         return self.module is None or path == self.module or path.startswith(f"{self.module}.")
 
     def _is_called(self, value: int) -> bool:
-        called = self.trace.values[value].name
-        return self.name is None or fnmatchcase(called, self.name) or called.partition("#")[0] == self.name
+        held = self.trace.values[value]
+        names = (held.name, held.name.partition("#")[0], *held.aliases)
+        return self.name is None or self.name in names or any(fnmatchcase(name, self.name) for name in names)
 
     def _pieces(self, parts: Sequence[Part]) -> list[tuple[Part | None, int]]:
         """List what has a row: each value with the op that made it, a leaf alone, and a group with its last result."""

@@ -1,0 +1,164 @@
+"""Every name of a value leads to it: the caller's, the callee's, and each path of a parameter or a buffer."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import chainrule
+
+
+def shown(rec: chainrule.Recording) -> list[str]:
+    """List the names that are shown."""
+    return [value.name for value in rec.trace.values]
+
+
+def test_two_models_are_told_apart() -> None:
+    """Where there are two models, a parameter's path begins with the variable that holds its model."""
+    encoder, decoder = nn.Linear(3, 2), nn.Linear(2, 3)
+    x = torch.randn(4, 3)
+    with chainrule.record() as rec:
+        loss = (decoder(torch.relu(encoder(x))) - x).square().mean()
+        loss.backward()
+    assert [value.name for value in rec.trace.values if value.parameter] == [
+        "encoder.weight", "encoder.bias", "decoder.weight", "decoder.bias",
+    ]  # fmt: skip
+    assert torch.equal(rec.grad("encoder.weight"), rec.grad(encoder.weight))
+    assert torch.equal(rec.grad("decoder.bias"), rec.grad(decoder.bias))
+    assert [op.module for op in rec.trace.ops if op.name == "linear"] == ["encoder", "decoder"]
+    with pytest.raises(chainrule.TraceError, match=r"`weight` can be `encoder\.weight`, `decoder\.weight`"):
+        rec.grad("weight")
+
+
+def test_models_in_a_dictionary_or_an_attribute_are_called_as_the_code_calls_them() -> None:
+    """A model that no variable holds goes by what the code writes to call it."""
+
+    class Trainer:
+        def __init__(self) -> None:
+            self.models = {"up": nn.Linear(2, 3), "down": nn.Linear(3, 1)}
+
+        def step(self, x: Tensor) -> None:
+            """Take a step."""
+            self.models["down"](self.models["up"](x)).sum().backward()
+
+    with chainrule.record() as rec:
+        Trainer().step(torch.ones(1, 2))
+    assert 'self.models["down"].weight' in shown(rec)
+
+
+def test_one_model_is_found_with_and_without_its_variable() -> None:
+    """Where there is one model, its paths are those of `named_parameters`; with the variable they are found as well."""
+    model = nn.Sequential(nn.Linear(2, 1))
+    with chainrule.record() as rec:
+        model(torch.ones(1, 2)).sum().backward()
+    assert "0.weight" in shown(rec)
+    assert torch.equal(rec.grad("model.0.weight"), rec.grad("0.weight"))
+
+
+def test_buffers_go_by_their_path() -> None:
+    """What BatchNorm keeps is named as a parameter is, also after it has changed in place."""
+    model = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+    with chainrule.record() as rec:
+        for x in torch.randn(2, 4, 2).unbind():
+            model(x).sum().backward()
+    names = {name.partition("#")[0] for name in shown(rec)}
+    assert {"1.running_mean", "1.running_var", "1.num_batches_tracked"} <= names
+    assert not [name for name in names if name.startswith("tensor ")]
+
+
+def test_wrappers_are_not_written() -> None:
+    """What PyTorch puts around a module for itself is in no path."""
+
+    class Wrapper(nn.Module):
+        def __init__(self, module: nn.Module) -> None:
+            super().__init__()
+            self._orig_mod = module
+
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.as_tensor(self._orig_mod(x))
+
+    outer = nn.Sequential(Wrapper(nn.Linear(2, 1)))
+    with chainrule.record() as rec:
+        outer(torch.ones(1, 2)).sum().backward()
+    assert "0.weight" in shown(rec)
+    assert rec.trace.ops[0].module == "0"
+
+
+def test_a_shared_parameter_is_found_by_each_path() -> None:
+    """A tied weight is one value with two paths."""
+
+    class Tied(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embed, self.head = nn.Embedding(5, 3), nn.Linear(3, 5, bias=False)
+            self.head.weight = self.embed.weight
+
+        def forward(self, tokens: Tensor) -> Tensor:
+            return torch.as_tensor(self.head(self.embed(tokens)))
+
+    model = Tied()
+    with chainrule.record() as rec:
+        model(torch.tensor([1, 2])).sum().backward()
+    assert [value.name for value in rec.trace.values if value.parameter] == ["embed.weight"]
+    for path in ("head.weight", "model.embed.weight", "model.head.weight"):
+        assert torch.equal(rec.grad(path), rec.grad(model.embed.weight))
+
+
+def test_the_caller_and_the_callee_have_names() -> None:
+    """What a function returns is shown by the block's name, and is found by the function's."""
+    w, x = torch.tensor([1.0, 2.0], requires_grad=True), torch.tensor([3.0, 4.0])
+
+    def features(given: Tensor) -> Tensor:
+        out = given * w
+        return out
+
+    with chainrule.record() as rec:
+        for _ in range(2):
+            hidden = features(x)
+            a, b = hidden.unbind()
+            state = [hidden * 2, hidden * 3]
+            (p, q), r = (hidden + 1, hidden + 2), hidden + 3
+            loss = a + b + (state[0] + p + q + r).sum()
+            loss.backward()
+        last = features(x)  # noqa: F841  # it is found in the frame
+    assert {"hidden", "hidden#2", "a", "b", "a#2", "p", "q", "r", "last"} <= set(shown(rec))
+    assert rec.grad("hidden").tolist() == rec.grad("out").tolist() == [6.0, 6.0]
+    assert rec.grad("state[0]").tolist() == [1.0, 1.0]
+
+
+def test_a_name_that_is_shown_comes_first() -> None:
+    """In `forward`, `x` is bound twice, and the caller calls the second `logits`; `x` is what the table calls so."""
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc1, self.fc2 = nn.Linear(3, 4), nn.Linear(4, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = torch.relu(self.fc1(x))
+            x = self.fc2(x)
+            return x
+
+    model, criterion = Net(), nn.CrossEntropyLoss()
+    with chainrule.record() as rec:
+        logits = model(torch.randn(5, 3))
+        loss = criterion(logits, torch.tensor([0, 1, 0, 1, 0]))
+        loss.backward()
+    assert {"x", "logits", "loss"} <= set(shown(rec))
+    assert (rec.grad("logits").shape, rec.grad("x").shape) == ((5, 2), (5, 4))
+    assert [value.aliases for value in rec.trace.values if value.name == "logits"] == [("x",)]
+
+
+def test_a_comprehensions_variable_is_no_name() -> None:
+    """What is gone through goes by what the user calls it."""
+    w = torch.tensor([1.0, 2.0], requires_grad=True)
+
+    def states(x: Tensor) -> tuple[Tensor, Tensor]:
+        return x * 2, x * 3
+
+    with chainrule.record() as rec:
+        h, c = (v + 1 for v in states(w))
+        (h * c).sum().backward()
+    assert {"h", "c"} <= set(shown(rec))
+    assert "v" not in shown(rec)
