@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -162,3 +164,32 @@ def test_a_comprehensions_variable_is_no_name() -> None:
         (h * c).sum().backward()
     assert {"h", "c"} <= set(shown(rec))
     assert "v" not in shown(rec)
+
+
+@pytest.mark.parametrize("foreach", [False, True])
+@pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.AdamW, torch.optim.LBFGS])
+def test_an_optimizers_step_is_one_op(kind: type[torch.optim.Optimizer], foreach: bool) -> None:
+    """From each parameter to what it is afterwards; a closure's calls stand before it, and its own sums nowhere."""
+    model, x = nn.Linear(3, 1), torch.randn(5, 3)
+    options: dict[str, Any] = {"lr": 0.1} if kind is torch.optim.LBFGS else {"lr": 0.1, "foreach": foreach}
+    optimizer: torch.optim.Optimizer = kind(model.parameters(), **options)
+
+    def closure() -> float:
+        optimizer.zero_grad()
+        loss: Tensor = model(x).square().mean()
+        loss.backward()
+        return loss.item()
+
+    with chainrule.record() as rec:
+        afterwards = []
+        for _ in range(2):
+            optimizer.step(closure)
+            afterwards.append(model.weight.tolist())
+    steps = [op for op in rec.trace.ops if op.name == "step"]
+    assert [op.expression for op in steps] == ["optimizer.step(closure)"] * 2
+    values = rec.trace.values
+    assert [[values[i].name.partition("#")[0] for i in op.outputs] for op in steps] == [["weight", "bias"]] * 2
+    assert [data.tolist() for op in steps if (data := values[op.outputs[0]].tensor.data) is not None] == afterwards
+    assert {name.partition("#")[0] for name in shown(rec)} <= {
+        "x", "weight", "bias", "model(x)", "model(x).square()", "loss"
+    }  # fmt: skip

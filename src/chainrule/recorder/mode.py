@@ -149,11 +149,15 @@ class Recorder(TorchFunctionMode):
         if name == "matmul" and all(tensor.dim() == 1 for tensor in given):
             name = "dot"
         site = call_site(code, self._values.paths.block)
+        if site.step is not None:  # its own sums are no part of the graph, what it makes of each parameter is
+            name, given[:], arguments = "step", [tensor for tensor in given if tensor.requires_grad], None
         inputs = tuple([self._values.of(tensor, site, given, i) for i, tensor in enumerate(given)])
         return SeenOp(name, inputs, (), site.span, arguments), site
 
     def _after(self, op: SeenOp, site: CallSite, given: list[Tensor], result: Any) -> None:
         """Write a call down as an op with its inputs and outputs, and the nodes that autograd made for it."""
+        if site.step is not None:
+            return self._values.note_step(op, given, site.step)
         made = given[:1] if op.name == "__setitem__" else [result] if type(result) is Tensor else _tensors(result)
         made = [tensor for tensor in made if not self._values.is_known(tensor)]
         if not made or op.name in _FRESH:

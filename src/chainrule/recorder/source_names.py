@@ -36,6 +36,8 @@ class _Files(dict[str, int]):
 _files = _Files()
 _MODULE_CALL = torch.nn.Module._wrapped_call_impl.__code__
 """What runs whenever a module is called."""
+_STEP = torch.optim.Optimizer.profile_hook_step(print).__code__
+"""What runs whenever an optimizer takes a step."""
 _NO_OPERAND = (ModuleType, type, bool, int, float, complex, str)
 _Names: TypeAlias = Mapping[int, list[tuple[str, CodeType]]]
 """What holds each object, by its id, and the code whose variable it is."""
@@ -45,7 +47,7 @@ _NO_NAMES: _Names = MappingProxyType({})
 class CallSite:
     """Hold where a call came from, while it runs."""
 
-    __slots__ = ("caller", "frame", "inner", "names", "outer", "outside", "span", "wanted")
+    __slots__ = ("caller", "frame", "inner", "names", "outer", "outside", "span", "step", "wanted")
 
     def __init__(
         self,
@@ -54,12 +56,13 @@ class CallSite:
         inner: FrameType | None = None,
         outer: FrameType | None = None,
         caller: FrameType | None = None,
+        step: FrameType | None = None,
     ) -> None:
-        """Hold the user's frame, the innermost and the outermost of those in which a module is called, and the caller.
+        """Hold the user's frame, the innermost and the outermost of those in which a module is called, and two more.
 
-        The caller is where the call itself stands, be it in a library.
+        The caller is where the call itself stands, be it in a library; `step` is an optimizer's that makes the call.
         """
-        self.frame, self.span, self.inner, self.outer, self.caller = frame, span, inner, outer, caller
+        self.frame, self.span, self.inner, self.outer, self.caller, self.step = frame, span, inner, outer, caller, step
         self.wanted: Collection[int] = ()
         """The ids of what was looked up, the variables that hold it, and the frames where it was not looked for yet."""
         self.names: _Names = _NO_NAMES
@@ -78,7 +81,7 @@ def call_site(called: CodeType | None = None, block: CodeType | None = None) -> 
     function's own frame; otherwise it was made inside a library, and the user's expression means more than this call.
     """
     frame: FrameType | None = sys._getframe(1)
-    found = inner = outer = caller = None
+    found = inner = outer = caller = step = None
     direct = True
     while frame is not None:
         code = frame.f_code
@@ -87,6 +90,8 @@ def call_site(called: CodeType | None = None, block: CodeType | None = None) -> 
                 caller = frame
             if not kind:
                 found = frame
+            elif code is _STEP:
+                step, direct = frame, True
             elif direct:
                 direct = code is called
         if code is block:
@@ -97,7 +102,7 @@ def call_site(called: CodeType | None = None, block: CodeType | None = None) -> 
         frame = frame.f_back
     if found is None:
         return CallSite()
-    return CallSite(found, span_at(found.f_code, found.f_lasti, direct), inner, outer, caller)
+    return CallSite(found, span_at(found.f_code, found.f_lasti, direct), inner, outer, caller, step)
 
 
 def passed_on(site: CallSite, block: CodeType | None) -> tuple[SourceSpan, FrameType | None]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
+from types import FrameType
 
 import numpy as np
 import torch
@@ -24,6 +26,8 @@ class Values:
     def __init__(self, tape: Tape, nodes: Nodes, hooks: BackwardHooks, keep: Keep) -> None:
         self._tape, self._nodes, self._hooks, self._keep = tape, nodes, hooks, keep
         self.paths = ModulePaths()
+        self._step: tuple[FrameType | None, int] = None, 0
+        """The optimizer's step that was seen last, and its op."""
         self.suspects: set[int] = set()
         """The ids of tensors whose numbers may change without a new version."""
 
@@ -78,6 +82,22 @@ class Values:
         if wanted and tensor._backward_hooks and len(known.values) == 1:
             self._hooks.observe_hooks(tensor, number, "hooks that were there before")
         return number
+
+    def note_step(self, op: SeenOp, given: Sequence[Tensor], step: FrameType) -> None:
+        """Write down what an optimizer makes of each parameter, the whole step as one op."""
+        tape = self._tape
+        for tensor in given:
+            known = tape.tensors[id(tensor)]
+            if self._is_unchanged(tensor, known):
+                continue
+            if self._step[0] is not step:
+                self._step = step, len(tape.ops)
+                tape.ops.append(replace(op, inputs=()))
+            op, last = tape.ops[self._step[1]], known.values[-1]
+            if last in op.outputs:
+                tape.values[last].tensor, known.version = lazy_copy(tensor, self._keep), tensor._version
+            else:
+                op.inputs, op.outputs = (*op.inputs, last), (*op.outputs, self.add(tensor, self._step[1]))
 
     def walk(self, root: TorchNode, op: int | None, site: CallSite, known: Mapping[tuple[int, int], int]) -> None:
         """Write down autograd's nodes from one on; of a call, with the values that it was given."""
@@ -148,7 +168,7 @@ class Values:
 
     def name_the_rest(self) -> None:
         """Look once more for variables that hold what is still there, such as what a function returned."""
-        values, block = self._tape.values, self.paths.block
+        values, block, self._step = self._tape.values, self.paths.block, (None, 0)
         rest = [
             (tensor, held)
             for known in self._tape.tensors.values()
