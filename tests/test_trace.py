@@ -31,6 +31,7 @@ def test_a_file_of_the_first_version_can_be_read() -> None:
     plain = json.loads(text)
     again = Trace.from_dict(plain).to_dict()
     assert {len(held.pop("aliases")) for held in again["values"]} == {0}
+    assert again.pop("notes") == []
     assert json.dumps(again) == text
     assert [hook["name"] for hook in plain["passes"][0].pop("hooks")] == ["h.register_hook(lambda g: g * 2)"]
     assert Trace.from_dict(plain).passes[0].hooks == ()

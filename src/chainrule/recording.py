@@ -7,7 +7,6 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -75,9 +74,10 @@ class Recording:
         number = self._find(value, backward)
         held, gradient = self.trace.values[number], self._gradient(number, backward)
         if gradient.data is None:
+            notes = () if gradient.statistics else self.trace.notes
             raise TraceError(
                 f"The gradient of `{held.name}` has {gradient.size:,} entries, and this recording did not keep them. "
-                'Record with `chainrule.record(keep="all")`.'
+                + (notes[-1] if notes else 'Record with `chainrule.record(keep="all")`.')
             )
         return torch.from_numpy(gradient.data.copy()).to(getattr(torch, gradient.dtype))
 
@@ -226,8 +226,8 @@ class Recording:
         write_whole(path, text)
 
     def __str__(self) -> str:
-        """Write the table."""
-        return str(self.table())
+        """Write the table, and what is missing from it."""
+        return "\n\n".join([str(self.table()), *self.trace.notes])
 
     __repr__ = __str__
 
@@ -330,16 +330,7 @@ def record(keep: Keep = "auto", local_gradients: bool = True) -> Iterator[Record
             f"chainrule is tested with PyTorch {TESTED}: install that one, or a newer chainrule."
         )
     with Recorder(keep, local_gradients) as recorder:
-        yield Recording(partial(_complete, recorder), recorder.values_of)
-
-
-def _complete(recorder: Recorder) -> Trace:
-    if recorder.failure is not None:
-        raise TraceError(
-            f"Recording failed on the way ({recorder.failure!r}), so what it holds is not complete. "
-            "PyTorch's own result is not affected."
-        ) from recorder.failure
-    return recorder.trace()
+        yield Recording(recorder.trace, recorder.values_of)
 
 
 def load(file: str | os.PathLike[str]) -> Recording:

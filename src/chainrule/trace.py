@@ -245,6 +245,8 @@ class Trace:
     ops: tuple[Op, ...] = ()
     nodes: tuple[Node, ...] = ()
     passes: tuple[BackwardPass, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What is missing from it, in a sentence each."""
 
     def backward(self, index: int = -1) -> BackwardPass:
         """Return one backward pass by its position, -1 for the last; raise `TraceError` if there is none."""

@@ -15,7 +15,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.checkpoint import checkpoint
 
 import chainrule
-from chainrule.recorder.snapshots import lazy_copy, to_snapshot
+from chainrule.recorder.snapshots import Copies, to_snapshot
 from tests.support.graphs import same
 from tests.support.witness import leaves
 
@@ -162,7 +162,7 @@ def test_numbers_of_every_kind_are_kept(name: str, own: bool) -> None:
     tensor = KINDS[name]()
     tensor = tensor.as_subclass(Own) if own and not name.startswith("sparse") else tensor
     dense = tensor if tensor.layout is torch.strided else tensor.to_dense()
-    kept = to_snapshot(lazy_copy(tensor, "auto")).data
+    kept = to_snapshot(Copies("auto").of(tensor)).data
     assert kept is not None
     assert kept.tolist() == (dense.float() if name == "eight bits" else dense + 0).tolist()
 
@@ -170,7 +170,7 @@ def test_numbers_of_every_kind_are_kept(name: str, own: bool) -> None:
 def test_quantized_numbers_have_a_shape() -> None:
     """NumPy cannot hold numbers with a scale of their own, and their shape is kept."""
     tensor = torch.quantize_per_tensor(torch.ones(3), 0.1, 0, torch.qint8)
-    kept = to_snapshot(lazy_copy(tensor, "auto"))
+    kept = to_snapshot(Copies("auto").of(tensor))
     assert (kept.shape, kept.dtype, kept.data) == ((3,), "qint8", None)
 
 

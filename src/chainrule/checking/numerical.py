@@ -204,7 +204,7 @@ def _steps(
             with recorder:
                 loss = loss_of(*leaves)
                 loss.backward(retain_graph=True)
-            trace = recorder.trace() if recorder.failure is None else None
+            trace = None if recorder.failures else recorder.trace()
             if results:
                 total = torch.stack([part.sum() for part in results]).sum()
                 alone = torch.autograd.grad(total, leaves, allow_unused=True)

@@ -99,7 +99,8 @@ class Search:
         if size is None and gradient.size:
             raise TraceError(
                 f"The gradient of `{self.trace.values[value].name}` has {gradient.size:,} entries, and no number of it "
-                'was kept. Record with `chainrule.record(keep="auto")`, which keeps what this needs.'
+                "was kept. "
+                + "".join(self.trace.notes[-1:] or 'Record with `chainrule.record(keep="auto")`, which keeps them.')
             )
         if size is None:
             return None

@@ -7,7 +7,6 @@ collector cannot follow it. So each hook holds a weak reference, and runs under 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -16,19 +15,22 @@ from torch import Tensor
 from torch.autograd.graph import Node as TorchNode
 from torch.utils.hooks import RemovableHandle
 
-from chainrule.recorder.gradient_cache import GradientCache
-from chainrule.recorder.guard import Guard
-from chainrule.recorder.local_gradients import local_gradients
-from chainrule.recorder.snapshots import Keep, Lazy, lazy_copy
+from chainrule.recorder.guard import Guard, numbers_alone, unseen
+from chainrule.recorder.local_gradients import Gradients, local_gradients
+from chainrule.recorder.snapshots import Copies, Lazy, Waiting
 from chainrule.recorder.tape import SeenPass, Tape
+from chainrule.trace import Snapshot
+
+_running_task = torch._C._current_graph_task_id
 
 
 class BackwardHooks:
     """Hang hooks on nodes and tensors, and write down on the tape what they report."""
 
-    def __init__(self, tape: Tape, guard: Guard, keep: Keep, local_gradients: bool) -> None:
-        self._tape, self._guard, self._keep, self._local = tape, guard, keep, local_gradients
-        self._cache = GradientCache(keep)
+    def __init__(self, tape: Tape, guard: Guard, copies: Copies, local_gradients: bool) -> None:
+        self._tape, self._guard, self._copies, self._local = tape, guard, copies, local_gradients
+        self._sent: dict[tuple[int | None, int], tuple[weakref.ref[Tensor], int, Lazy]] = {}
+        """What is on its way to each node and slot: the tensor, not kept alive, its version, and its copy."""
         self._pass_of: dict[int, SeenPass] = {}
         self._roots: tuple[int, ...] = ()
         self._arrived: dict[int, Lazy] = {}
@@ -40,7 +42,7 @@ class BackwardHooks:
     def start(self, roots: tuple[int, ...]) -> tuple[int, ...]:
         """Set the values that the next backward pass starts from; return those set before."""
         before, self._roots = self._roots, roots
-        self._cache.clear()
+        self._sent.clear()
         return before
 
     def clear(self) -> None:
@@ -50,15 +52,14 @@ class BackwardHooks:
         self._handles.clear()
         self._nodes.clear()
         self._pass_of.clear()
-        self._cache.clear()
+        self._sent.clear()
 
     def hang(self, node: TorchNode, number: int, is_leaf: bool) -> None:
         """Hang a hook on the next of autograd's nodes."""
         self._nodes.append(node)
-        if is_leaf:  # before it is added to `.grad`, which may then be the very same tensor
-            self._handles.append(node.register_prehook(partial(_forward, self._me, BackwardHooks.arrive, number)))
-        else:
-            self._handles.append(node.register_hook(partial(_forward, self._me, BackwardHooks.visit, number)))
+        hook = partial(_report, self._me, number, is_leaf)
+        # of a leaf before it is added to `.grad`, which may then be the very same tensor
+        self._handles.append(node.register_prehook(hook) if is_leaf else node.register_hook(hook))
 
     def observe_hooks(self, tensor: Tensor, value: int, name: str, user: RemovableHandle | None = None) -> None:
         """Look at a gradient before and after a hook of the `user`'s, or all those that a tensor has."""
@@ -74,7 +75,8 @@ class BackwardHooks:
 
         def look(gradient: Tensor) -> None:
             if (hooks := reference()) is not None and (user is None or user.id in (user.hooks_dict_ref() or ())):
-                hooks._guard.run(hooks.look, value, name, gradient)
+                with numbers_alone():
+                    hooks._guard.run(hooks.look, value, name, gradient)
 
         before = list(tensor._backward_hooks or ()) if first else ()
         self._handles.append(tensor.register_hook(look))
@@ -88,50 +90,55 @@ class BackwardHooks:
         run = self._running(-1 if node is None else node, node is None)
         if run is None:
             return
-        self._cache.clear()  # a hook may have changed what is on its way
-        now = lazy_copy(gradient, self._keep)
+        self._sent.clear()  # a hook may have changed what is on its way
+        now = self._copies.of(gradient)
         if name and value in self._arrived:
             run.hooks.append((value, name, self._arrived[value], now))
         self._arrived[value] = now
 
-    def visit(self, number: int, outgoing: tuple[Any, ...], incoming: tuple[Any, ...]) -> None:
+    def visit(self, number: int, outgoing: Gradients, incoming: Gradients) -> None:
         """Write down a node's turn: what came in, what went out on each edge, and the local gradients."""
-        run = self._pass_of.get(torch._C._current_graph_task_id()) or self._running(number, leaf=False)
+        run = self._pass_of.get(_running_task()) or self._running(number, leaf=False)
         if run is None:
             return
-        cache, keep = self._cache, self._keep
-        came = tuple([None if gradient is None else cache.entering(gradient) for gradient in incoming])
-        if not any(came):
+        if incoming[0] is None and all(gradient is None for gradient in incoming):
             return
-        local = None
-        if self._local and (found := local_gradients(self._nodes[number], incoming, outgoing)):
-            local = {edge: (lazy_copy(factor, keep), kind) for edge, (factor, kind) in found.items()}
+        came = tuple([self._came(number, slot, gradient) for slot, gradient in enumerate(incoming)])
+        beside = tuple(zip(incoming, came, strict=True))
         went: list[Lazy | None] = []
-        for gradient, (to, _, _) in zip(outgoing, self._tape.nodes[number].edges, strict=True):
+        for gradient, (to, slot, _) in zip(outgoing, self._tape.nodes[number].edges, strict=False):
             if gradient is None:
                 went.append(None)
-            elif gradient.dim():
-                went.append(cache.leaving(gradient, self._leaf_behind(to)))
-            else:
-                went.append(lazy_copy(gradient, keep))
+                continue
+            copy = self._copies.of(gradient, beside=beside)
+            self._sent[to, slot] = weakref.ref(gradient), gradient._version, copy
+            went.append(copy)
+        local = None
+        if self._local:
+            try:
+                local = local_gradients(self._nodes[number], incoming, outgoing)
+            except Exception as error:
+                self._guard.note(error)
         run.turns.append((number, came, tuple(went), local))
 
-    def _leaf_behind(self, node: int | None) -> int | None:
-        """Find the leaf that gets what goes to a node as it is, or transposed."""
-        while node is not None:
-            held = self._tape.nodes[node]
-            if held.is_leaf:
-                return node
-            node = held.edges[0][0] if held.name == "TBackward0" else None
-        return None
+    def _came(self, number: int, slot: int, gradient: Tensor | None) -> Lazy | None:
+        """Find the copy of what was sent to a node, if it came unchanged and alone; else copy what came."""
+        if gradient is None:
+            return None
+        sent = self._sent.pop((number, slot), None)
+        if sent is not None and sent[0]() is gradient and sent[1] == gradient._version:
+            return sent[2]
+        return self._copies.of(gradient)
 
-    def arrive(self, number: int, incoming: tuple[Any, ...]) -> None:
-        """Write down what a leaf gets."""
-        run = self._pass_of.get(torch._C._current_graph_task_id()) or self._running(number, leaf=True)
-        if run is None or incoming[0] is None:
+    def arrive(self, number: int, gradient: Tensor | None) -> None:
+        """Write down what a leaf gets; it is kept whole."""
+        run = self._pass_of.get(_running_task()) or self._running(number, leaf=True)
+        if run is None or gradient is None:
             return
         leaf = self._tape.find(self._nodes[number].variable)  # type: ignore[attr-defined]
-        got = self._cache.entering_leaf(incoming[0], number)
+        got = self._came(number, 0, gradient)
+        if isinstance(got, (Waiting, Snapshot)):
+            got = self._copies.of(gradient, whole=True)
         run.turns.append((number, (got,), None, leaf.values[-1] if leaf else None))
 
     def _running(self, number: int, leaf: bool) -> SeenPass | None:
@@ -139,7 +146,7 @@ class BackwardHooks:
 
         `None` for one that did not begin at what was recorded, such as another thread's that shares a leaf.
         """
-        task = torch._C._current_graph_task_id()
+        task = _running_task()
         run = self._pass_of.get(task)
         if run is None:
             begins = {self._tape.values[root].node for root in self._roots}
@@ -151,7 +158,18 @@ class BackwardHooks:
         return run
 
 
-def _forward(me: weakref.ref[BackwardHooks], act: Callable[..., None], number: int, *gradients: Any) -> None:
-    """Autograd calls this after a node has run, and before a leaf accumulates; tell the recorder if that is alive."""
-    if (hooks := me()) is not None:
-        hooks._guard.run(act, hooks, number, *gradients)
+def _report(me: weakref.ref[BackwardHooks], number: int, is_leaf: bool, first: Gradients, *came: Gradients) -> None:
+    """Tell the recorder, if it is alive: autograd calls this after a node has run, and before a leaf accumulates."""
+    hooks = me()
+    if hooks is None:
+        return
+    guard = hooks._guard
+    guard.has_run = True
+    try:
+        with unseen(), numbers_alone():
+            if is_leaf:
+                hooks.arrive(number, first[0])
+            else:
+                hooks.visit(number, first, *came)
+    except Exception as error:
+        guard.note(error)

@@ -12,3 +12,7 @@ ITEMS = 1_000
 """Items of a list or a dictionary that are searched for values without a variable of their own."""
 SPANS = 16_384
 """Instructions whose source is remembered: those of a large program, in a few MB."""
+COPIED = 2**16
+"""Bytes up to which a copy takes less time than statistics."""
+WAITING = 512
+"""Copies that wait until their statistics are asked for: 32 MB at most."""

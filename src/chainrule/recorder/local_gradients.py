@@ -9,7 +9,7 @@ row.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -20,34 +20,49 @@ from chainrule.recorder.limits import JACOBIAN, WHOLE
 from chainrule.recorder.snapshots import is_plain
 from chainrule.trace import Kind
 
+Gradients: TypeAlias = tuple[Tensor | None, ...]
+_ELEMENTWISE = frozenset(
+    f"{name}Backward0"
+    for name in (
+        "Mul", "Div", "Add", "Sub", "Rsub", "Neg", "Abs", "Sign", "Exp", "Expm1", "Log", "Log1P", "Sqrt", "Rsqrt",
+        "Reciprocal", "Pow", "Sin", "Cos", "Tan", "Sinh", "Cosh", "Tanh", "Atan", "Erf", "Sigmoid", "LogSigmoid",
+        "Relu", "LeakyRelu", "Elu", "Gelu", "Silu", "Softplus", "Hardtanh", "Hardswish", "Maximum", "Minimum", "Where",
+    )
+)  # fmt: skip
+"""Nodes that have a factor for each entry, where all shapes are equal: called with ones, they return it."""
 _NOT_TWICE = frozenset({"CopySlices", "Error", "NotImplemented", "DelayedError", "UndefinedGrad"})
 """Nodes that may not be called a second time to ask for their local gradients."""
 
 
-def local_gradients(node: Node, incoming: tuple[Any, ...], outgoing: tuple[Any, ...]) -> dict[int, tuple[Tensor, Kind]]:
+def local_gradients(node: Node, incoming: Gradients, outgoing: Gradients) -> dict[int, tuple[Tensor, Kind]]:
     """Return the local gradient of each edge where it is safe to ask and small, and how it acts."""
-    if len(incoming) != 1 or incoming[0] is None or isinstance(node, BackwardCFunction):
-        return {}
     upstream = incoming[0]
-    if type(node).__name__ in _NOT_TWICE or upstream.layout is not torch.strided or upstream.numel() > WHOLE:
+    if len(incoming) != 1 or upstream is None or upstream.numel() > WHOLE or not is_plain(upstream):
+        return {}
+    name = type(node).__name__
+    if name in _NOT_TWICE or upstream.layout is not torch.strided or isinstance(node, BackwardCFunction):
         return {}
     try:
+        ones_in = _ones(upstream.shape, upstream.dtype) if upstream.is_cpu else torch.ones_like(upstream)
+        if name in _ELEMENTWISE and all(one is None or one.shape == upstream.shape for one in outgoing):
+            factors = _call(node, ones_in)
+            return {edge: (factors[edge], "elementwise") for edge, one in enumerate(outgoing) if one is not None}
         small = _small(upstream, outgoing)
         if not small:
             return {}
-        ones = _call(node, _ones(upstream.shape, upstream.dtype) if is_plain(upstream) else torch.ones_like(upstream))
-        edges = [edge for edge in small if ones[edge] is not None]
+        answers = _call(node, ones_in)  # copied, since they may be what others hold
+        ones = {edge: answer.clone() for edge in small if (answer := answers[edge]) is not None}
         if upstream.numel() == 1:
             return {
-                edge: (ones[edge], "elementwise" if ones[edge].shape == upstream.shape else "gradient")
-                for edge in edges
+                edge: (factor, "elementwise" if factor.shape == upstream.shape else "gradient")
+                for edge, factor in ones.items()
             }
-        return _told_apart(node, upstream, edges, ones)
+        return _told_apart(node, upstream, ones)
     except RuntimeError:
         return {}
 
 
-def _small(upstream: Tensor, outgoing: tuple[Any, ...]) -> list[int]:
+def _small(upstream: Tensor, outgoing: Gradients) -> list[int]:
     """List the edges whose local gradient is small enough to be kept, as factors or as a matrix."""
     size = upstream.numel()
     return [
@@ -59,20 +74,18 @@ def _small(upstream: Tensor, outgoing: tuple[Any, ...]) -> list[int]:
     ]
 
 
-def _told_apart(
-    node: Node, upstream: Tensor, edges: list[int], ones: tuple[Any, ...]
-) -> dict[int, tuple[Tensor, Kind]]:
+def _told_apart(node: Node, upstream: Tensor, ones: dict[int, Tensor]) -> dict[int, tuple[Tensor, Kind]]:
     """Tell elementwise local gradients, which `ones` has, from Jacobians, which take a call for each entry."""
     uneven = _uneven(upstream.shape, upstream.dtype).to(upstream.device)
     answers = _call(node, uneven)
     rows: list[tuple[Any, ...]] = []
     found: dict[int, tuple[Tensor, Kind]] = {}
-    for edge in edges:
-        if ones[edge].shape == upstream.shape and _close(answers[edge], ones[edge] * uneven):
-            found[edge] = (ones[edge], "elementwise")
-        elif upstream.numel() * ones[edge].numel() <= JACOBIAN:
+    for edge, factor in ones.items():
+        if factor.shape == upstream.shape and _close(answers[edge], factor * uneven):
+            found[edge] = (factor, "elementwise")
+        elif upstream.numel() * factor.numel() <= JACOBIAN:
             rows = rows or [_call(node, unit) for unit in _units(upstream)]
-            found[edge] = _narrow(torch.stack([row[edge].flatten() for row in rows]), ones[edge], upstream)
+            found[edge] = _narrow(torch.stack([row[edge].flatten() for row in rows]), factor, upstream)
     return found
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from types import CodeType
 from typing import Any, Self, TypeAlias
 
@@ -22,10 +22,10 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
 from chainrule.recorder.advice import add_notes
-from chainrule.recorder.guard import Guard
+from chainrule.recorder.guard import Guard, numbers_alone
 from chainrule.recorder.hooks import BackwardHooks
 from chainrule.recorder.nodes import Nodes
-from chainrule.recorder.snapshots import Keep, lazy_copy
+from chainrule.recorder.snapshots import Copies, Keep
 from chainrule.recorder.source_names import CallSite, call_site, frames_from
 from chainrule.recorder.tape import SeenOp, SeenPass, Tape
 from chainrule.recorder.values import Values, made_by
@@ -33,7 +33,7 @@ from chainrule.trace import Number, Trace, many_objects
 
 TESTED = "2.13"
 """The version of PyTorch that the tests run with; another one is recorded if it has what is needed."""
-NEEDED = ("_current_graph_task_id", "DisableTorchFunction", "_set_grad_enabled", "_functorch")
+NEEDED = ("_current_graph_task_id", "DisableTorchFunction", "_ExcludeDispatchKeyGuard", "_functorch")
 """What is used of PyTorch's own internals."""
 
 _SILENT = frozenset({
@@ -51,6 +51,7 @@ _ATTRIBUTES = frozenset({"T", "mT", "H", "mH", "data", "real", "imag"})
 """Attributes of a tensor that are ops in disguise."""
 _IN_ORDER = frozenset({"dim", "axis", "keepdim", "dtype", "inplace", "memory_format"})
 """Keywords that leave the meaning of the arguments before them as it is; with any other, no rule is applied."""
+_PROXY = torch._C._TorchDispatchModeKey.PROXY
 _NUMBERS = (bool, int, float, complex)
 
 Arguments: TypeAlias = tuple[Number | None, ...] | None
@@ -62,11 +63,10 @@ class Recorder(TorchFunctionMode):
 
     def __init__(self, keep: Keep = "auto", local_gradients: bool = True) -> None:
         super().__init__()
-        self._keep = keep
-        self._tape, self._guard = Tape(), Guard()
-        self._hooks = BackwardHooks(self._tape, self._guard, keep, local_gradients)
+        self._tape, self._guard, self._copies = Tape(), Guard(), Copies(keep)
+        self._hooks = BackwardHooks(self._tape, self._guard, self._copies, local_gradients)
         self._nodes = Nodes(self._tape, self._hooks)
-        self._values = Values(self._tape, self._nodes, self._hooks, keep)
+        self._values = Values(self._tape, self._nodes, self._hooks, self._copies)
         self._trace: Trace | None = None
 
     def __enter__(self) -> Self:
@@ -87,15 +87,15 @@ class Recorder(TorchFunctionMode):
             self._values.paths.clear()
 
     @property
-    def failure(self) -> Exception | None:
+    def failures(self) -> Collection[str]:
         """What went wrong while the recorder watched, where nothing may be raised."""
-        return self._guard.failure
+        return self._guard.failures
 
     def trace(self) -> Trace:
         """Return what was recorded so far, as plain data."""
         if self._trace is None or self._guard.has_run:
             with torch._C.DisableTorchFunction(), many_objects():
-                self._trace = self._tape.trace()
+                self._trace = self._tape.trace(self._guard.failures, self._copies.keep != "shapes")
             self._guard.has_run = False
         return self._trace
 
@@ -115,6 +115,8 @@ class Recorder(TorchFunctionMode):
     ) -> Any:
         """Let PyTorch do what it was asked for, and write it down."""
         kwargs = kwargs or {}
+        if _is_traced():
+            return func(*args, **kwargs)
         name = getattr(func, "__name__", "")
         if name == "__get__":
             name = getattr(getattr(func, "__self__", None), "__name__", "")
@@ -219,8 +221,16 @@ class Recorder(TorchFunctionMode):
         """Write down the gradients that `torch.autograd.grad` was asked for."""
         for tensor, gradient in zip(asked, gradients, strict=False):
             if gradient is not None:
-                keep = "all" if tensor.is_leaf and self._keep == "auto" else self._keep
-                run.asked[self._values.of(tensor, CallSite(), [tensor])] = lazy_copy(gradient, keep)
+                with numbers_alone():
+                    copy = self._copies.of(gradient, whole=tensor.is_leaf)
+                run.asked[self._values.of(tensor, CallSite(), [tensor])] = copy
+
+
+def _is_traced() -> bool:
+    """Tell whether PyTorch writes down a program from what runs: of calls of ours there must be none in it."""
+    if torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None:
+        return True
+    return bool(torch._C._len_torch_dispatch_stack()) and torch._C._get_dispatch_mode(_PROXY) is not None
 
 
 def _tensors(thing: Any) -> Iterator[Tensor]:

@@ -1,8 +1,10 @@
-"""Copy a PyTorch tensor, or its statistics, now; convert it to NumPy lazily, when somebody asks."""
+"""Copy a PyTorch tensor's numbers now; turn them into NumPy, or into their statistics, when somebody asks."""
 
 from __future__ import annotations
 
 import math
+from collections import deque
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
@@ -10,72 +12,116 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from chainrule.recorder.limits import WHOLE
+from chainrule.recorder.limits import COPIED, WAITING, WHOLE
 from chainrule.trace import Snapshot, held_dtype
 
 Keep: TypeAlias = Literal["auto", "all", "shapes"]
 
 _PLAIN = frozenset({Tensor, torch.nn.Parameter})
-_wrapped = torch._C._functorch.is_functorch_wrapped_tensor
+_functorch = torch._C._functorch
+_wrapped = _functorch.is_functorch_wrapped_tensor
 
 
-class LazyCopy:
-    """Hold a copy of a tensor; its numbers, or their statistics unless it is kept `whole`, are made when asked for."""
+class Waiting:
+    """Hold a copy of a tensor until its statistics are asked for."""
 
-    __slots__ = ("_snapshot", "tensor", "whole")
+    __slots__ = ("held",)
 
-    def __init__(self, tensor: Tensor, whole: bool = True) -> None:
-        self.tensor, self.whole = tensor, whole
-        self._snapshot: Snapshot | None = None
+    def __init__(self, copy: Tensor) -> None:
+        self.held: Tensor | Snapshot = copy
 
-    def snapshot(self) -> Snapshot:
-        """Convert it to NumPy, once."""
-        if self._snapshot is None:
-            self._snapshot = snapshot(self.tensor, "all" if self.whole else "auto")
-        return self._snapshot
-
-    def settle(self) -> None:
-        """Convert it now, and drop the copy."""
-        self.snapshot()
-        self.tensor = _NOTHING
+    def settle(self) -> Snapshot:
+        """Work the statistics out, once, and let go of the copy."""
+        if isinstance(self.held, Tensor):
+            self.held = snapshot(self.held, whole=False)
+        return self.held
 
 
-_NOTHING = torch.empty(0)
-
-Lazy: TypeAlias = tuple[Any, torch.dtype] | LazyCopy | Snapshot
+Lazy: TypeAlias = tuple[Any, torch.dtype] | Tensor | Waiting | Snapshot
 """What is kept of a tensor before it is plain NumPy: a single number, a copy, or what needs no more work."""
 
 
-def is_plain(tensor: Tensor) -> bool:
-    """Tell whether a tensor has numbers of its own that can be copied as they are."""
-    if type(tensor) not in _PLAIN or tensor.layout is not torch.strided or not tensor.is_cpu:
-        return False
-    return not (tensor.is_nested or tensor.is_quantized or _wrapped(tensor))
+class Copies:
+    """Copy tensors as `keep` says and as fast as there is a way; to be called unseen and below autograd.
 
-
-def lazy_copy(tensor: Tensor, keep: Keep) -> Lazy:
-    """Copy a tensor's numbers, or their statistics, or its shape alone, as fast as possible.
-
-    To be called where no gradients are recorded and no function mode is active.
+    Small tensors are kept whole. Of others there are statistics, which wait if a copy takes less time. PyTorch could
+    share a large tensor's memory until somebody writes to it, but then moves it, whoever else looks at it.
     """
-    if keep == "shapes":
-        return snapshot(tensor, keep) if tensor.is_nested else _shape_alone(tensor.shape, tensor.dtype)
-    if tensor.dim() == 0:
+
+    def __init__(self, keep: Keep) -> None:
+        self.keep: Keep = keep
+        self._waiting: deque[Waiting] = deque(maxlen=WAITING)
+
+    def of(self, tensor: Tensor, whole: bool = False, beside: Beside = ()) -> Lazy:
+        """Copy a tensor, a large one to be kept `whole` if that is wanted; of one without numbers, its shape.
+
+        It may show the same memory as those `beside` it, whose copies are known.
+        """
         try:
-            return tensor.item(), tensor.dtype
-        except (RuntimeError, TypeError):  # as inside of vmap, or where there are shapes alone
-            return snapshot(tensor, keep)
-    if is_plain(tensor) and (keep == "all" or tensor.numel() <= WHOLE):
-        return LazyCopy(tensor.clone())
-    return snapshot(tensor, keep)
+            held = tensor if is_plain(tensor) else _inside(tensor)
+            if held is None or self.keep == "shapes":
+                return _shape_alone(() if tensor.is_nested else tensor.shape, tensor.dtype)
+            if not held.dim():
+                return held.item(), held.dtype
+            if whole or held.numel() <= WHOLE or self.keep == "all":
+                return held.clone()
+            return self._summed_up(held, beside)
+        except (RuntimeError, TypeError, ValueError):  # there are no numbers, or it has no shape, or not yet
+            return _shape_alone((), tensor.dtype)
+
+    def _summed_up(self, tensor: Tensor, beside: Beside) -> Lazy:
+        if tensor.layout is torch.strided and tensor.nbytes <= COPIED:
+            if len(self._waiting) == WAITING:
+                self._waiting[0].settle()
+            waiting = Waiting(tensor.clone())
+            self._waiting.append(waiting)
+            return waiting
+        for other, copy in beside:
+            if isinstance(copy, Snapshot) and _have_the_same_numbers(other, tensor):
+                return Snapshot(tuple(tensor.shape), copy.dtype, None, copy.statistics)
+        return snapshot(tensor, whole=False)
+
+
+Beside: TypeAlias = Iterable[tuple[Tensor | None, Lazy | None]]
+
+
+def _have_the_same_numbers(one: Tensor | None, other: Tensor) -> bool:
+    """Tell whether two tensors show one piece of memory, in whatever order."""
+    if one is None or one.data_ptr() != other.data_ptr() or (one.dtype, one.numel()) != (other.dtype, other.numel()):
+        return False
+    return (one.shape, one.stride()) == (other.shape, other.stride()) or (_is_dense(one) and _is_dense(other))
+
+
+def _is_dense(tensor: Tensor) -> bool:
+    """Tell whether a tensor fills its part of the memory, as it is or with its dimensions in another order."""
+    return tensor.is_contiguous() or _in_memory_order(tensor).is_contiguous()
+
+
+def _in_memory_order(tensor: Tensor) -> Tensor:
+    return tensor.permute(sorted(range(tensor.dim()), key=tensor.stride, reverse=True))
+
+
+def is_plain(tensor: Tensor) -> bool:
+    """Tell whether a tensor is one of PyTorch's own, and not a stand-in for others."""
+    return type(tensor) in _PLAIN and not _wrapped(tensor)
+
+
+def _inside(tensor: Tensor) -> Tensor | None:
+    """Find the tensor whose numbers a stand-in shows, such as those that `torch.func.grad` differentiates."""
+    while _functorch.is_gradtrackingtensor(tensor):
+        tensor = _functorch.get_unwrapped(tensor)
+    made_up = _wrapped(tensor) or torch._C._dispatch_keys(tensor).has(torch._C.DispatchKey.Python)
+    return None if made_up else tensor
 
 
 def to_snapshot(lazy: Lazy) -> Snapshot:
-    """Convert a lazy copy to NumPy."""
+    """Convert what was kept to NumPy."""
     if isinstance(lazy, Snapshot):
         return lazy
-    if isinstance(lazy, LazyCopy):
-        return lazy.snapshot()
+    if isinstance(lazy, Waiting):
+        return lazy.settle()
+    if isinstance(lazy, Tensor):
+        return snapshot(lazy, whole=True)
     number, dtype = lazy
     name = _dtype_name(dtype)
     array = np.array(number, dtype=held_dtype(name))
@@ -83,20 +129,17 @@ def to_snapshot(lazy: Lazy) -> Snapshot:
     return Snapshot((), name, array)
 
 
-def snapshot(tensor: Tensor, keep: Keep) -> Snapshot:
-    """Copy a tensor's numbers, or their statistics, or its shape alone."""
-    shape = () if tensor.is_nested else tensor.shape  # a nested tensor has no shape
-    if keep == "shapes" or tensor.device.type == "meta":
-        return _shape_alone(shape, tensor.dtype)
-    dtype = _dtype_name(tensor.dtype)
+def snapshot(copy: Tensor, whole: bool) -> Snapshot:
+    """Turn a copy of ours into NumPy, or into its statistics, or into its shape if it has no numbers."""
+    if copy.is_nested:
+        return _shape_alone((), copy.dtype)
+    shape, dtype = tuple(copy.shape), _dtype_name(copy.dtype)
     try:
-        tensor = tensor.detach().cpu()
-        tensor = tensor if tensor.layout is torch.strided else tensor.to_dense()
-        if keep == "all" or tensor.numel() <= WHOLE:
-            return Snapshot(tuple(shape), dtype, _array(tensor, dtype))
-        return Snapshot(tuple(shape), dtype, statistics=_statistics(tensor))
-    except (RuntimeError, TypeError):  # it has no numbers of its own, as inside of vmap, or none for NumPy
-        return _shape_alone(shape, tensor.dtype)
+        copy = copy.detach().cpu()
+        copy = copy if copy.layout is torch.strided else copy.to_dense()
+        return Snapshot(shape, dtype, _array(copy, dtype)) if whole else Snapshot(shape, dtype, None, _statistics(copy))
+    except (RuntimeError, TypeError):  # it is on the meta device, or of a dtype that NumPy lacks
+        return _shape_alone(shape, copy.dtype)
 
 
 @lru_cache
@@ -119,7 +162,7 @@ def _array(tensor: Tensor, dtype: str) -> np.ndarray[Any, np.dtype[Any]]:
     if tensor._is_zerotensor():  # it stands for zeros, and has no memory
         tensor = torch.zeros_like(tensor)
     tensor = tensor.resolve_conj().resolve_neg()
-    array = tensor.to(_held_as(dtype)).numpy().copy()
+    array: np.ndarray[Any, np.dtype[Any]] = tensor.to(_held_as(dtype)).numpy()
     array.setflags(write=False)
     return array
 
@@ -133,9 +176,9 @@ def _statistics(tensor: Tensor) -> dict[str, float]:
         return {"norm": float(tensor.abs().norm())}
     numbers = (tensor.double() if tensor.dtype == torch.float64 else tensor.float()).resolve_neg()
     if not numbers.is_contiguous():  # in the order of the memory, most need no copy to be one long row
-        numbers = numbers.permute(sorted(range(numbers.dim()), key=numbers.stride, reverse=True))
+        numbers = _in_memory_order(numbers)
     numbers = numbers.reshape(-1)
-    array = numbers.numpy()
+    array = np.from_dlpack(numbers)  # `.numpy()` would keep a storage from ever being resized
     smallest, largest = float(array.min()), float(array.max())
     finite = math.isfinite(smallest) and math.isfinite(largest)  # the rest is counted only where there is any
     norm = math.sqrt(float(numbers.dot(numbers)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -21,9 +21,11 @@ from chainrule.trace import BackwardPass, Edge, Flow, Hook, Kind, Node, Number, 
 
 SeenEdge: TypeAlias = tuple[int | None, int, int | None]
 """A node, a slot and a value."""
-LocalGradients: TypeAlias = dict[int, tuple[Lazy, Kind]]
+LocalGradients: TypeAlias = dict[int, tuple[Tensor, Kind]]
 Turn: TypeAlias = tuple[int, tuple[Lazy | None, ...], tuple[Lazy | None, ...] | None, LocalGradients | int | None]
 """A node's turn: its number, what came in, what went out, local gradients. A leaf's: nothing went out, its value."""
+
+_NO_NUMBERS = "Some tensors have no numbers to read: those that are meta, fake, batched, nested or quantized."
 
 
 @dataclass(slots=True)
@@ -108,6 +110,8 @@ class Tape:
         self.tensors: dict[int, LiveTensor] = {}
         """What is known of each tensor, by its id, which may be used again, by another tensor."""
         self.folder = ""
+        self._snapshots: dict[int, tuple[Lazy, Snapshot]] = {}
+        """What was converted, by the id of what it was made from."""
 
     def find(self, tensor: Tensor) -> LiveTensor | None:
         """Return what is known of a tensor, if it was met before."""
@@ -125,8 +129,8 @@ class Tape:
         called = op.span.expression or op.name
         return called if len(op.outputs) == 1 else f"{called}[{op.outputs.index(value)}]"
 
-    def trace(self) -> Trace:
-        """Make the trace of what there is so far."""
+    def trace(self, failures: Iterable[str] = (), numbers: bool = False) -> Trace:
+        """Make the trace of what there is so far; it notes failures, and what has no `numbers` if there should be."""
         whole = len({id(held.paths[0].root) for held in self.values if held.paths}) > 1
         values = tuple(self._values(whole))
         return Trace(
@@ -137,7 +141,18 @@ class Tape:
                 for node in self.nodes
             ),
             passes=tuple(map(self._pass, self.passes)),
+            notes=(
+                *(f"Something could not be read ({failure}). Everything else is recorded." for failure in failures),
+                *([_NO_NUMBERS] if numbers and any(map(_is_shape_alone, self._snapshots.values())) else []),
+            ),
         )
+
+    def _snapshot(self, lazy: Lazy) -> Snapshot:
+        """Convert what was kept of a tensor, once."""
+        found = self._snapshots.get(id(lazy))
+        if found is None:
+            found = self._snapshots[id(lazy)] = lazy, to_snapshot(lazy)
+        return found[1]
 
     def _values(self, whole: bool) -> Iterator[Value]:
         """Give each value a name that is its alone: what the code calls it comes before what it was made by.
@@ -151,7 +166,7 @@ class Tape:
             times[name] += 1
             names[number] = name if times[name] == 1 else f"{name}#{times[name]}"
         for number, held in enumerate(self.values):
-            tensor, name, node, slot = to_snapshot(held.tensor), names[number], held.node, held.slot
+            tensor, name, node, slot = self._snapshot(held.tensor), names[number], held.node, held.slot
             paths = [path.text(every) for path in held.paths for every in (False, True)]
             also = dict.fromkeys(other for other in (*paths, *held.also) if other != name.partition("#")[0])
             yield Value(name, tensor, held.leaf, held.requires_grad, held.parameter, held.op, node, slot, tuple(also))
@@ -179,7 +194,7 @@ class Tape:
         gradients: dict[int, Snapshot] = {}
         visits = []
         for number, incoming, outgoing, rest in run.turns:
-            upstream = tuple(None if lazy is None else to_snapshot(lazy) for lazy in incoming)
+            upstream = tuple(None if lazy is None else self._snapshot(lazy) for lazy in incoming)
             if outgoing is None:
                 visits.append(Visit(number, upstream, ()))
                 value = reached.get(number, rest if isinstance(rest, int) else None)
@@ -190,13 +205,18 @@ class Tape:
                 if value is not None:
                     reached[to] = max(value, reached.get(to, 0))
             local = rest if isinstance(rest, dict) else {}
-            flows = tuple(_flow(lazy, local.get(edge)) for edge, lazy in enumerate(outgoing))
+            flows = tuple(self._flow(lazy, local.get(edge)) for edge, lazy in enumerate(outgoing))
             visits.append(Visit(number, upstream, flows))
-        gradients |= {value: to_snapshot(lazy) for value, lazy in run.asked.items()}
-        hooks = (Hook(value, name, to_snapshot(before), to_snapshot(after)) for value, name, before, after in run.hooks)
+        gradients |= {value: self._snapshot(lazy) for value, lazy in run.asked.items()}
+        hooks = (
+            Hook(value, name, self._snapshot(before), self._snapshot(after)) for value, name, before, after in run.hooks
+        )
         return BackwardPass(run.roots, tuple(visits), gradients, tuple(hooks))
 
+    def _flow(self, lazy: Lazy | None, local: tuple[Tensor, Kind] | None) -> Flow:
+        contribution = None if lazy is None else self._snapshot(lazy)
+        return Flow(contribution) if local is None else Flow(contribution, self._snapshot(local[0]), local[1])
 
-def _flow(lazy: Lazy | None, local: tuple[Lazy, Kind] | None) -> Flow:
-    contribution = None if lazy is None else to_snapshot(lazy)
-    return Flow(contribution) if local is None else Flow(contribution, to_snapshot(local[0]), local[1])
+
+def _is_shape_alone(converted: tuple[Lazy, Snapshot]) -> bool:
+    return converted[1].data is None and converted[1].statistics is None

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import Node as TorchNode
 
+from chainrule.recorder.guard import numbers_alone
 from chainrule.recorder.hooks import BackwardHooks
 from chainrule.recorder.module_paths import ModulePaths
 from chainrule.recorder.nodes import Nodes
-from chainrule.recorder.snapshots import Keep, lazy_copy, to_snapshot
+from chainrule.recorder.snapshots import Copies, to_snapshot
 from chainrule.recorder.source_names import CallSite, around, call_site, held_as, names_among, passed_on
 from chainrule.recorder.tape import LiveTensor, SeenOp, SeenValue, Tape
 
@@ -23,8 +24,8 @@ from chainrule.recorder.tape import LiveTensor, SeenOp, SeenValue, Tape
 class Values:
     """Find the value that a tensor is; one not met before, or changed unseen, becomes a new value on the tape."""
 
-    def __init__(self, tape: Tape, nodes: Nodes, hooks: BackwardHooks, keep: Keep) -> None:
-        self._tape, self._nodes, self._hooks, self._keep = tape, nodes, hooks, keep
+    def __init__(self, tape: Tape, nodes: Nodes, hooks: BackwardHooks, copies: Copies) -> None:
+        self._tape, self._nodes, self._hooks, self._copies = tape, nodes, hooks, copies
         self.paths = ModulePaths()
         self._step: tuple[FrameType | None, int] = None, 0
         """The optimizer's step that was seen last, and its op."""
@@ -68,7 +69,9 @@ class Values:
             if maker is not None and (node := self._nodes.number_of.get(maker)) is not None:
                 slot = tensor.output_nr
                 self._tape.value_at[node, slot] = number
-        held = SeenValue(lazy_copy(tensor, self._keep), leaf, wanted, _is_parameter(tensor), op, node, slot)
+        with numbers_alone():
+            copy = self._copies.of(tensor)
+        held = SeenValue(copy, leaf, wanted, _is_parameter(tensor), op, node, slot)
         self._tape.values.append(held)
         known = self._tape.find(tensor)
         if known is None:
@@ -95,7 +98,8 @@ class Values:
                 tape.ops.append(replace(op, inputs=()))
             op, last = tape.ops[self._step[1]], known.values[-1]
             if last in op.outputs:
-                tape.values[last].tensor, known.version = lazy_copy(tensor, self._keep), tensor._version
+                with numbers_alone():
+                    tape.values[last].tensor, known.version = self._copies.of(tensor), tensor._version
             else:
                 op.inputs, op.outputs = (*op.inputs, last), (*op.outputs, self.add(tensor, self._step[1]))
 
@@ -115,7 +119,8 @@ class Values:
         if id(tensor) not in self.suspects:
             return True
         held = to_snapshot(self._tape.values[known.values[-1]].tensor)
-        now = to_snapshot(lazy_copy(tensor, self._keep))
+        with numbers_alone():
+            now = to_snapshot(self._copies.of(tensor))
         if (held.shape, held.statistics) != (now.shape, now.statistics):
             return False
         if held.data is None or now.data is None:
