@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import chainrule
+from tests.support.papers import PAPERS
 
 
 def shown(rec: chainrule.Recording) -> list[str]:
@@ -193,3 +195,28 @@ def test_an_optimizers_step_is_one_op(kind: type[torch.optim.Optimizer], foreach
     assert {name.partition("#")[0] for name in shown(rec)} <= {
         "x", "weight", "bias", "model(x)", "model(x).square()", "loss"
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("paper", PAPERS)
+def test_models_have_names(paper: str) -> None:
+    """Of ten models written after their papers, at most one value in a hundred goes by a number or a bare op."""
+    torch.manual_seed(0)
+    trace = PAPERS[paper]().trace
+    ops = {op.name for op in trace.ops}
+    bare = [value.name for value in trace.values if re.sub(r"(\[\d+\])?(#\d+)?$", "", value.name) in ops]
+    numbered = [name for value in trace.values if (name := value.name).startswith("tensor ")]
+    assert len(bare + numbered) <= len(trace.values) / 100 + (paper == "seq2seq"), bare + numbered
+
+
+def test_a_gradient_goes_by_its_leaf() -> None:
+    """Also where a library takes it, as `clip_grad_norm_` does; what a function made inside goes by that function."""
+    model, w = nn.Sequential(nn.Linear(2, 1)), torch.ones(1, requires_grad=True)
+    with chainrule.record() as rec:
+        (model(torch.ones(1, 2)) * w).sum().backward()
+        norm = nn.utils.clip_grad_norm_([*model.parameters(), w], 1.0)
+        assert w.grad is not None
+        squared = w.grad**2
+    assert {"0.weight.grad", "0.bias.grad", "w.grad", "norm", "squared"} <= set(shown(rec))
+    assert "nn.utils.clip_grad_norm_.clamp" in shown(rec)
+    assert norm.isfinite()
+    assert squared.isfinite()

@@ -65,21 +65,21 @@ def _read(code: CodeType, instruction: int, direct: bool) -> SourceSpan:
         (p for i, p in enumerate(code.co_positions()) if i == instruction // 2), nowhere
     )
     bare = SourceSpan(code, file=code.co_filename, line=line)
-    if not direct or None in (line, last_line, column, last_column):
+    if None in (line, last_line, column, last_column):
         return bare
     lines = linecache.getlines(code.co_filename)
     node, parents = _parse("".join(lines)).get((line, column, last_line, last_column), (None, ()))
     operands = None if node is None else _parts(node)
     if node is None or operands is None:
         return bare
+    bare = replace(bare, function=_text(lines, node.func) if isinstance(node, ast.Call) else None)
+    if not direct:
+        return bare
     expression = _text(lines, node)
     if isinstance(node, ast.AugAssign):
         expression = f"{_text(lines, node.target)} {_SYMBOL.get(type(node.op), '?')} {_text(lines, node.value)}"
     arguments = tuple(_text(lines, part) for part in operands if not _is_number(part))
-    function = _text(lines, node.func) if isinstance(node, ast.Call) else None
-    return replace(
-        bare, expression=expression, targets=_targets(node, parents), function=function, arguments=arguments
-    )  # fmt: skip
+    return replace(bare, expression=expression, targets=_targets(node, parents), arguments=arguments)
 
 
 _SYMBOL = {

@@ -126,7 +126,8 @@ class Tape:
         if held.written is not None or held.op is None:
             return held.written or ""
         op = self.ops[held.op]
-        called = op.span.expression or op.name
+        inside = op.module.text(whole=True) if op.module else op.span.function
+        called = op.span.expression or (f"{inside}.{op.name}" if inside else op.name)
         return called if len(op.outputs) == 1 else f"{called}[{op.outputs.index(value)}]"
 
     def trace(self, failures: Iterable[str] = (), numbers: bool = False) -> Trace:

@@ -14,7 +14,7 @@ from torch.autograd.graph import Node as TorchNode
 
 from chainrule.recorder.guard import numbers_alone
 from chainrule.recorder.hooks import BackwardHooks
-from chainrule.recorder.module_paths import ModulePaths
+from chainrule.recorder.module_paths import ModulePath, ModulePaths
 from chainrule.recorder.nodes import Nodes
 from chainrule.recorder.snapshots import Copies, to_snapshot
 from chainrule.recorder.source_names import CallSite, around, call_site, held_as, names_among, passed_on
@@ -29,6 +29,8 @@ class Values:
         self.paths = ModulePaths()
         self._step: tuple[FrameType | None, int] = None, 0
         """The optimizer's step that was seen last, and its op."""
+        self._gradients: tuple[int, dict[int, LiveTensor]] = -1, {}
+        """After how many backward passes the leaves were looked through, and which has which `.grad`."""
         self.suspects: set[int] = set()
         """The ids of tensors whose numbers may change without a new version."""
 
@@ -136,6 +138,9 @@ class Values:
         if not (held.name or held.paths):
             texts = site.operands()
             held.name = next((text for text in texts if held_as(site.frame, text) is tensor), "")
+            if (leaf := self._leaf_of(tensor)) is not None:
+                held.name = leaf.name and f"{leaf.name}.grad"
+                held.paths = [ModulePath(path.root, f"{path.path}.grad") for path in leaf.paths]
             held.written = texts[position] if len(texts) == len(given) else f"tensor {value}"
         if made_by(tensor) is not None:
             self._adopt(value, tensor, site)
@@ -168,6 +173,17 @@ class Values:
         held.requires_grad, held.leaf, held.op = True, False, op
         held.node, held.slot = self._nodes.number_of[node], tensor.output_nr
         self._tape.value_at[held.node, held.slot] = value
+
+    def _leaf_of(self, gradient: Tensor) -> SeenValue | None:
+        """Return the leaf that a tensor is the `.grad` of."""
+        number, tape = len(self._tape.passes), self._tape
+        if self._gradients[0] != number:
+            leaves = [(leaf, known) for known in tape.tensors.values() if (leaf := known.tensor()) is not None]
+            self._gradients = number, {id(leaf.grad): known for leaf, known in leaves if leaf.is_leaf}
+        known = self._gradients[1].get(id(gradient))
+        if known is None or (leaf := known.tensor()) is None or leaf.grad is not gradient:
+            return None
+        return tape.values[known.values[-1]]
 
     # Names ----------------------------------------------------------------------------------------------------
 
