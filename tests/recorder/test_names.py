@@ -220,3 +220,23 @@ def test_a_gradient_goes_by_its_leaf() -> None:
     assert "nn.utils.clip_grad_norm_.clamp" in shown(rec)
     assert norm.isfinite()
     assert squared.isfinite()
+
+
+def test_a_row_says_which_value_it_means() -> None:
+    """In a row, each input has the name that it has in the table, whatever the function calls it."""
+    w, y = torch.tensor(2.0, requires_grad=True), torch.tensor(3.0)
+
+    def mix(a: Tensor, x: Tensor) -> Tensor:
+        return a * x
+
+    with chainrule.record() as rec:
+        x = w * y
+        before = x
+        x = x + before
+        x = x * before
+        x = mix(x, y)
+        x = torch.exp(x) + torch.cos(x)
+    assert [row.expression for row in rec.table(backward=None).rows] == [
+        "w", "y", "x = w * y", "x#2 = x + x", "x#3 = x#2 * x", "x#4 = x#3 * y",
+        "torch.exp(x) = torch.exp(x#4)", "torch.cos(x) = torch.cos(x#4)", "x#5 = torch.exp(x) + torch.cos(x)",
+    ]  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from fnmatch import fnmatchcase
 
 from chainrule.calculus.notation import brief, derivative, numbers
 from chainrule.calculus.rules import RULES, canonical, recorded_local_gradient
-from chainrule.trace import Hook, Term, Trace
+from chainrule.trace import Hook, Op, Term, Trace
 from chainrule.views.folding import Folded, Group, Part, values_of
 from chainrule.views.limits import CHARACTERS, DRAWN, LOCALS
 
@@ -156,12 +157,36 @@ class _Writer:
         elif part is not None:
             made = self.trace.ops[part]
             op = canonical(made.name) if canonical(made.name) in RULES else made.name.strip("_")
-            expression = held.name if held.name == made.expression else f"{held.name} = {made.expression}"
+            words = _which(self.trace, made)
+            expression = held.name if held.name == words else f"{held.name} = {words}"
             terms = self.folded.terms.get(part, [])[:LOCALS]
             locals_ = [_local(self.trace, term, value) for term in terms if value in term.outputs]
         gradient = None if self.backward is None else self.trace.gradient(value, self.backward)
         upstream = "" if gradient is None else numbers(gradient)
         return Row(op, brief(expression), numbers(held.tensor), tuple(locals_), upstream)
+
+
+def _which(trace: Trace, op: Op) -> str:
+    """Write an op's expression with the names that its inputs have in the table, so that it says which `x` it means."""
+    inputs = {trace.values[value].name: trace.values[value] for value in op.inputs}
+    found = {
+        name: {word for word in (name.partition("#")[0], *held.aliases) if re.search(_as_word(word), op.expression)}
+        for name, held in inputs.items()
+    }
+    names: dict[str, str] = {}
+    claims = list(found.values())
+    for name, words in sorted(found.items(), key=lambda item: len(item[1])):
+        free = words - names.keys()
+        for word in free:
+            if len(free) == 1 or sum(word in others for others in claims) == 1:
+                names[word] = word if claims.count(words) > 1 else name  # of two with one name, nothing tells which
+    pattern = "|".join(map(_as_word, sorted(names, key=len, reverse=True)))
+    return re.sub(pattern, lambda word: names[word[0]], op.expression) if names else op.expression
+
+
+def _as_word(text: str) -> str:
+    """Match a name that is no part of another, no keyword and nothing that is called."""
+    return rf"(?<![\w.'\"]){re.escape(text)}(?![\w#('\"]|=[^=])"
 
 
 def _local(trace: Trace, term: Term, output: int) -> str:
