@@ -104,14 +104,14 @@ class BackwardHooks:
         if incoming[0] is None and all(gradient is None for gradient in incoming):
             return
         came = tuple([self._came(number, slot, gradient) for slot, gradient in enumerate(incoming)])
-        beside = tuple(zip(incoming, came, strict=True))
+        copy_of, sent, beside = self._copies.of, self._sent, (incoming, came)
         went: list[Lazy | None] = []
         for gradient, (to, slot, _) in zip(outgoing, self._tape.nodes[number].edges, strict=False):
             if gradient is None:
                 went.append(None)
                 continue
-            copy = self._copies.of(gradient, beside=beside)
-            self._sent[to, slot] = weakref.ref(gradient), gradient._version, copy
+            copy = copy_of(gradient, False, beside)
+            sent[to, slot] = weakref.ref(gradient), gradient._version, copy
             went.append(copy)
         local = None
         if self._local:

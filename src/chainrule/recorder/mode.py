@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from types import CodeType
 from typing import Any, Self, TypeAlias
 
@@ -51,8 +52,10 @@ _ATTRIBUTES = frozenset({"T", "mT", "H", "mH", "data", "real", "imag"})
 """Attributes of a tensor that are ops in disguise."""
 _IN_ORDER = frozenset({"dim", "axis", "keepdim", "dtype", "inplace", "memory_format"})
 """Keywords that leave the meaning of the arguments before them as it is; with any other, no rule is applied."""
+_tracing_state, _dispatch_modes = torch._C._get_tracing_state, torch._C._len_torch_dispatch_stack
 _PROXY = torch._C._TorchDispatchModeKey.PROXY
 _NUMBERS = (bool, int, float, complex)
+_TENSORS = frozenset({Tensor, torch.nn.Parameter})
 
 Arguments: TypeAlias = tuple[Number | None, ...] | None
 """The plain numbers among the arguments in order, with `None` for each tensor; `None` if their order says nothing."""
@@ -117,24 +120,9 @@ class Recorder(TorchFunctionMode):
         kwargs = kwargs or {}
         if _is_traced():
             return func(*args, **kwargs)
-        name = getattr(func, "__name__", "")
-        if name == "__get__":
-            name = getattr(getattr(func, "__self__", None), "__name__", "")
-            if name == "data":
-                self._values.suspects.add(id(args[0]))
-            if name not in _ATTRIBUTES:
-                return func(*args, **kwargs)
-        code = getattr(func, "__code__", None)
-        if name in ("backward", "grad"):
-            return self._differentiate(name, code, func, args, kwargs)
-        if name == "register_hook":
-            handle = func(*args, **kwargs)
-            self._guard.run(self._observe_hook, args[0], code, handle)
-            return handle
-        if name == "__set__":
-            self._values.suspects.add(id(args[0]))
-        if name in _SILENT:
-            return func(*args, **kwargs)
+        name, kind, code = _described(func)
+        if kind != "op":
+            return self._run_other(kind, code, func, args, kwargs)
         given, arguments = _operands(args, kwargs)
         if not given or (name == "zero_" and not given[0].requires_grad):
             return func(*args, **kwargs)
@@ -144,11 +132,26 @@ class Recorder(TorchFunctionMode):
             self._guard.run(self._after, *call, given, result)
         return result
 
+    def _run_other(
+        self, kind: str, code: CodeType | None, func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> Any:
+        """Let PyTorch do what makes no value of the forward pass."""
+        if kind in ("backward", "grad"):
+            return self._differentiate(kind, code, func, args, kwargs)
+        if kind == "suspicious":
+            self._values.suspects.add(id(args[0]))
+        result = func(*args, **kwargs)
+        if kind == "register_hook":
+            self._guard.run(self._observe_hook, args[0], code, result)
+        return result
+
     def _before(
         self, name: str, code: CodeType | None, given: list[Tensor], arguments: Arguments
     ) -> tuple[SeenOp, CallSite]:
         """Find where a call stands, and the values that it is given, while they are what they are."""
-        if name == "matmul" and all(tensor.dim() == 1 for tensor in given):
+        if name == "data":
+            self._values.suspects.add(id(given[0]))
+        elif name == "matmul" and all(tensor.dim() == 1 for tensor in given):
             name = "dot"
         site = call_site(code, self._values.paths.block)
         if site.step is not None:  # its own sums are no part of the graph, what it makes of each parameter is
@@ -164,17 +167,15 @@ class Recorder(TorchFunctionMode):
         made = [tensor for tensor in made if not self._values.is_known(tensor)]
         if not made or op.name in _FRESH:
             return
-        op.module = self._values.paths.of_module(site.inner, site) if site.inner else None
-        values, number = self._tape.values, len(self._tape.ops)
-        known = {(held.node, held.slot): value for value in op.inputs if (held := values[value]).node is not None}
+        if site.inner is not None:
+            op.module = self._values.paths.of_module(site.inner, site)
+        number = len(self._tape.ops)
         for tensor in made:
             if (node := made_by(tensor)) is not None and node not in self._nodes.number_of:
-                self._values.walk(node, number, site, known)
-        outputs = []
-        for i, tensor in enumerate(made):
-            outputs.append(self._values.add(tensor, number))
-            self._values.name_result(values[outputs[-1]], site, i, len(made))
-        op.outputs = tuple(outputs)
+                self._values.walk(node, number, site)
+        op.outputs = tuple([self._values.add(tensor, number) for tensor in made])
+        for position, value in enumerate(op.outputs):
+            self._values.name_result(self._tape.values[value], site, position, len(made))
         self._tape.ops.append(op)
 
     def _observe_hook(self, tensor: Tensor, code: CodeType | None, handle: RemovableHandle) -> None:
@@ -214,7 +215,7 @@ class Recorder(TorchFunctionMode):
         roots = tuple([self._values.of(tensor, site, start, i) for i, tensor in enumerate(start)])
         for tensor in start:
             if tensor.is_leaf and tensor.requires_grad:
-                self._values.walk(get_gradient_edge(tensor).node, None, site, {})
+                self._values.walk(get_gradient_edge(tensor).node, None, site)
         return roots
 
     def _answer(self, run: SeenPass, asked: list[Tensor], gradients: Sequence[Tensor | None]) -> None:
@@ -228,9 +229,21 @@ class Recorder(TorchFunctionMode):
 
 def _is_traced() -> bool:
     """Tell whether PyTorch writes down a program from what runs: of calls of ours there must be none in it."""
-    if torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None:
+    if torch.compiler.is_compiling() or _tracing_state() is not None:
         return True
-    return bool(torch._C._len_torch_dispatch_stack()) and torch._C._get_dispatch_mode(_PROXY) is not None
+    return _dispatch_modes() > 0 and torch._C._get_dispatch_mode(_PROXY) is not None
+
+
+@lru_cache(maxsize=4096)
+def _described(func: Callable[..., Any]) -> tuple[str, str, CodeType | None]:
+    """Return a function's name, its code if it is written in Python, and what kind of call it is."""
+    name, code = getattr(func, "__name__", ""), getattr(func, "__code__", None)
+    if name == "__get__":
+        name = getattr(getattr(func, "__self__", None), "__name__", "")
+        return name, "op" if name in _ATTRIBUTES else "silent", code
+    if name in ("backward", "grad", "register_hook"):
+        return name, name, code
+    return name, "suspicious" if name == "__set__" else "silent" if name in _SILENT else "op", code
 
 
 def _tensors(thing: Any) -> Iterator[Tensor]:
@@ -250,13 +263,16 @@ def _operands(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[list[Tens
     given: list[Tensor] = []
     order: list[Number | None] = []
     for argument in args:
-        if isinstance(argument, _NUMBERS):
-            order.append(argument)
-            continue
-        tensors = (argument,) if isinstance(argument, Tensor) else _tensors(argument)
-        for tensor in tensors:
-            given.append(tensor)
+        if type(argument) in _TENSORS:
+            given.append(argument)
             order.append(None)
-    if kwargs:
-        given.extend(_tensors(dict(kwargs)))
+        elif isinstance(argument, _NUMBERS):
+            order.append(argument)
+        else:
+            tensors = list(_tensors(argument))
+            given += tensors
+            order += [None] * len(tensors)
+    if not kwargs:
+        return given, tuple(order)
+    given.extend(_tensors(dict(kwargs)))
     return given, tuple(order) if _IN_ORDER.issuperset(kwargs) else None

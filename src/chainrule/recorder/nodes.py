@@ -8,8 +8,8 @@ node below, and that lets go of it later, when the stack is short again.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 from torch.autograd.graph import Node as TorchNode
 
@@ -18,7 +18,8 @@ from chainrule.recorder.limits import DEPTH
 from chainrule.recorder.tape import SeenEdge, SeenNode, Tape
 
 _NO_EDGE: SeenEdge = (None, 0, None)
-_ValueOf = Callable[[Any], int]
+_ValueOf: TypeAlias = Callable[[Any], int]
+_Children: TypeAlias = tuple[tuple[TorchNode | None, int], ...]
 
 
 class Nodes:
@@ -28,54 +29,55 @@ class Nodes:
         self._tape, self._hooks = tape, hooks
         self.number_of: dict[TorchNode, int] = {}
 
-    def walk(self, root: TorchNode, op: int | None, leaf: _ValueOf, known: Mapping[tuple[int, int], int]) -> None:
+    def walk(self, root: TorchNode, op: int | None, value_of: Callable[[Any, Any], int], site: Any) -> None:
         """Write down the nodes behind `root` that are new, children first, and hang a hook on each.
 
-        `leaf` finds the value of a leaf. `known` has the values that `op` was given, by node and slot.
+        `value_of` finds the value of a leaf that is met at a site.
         """
-        number_of, pending = self.number_of, [root]
+        number_of, nodes, pending = self.number_of, self._tape.nodes, [(root, root.next_functions)]
         while pending:
-            node = pending[-1]
-            if node in number_of:
-                pending.pop()
-                continue
-            new = [child for child, _ in node.next_functions if child is not None and child not in number_of]
+            node, children = pending[-1]
+            new = [
+                (child, child.next_functions) for child, _ in children if child is not None and child not in number_of
+            ]
             if new:
-                pending.extend(new)
+                pending += new
                 continue
-            seen = self._seen(node, op, leaf, known)
-            number = number_of[pending.pop()] = len(self._tape.nodes)
-            self._tape.nodes.append(seen)
+            pending.pop()
+            if node in number_of:
+                continue
+            seen = self._seen(node, children, op, value_of, site)
+            number = number_of[node] = len(nodes)
+            nodes.append(seen)
             self._hooks.hang(node, number, seen.is_leaf)
 
-    def _seen(self, node: TorchNode, op: int | None, leaf: _ValueOf, known: Mapping[tuple[int, int], int]) -> SeenNode:
+    def _seen(
+        self, node: TorchNode, children: _Children, op: int | None, value_of: Callable[[Any, Any], int], site: Any
+    ) -> SeenNode:
         """Describe one node whose children are written down already."""
         kind = type(node).__name__
         if kind == "AccumulateGrad":
             return SeenNode(kind, None, (), 1, is_leaf=True)
-        depth, nodes, value_at = 0, self._tape.nodes, self._tape.value_at
-        children = node.next_functions
+        depth, nodes, number_of = 0, self._tape.nodes, self.number_of
         edges: list[SeenEdge] = []
         for child, slot in children:
             if child is None:
                 edges.append(_NO_EDGE)
                 continue
-            here = self.number_of[child], slot
-            below = nodes[here[0]]
+            number = number_of[child]
+            below = nodes[number]
             if below.depth > depth:
                 depth = below.depth
             if below.is_leaf:
-                value: int | None = leaf(child.variable)  # type: ignore[attr-defined]
+                value: int | None = value_of(child.variable, site)  # type: ignore[attr-defined]
             else:
-                value = known.get(here)
-                if value is None:
-                    value = value_at.get(here)
-            edges.append((*here, value))
+                value = self._tape.value_at.get((number, slot))
+            edges.append((number, slot, value))
         depth += 1
         if depth >= DEPTH:
             new_piece = depth // DEPTH
             below_it = [child for child, _ in children if child is not None]
-            crossed = [child for child in below_it if nodes[self.number_of[child]].depth // DEPTH < new_piece]
+            crossed = [child for child in below_it if nodes[number_of[child]].depth // DEPTH < new_piece]
             if crossed:
                 node.metadata["chainrule"] = _Below(crossed)  # type: ignore[index]  # a method in its stub
         return SeenNode(kind, op, tuple(edges), depth, is_leaf=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
@@ -52,13 +52,13 @@ class Copies:
         self.keep: Keep = keep
         self._waiting: deque[Waiting] = deque(maxlen=WAITING)
 
-    def of(self, tensor: Tensor, whole: bool = False, beside: Beside = ()) -> Lazy:
+    def of(self, tensor: Tensor, whole: bool = False, beside: Beside = ((), ())) -> Lazy:
         """Copy a tensor, a large one to be kept `whole` if that is wanted; of one without numbers, its shape.
 
         It may show the same memory as those `beside` it, whose copies are known.
         """
         try:
-            held = tensor if is_plain(tensor) else _inside(tensor)
+            held = tensor if type(tensor) in _PLAIN and not _wrapped(tensor) else _inside(tensor)
             if held is None or self.keep == "shapes":
                 return _shape_alone(() if tensor.is_nested else tensor.shape, tensor.dtype)
             if not held.dim():
@@ -76,13 +76,13 @@ class Copies:
             waiting = Waiting(tensor.clone())
             self._waiting.append(waiting)
             return waiting
-        for other, copy in beside:
+        for other, copy in zip(*beside, strict=True):
             if isinstance(copy, Snapshot) and _have_the_same_numbers(other, tensor):
                 return Snapshot(tuple(tensor.shape), copy.dtype, None, copy.statistics)
         return snapshot(tensor, whole=False)
 
 
-Beside: TypeAlias = Iterable[tuple[Tensor | None, Lazy | None]]
+Beside: TypeAlias = tuple[Sequence[Tensor | None], Sequence[Lazy | None]]
 
 
 def _have_the_same_numbers(one: Tensor | None, other: Tensor) -> bool:

@@ -30,6 +30,8 @@ class SourceSpan:
     """What it calls, such as `self.layers[0]`."""
     arguments: tuple[str, ...] = ()
     """The source text of the positional arguments."""
+    variables: tuple[str, ...] = ()
+    """The same, where it is a variable; else nothing."""
     file: str | None = None
     line: int | None = None
 
@@ -79,7 +81,9 @@ def _read(code: CodeType, instruction: int, direct: bool) -> SourceSpan:
     if isinstance(node, ast.AugAssign):
         expression = f"{_text(lines, node.target)} {_SYMBOL.get(type(node.op), '?')} {_text(lines, node.value)}"
     arguments = tuple(_text(lines, part) for part in operands if not _is_number(part))
-    return replace(bare, expression=expression, targets=_targets(node, parents), arguments=arguments)
+    variables = tuple(text if text.isidentifier() else "" for text in arguments)
+    targets = _targets(node, parents)
+    return replace(bare, expression=expression, targets=targets, arguments=arguments, variables=variables)
 
 
 _SYMBOL = {

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from types import FrameType
 
 import numpy as np
@@ -36,25 +35,24 @@ class Values:
 
     def is_known(self, tensor: Tensor) -> bool:
         """Tell whether a tensor is a value already, and unchanged since."""
-        known = self._tape.find(tensor)
-        return known is not None and self._is_unchanged(tensor, known)
+        known = self._tape.tensors.get(id(tensor))  # as `find` does, but this is called most
+        return known is not None and known.tensor() is tensor and self._is_unchanged(tensor, known)
 
     def of(self, tensor: Tensor, site: CallSite, given: Sequence[Tensor], position: int = 0) -> int:
         """Return the value that a tensor is now, which stands at a position among those `given` to a call."""
-        known = self._tape.tensors.get(id(tensor))  # as `find` does, but this is called most
+        known = self._tape.tensors.get(id(tensor))
         if known is None or known.tensor() is not tensor or not self._is_unchanged(tensor, known):
             return self._not_seen(tensor, site, given, position)
         value = known.values[-1]
         held = self._tape.values[value]
-        if not held.paths and (
-            site.span.code is self.paths.block and not held.in_block
-            if held.name
-            else not self._is_written_in(held, site)
-        ):
-            self._look_up(held, tensor, site, given)
-        text = site.span.arguments[position] if len(site.span.arguments) == len(given) else ""
-        if text.isidentifier() and text not in (held.name, *held.also) and held_as(site.frame, text) is tensor:
-            held.also += (text,)
+        if not held.paths:
+            in_block = site.span.code is self.paths.block
+            if (in_block and not held.in_block) if held.name else not self._is_written_in(held, site):
+                self._look_up(held, tensor, site, given)
+        variables = site.span.variables
+        name = variables[position] if len(variables) == len(given) else ""
+        if name and name != held.name and name not in held.also and held_as(site.frame, name) is tensor:
+            held.also += (name,)
         if not held.requires_grad and tensor.requires_grad:  # by `requires_grad_()`
             held.requires_grad, held.leaf = True, tensor.is_leaf
         if held.node is None and held.requires_grad and made_by(tensor) is not None:
@@ -105,11 +103,11 @@ class Values:
             else:
                 op.inputs, op.outputs = (*op.inputs, last), (*op.outputs, self.add(tensor, self._step[1]))
 
-    def walk(self, root: TorchNode, op: int | None, site: CallSite, known: Mapping[tuple[int, int], int]) -> None:
-        """Write down autograd's nodes from one on; of a call, with the values that it was given."""
-        self._nodes.walk(root, op, partial(self._of_leaf, site), known)
+    def walk(self, root: TorchNode, op: int | None, site: CallSite) -> None:
+        """Write down autograd's nodes from one on."""
+        self._nodes.walk(root, op, self._of_leaf, site)
 
-    def _of_leaf(self, site: CallSite, leaf: Tensor) -> int:
+    def _of_leaf(self, leaf: Tensor, site: CallSite) -> int:
         """Return the value that a leaf is, as far as it is known that it changed."""
         known = self._tape.find(leaf)
         return known.values[-1] if known else self.of(leaf, site, [leaf])
@@ -154,7 +152,7 @@ class Values:
         node, tape = tensor.grad_fn, self._tape
         assert node is not None
         number, values, nodes = len(tape.ops), len(tape.values), len(tape.nodes)
-        self.walk(node, number, site, {})
+        self.walk(node, number, site)
         inputs = tuple(dict.fromkeys(to for n in tape.nodes[nodes:] for _, _, to in n.edges if to is not None))
         op: int | None = tape.nodes[self._nodes.number_of[node]].op
         if any(given < values and given != value for given in inputs):
@@ -241,8 +239,11 @@ class Values:
 
     def _is_written_in(self, held: SeenValue, site: CallSite) -> bool:
         """Tell whether a value was made by an expression inside of the one that runs; then no variable has it."""
-        span = None if held.op is None else self._tape.ops[held.op].span
-        return span is not None and span.code is site.span.code and span.expression in site.span.arguments
+        if held.op is None:
+            return False
+        span = self._tape.ops[held.op].span
+        written = held.written or (span.expression if span.code is site.span.code else None)
+        return written in site.span.arguments
 
 
 def made_by(tensor: Tensor) -> TorchNode | None:
