@@ -88,20 +88,21 @@ class ModulePaths:
                 continue
             at.root.name = name
             for path, part in reversed(parts[number]):
-                self._modules[id(part)] = part, ModulePath(at.root, _WRAPPERS.sub("", path).strip("."))
+                path = _WRAPPERS.sub("", path).strip(".") if "_" in path else path
+                self._modules[id(part)] = part, ModulePath(at.root, path)
                 for key, tensor in reversed([*part._parameters.items(), *part._buffers.items()]):
                     paths = self._tensors.setdefault(id(tensor), (tensor, []))[1]
-                    here = ModulePath(at.root, _WRAPPERS.sub("", f"{path}.{key}".strip(".")))
+                    here = ModulePath(at.root, f"{path}.{key}" if path else key)
                     if here not in paths:
                         paths.insert(0, here)
 
     def _held(self, site: CallSite) -> Iterator[tuple[str, Module]]:
         """Find the modules in the variables of the user's code, and then the outermost one that was called."""
-        inside, outside = around(site.frame, self.block)
-        for frame in (*inside, *outside):
-            for name, held in variables_of(frame):
-                if isinstance(held, Module) and "_buffers" in held.__dict__ and not name.startswith("_"):
-                    yield name, held
+        for frames in around(site.frame, self.block):
+            for frame in frames:
+                for name, held in variables_of(frame):
+                    if isinstance(held, Module) and "_buffers" in held.__dict__ and not name.startswith("_"):
+                        yield name, held
         if site.outer is not None and isinstance(called := locals_of(site.outer).get("self"), Module):
             caller = site.outer.f_back
             span = NOWHERE if caller is None else span_at(caller.f_code, caller.f_lasti, True)

@@ -7,10 +7,11 @@ import dis
 import os
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from inspect import CO_COROUTINE, CO_GENERATOR, CO_OPTIMIZED
 from pathlib import Path
-from types import CodeType, FrameType, MappingProxyType, ModuleType
+from types import CodeType, FrameType, ModuleType
 from typing import TypeAlias
 
 import torch
@@ -39,34 +40,24 @@ _MODULE_CALL = torch.nn.Module._wrapped_call_impl.__code__
 _STEP = torch.optim.Optimizer.profile_hook_step(print).__code__
 """What runs whenever an optimizer takes a step."""
 _NO_OPERAND = (ModuleType, type, bool, int, float, complex, str)
-_Names: TypeAlias = Mapping[int, list[tuple[str, CodeType]]]
+_Names: TypeAlias = dict[int, list[tuple[str, CodeType]]]
 """What holds each object, by its id, and the code whose variable it is."""
-_NO_NAMES: _Names = MappingProxyType({})
 
 
+@dataclass(slots=True, eq=False)
 class CallSite:
     """Hold where a call came from, while it runs."""
 
-    __slots__ = ("caller", "frame", "inner", "names", "outer", "outside", "span", "step", "wanted")
-
-    def __init__(
-        self,
-        frame: FrameType | None = None,
-        span: SourceSpan = NOWHERE,
-        inner: FrameType | None = None,
-        outer: FrameType | None = None,
-        caller: FrameType | None = None,
-        step: FrameType | None = None,
-    ) -> None:
-        """Hold the user's frame, the innermost and the outermost of those in which a module is called, and two more.
-
-        The caller is where the call itself stands, be it in a library; `step` is an optimizer's that makes the call.
-        """
-        self.frame, self.span, self.inner, self.outer, self.caller, self.step = frame, span, inner, outer, caller, step
-        self.wanted: Collection[int] = ()
-        """The ids of what was looked up, the variables that hold it, and the frames where it was not looked for yet."""
-        self.names: _Names = _NO_NAMES
-        self.outside: list[FrameType] = []
+    frame: FrameType | None = None
+    """The user's."""
+    span: SourceSpan = NOWHERE
+    caller: FrameType | None = None
+    """Where the call itself stands, be it in a library."""
+    inner: FrameType | None = None
+    outer: FrameType | None = None
+    """The innermost and the outermost of those in which a module is called."""
+    step: FrameType | None = None
+    """The optimizer's step that makes the call."""
 
     def operands(self) -> tuple[str, ...]:
         """Return the source text of the positional arguments, without modules and plain numbers."""
@@ -102,7 +93,7 @@ def call_site(called: CodeType | None = None, block: CodeType | None = None) -> 
         frame = frame.f_back
     if found is None:
         return CallSite()
-    return CallSite(found, span_at(found.f_code, found.f_lasti, direct), inner, outer, caller, step)
+    return CallSite(found, span_at(found.f_code, found.f_lasti, direct), caller, inner, outer, step)
 
 
 def passed_on(site: CallSite, block: CodeType | None) -> tuple[SourceSpan, FrameType | None]:
@@ -151,12 +142,14 @@ def locals_of(frame: FrameType) -> Mapping[str, object]:
     return found
 
 
-def around(frame: FrameType | None, block: CodeType | None) -> tuple[list[FrameType], list[FrameType]]:
+def around(frame: FrameType | None, block: CodeType | None) -> tuple[list[FrameType], Iterable[FrameType]]:
     """Split the user's frames into those up to the block's, whose names count first, and those outside of it.
 
     The block's own come before those of what it calls, so that a weight keeps the name that it has in the block,
     whatever a function calls its parameter.
     """
+    if frame is not None and frame.f_code is block:
+        return [frame], frames_from(frame.f_back)
     frames = list(frames_from(frame))
     inside = next((i + 1 for i, frame in enumerate(frames) if frame.f_code is block), 0)
     return frames[:inside][::-1], frames[inside:]
@@ -176,18 +169,16 @@ def names_among(frames: Iterable[FrameType], wanted: Collection[int], items: boo
 
     With `items`, what a list or dictionary holds is found as well, as `state[0]`.
     """
-    found: dict[int, list[tuple[str, CodeType]]] = {}
+    found: _Names = {}
     inside: list[tuple[str, object, CodeType]] = []
     for frame in frames:
         code = frame.f_code
         for name, held in variables_of(frame):
-            if name.startswith("_"):
-                continue
-            if id(held) in wanted:
+            if id(held) in wanted and not name.startswith("_"):
                 found.setdefault(id(held), []).append((name, code))
             elif items and isinstance(held, (list, tuple, dict)) and type(held).__module__ == "builtins":
                 pairs = held.items() if isinstance(held, dict) else enumerate(held)
-                for key, one in pairs if len(held) <= ITEMS else ():
+                for key, one in pairs if len(held) <= ITEMS and not name.startswith("_") else ():
                     if id(one) in wanted:
                         inside.append((f"{name}[{key!r}]", one, code))
     for name, held, code in inside:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from types import FrameType
+from types import CodeType, FrameType
 
 import numpy as np
 import torch
@@ -48,7 +48,7 @@ class Values:
         if not held.paths:
             in_block = site.span.code is self.paths.block
             if (in_block and not held.in_block) if held.name else not self._is_written_in(held, site):
-                self._look_up(held, tensor, site, given)
+                self._look_up(held, tensor, site)
         variables = site.span.variables
         name = variables[position] if len(variables) == len(given) else ""
         if name and name != held.name and name not in held.also and held_as(site.frame, name) is tensor:
@@ -132,7 +132,7 @@ class Values:
         value = self.add(tensor)
         held = self._tape.values[value]
         if not (held.name or held.paths):
-            self._look_up(held, tensor, site, given)
+            self._look_up(held, tensor, site)
         if not (held.name or held.paths):
             texts = site.operands()
             held.name = next((text for text in texts if held_as(site.frame, text) is tensor), "")
@@ -196,26 +196,27 @@ class Values:
         ]
         if rest:
             site = call_site(None, block)
-            inside, site.outside = around(site.frame, block)
-            site.wanted = {id(tensor) for tensor, _ in rest}
-            site.names = names_among(inside or site.outside, site.wanted, items=True)
+            inside, outside = around(site.frame, block)
+            names = names_among(inside or outside, {id(tensor) for tensor, _ in rest}, items=True)
         for tensor, held in rest:
-            self._look_up(held, tensor, site, ())
+            self._look_up(held, tensor, site, names.get(id(tensor), []))
 
     def name_result(self, held: SeenValue, site: CallSite, position: int, of: int) -> None:
         """Name a call's result by what it is assigned to, where the call stands or where it is returned to at once.
 
         Without a variable, it goes by what returned it outermost: the user's expression, or a module.
         """
-        span, module = passed_on(site, self.paths.block)
+        span, module = (site.span, None) if site.span.targets else passed_on(site, self.paths.block)
         if module is not None and (path := self.paths.of_module(module, site)):
             held.written = path.text(whole=True)
         elif span is not site.span and of == 1:
             held.written = span.expression
-        if len(span.targets) == of:
-            held.name = span.targets[position] or held.name
+        if len(span.targets) == of and (name := span.targets[position]):
+            held.name, held.in_block = name, span.code is self.paths.block
 
-    def _look_up(self, held: SeenValue, tensor: Tensor, site: CallSite, given: Sequence[Tensor]) -> None:
+    def _look_up(
+        self, held: SeenValue, tensor: Tensor, site: CallSite, found: list[tuple[str, CodeType]] | None = None
+    ) -> None:
         """Look for what the code calls a tensor: a parameter or a buffer by its paths, anything else by its variables.
 
         What was made in the block can be in the variables of the code up to the block's alone; of these names, the one
@@ -225,13 +226,11 @@ class Values:
         held.paths = self.paths.find(tensor, site, held.parameter, held.op is not None)
         if held.paths:
             return
-        if id(tensor) not in site.wanted:
-            inside, site.outside = around(site.frame, self.paths.block)
-            site.wanted = {id(one) for one in given}
-            site.names = names_among(inside or site.outside, site.wanted)
-        found = site.names.get(id(tensor), ())
-        if not found and held.op is None:
-            found = names_among(site.outside, {id(tensor)}).get(id(tensor), ())
+        if found is None:
+            inside, outside = around(site.frame, self.paths.block)
+            found = names_among(inside or outside, {id(tensor)}).get(id(tensor), [])
+            if not found and held.op is None:
+                found = names_among(outside, {id(tensor)}).get(id(tensor), [])
         known, names = held.name, [name for name, _ in found]
         if not known or (held.op is not None and found and found[0][1] is self.paths.block and known not in names):
             held.name = next((name for name in names if not name.endswith("]")), known)
