@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import threading
 import tracemalloc
+import warnings
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -132,3 +134,32 @@ def test_a_version_that_lacks_something_is_refused(monkeypatch: pytest.MonkeyPat
     refused = chainrule.record()
     with pytest.raises(chainrule.ChainruleError, match=rf"lacks .*not_there.* tested with PyTorch {TESTED}"), refused:
         pass
+
+
+def test_warnings_point_to_the_line_that_asked_for_trouble() -> None:
+    """Each warning names the file and line that it names unrecorded, and of two lines each has its own."""
+    a, b, w = torch.zeros(3, 1), torch.zeros(3), torch.ones(3, requires_grad=True)
+
+    def trouble() -> None:
+        nn.functional.mse_loss(a, b)
+        nn.functional.mse_loss(a, b)
+        nn.functional.softmax(a)
+        nn.functional.dropout2d(a, 0.5)
+        nn.MSELoss()(a, b)
+        torch.range(0, 3)
+        (w * 2).grad  # noqa: B018
+        float((w * w).sum())
+        (w * w).sum().backward(create_graph=True)
+
+    told: list[list[tuple[str, int, str]]] = []
+    for block in (nullcontext(), chainrule.record()):
+        with warnings.catch_warnings(record=True) as caught, block:
+            warnings.simplefilter("default")
+            torch.set_warn_always(True)
+            try:
+                trouble()
+            finally:
+                torch.set_warn_always(False)
+        told.append([(warning.filename, warning.lineno, str(warning.message)) for warning in caught])
+    assert len(told[0]) >= 7
+    assert told[1] == told[0]

@@ -27,7 +27,8 @@ from chainrule.recorder.guard import Guard, numbers_alone
 from chainrule.recorder.hooks import BackwardHooks
 from chainrule.recorder.nodes import Nodes
 from chainrule.recorder.snapshots import Copies, Keep
-from chainrule.recorder.source_names import CallSite, call_site, frames_from
+from chainrule.recorder.source_names import CallSite, call_site, caller_of, frames_from
+from chainrule.recorder.stand_in import call_from
 from chainrule.recorder.tape import SeenOp, SeenPass, Tape
 from chainrule.recorder.values import Values, made_by
 from chainrule.trace import Number, Trace, many_objects
@@ -38,12 +39,15 @@ NEEDED = ("_current_graph_task_id", "DisableTorchFunction", "_ExcludeDispatchKey
 """What is used of PyTorch's own internals."""
 
 _SILENT = frozenset({
-    "__repr__", "__format__", "__float__", "__int__", "__bool__", "__len__", "__index__", "__hash__", "__set__",
-    "__delete__", "item", "tolist", "numpy", "size", "dim", "numel", "stride", "is_floating_point", "is_complex",
-    "element_size", "data_ptr", "backward", "retain_grad", "requires_grad_", "is_contiguous",
-    "untyped_storage",
+    "__len__", "__hash__", "size", "dim", "numel", "stride", "is_floating_point", "is_complex", "element_size",
+    "data_ptr", "is_contiguous", "untyped_storage",
 })  # fmt: skip
 """Calls that make no value of the forward pass, so that their arguments need not become values."""
+_MAY_WARN = frozenset({
+    "__repr__", "__format__", "__float__", "__int__", "__bool__", "__index__", "__set__", "__delete__", "item",
+    "tolist", "numpy", "retain_grad", "requires_grad_",
+})  # fmt: skip
+"""Calls that make no value either, and may have something to say."""
 _FRESH = frozenset(
     ["tensor", "as_tensor", "zeros_like", "ones_like", "empty_like", "rand_like", "randn_like", "full_like"]
 )
@@ -121,15 +125,19 @@ class Recorder(TorchFunctionMode):
         if _is_traced():
             return func(*args, **kwargs)
         name, kind, code = _described(func)
+        if kind == "silent":
+            return func(*args, **kwargs)
         if kind != "op":
             return self._run_other(kind, code, func, args, kwargs)
         given, arguments = _operands(args, kwargs)
         if not given or (name == "zero_" and not given[0].requires_grad):
-            return func(*args, **kwargs)
+            return call_from(caller_of(code), func, args, kwargs)
         call = self._guard.run(self._before, name, code, given, arguments)
-        result = func(*args, **kwargs)
-        if call is not None:
-            self._guard.run(self._after, *call, given, result)
+        if call is None:
+            return func(*args, **kwargs)
+        op, site = call
+        result = call_from(site.caller, func, args, kwargs)
+        self._guard.run(self._after, op, site, given, result)
         return result
 
     def _run_other(
@@ -138,9 +146,9 @@ class Recorder(TorchFunctionMode):
         """Let PyTorch do what makes no value of the forward pass."""
         if kind in ("backward", "grad"):
             return self._differentiate(kind, code, func, args, kwargs)
-        if kind == "suspicious":
+        if kind == "__set__":
             self._values.suspects.add(id(args[0]))
-        result = func(*args, **kwargs)
+        result = call_from(caller_of(code), func, args, kwargs)
         if kind == "register_hook":
             self._guard.run(self._observe_hook, args[0], code, result)
         return result
@@ -195,7 +203,7 @@ class Recorder(TorchFunctionMode):
         passes = self._tape.passes
         first = len(passes)
         try:
-            result = func(*args, **kwargs)
+            result = call_from(caller_of(code), func, args, kwargs)
         except BaseException as error:
             del passes[first:]
             self._guard.has_run = True
@@ -236,14 +244,14 @@ def _is_traced() -> bool:
 
 @lru_cache(maxsize=4096)
 def _described(func: Callable[..., Any]) -> tuple[str, str, CodeType | None]:
-    """Return a function's name, its code if it is written in Python, and what kind of call it is."""
+    """Return a function's name, what kind of call it is, and its code if it is written in Python."""
     name, code = getattr(func, "__name__", ""), getattr(func, "__code__", None)
     if name == "__get__":
         name = getattr(getattr(func, "__self__", None), "__name__", "")
-        return name, "op" if name in _ATTRIBUTES else "silent", code
-    if name in ("backward", "grad", "register_hook"):
+        return name, "op" if name in _ATTRIBUTES else "may warn" if name == "grad" else "silent", code
+    if name in ("backward", "grad", "register_hook", "__set__"):
         return name, name, code
-    return name, "suspicious" if name == "__set__" else "silent" if name in _SILENT else "op", code
+    return name, "silent" if name in _SILENT else "may warn" if name in _MAY_WARN else "op", code
 
 
 def _tensors(thing: Any) -> Iterator[Tensor]:

@@ -96,6 +96,14 @@ def call_site(called: CodeType | None = None, block: CodeType | None = None) -> 
     return CallSite(found, span_at(found.f_code, found.f_lasti, direct), caller, inner, outer, step)
 
 
+def caller_of(called: CodeType | None) -> FrameType | None:
+    """Find the frame that a call stands in, be it in a library."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and (_files[frame.f_code.co_filename] == 1 or frame.f_code is called):
+        frame = frame.f_back
+    return frame
+
+
 def passed_on(site: CallSite, block: CodeType | None) -> tuple[SourceSpan, FrameType | None]:
     """Follow a call's result outwards as long as it is returned at once.
 
