@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 import json
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -300,8 +300,7 @@ def _some(names: list[str]) -> str:
     return ", ".join(f"`{name}`" for name in names[:8]) + (" and more" if len(names) > 8 else "")
 
 
-@contextmanager
-def record(keep: Keep = "auto", local_gradients: bool = True) -> Iterator[Recording]:
+def record(keep: Keep = "auto", local_gradients: bool = True) -> AbstractContextManager[Recording]:
     """Record what PyTorch does inside the block: every op, and every backward pass.
 
     `keep` says what is kept of tensors: `"auto"` keeps those of up to 1,000 elements whole, and of larger ones
@@ -329,8 +328,35 @@ def record(keep: Keep = "auto", local_gradients: bool = True) -> Iterator[Record
             f"This is PyTorch {torch.__version__}, which lacks what recording needs (`torch._C.{missing[0]}`). "
             f"chainrule is tested with PyTorch {TESTED}: install that one, or a newer chainrule."
         )
-    with Recorder(keep, local_gradients) as recorder:
-        yield Recording(recorder.trace, recorder.values_of)
+    return _Block(Recorder(keep, local_gradients))
+
+
+class _Block(AbstractContextManager[Recording]):
+    """Record what runs inside, once."""
+
+    _has_begun = _has_ended = False
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+
+    def __enter__(self) -> Recording:
+        if self._has_begun:
+            raise ChainruleError(
+                "This `record()` has had its block already, and its recording is whole. "
+                "Call `chainrule.record()` again for a new one: `with chainrule.record() as rec:`."
+            )
+        self._has_begun, rec = True, Recording(self._recorder.trace, self._recorder.values_of)
+        self._recorder.__enter__()
+        return rec
+
+    def __exit__(self, *error: object) -> None:
+        self._recorder.__exit__(*error)
+        self._has_ended = True
+
+    def __del__(self) -> None:
+        """Take down what an interrupt left, which came just as the block began or ended."""
+        if self._has_begun and not self._has_ended:
+            self._recorder.__exit__()
 
 
 def load(file: str | os.PathLike[str]) -> Recording:

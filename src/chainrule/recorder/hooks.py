@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import weakref
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -36,7 +35,7 @@ class BackwardHooks:
         self._arrived: dict[int, Lazy] = {}
         """What arrived last at a value that the user has hooks on."""
         self._handles: list[RemovableHandle] = []
-        self._nodes: list[TorchNode] = []
+        self._nodes: dict[int, TorchNode] = {}
         self._me = weakref.ref(self)
 
     def start(self, roots: tuple[int, ...]) -> tuple[int, ...]:
@@ -47,16 +46,16 @@ class BackwardHooks:
 
     def clear(self) -> None:
         """Remove every hook, and drop every reference into PyTorch's graph."""
-        for handle in self._handles:
-            handle.remove()
-        self._handles.clear()
+        while self._handles:
+            self._handles[-1].remove()
+            self._handles.pop()
         self._nodes.clear()
         self._pass_of.clear()
         self._sent.clear()
 
     def hang(self, node: TorchNode, number: int, is_leaf: bool) -> None:
         """Hang a hook on the next of autograd's nodes."""
-        self._nodes.append(node)
+        self._nodes[number] = node
         hook = partial(_report, self._me, number, is_leaf)
         # of a leaf before it is added to `.grad`, which may then be the very same tensor
         self._handles.append(node.register_prehook(hook) if is_leaf else node.register_hook(hook))
@@ -75,14 +74,11 @@ class BackwardHooks:
 
         def look(gradient: Tensor) -> None:
             if (hooks := reference()) is not None and (user is None or user.id in (user.hooks_dict_ref() or ())):
-                with numbers_alone():
-                    hooks._guard.run(hooks.look, value, name, gradient)
+                hooks._guard.run(hooks.look, value, name, gradient)
 
-        before = list(tensor._backward_hooks or ()) if first else ()
         self._handles.append(tensor.register_hook(look))
-        ordered: Any = tensor._backward_hooks
-        for key in before:  # ours comes first; theirs stay in their order
-            ordered[key] = ordered.pop(key)
+        if first:
+            tensor._backward_hooks.move_to_end(self._handles[-1].id, last=False)  # type: ignore[union-attr]
 
     def look(self, value: int, name: str, gradient: Tensor) -> None:
         """Write down what a hook of the user's was given, and what it returned."""
@@ -104,7 +100,7 @@ class BackwardHooks:
         if incoming[0] is None and all(gradient is None for gradient in incoming):
             return
         came = tuple([self._came(number, slot, gradient) for slot, gradient in enumerate(incoming)])
-        copy_of, sent, beside = self._copies.of, self._sent, (incoming, came)
+        copy_of, sent, beside = self._copies.of_numbers, self._sent, (incoming, came)
         went: list[Lazy | None] = []
         for gradient, (to, slot, _) in zip(outgoing, self._tape.nodes[number].edges, strict=False):
             if gradient is None:
@@ -128,7 +124,7 @@ class BackwardHooks:
         sent = self._sent.pop((number, slot), None)
         if sent is not None and sent[0]() is gradient and sent[1] == gradient._version:
             return sent[2]
-        return self._copies.of(gradient)
+        return self._copies.of_numbers(gradient)
 
     def arrive(self, number: int, gradient: Tensor | None) -> None:
         """Write down what a leaf gets; it is kept whole."""
@@ -138,7 +134,7 @@ class BackwardHooks:
         leaf = self._tape.find(self._nodes[number].variable)  # type: ignore[attr-defined]
         got = self._came(number, 0, gradient)
         if isinstance(got, (Waiting, Snapshot)):
-            got = self._copies.of(gradient, whole=True)
+            got = self._copies.of_numbers(gradient, whole=True)
         run.turns.append((number, (got,), None, leaf.values[-1] if leaf else None))
 
     def _running(self, number: int, leaf: bool) -> SeenPass | None:

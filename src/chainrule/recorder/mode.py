@@ -19,11 +19,11 @@ from typing import Any, Self, TypeAlias
 import torch
 from torch import Tensor
 from torch.autograd.graph import get_gradient_edge
-from torch.overrides import TorchFunctionMode
+from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack
 from torch.utils.hooks import RemovableHandle
 
 from chainrule.recorder.advice import add_notes
-from chainrule.recorder.guard import Guard, numbers_alone
+from chainrule.recorder.guard import Guard, unseen
 from chainrule.recorder.hooks import BackwardHooks
 from chainrule.recorder.nodes import Nodes
 from chainrule.recorder.snapshots import Copies, Keep
@@ -77,21 +77,33 @@ class Recorder(TorchFunctionMode):
         self._trace: Trace | None = None
 
     def __enter__(self) -> Self:
+        """Begin to watch; an interrupt that comes in between leaves nothing behind."""
         frame = next(frames_from(sys._getframe()), None)
         self._values.paths.block = frame.f_code if frame else None
         self._tape.folder = os.getcwd()  # noqa: PTH109  # a Path is slow
-        super().__enter__()  # type: ignore[no-untyped-call]
-        return self
+        try:
+            super().__enter__()  # type: ignore[no-untyped-call]
+            return self
+        except BaseException:
+            self._leave()
+            raise
 
     def __exit__(self, *error: Any) -> None:
         """Stop watching, and take down every hook and every reference into PyTorch's graph."""
         try:
-            super().__exit__(*error)  # type: ignore[no-untyped-call]
-        finally:
-            self._guard.run(self._values.name_the_rest)
-            self._hooks.clear()
-            self._nodes.number_of.clear()
-            self._values.paths.clear()
+            self._leave()
+        except BaseException:  # an interrupt: what is left is taken down all the same
+            self._leave()
+            raise
+
+    def _leave(self) -> None:
+        """Take down what is still there, so that it can be called again."""
+        while self in _get_current_function_mode_stack():
+            super().__exit__(None, None, None)  # type: ignore[no-untyped-call]
+        self._guard.run(self._values.name_the_rest)
+        self._hooks.clear()
+        self._nodes.number_of.clear()
+        self._values.paths.clear()
 
     @property
     def failures(self) -> Collection[str]:
@@ -101,7 +113,7 @@ class Recorder(TorchFunctionMode):
     def trace(self) -> Trace:
         """Return what was recorded so far, as plain data."""
         if self._trace is None or self._guard.has_run:
-            with torch._C.DisableTorchFunction(), many_objects():
+            with unseen(), many_objects():
                 self._trace = self._tape.trace(self._guard.failures, self._copies.keep != "shapes")
             self._guard.has_run = False
         return self._trace
@@ -178,13 +190,13 @@ class Recorder(TorchFunctionMode):
         if site.inner is not None:
             op.module = self._values.paths.of_module(site.inner, site)
         number = len(self._tape.ops)
+        self._tape.ops.append(op)  # first, so that whatever goes wrong no other op takes its place
         for tensor in made:
             if (node := made_by(tensor)) is not None and node not in self._nodes.number_of:
                 self._values.walk(node, number, site)
         op.outputs = tuple([self._values.add(tensor, number) for tensor in made])
         for position, value in enumerate(op.outputs):
             self._values.name_result(self._tape.values[value], site, position, len(made))
-        self._tape.ops.append(op)
 
     def _observe_hook(self, tensor: Tensor, code: CodeType | None, handle: RemovableHandle) -> None:
         site = call_site(code, self._values.paths.block)
@@ -230,8 +242,7 @@ class Recorder(TorchFunctionMode):
         """Write down the gradients that `torch.autograd.grad` was asked for."""
         for tensor, gradient in zip(asked, gradients, strict=False):
             if gradient is not None:
-                with numbers_alone():
-                    copy = self._copies.of(gradient, whole=tensor.is_leaf)
+                copy = self._copies.of(gradient, whole=tensor.is_leaf)
                 run.asked[self._values.of(tensor, CallSite(), [tensor])] = copy
 
 

@@ -47,8 +47,9 @@ class Nodes:
             if node in number_of:
                 continue
             seen = self._seen(node, children, op, value_of, site)
-            number = number_of[node] = len(nodes)
+            number = len(nodes)
             nodes.append(seen)
+            number_of[node] = number
             self._hooks.hang(node, number, seen.is_leaf)
 
     def _seen(

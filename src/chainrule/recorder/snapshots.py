@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from chainrule.recorder.guard import numbers_alone
 from chainrule.recorder.limits import COPIED, WAITING, WHOLE
 from chainrule.trace import Snapshot, held_dtype
 
@@ -42,7 +43,7 @@ Lazy: TypeAlias = tuple[Any, torch.dtype] | Tensor | Waiting | Snapshot
 
 
 class Copies:
-    """Copy tensors as `keep` says and as fast as there is a way; to be called unseen and below autograd.
+    """Copy tensors as `keep` says and as fast as there is a way; to be called unseen.
 
     Small tensors are kept whole. Of others there are statistics, which wait if a copy takes less time. PyTorch could
     share a large tensor's memory until somebody writes to it, but then moves it, whoever else looks at it.
@@ -52,7 +53,12 @@ class Copies:
         self.keep: Keep = keep
         self._waiting: deque[Waiting] = deque(maxlen=WAITING)
 
-    def of(self, tensor: Tensor, whole: bool = False, beside: Beside = ((), ())) -> Lazy:
+    def of(self, tensor: Tensor, whole: bool = False) -> Lazy:
+        """Copy a tensor, below autograd."""
+        with numbers_alone():
+            return self.of_numbers(tensor, whole)
+
+    def of_numbers(self, tensor: Tensor, whole: bool = False, beside: Beside = ((), ())) -> Lazy:
         """Copy a tensor, a large one to be kept `whole` if that is wanted; of one without numbers, its shape.
 
         It may show the same memory as those `beside` it, whose copies are known.

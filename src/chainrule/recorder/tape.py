@@ -132,6 +132,7 @@ class Tape:
 
     def trace(self, failures: Iterable[str] = (), numbers: bool = False) -> Trace:
         """Make the trace of what there is so far; it notes failures, and what has no `numbers` if there should be."""
+        self._drop_lost_ops()
         whole = len({id(held.paths[0].root) for held in self.values if held.paths}) > 1
         values = tuple(self._values(whole))
         return Trace(
@@ -147,6 +148,17 @@ class Tape:
                 *([_NO_NUMBERS] if numbers and any(map(_is_shape_alone, self._snapshots.values())) else []),
             ),
         )
+
+    def _drop_lost_ops(self) -> None:
+        """Leave out each call whose results could not be written down."""
+        kept = [number for number, op in enumerate(self.ops) if op.outputs]
+        if len(kept) == len(self.ops):
+            return
+        now = {before: number for number, before in enumerate(kept)}
+        self.ops = [self.ops[before] for before in kept]
+        seen: list[SeenValue | SeenNode] = [*self.values, *self.nodes]
+        for held in seen:
+            held.op = None if held.op is None else now.get(held.op)
 
     def _snapshot(self, lazy: Lazy) -> Snapshot:
         """Convert what was kept of a tensor, once."""

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import Node as TorchNode
 
-from chainrule.recorder.guard import numbers_alone
 from chainrule.recorder.hooks import BackwardHooks
 from chainrule.recorder.module_paths import ModulePath, ModulePaths
 from chainrule.recorder.nodes import Nodes
@@ -61,27 +60,26 @@ class Values:
 
     def add(self, tensor: Tensor, op: int | None = None) -> int:
         """Write down a new value, as the result of an op if there is one; it goes by what the tensor was called."""
-        number = len(self._tape.values)
+        tape, number = self._tape, len(self._tape.values)
         wanted, node, slot, leaf = tensor.requires_grad, None, 0, op is None
         if wanted:
             maker = made_by(tensor)
             leaf = maker is None
             if maker is not None and (node := self._nodes.number_of.get(maker)) is not None:
                 slot = tensor.output_nr
-                self._tape.value_at[node, slot] = number
-        with numbers_alone():
-            copy = self._copies.of(tensor)
-        held = SeenValue(copy, leaf, wanted, _is_parameter(tensor), op, node, slot)
-        self._tape.values.append(held)
-        known = self._tape.find(tensor)
+        held = SeenValue(self._copies.of(tensor), leaf, wanted, _is_parameter(tensor), op, node, slot)
+        tape.values.append(held)
+        if node is not None:
+            tape.value_at[node, slot] = number
+        known = tape.find(tensor)
         if known is None:
-            known = self._tape.tensors[id(tensor)] = LiveTensor(tensor)
+            known = tape.tensors[id(tensor)] = LiveTensor(tensor)
         else:
-            earlier = self._tape.values[known.values[-1]]
+            earlier = tape.values[known.values[-1]]
             held.name, held.paths = earlier.name, earlier.paths
+        known.values.append(number)
         if not tensor.is_inference():
             known.version = tensor._version
-        known.values.append(number)
         if wanted and tensor._backward_hooks and len(known.values) == 1:
             self._hooks.observe_hooks(tensor, number, "hooks that were there before")
         return number
@@ -98,8 +96,7 @@ class Values:
                 tape.ops.append(replace(op, inputs=()))
             op, last = tape.ops[self._step[1]], known.values[-1]
             if last in op.outputs:
-                with numbers_alone():
-                    tape.values[last].tensor, known.version = self._copies.of(tensor), tensor._version
+                tape.values[last].tensor, known.version = self._copies.of(tensor), tensor._version
             else:
                 op.inputs, op.outputs = (*op.inputs, last), (*op.outputs, self.add(tensor, self._step[1]))
 
@@ -119,8 +116,7 @@ class Values:
         if id(tensor) not in self.suspects:
             return True
         held = to_snapshot(self._tape.values[known.values[-1]].tensor)
-        with numbers_alone():
-            now = to_snapshot(self._copies.of(tensor))
+        now = to_snapshot(self._copies.of(tensor))
         if (held.shape, held.statistics) != (now.shape, now.statistics):
             return False
         if held.data is None or now.data is None:
