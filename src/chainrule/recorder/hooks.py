@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import weakref
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -76,9 +77,15 @@ class BackwardHooks:
             if (hooks := reference()) is not None and (user is None or user.id in (user.hooks_dict_ref() or ())):
                 hooks._guard.run(hooks.look, value, name, gradient)
 
+        theirs = dict(tensor._backward_hooks or {}) if first else {}
         self._handles.append(tensor.register_hook(look))
-        if first:
-            tensor._backward_hooks.move_to_end(self._handles[-1].id, last=False)  # type: ignore[union-attr]
+        ordered: Any = tensor._backward_hooks
+        try:
+            for key in theirs:  # ours comes first; theirs stay in their order
+                ordered[key] = ordered.pop(key)
+        except BaseException:
+            ordered.update(theirs)
+            raise
 
     def look(self, value: int, name: str, gradient: Tensor) -> None:
         """Write down what a hook of the user's was given, and what it returned."""
