@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import stat
@@ -165,6 +166,18 @@ def damaged(plain: dict[str, object], path: list[str | int], new: object) -> dic
         (["passes", 0, "visits", 0, "node"], 1000),
         (["passes", 0, "roots"], ["loss"]),
         (["passes", 0, "gradients"], {"w": None}),
+        (["values", 0, "name"], 5),
+        (["values", 0, "tensor", "shape"], [math.inf]),
+        (["values", 0, "tensor", "data"], 10**400),
+        (["values", 0, "tensor", "dtype"], "S2000000000"),
+        (["ops", 0, "letters"], ["ab"]),
+        (["ops", 1, "inputs"], [2]),
+        (["nodes", 1, "edges", 0, "node"], 2),
+        (["nodes", 1, "edges", 0, "value"], 2),
+        (["passes", 0, "visits", 0, "upstream"], [None]),
+        (["passes", 0, "visits", 0, "upstream", 0, "shape"], [10**10]),
+        (["passes", 0, "visits", 0, "flows", 0, "local", "shape"], [1]),
+        (["arrays"], ["half a number"]),
     ],
 )
 def test_a_damaged_file_is_refused(
@@ -184,7 +197,7 @@ def test_a_damaged_file_is_refused(
         ("\x00\xff", "is not JSON"),
         ("[1, 2]", "This is no recording"),
         ("{}", "This is no recording"),
-        ('{"format": 99}', "format 99.*reads up to 1.*pip install --upgrade"),
+        ('{"format": 99}', "format 99.*reads up to 2.*pip install --upgrade"),
         ('{"format": 1}', "damaged"),
     ],
 )

@@ -9,21 +9,29 @@ from __future__ import annotations
 
 import gc
 import math
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from chainrule.errors import TraceError
-from chainrule.trace_file import FORMAT, from_plain, read_numbers, to_plain
+from chainrule.trace_check import check
+from chainrule.trace_file import from_plain, to_plain
 
 Array: TypeAlias = npt.NDArray[Any]
 Number: TypeAlias = bool | int | float | complex
+DTYPE = re.compile(r"bool|(b?float|complex|bits|q?u?int)\d\w{0,20}")
+"""How PyTorch's dtypes are written, those of later versions too."""
+IN_NUMPY = re.compile("bool|u?int(8|16|32|64)|float(16|32|64)|complex(64|128)")
+"""The dtypes that NumPy has as well."""
+STATISTICS = ({"min", "max", "mean", "norm", "zeros", "nans", "infinite"}, {"norm"})
+"""What is kept of a large tensor; of a complex one its norm alone."""
 Kind: TypeAlias = Literal["elementwise", "gradient", "jacobian"]
 """How a local gradient acts: times the upstream gradient entry by entry; a scalar's gradient; a matrix."""
 
@@ -46,15 +54,15 @@ class Snapshot:
         return math.prod(self.shape)
 
     @staticmethod
-    def _from_plain(plain: Mapping[str, Any]) -> Snapshot:
-        """Read one back, its array in the dtype that holds it."""
-        shape, dtype, data = tuple(int(n) for n in plain["shape"]), str(plain["dtype"]), plain["data"]
-        statistics = plain["statistics"]
-        array = None
-        if data is not None:
-            array = np.asarray(read_numbers(data), dtype=held_dtype(dtype)).reshape(shape)
-            array.setflags(write=False)
-        return Snapshot(shape, dtype, array, statistics and {name: float(n) for name, n in statistics.items()})
+    def _read(
+        shape: tuple[int, ...], dtype: str, data: Callable[..., Array] | None, statistics: Mapping[str, float] | None
+    ) -> Snapshot:
+        """Make one of what a file says, its array in the dtype that holds it."""
+        if len(shape) > 64 or math.prod(size or 1 for size in shape) >= 2**63 or not DTYPE.fullmatch(dtype):
+            raise ValueError(f"no tensor has shape {shape} and dtype {dtype!r}")
+        if statistics is not None and set(statistics) not in STATISTICS:
+            raise ValueError(f"{list(statistics)} are no statistics")
+        return Snapshot(shape, dtype, data and data(shape, held_dtype(dtype)), statistics)
 
 
 @dataclass(frozen=True, eq=False)
@@ -375,33 +383,18 @@ class Trace:
                     yield value
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the trace as dictionaries, lists, strings and numbers that JSON can hold."""
+        """Return the trace as dictionaries, lists, strings and numbers that JSON can hold.
+
+        Arrays of more than 16 numbers are in base64: `{"array": 3}` stands for the fourth of `["arrays"]`.
+        """
         with many_objects():
-            return {"format": FORMAT, **to_plain(self)}
+            return to_plain(self)
 
     @staticmethod
     def from_dict(plain: Mapping[str, Any]) -> Trace:
         """Return the trace that `to_dict` wrote; raise `FileError` if it is damaged or newer than this version."""
         with many_objects():
-            return from_plain(Trace, plain, ("values", "ops", "nodes", "passes"), _check_positions)
-
-
-def _check_positions(trace: Trace) -> None:
-    """Raise `ValueError` if anything in a trace points nowhere."""
-    edges = [edge for node in trace.nodes for edge in node.edges]
-    values = [value for op in trace.ops for value in (*op.inputs, *op.outputs)]
-    values += [edge.value for edge in edges if edge.value is not None]
-    values += [value for run in trace.passes for value in (*run.roots, *run.gradients)]
-    values += [hook.value for run in trace.passes for hook in run.hooks]
-    nodes = [value.node for value in trace.values if value.node is not None]
-    nodes += [edge.node for edge in edges if edge.node is not None]
-    nodes += [visit.node for run in trace.passes for visit in run.visits]
-    ops = [value.op for value in trace.values if value.op is not None]
-    ops += [node.op for node in trace.nodes if node.op is not None]
-    for positions, held in ((values, trace.values), (nodes, trace.nodes), (ops, trace.ops)):
-        for position in positions:
-            if not 0 <= position < len(held):
-                raise ValueError(f"it points to number {position} of {len(held)}")
+            return from_plain(Trace, plain, ("values", "ops", "nodes", "passes"), check)
 
 
 @contextmanager
@@ -416,11 +409,11 @@ def many_objects() -> Iterator[None]:
             gc.enable()
 
 
+@lru_cache
 def held_dtype(dtype: str) -> np.dtype[Any]:
     """Return the NumPy dtype that holds a tensor of this dtype: the same, or the next wider one that NumPy has."""
-    try:
+    if IN_NUMPY.fullmatch(dtype):
         return np.dtype(dtype)
-    except TypeError:
-        if "float" not in dtype and "complex" not in dtype:
-            raise
-        return np.dtype("complex64" if "complex" in dtype else "float32")
+    if "float" not in dtype and "complex" not in dtype:
+        raise TypeError(f"NumPy has no {dtype}")
+    return np.dtype("complex64" if "complex" in dtype else "float32")

@@ -24,7 +24,8 @@ ROOMS = {
     "errors": (),
     "trace_file": ("errors",),
     "whole_file": ("errors",),
-    "trace": ("errors", "trace_file"),
+    "trace_check": ("trace",),  # its types alone
+    "trace": ("errors", "trace_file", "trace_check"),
     "recorder": ("trace",),
     "calculus": ("trace",),
     "views": ("calculus", "trace"),

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 
 import chainrule
 from chainrule.calculus.notation import numbers
+from chainrule.trace import Trace
 from chainrule.views.derivation import derivation
 from tests.support.cases import CASES
 from tests.support.graphs import Plan, plans, record, same
@@ -22,10 +23,11 @@ KNOWN = Known()
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", CASES)
 def test_what_is_recorded_is_what_pytorch_did(name: str) -> None:
-    """Numbers, `.grad`, random streams, sums of contributions and local gradients are PyTorch's; so are derivations."""
+    """Numbers, `.grad`, random streams, sums of contributions and local gradients are PyTorch's, derivations right."""
     found, rec = differences(CASES[name], KNOWN)
     assert found == []
     trace = rec.trace
+    assert Trace.from_dict(trace.to_dict()).to_dict() == trace.to_dict()
     for number, run in enumerate(trace.passes):
         for value in run.gradients:
             lines = derivation(trace, value, number).lines

@@ -125,7 +125,7 @@ class Way:
     def _local_gradients(self) -> Iterator[Slip]:
         """Yield the upstream gradient left out, at one use of the value or at all of them."""
         uses = self._into.get(self.value, ())
-        alone = [self._carry(term, np.ones(self.trace.values[term.output].shape)) for term in uses]
+        alone = [self._carry(term, np.broadcast_to(1.0, self.trace.values[term.output].shape)) for term in uses]
         if any(same(self.given, local) for local in (*alone, sum(alone, np.zeros(self.wanted.shape)))):
             yield "upstream", {}
 
@@ -164,7 +164,7 @@ class Way:
         """Carry a gradient through one op; what cannot be known is NaN."""
         shape = self.trace.values[term.value].shape
         if term.local is None or term.local.data is None or (times > 1 and term.kind == "jacobian"):
-            return np.full(shape, np.nan)
+            return np.broadcast_to(np.nan, shape)
         local = term.local.data.astype(np.float64)
         if term.kind == "jacobian":
             return np.asarray(upstream.reshape(-1) @ local).reshape(shape)
@@ -178,7 +178,7 @@ def _fit(gradient: Array, shape: tuple[int, ...]) -> Array:
     if gradient.size == 1:
         return np.broadcast_to(gradient.reshape(()), shape)
     if gradient.ndim < len(shape):
-        return np.full(shape, np.nan)
+        return np.broadcast_to(np.nan, shape)
     summed = np.asarray(gradient.sum(axis=tuple(range(gradient.ndim - len(shape)))))
     summed = np.asarray(summed.sum(axis=tuple(i for i, size in enumerate(shape) if size == 1), keepdims=True))
-    return summed if summed.shape == shape else np.full(shape, np.nan)
+    return summed if summed.shape == shape else np.broadcast_to(np.nan, shape)

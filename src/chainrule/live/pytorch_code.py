@@ -41,7 +41,7 @@ def lines(trace: Trace, ops: Sequence[int], called: Mapping[int, str]) -> list[s
     written = []
     for number in ops:
         op = trace.ops[number]
-        text = _line(trace, op, [called[value] for value in op.inputs])
+        text = _line(trace, op, [called[value] for value in op.inputs]) if op.inputs else None
         if text is None or len(op.outputs) != 1:
             return None
         written.append(f"{called[op.outputs[0]]} = {text}")
