@@ -108,6 +108,35 @@ def test_a_compiled_model_is_recorded_as_it_runs(backend: str) -> None:
         assert all(map(torch.equal, gradients[0], recorded))
 
 
+@pytest.mark.slow
+def test_a_compiled_model_can_be_looked_into_uncompiled() -> None:
+    """Where PyTorch is told to run compiled code as it was written, each of its calls is there."""
+    compiled = torch.compile(model(), backend="aot_eager")
+    with chainrule.record() as rec:
+        compiled(X).sum().backward()
+    assert "CompiledFunction" in {op.name for op in rec.trace.ops}
+    with torch.compiler.set_stance("force_eager"), chainrule.record() as rec:
+        compiled(X).sum().backward()
+    assert [op.name for op in rec.trace.ops] == ["linear", "tanh", "linear", "sum"]
+
+
+def test_the_fast_path_of_an_encoder_differs_in_what_is_padded_alone() -> None:
+    """PyTorch takes its ordinary path while calls are watched: the same up to rounding, but for padding."""
+    torch.manual_seed(0)
+    encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), 2).eval()
+    x, padding = (
+        torch.linspace(-1, 1, 80).reshape(2, 5, 8),
+        torch.tensor([[False] * 4 + [True], [False] * 3 + [True] * 2]),
+    )
+    with torch.no_grad():
+        alone = encoder(x, src_key_padding_mask=padding)
+        with chainrule.record():
+            beside = encoder(x, src_key_padding_mask=padding)
+    assert torch.allclose(alone[~padding], beside[~padding], atol=1e-5)
+    assert not alone[padding].any()
+    assert beside[padding].all()
+
+
 def lazily() -> None:
     """Run layers that learn their size from what they are given."""
     nn.Sequential(nn.LazyLinear(4), nn.LazyLinear(1))(X).mean().backward()

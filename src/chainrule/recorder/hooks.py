@@ -29,7 +29,7 @@ class BackwardHooks:
 
     def __init__(self, tape: Tape, guard: Guard, copies: Copies, local_gradients: bool) -> None:
         self._tape, self._guard, self._copies, self._local = tape, guard, copies, local_gradients
-        self._sent: dict[tuple[int | None, int], tuple[weakref.ref[Tensor], int, Lazy]] = {}
+        self._sent: dict[tuple[int | None, int], tuple[weakref.ref[Tensor], int, Lazy | None]] = {}
         """What is on its way to each node and slot: the tensor, not kept alive, its version, and its copy."""
         self._pass_of: dict[int, SeenPass] = {}
         self._roots: tuple[int, ...] = ()
@@ -113,7 +113,7 @@ class BackwardHooks:
             if gradient is None:
                 went.append(None)
                 continue
-            copy = copy_of(gradient, False, beside)
+            copy = came[0] if gradient is incoming[0] else copy_of(gradient, False, beside)
             sent[to, slot] = weakref.ref(gradient), gradient._version, copy
             went.append(copy)
         local = None
