@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -240,3 +241,37 @@ def test_a_row_says_which_value_it_means() -> None:
         "w", "y", "x = w * y", "x#2 = x + x", "x#3 = x#2 * x", "x#4 = x#3 * y",
         "torch.exp(x) = torch.exp(x#4)", "torch.cos(x) = torch.cos(x#4)", "x#5 = torch.exp(x) + torch.cos(x)",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "search", ["values.names_among", "values.passed_on", "values.ModulePaths._look", "source_code._read"]
+)
+def test_a_search_that_fails_costs_a_name(search: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever goes wrong in it, each op, value and gradient is recorded."""
+
+    def step() -> chainrule.Recording:
+        torch.manual_seed(0)
+        model, x = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3)), torch.randn(4, 2)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        with chainrule.record() as rec:
+            a, b = model(x).exp().unbind(1)[:2]
+            (a * b).sum().backward()
+            optimizer.step()
+        return rec
+
+    def fail(*_given: object, **_named: object) -> None:
+        raise RuntimeError("no name")
+
+    as_it_is = step()
+    monkeypatch.setattr("chainrule.recorder.source_code._spans", {})
+    monkeypatch.setattr(f"chainrule.recorder.{search}", fail)
+    rec = step()
+    assert [op.name for op in rec.trace.ops] == [op.name for op in as_it_is.trace.ops]
+    numbers, expected = (
+        [*(value.tensor for value in trace.values), *trace.passes[0].gradients.values()]
+        for trace in (rec.trace, as_it_is.trace)
+    )
+    for one, other in zip(numbers, expected, strict=True):
+        assert one.data is not None
+        assert other.data is not None
+        assert np.array_equal(one.data, other.data)

@@ -73,7 +73,7 @@ class Recorder(TorchFunctionMode):
         self._tape, self._guard, self._copies = Tape(), Guard(), Copies(keep)
         self._hooks = BackwardHooks(self._tape, self._guard, self._copies, local_gradients)
         self._nodes = Nodes(self._tape, self._hooks)
-        self._values = Values(self._tape, self._nodes, self._hooks, self._copies)
+        self._values = Values(self._tape, self._nodes, self._hooks, self._copies, self._guard)
         self._trace: Trace | None = None
 
     def __enter__(self) -> Self:
@@ -188,7 +188,7 @@ class Recorder(TorchFunctionMode):
         if not made or op.name in _FRESH:
             return
         if site.inner is not None:
-            op.module = self._values.paths.of_module(site.inner, site)
+            op.module = self._guard.run(self._values.paths.of_module, site.inner, site)
         number = len(self._tape.ops)
         self._tape.ops.append(op)  # first, so that whatever goes wrong no other op takes its place
         for tensor in made:
@@ -196,7 +196,7 @@ class Recorder(TorchFunctionMode):
                 self._values.walk(node, number, site)
         op.outputs = tuple([self._values.add(tensor, number) for tensor in made])
         for position, value in enumerate(op.outputs):
-            self._values.name_result(self._tape.values[value], site, position, len(made))
+            self._guard.run(self._values.name_result, self._tape.values[value], site, position, len(made))
 
     def _observe_hook(self, tensor: Tensor, code: CodeType | None, handle: RemovableHandle) -> None:
         site = call_site(code, self._values.paths.block)

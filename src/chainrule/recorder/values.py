@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import Node as TorchNode
 
+from chainrule.recorder.guard import Guard
 from chainrule.recorder.hooks import BackwardHooks
 from chainrule.recorder.module_paths import ModulePath, ModulePaths
 from chainrule.recorder.nodes import Nodes
@@ -22,8 +23,10 @@ from chainrule.recorder.tape import LiveTensor, SeenOp, SeenValue, Tape
 class Values:
     """Find the value that a tensor is; one not met before, or changed unseen, becomes a new value on the tape."""
 
-    def __init__(self, tape: Tape, nodes: Nodes, hooks: BackwardHooks, copies: Copies) -> None:
+    def __init__(self, tape: Tape, nodes: Nodes, hooks: BackwardHooks, copies: Copies, guard: Guard) -> None:
         self._tape, self._nodes, self._hooks, self._copies = tape, nodes, hooks, copies
+        self._guard = guard
+        """What searches for a name, so that a failure costs that name and nothing else."""
         self.paths = ModulePaths()
         self._step: tuple[FrameType | None, int] = None, 0
         """The optimizer's step that was seen last, and its op."""
@@ -47,7 +50,7 @@ class Values:
         if not held.paths:
             in_block = site.span.code is self.paths.block
             if (in_block and not held.in_block) if held.name else not self._is_written_in(held, site):
-                self._look_up(held, tensor, site)
+                self._guard.run(self._look_up, held, tensor, site)
         variables = site.span.variables
         name = variables[position] if len(variables) == len(given) else ""
         if name and name != held.name and name not in held.also and held_as(site.frame, name) is tensor:
@@ -128,14 +131,8 @@ class Values:
         value = self.add(tensor)
         held = self._tape.values[value]
         if not (held.name or held.paths):
-            self._look_up(held, tensor, site)
-        if not (held.name or held.paths):
-            texts = site.operands()
-            held.name = next((text for text in texts if held_as(site.frame, text) is tensor), "")
-            if (leaf := self._leaf_of(tensor)) is not None:
-                held.name = leaf.name and f"{leaf.name}.grad"
-                held.paths = [ModulePath(path.root, f"{path.path}.grad") for path in leaf.paths]
-            held.written = texts[position] if len(texts) == len(given) else f"tensor {value}"
+            held.written = f"tensor {value}"
+            self._guard.run(self._name_new, held, tensor, site, given, position)
         if made_by(tensor) is not None:
             self._adopt(value, tensor, site)
         return value
@@ -153,7 +150,7 @@ class Values:
         op: int | None = tape.nodes[self._nodes.number_of[node]].op
         if any(given < values and given != value for given in inputs):
             name = type(node).__name__.removesuffix("Backward").removesuffix("Backward0")
-            module = self.paths.of_module(site.inner, site)
+            module = self._guard.run(self.paths.of_module, site.inner, site)
             tape.ops.append(SeenOp(name, inputs, (value,), arguments=None, module=module))
         elif op == number:
             op = None
@@ -195,7 +192,22 @@ class Values:
             inside, outside = around(site.frame, block)
             names = names_among(inside or outside, {id(tensor) for tensor, _ in rest}, items=True)
         for tensor, held in rest:
-            self._look_up(held, tensor, site, names.get(id(tensor), []))
+            self._guard.run(self._look_up, held, tensor, site, names.get(id(tensor), []))
+
+    def _name_new(
+        self, held: SeenValue, tensor: Tensor, site: CallSite, given: Sequence[Tensor], position: int
+    ) -> None:
+        """Name a value whose making was not seen: a leaf, a gradient, or what is written in the call."""
+        self._look_up(held, tensor, site)
+        if held.name or held.paths:
+            return
+        texts = site.operands()
+        held.name = next((text for text in texts if held_as(site.frame, text) is tensor), "")
+        if (leaf := self._leaf_of(tensor)) is not None:
+            held.name = leaf.name and f"{leaf.name}.grad"
+            held.paths = [ModulePath(path.root, f"{path.path}.grad") for path in leaf.paths]
+        if len(texts) == len(given):
+            held.written = texts[position]
 
     def name_result(self, held: SeenValue, site: CallSite, position: int, of: int) -> None:
         """Name a call's result by what it is assigned to, where the call stands or where it is returned to at once.
