@@ -11,7 +11,7 @@ import gc
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -290,61 +290,36 @@ class Trace:
 
     def terms(self, backward: int = -1) -> tuple[Term, ...]:
         """Return each op's gradient steps toward its inputs, in the order in which autograd took them."""
+        return self._joins(backward).terms
+
+    def terms_into(self, value: int, backward: int = -1) -> Sequence[Term]:
+        """Return the gradient steps that end at one value, in the same order."""
+        return self._joins(backward).terms_into.get(value, ())
+
+    def _joins(self, backward: int) -> _Joins:
         run = self.backward(backward)
-        if run not in self._terms_of:
-            self._terms_of[run] = tuple(self._terms(run))
-        return self._terms_of[run]
+        if run not in self._joins_of:
+            self._joins_of[run] = _Joins(self, run)
+        return self._joins_of[run]
 
     @cached_property
-    def _terms_of(self) -> dict[BackwardPass, tuple[Term, ...]]:
+    def _joins_of(self) -> dict[BackwardPass, _Joins]:
         return {}
 
-    def _terms(self, run: BackwardPass) -> Iterator[Term]:
-        """Join the nodes that autograd made for one op, from its outputs to its inputs."""
-        reached: dict[int, _Inside] = {}
-        letters: dict[tuple[int, int], list[str]] = {}
-        for visit in run.visits:
-            node = self.nodes[visit.node]
-            outputs = self._outputs(visit)
-            here = _Inside(outputs, 1.0, whole=True) if outputs else reached.get(visit.node)
-            if node.op is None or here is None:
-                continue
-            for edge, flow in zip(node.edges, visit.flows, strict=False):
-                local = flow.local if here.whole else here.times(flow.local)
-                if edge.value is not None:
-                    if (node.op, edge.value) not in letters:
-                        letters[node.op, edge.value] = self._letters(node.op, edge.value)
-                    free = letters[node.op, edge.value]
-                    letter = free.pop(0) if free else None
-                    if flow.contribution is not None:
-                        kind = flow.kind if here.whole or local is None else "elementwise"
-                        yield Term(node.op, letter, here.outputs, edge.value, flow.contribution, local, kind)
-                elif edge.node is not None:
-                    reached[edge.node] = here.further(local, reached.get(edge.node))
-
-    def _outputs(self, visit: Visit) -> tuple[int, ...]:
-        """List the values whose gradients came in as a visit's upstream gradients."""
-        slots = [slot for slot, upstream in enumerate(visit.upstream) if upstream is not None]
-        return tuple(self._value_at[visit.node, slot] for slot in slots if (visit.node, slot) in self._value_at)
-
-    def _letters(self, op: int, value: int) -> list[str]:
-        """List the places of a value among an op's arguments; unknown, if autograd made several nodes for the op."""
-        if self._nodes_in[op] != 1:
-            return []
-        return [letter for letter, operand in self.ops[op].operands.items() if operand == value]
-
     @cached_property
-    def _nodes_in(self) -> Counter[int | None]:
+    def nodes_in(self) -> Counter[int | None]:
+        """How many nodes autograd made for each op."""
         return Counter(node.op for node in self.nodes)
 
     @cached_property
-    def _value_at(self) -> dict[tuple[int, int], int]:
+    def value_at(self) -> dict[tuple[int, int], int]:
+        """The value whose gradient arrives at a node, at one of its slots."""
         return {(value.node, value.slot): i for i, value in enumerate(self.values) if value.node is not None}
 
     def start(self, root: int, backward: int = -1) -> Snapshot | None:
         """Return what a backward pass began with at one of its roots: 1, unless `backward` was given something else."""
         whole = self.gradient(root, backward)
-        arrived = [term.contribution for term in self.terms(backward) if term.value == root]
+        arrived = [term.contribution for term in self.terms_into(root, backward)]
         if whole is None or whole.data is None or not arrived:
             return whole
         parts = [part.data for part in arrived if part is not None and part.data is not None]
@@ -365,22 +340,7 @@ class Trace:
 
     def took_part(self, value: int, backward: int = -1) -> bool:
         """Tell whether a gradient flowed to this value in one backward pass."""
-        return value in self._takers[self.passes.index(self.backward(backward))]
-
-    @cached_property
-    def _takers(self) -> tuple[frozenset[int], ...]:
-        return tuple(frozenset(self._reached(run)) for run in self.passes)
-
-    def _reached(self, run: BackwardPass) -> Iterator[int]:
-        """List the values that a gradient flowed to."""
-        yield from run.roots
-        yield from run.gradients
-        for visit in run.visits:
-            yield from (edge.value for edge in self.nodes[visit.node].edges if edge.value is not None)
-            for value in self._outputs(visit):  # an op that has several may use one itself, such as a cell its state
-                op = self.values[value].op
-                if op is not None and len(self.ops[op].outputs) > 1:
-                    yield value
+        return value in self._joins(backward).reached
 
     def to_dict(self) -> dict[str, Any]:
         """Return the trace as dictionaries, lists, strings and numbers that JSON can hold.
@@ -395,6 +355,80 @@ class Trace:
         """Return the trace that `to_dict` wrote; raise `FileError` if it is damaged or newer than this version."""
         with many_objects():
             return from_plain(Trace, plain, ("values", "ops", "nodes", "passes"), check)
+
+
+class _Joins:
+    """Join the visits of one backward pass with the ops and the values that they belong to, each way once."""
+
+    def __init__(self, trace: Trace, run: BackwardPass) -> None:
+        self.trace, self.run = trace, run
+        self._free: dict[int, dict[int, list[str]]] = {}
+        """The letters of each op that no term has taken yet, by value."""
+
+    @cached_property
+    def terms(self) -> tuple[Term, ...]:
+        """The gradient steps, in the order in which autograd took them."""
+        return tuple(self._terms())
+
+    @cached_property
+    def terms_into(self) -> Mapping[int, list[Term]]:
+        """The gradient steps by the value at which they end."""
+        found: dict[int, list[Term]] = {}
+        for term in self.terms:
+            found.setdefault(term.value, []).append(term)
+        return found
+
+    @cached_property
+    def reached(self) -> frozenset[int]:
+        """The values that a gradient flowed to."""
+        return frozenset(self._reached())
+
+    def _terms(self) -> Iterator[Term]:
+        """Join the nodes that autograd made for one op, from its outputs to its inputs."""
+        reached: dict[int, _Inside] = {}
+        for visit in self.run.visits:
+            node = self.trace.nodes[visit.node]
+            outputs = self._outputs(visit)
+            here = _Inside(outputs, 1.0, whole=True) if outputs else reached.get(visit.node)
+            if node.op is None or here is None:
+                continue
+            for edge, flow in zip(node.edges, visit.flows, strict=False):
+                local = flow.local if here.whole else here.times(flow.local)
+                if edge.value is not None:
+                    letter = self._letter(node.op, edge.value)
+                    if flow.contribution is not None:
+                        kind = flow.kind if here.whole or local is None else "elementwise"
+                        yield Term(node.op, letter, here.outputs, edge.value, flow.contribution, local, kind)
+                elif edge.node is not None:
+                    reached[edge.node] = here.further(local, reached.get(edge.node))
+
+    def _outputs(self, visit: Visit) -> tuple[int, ...]:
+        """List the values whose gradients came in as a visit's upstream gradients."""
+        at = self.trace.value_at
+        slots = [slot for slot, upstream in enumerate(visit.upstream) if upstream is not None]
+        return tuple(at[visit.node, slot] for slot in slots if (visit.node, slot) in at)
+
+    def _letter(self, number: int, value: int) -> str | None:
+        """Take a value's next place among an op's arguments; unknown, if autograd made several nodes for the op."""
+        if self.trace.nodes_in[number] != 1:
+            return None
+        if number not in self._free:
+            free = self._free[number] = {}
+            for letter, operand in reversed(self.trace.ops[number].operands.items()):
+                free.setdefault(operand, []).append(letter)
+        left = self._free[number].get(value)
+        return left.pop() if left else None
+
+    def _reached(self) -> Iterator[int]:
+        """List the values that a gradient flowed to."""
+        yield from self.run.roots
+        yield from self.run.gradients
+        for visit in self.run.visits:
+            yield from (edge.value for edge in self.trace.nodes[visit.node].edges if edge.value is not None)
+            for value in self._outputs(visit):  # an op that has several may use one itself, such as a cell its state
+                op = self.trace.values[value].op
+                if op is not None and len(self.trace.ops[op].outputs) > 1:
+                    yield value
 
 
 @contextmanager

@@ -6,8 +6,10 @@ import re
 
 import numpy as np
 import pytest
+import torch
 from playwright.sync_api import Browser, Page
 
+import chainrule
 from chainrule.checking.slips import BY_SIZE, WORDS
 from tests.live.test_live import show
 from tests.site.test_browser import asked
@@ -45,6 +47,20 @@ def test_a_slip_is_known_by_what_it_leads_to(name: str) -> None:
     assert re.fullmatch(re.sub(r"\\\{\w+\\\}", ".+", re.escape(WORDS[wrong.kind])), report.answers[0].says)
     assert str(report).startswith(f"{wrong.value} = ")
     assert ": not right. " in str(report)
+
+
+def test_a_slip_on_a_short_way_is_known_beside_many_long_ones() -> None:
+    """Where a loop takes a weight a hundred times, a factor that is left out after the loop is found."""
+    w, h = torch.tensor(1.2, requires_grad=True), torch.tensor(0.5)
+    with chainrule.record() as rec:
+        for _ in range(100):
+            h = torch.sin(h) * w
+        last = h * w
+        loss = torch.exp(last)
+        loss.backward()
+    (direct,) = torch.autograd.grad(torch.exp(h.detach() * w), w)
+    report = rec.check(w=rec.grad("w").double() - direct.double() + h.detach().double())
+    assert report.answers[0].says == WORDS["factor"].format(factor="dloss/dlast")
 
 
 def test_every_slip_is_tried() -> None:

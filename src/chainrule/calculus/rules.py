@@ -74,9 +74,11 @@ def carrier(trace: Trace, term: Term) -> Operation | None:
     `None` if the op is no such product, multiplies stacks of matrices, or takes the same value twice.
     """
     op = trace.ops[term.op]
+    if (written := CARRIERS.get(canonical(op.name))) is None:
+        return None
     letters = [letter for letter, value in op.operands.items() if value == term.value]
     stacked = any(len(trace.values[value].shape) > 2 for value in (*op.inputs, *op.outputs))
-    found = None if stacked or len(letters) != 1 else _rule(CARRIERS.get(canonical(op.name), ()), letters[0])
+    found = None if stacked or len(letters) != 1 else _rule(written, letters[0])
     return found if isinstance(found, Operation) else None
 
 
@@ -97,7 +99,9 @@ def recorded_local_gradient(trace: Trace, term: Term) -> Expression | None:
     """Return a recorded local gradient in the names of the code that ran; `None` if no rule is known."""
     op = trace.ops[term.op]
     types = (trace.values[term.value].dtype, trace.values[term.output].dtype)
-    if term.letter is None or term.kind == "jacobian" or any("complex" in dtype for dtype in types):
+    if term.letter is None or canonical(op.name) not in RULES:
+        return None
+    if term.kind == "jacobian" or any("complex" in dtype for dtype in types):
         return None  # rules are about real numbers, entry by entry
     words: dict[str, Expression] = {letter: Name(trace.values[value].name) for letter, value in op.operands.items()}
     words["out"] = Name(trace.values[term.output].name)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -95,11 +95,16 @@ class Way:
         for path in itertools.islice(self._paths(), MOST_PATHS):
             yield from self._along(path)
 
+    def _into(self, value: int) -> Sequence[Term]:
+        return self.trace.terms_into(value, self.backward)
+
     @cached_property
-    def _into(self) -> Mapping[int, list[Term]]:
-        found: dict[int, list[Term]] = {}
+    def _lengths(self) -> Mapping[int, int]:
+        """Count the steps of the shortest path to each value from what was differentiated."""
+        found = dict.fromkeys(self.trace.backward(self.backward).roots, 0)
         for term in self.trace.terms(self.backward):
-            found.setdefault(term.value, []).append(term)
+            ways = (found.get(output, LONGEST_PATH) + 1 for output in term.outputs)
+            found[term.value] = min(found.get(term.value, LONGEST_PATH), *ways)
         return found
 
     def _reductions(self) -> Iterator[Slip]:
@@ -115,16 +120,18 @@ class Way:
 
     def _parts(self) -> Iterator[Slip]:
         """Yield contributions left out."""
-        flows = [term.contribution for term in self._into.get(self.value, ())]
+        flows = [term.contribution for term in self._into(self.value)]
         parts = [flow.data for flow in flows if flow is not None and flow.data is not None]
-        for size in range(1, len(parts)) if len(parts) <= MOST_PARTS else (1, len(parts) - 1):
-            for chosen in itertools.combinations(parts, size):
-                if same(self.given, np.sum(chosen, axis=0)):
-                    yield "path", {"name": self.name}
+        sizes = range(1, len(parts)) if len(parts) <= MOST_PARTS else ()
+        some = (np.sum(chosen, axis=0) for size in sizes for chosen in itertools.combinations(parts, size))
+        whole = np.sum(parts, axis=0, dtype=np.result_type(self.wanted, np.float64))
+        for left in some if sizes else itertools.chain(parts, (whole - part for part in parts)):
+            if same(self.given, left):
+                yield "path", {"name": self.name}
 
     def _local_gradients(self) -> Iterator[Slip]:
         """Yield the upstream gradient left out, at one use of the value or at all of them."""
-        uses = self._into.get(self.value, ())
+        uses = self._into(self.value)
         alone = [self._carry(term, np.broadcast_to(1.0, self.trace.values[term.output].shape)) for term in uses]
         if any(same(self.given, local) for local in (*alone, sum(alone, np.zeros(self.wanted.shape)))):
             yield "upstream", {}
@@ -133,13 +140,13 @@ class Way:
         """Yield a path left out, or a factor on it left out or taken twice."""
         values = self.trace.values
         start = self.trace.start(path[0].output, self.backward) if path else None
-        if start is None or start.data is None or len(path) > LONGEST_PATH:
+        if start is None or start.data is None:
             return
         arriving = [start.data]
         for term in path:
             arriving.append(self._carry(term, arriving[-1]))
         rest = self.wanted - arriving[-1]
-        fork = next((term.value for term in path if len(self._into[term.value]) > 1), None)
+        fork = next((term.value for term in path if len(self._into(term.value)) > 1), None)
         if fork is not None and same(self.given, rest):
             yield "path", {"name": values[fork].name}
         for i, term in enumerate(path):
@@ -151,14 +158,16 @@ class Way:
                     yield kind, {"factor": derivative(values[term.output].name, values[term.value].name)}
 
     def _paths(self) -> Iterator[list[Term]]:
-        """Yield the paths from what was differentiated to the value."""
+        """Yield the paths from what was differentiated to the value that are no longer than is looked at."""
         roots = self.trace.backward(self.backward).roots
         pending: list[tuple[int, list[Term]]] = [(self.value, [])]
         while pending:
             at, path = pending.pop()
             if at in roots:
                 yield path
-            pending.extend((output, [term, *path]) for term in self._into.get(at, ()) for output in term.outputs)
+            for term in self._into(at) if len(path) < LONGEST_PATH else ():
+                near = (v for v in term.outputs if len(path) + self._lengths.get(v, LONGEST_PATH) < LONGEST_PATH)
+                pending.extend((output, [term, *path]) for output in near)
 
     def _carry(self, term: Term, upstream: Array, times: int = 1) -> Array:
         """Carry a gradient through one op; what cannot be known is NaN."""

@@ -6,8 +6,8 @@ are more than `PATHS` paths, it goes value by value, each line using the gradien
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -133,16 +133,15 @@ def derivation(trace: Trace, value: int, backward: int) -> Derivation:
 class _Deriver:
     def __init__(self, trace: Trace, target: int, backward: int) -> None:
         self.trace, self.target, self.backward = trace, target, backward
-        self.roots = trace.backward(backward).roots
-        into = defaultdict[int, list[Term]](list)
-        for term in trace.terms(backward):
-            into[term.value].append(term)
-        self.into: dict[int, list[Term]] = {}
+        self.run = trace.backward(backward)
+        self.roots = frozenset(self.run.roots)
+        self.changed = {hook.value for hook in self.run.hooks if numbers(hook.before) != numbers(hook.after)}
+        self.into: dict[int, Sequence[Term]] = {}
         pending = [target]
         while pending:
             if (value := pending.pop()) not in self.into:
-                self.into[value] = into[value]
-                pending.extend(output for term in into[value] for output in term.outputs)
+                self.into[value] = trace.terms_into(value, backward)
+                pending.extend(output for term in self.into[value] for output in term.outputs)
         made = {value: trace.values[value].op for value in self.into}
         self.order = sorted(made, key=lambda v: (-1 if (op := made[v]) is None else op, v), reverse=True)
         self.named = self._named()
@@ -151,7 +150,7 @@ class _Deriver:
         """Choose the values whose gradients get a line of their own: none if one nested line is readable."""
         terms = [term for terms in self.into.values() for term in terms]
         uses = Counter(output for term in terms for output in term.outputs)
-        inner = uses.keys() - set(self.roots)
+        inner = uses.keys() - self.roots
         if not all(self._is_single(term) for term in terms):
             return frozenset(inner)
         paths: dict[int, int] = {}
@@ -201,8 +200,7 @@ class _Deriver:
         result = self.trace.gradient(value, self.backward)
         parts = [term.contribution for term in self.into[value]]
         known = [part.data for part in parts if part is not None and part.data is not None]
-        turns = [hook for hook in self.trace.backward(self.backward).hooks if hook.value == value]
-        if any(numbers(hook.before) != numbers(hook.after) for hook in turns):
+        if value in self.changed:
             return True
         if value in self.roots or result is None or result.data is None or len(known) < len(parts):
             return False
@@ -265,7 +263,7 @@ class _Deriver:
 
     def _d(self, value: int, of: tuple[int, ...] | None = None) -> Derivative:
         """Return the derivative of one value, or of what was differentiated, with respect to another."""
-        *above, below = (brief(self.trace.values[i].name, 100) for i in (*(of or self.roots)[:8], value))
+        *above, below = (brief(self.trace.values[i].name, 100) for i in (*(of or self.run.roots)[:8], value))
         return Derivative(tuple(above), below)
 
     def _is_single(self, term: Term) -> bool:
