@@ -17,6 +17,7 @@ from chainrule.trace import Op, Snapshot, Trace, Value
 from chainrule.views.folding import Folded, Group, fold
 from chainrule.views.limits import DRAWN
 from tests.support.graphs import Plan, plans, record
+from tests.support.shapes import SHAPES
 
 MODULES = st.sampled_from([None, "net", "net.0", "net.1", "net.1.a", "net.1.b", "head"])
 LARGEST = 300_000
@@ -131,8 +132,10 @@ def numbers_of(tensors: int, entries: int) -> Trace:
         lambda: synthetic(3000, 3000),
         lambda: synthetic(100, 100),
         lambda: numbers_of(40, 1000),
+        lambda: SHAPES["leaves"](300).trace,
+        lambda: SHAPES["pieces"](300).trace,
     ],
-    ids=["long", "tangled", "dense", "large tensors"],
+    ids=["long", "tangled", "dense", "large tensors", "an op that takes many", "an op that makes many"],
 )
 def test_whatever_was_recorded_stays_small(make: object) -> None:
     """A graph with its script stays below 300 kB, and at most so many boxes stand in its picture."""

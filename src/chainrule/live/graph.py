@@ -88,7 +88,7 @@ def _made(data: GraphData, rows: str) -> Graph:
     room = MOST - len(shown.element)
     for at, (view, _, _) in enumerate(views):  # what is opened is looked into in its turn
         for i, step in enumerate(view.steps):
-            if step.group is None or room <= 0:
+            if step.group is None or len(step.ops) == 1 or room <= 0:
                 continue
             opened = _placed(data.folded, step.group)
             room -= data.size(opened) + PER_VALUE * len(opened.view.values)

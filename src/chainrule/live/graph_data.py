@@ -113,7 +113,7 @@ class GraphData:
             said = self._short(op.expression)
             words = {"e": said, "m": MathML(names).write(formula(said, names))}
             return {"n": canonical(op.name), **ends, **words, **self._arguments(op)}
-        said = f"{step.group.name}, {len(step.ops)} ops"
+        said = self._short(step.group.title)
         plain = {"n": "", "e": said, "m": mathml.text(said)}
         return plain | ({} if opens is None else {"v": opens}) | ends
 

@@ -7,8 +7,8 @@ steps, each one op or one group, and the edges between them. What can be drawn w
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby, pairwise, takewhile
@@ -27,6 +27,11 @@ class Group:
 
     name: str
     parts: tuple[Part, ...]
+
+    @property
+    def title(self) -> str:
+        """Say what it stands for: `net.0, 4 ops`; an op alone stands for itself."""
+        return self.name if len(self.ops) == 1 else f"{self.name}, {len(self.ops)} ops"
 
     @cached_property
     def ops(self) -> tuple[int, ...]:
@@ -123,8 +128,8 @@ def _stretches(parts: Sequence[Part], limit: int) -> list[Part]:
 
 def _common_name(parts: Sequence[Part]) -> str:
     names = [part.name if isinstance(part, Group) else "" for part in parts]
-    common = max(set(names), key=names.count)
-    if common and names.count(common) > len(parts) / 2:
+    ((common, times),) = Counter(names).most_common(1)
+    if common and times > len(parts) / 2:
         return f"{common} × {len(parts)}"
     return f"{names[0]} … {names[-1]}" if names[0] and names[-1] else "part"
 
@@ -178,9 +183,9 @@ class Folded:
         """Fold if there is more than can be drawn whole, or with a smaller limit, than that."""
         self.trace, self.backward, self.ops = trace, backward, trace.ops_of(backward)
         whole = len(values_of(trace, self.ops)) <= (DRAWN if limit == STEPS else limit)
-        self.root = Group("", self.ops) if whole else fold(trace, backward, limit)
-        self.is_folded = bool(self.root.parts) and self.root.parts != self.ops
-        self._roots = () if backward is None else trace.backward(backward).roots
+        self.root = Group("", self.ops if whole else self._narrow(fold(trace, backward, limit)))
+        self.is_folded = self.root.parts != self.ops
+        self._roots = dict.fromkeys(() if backward is None else trace.backward(backward).roots)
         self.terms: defaultdict[int, list[Term]] = defaultdict(list)
         """What flowed back through each op."""
         for term in () if backward is None else trace.terms(backward):
@@ -194,20 +199,33 @@ class Folded:
     @property
     def whole(self) -> FoldedView:
         """View every op, as if nothing were folded."""
-        return self.view(Group("", self.ops))
+        return self._view(self.ops, self._roots)
 
     def view(self, group: Group | None = None) -> FoldedView:
         """View the inside of a group; without one, the whole at its coarsest."""
-        parts = (group or self.root).parts
+        if group is None or group is self.root:
+            return self._view(self.root.parts, self._roots)
+        return self._view(self._narrow(group), ())
+
+    def _view(self, parts: Sequence[Part], roots: Iterable[int]) -> FoldedView:
         shown = self._shown(parts)
         made = [self._step(at, part, shown) for at, part in enumerate(parts)]
         steps = tuple(step for step, _ in made)
         drawn = dict.fromkeys(v for step in steps for v in (*step.inputs, *step.outputs))
-        if group is None or group is self.root or not self.root.parts:
-            drawn |= dict.fromkeys(shown.get(root, root) for root in self._roots)
+        drawn |= dict.fromkeys(shown.get(root, root) for root in roots)
         last = {i: max((self._turn.get(n, -1) for n in step.ops), default=-1) for i, step in enumerate(steps)}
         back = sorted((i for i in last if last[i] >= 0), key=last.__getitem__)
         return FoldedView(steps, tuple(edge for _, edges in made for edge in edges), tuple(drawn), tuple(back))
+
+    def _narrow(self, group: Group) -> tuple[Part, ...]:
+        """List a group's parts; an op with more ends than can be drawn is one of its own, of which a few are drawn."""
+        ops = self.trace.ops
+        return tuple(
+            Group(ops[part].expression, (part,))
+            if isinstance(part, int) and len(ops[part].inputs + ops[part].outputs) > DRAWN
+            else part
+            for part in group.parts
+        )
 
     def _shown(self, parts: Sequence[Part]) -> dict[int, int]:
         """Map each value to what it is drawn as: itself, or what stands for the group that made it."""
@@ -239,7 +257,7 @@ class Folded:
                     if value not in shown:
                         takers[value].add(i)
         held = {value: self.trace.values[value] for value in takers}
-        made = [v for v in takers if held[v].op is not None and not held[v].leaf]
+        made = dict.fromkeys(v for v in takers if held[v].op is not None and not held[v].leaf)
         others = [v for v in takers if v not in made]
         several = [v for v in others if len(takers[v]) > 1]
         data = [v for v in others if len(takers[v]) == 1 and not held[v].requires_grad]

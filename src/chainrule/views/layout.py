@@ -100,21 +100,20 @@ def _layers(values: Sequence[int], edges: Sequence[FoldedEdge]) -> dict[int, int
     layer = dict.fromkeys(values, 0)
     for edge in sorted(edges, key=lambda edge: edge.target):
         layer[edge.target] = max(layer[edge.target], layer[edge.source] + 1)
-    for value in layer.keys() - {edge.target for edge in edges}:
-        layer[value] = min((layer[edge.target] for edge in edges if edge.source == value), default=1) - 1
+    made = {edge.target for edge in edges}
+    for edge in sorted(edges, key=lambda edge: layer[edge.target], reverse=True):
+        if edge.source not in made:
+            layer[edge.source] = layer[edge.target] - 1
     return layer
 
 
 def _measure(trace: Trace, value: int, backward: int | None, group: Group | None) -> Box:
     """Write the lines of a box, and make it as large as they need, at no place yet."""
     held = trace.values[value]
-    if group:
-        expression = f"{group.name}, {len(group.ops)} ops"
-    else:
-        expression = "" if held.op is None or held.leaf else trace.ops[held.op].expression
+    made = "" if held.op is None or held.leaf else trace.ops[held.op].expression
     gradient = None if backward is None else trace.gradient(value, backward)
     name, number = _cut(held.name), _cut(numbers(held.tensor))
-    expression = "" if expression == held.name else _cut(expression)
+    expression = _cut(group.title if group else made if made != held.name else "")
     below = "" if gradient is None else _cut(numbers(gradient))
     room = min(LETTERS, held.tensor.size * CHANGED + 2) if 1 < held.tensor.size <= SHOWN else CHANGED
     title = f"{name} = {expression}" if expression else name

@@ -128,13 +128,14 @@ class _Writer:
         pieces: list[tuple[Part | None, int]] = []
         shown: set[int] = set()
         for part in parts:
-            if isinstance(part, Group):
+            if isinstance(part, Group) and len(part.ops) > 1:
                 pieces.append((part, self.trace.ops[part.ops[-1]].outputs[-1]))
                 shown |= values_of(self.trace, part.ops)
             else:
-                op = self.trace.ops[part]
+                number = part.ops[0] if isinstance(part, Group) else part
+                op = self.trace.ops[number]
                 pieces += [(None, value) for value in dict.fromkeys(op.inputs) if value not in shown]
-                pieces += [(part, value) for value in op.outputs]
+                pieces += [(number, value) for value in op.outputs]
                 shown |= {*op.inputs, *op.outputs}
         if self.run and self.module is None:
             pieces += [(None, root) for root in self.run.roots if root not in shown]
