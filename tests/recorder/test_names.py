@@ -244,7 +244,7 @@ def test_a_row_says_which_value_it_means() -> None:
 
 
 @pytest.mark.parametrize(
-    "search", ["values.names_among", "values.passed_on", "values.ModulePaths._look", "source_code._read"]
+    "search", ["values.names_among", "values.passed_on", "values.ModulePaths.look", "source_code._read"]
 )
 def test_a_search_that_fails_costs_a_name(search: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever goes wrong in it, each op, value and gradient is recorded."""
@@ -275,3 +275,55 @@ def test_a_search_that_fails_costs_a_name(search: str, monkeypatch: pytest.Monke
         assert one.data is not None
         assert other.data is not None
         assert np.array_equal(one.data, other.data)
+
+
+class Net(nn.Module):
+    """Set what it holds before anybody holds it."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.fc, self.scale = nn.Linear(2, width), nn.Parameter(torch.ones(width))
+        with torch.no_grad():
+            self.scale.add_(1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Scale what the layer gives."""
+        return torch.as_tensor(self.fc(x) * self.scale)
+
+
+class Wrapper(nn.Module):
+    """Hold a module, as `DistributedDataParallel` does."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Call the module."""
+        return torch.as_tensor(self.module(x))
+
+
+def test_models_made_in_the_block_go_by_its_variables() -> None:
+    """What their constructors call `self` is known by its variable in the end, also what was changed before."""
+    x = torch.ones(1, 2)
+    with chainrule.record() as rec:
+        first, second = Net(2), Net(3)
+        (first(x).sum() + second(x).sum()).backward()
+    names = {value.name.partition("#")[0] for value in rec.trace.values if value.parameter}
+    assert names == {f"{model}.{path}" for model in ("first", "second") for path in ("fc.weight", "fc.bias", "scale")}
+
+
+@pytest.mark.parametrize("wrapped", ["here", "elsewhere"])
+def test_a_wrapped_model_keeps_its_paths(wrapped: str) -> None:
+    """Its own paths lead to its parameters, and are shown unless the block itself holds the wrapper."""
+    model, x = Net(2), torch.ones(1, 2)
+
+    def run(module: nn.Module) -> Tensor:
+        return torch.as_tensor(Wrapper(module)(x))
+
+    outer = Wrapper(model) if wrapped == "here" else None
+    with chainrule.record() as rec:
+        (run(model) if outer is None else outer(x)).sum().backward()
+    assert ("fc.weight" if outer is None else "module.fc.weight") in shown(rec)
+    for name, parameter in [*model.named_parameters(), *(() if outer is None else outer.named_parameters())]:
+        assert torch.equal(rec.grad(name), rec.grad(parameter))

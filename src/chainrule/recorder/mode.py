@@ -196,7 +196,7 @@ class Recorder(TorchFunctionMode):
                 self._values.walk(node, number, site)
         op.outputs = tuple([self._values.add(tensor, number) for tensor in made])
         for position, value in enumerate(op.outputs):
-            self._guard.run(self._values.name_result, self._tape.values[value], site, position, len(made))
+            self._values.name_result(self._tape.values[value], site, position, len(made))
 
     def _observe_hook(self, tensor: Tensor, code: CodeType | None, handle: RemovableHandle) -> None:
         site = call_site(code, self._values.paths.block)

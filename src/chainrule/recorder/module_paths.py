@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from types import CodeType, FrameType
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from typing import NamedTuple
 from torch import Tensor
 from torch.nn import Module
 
-from chainrule.recorder.source_code import NOWHERE, span_at
+from chainrule.recorder.source_code import span_at
 from chainrule.recorder.source_names import CallSite, around, locals_of, variables_of
 
 _WRAPPERS = re.compile(r"\b(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)(\.|$)")
@@ -44,11 +44,15 @@ class ModulePaths:
         self.block: CodeType | None = None
         """The code that the `with` block stands in; what it calls a module comes first."""
         self._tensors: dict[int, tuple[Tensor, list[ModulePath]]] = {}
+        self._is_early = False
+        """Whether a module was found that neither the block's own code holds, nor the code around it: not yet."""
+        self._roots: dict[int, Root] = {}
         self._modules: dict[int, tuple[Module, ModulePath]] = {}
 
     def clear(self) -> None:
         """Forget every module."""
         self._tensors.clear()
+        self._roots.clear()
         self._modules.clear()
 
     def find(self, tensor: Tensor, site: CallSite, parameter: bool, made: bool) -> Sequence[ModulePath]:
@@ -57,7 +61,7 @@ class ModulePaths:
         A buffer that was not `made` in the block is found while a module of its own is called.
         """
         if parameter and id(tensor) not in self._tensors:
-            self._look(site)
+            self.look(site)
         elif not (parameter or made):
             self.of_module(site.inner, site)
         found = self._tensors.get(id(tensor))
@@ -69,41 +73,59 @@ class ModulePaths:
         if not isinstance(module, Module):
             return None
         if id(module) not in self._modules:
-            self._look(site)
+            self.look(site)
             kind = type(module).__name__
             self._modules.setdefault(id(module), (module, ModulePath(Root(kind, kind), "")))
         return self._modules[id(module)][1]
 
-    def _look(self, site: CallSite) -> None:
-        """Go through the outermost modules that the user's code holds or called.
+    def look_again(self, site: CallSite) -> Iterable[tuple[Tensor, list[ModulePath]]]:
+        """Set right what was found while the block's modules were still being made, and return every path."""
+        if self._is_early:
+            self.look(site)
+        return self._tensors.values()
 
-        One that is only being made may turn out to be a part of another, so what is found last comes first.
+    def look(self, site: CallSite) -> None:
+        """Go through the modules that the user's code holds or calls.
+
+        What the block's own code and the code around it hold comes first, and the outermost of these before its parts.
+        One may have been found before when it was only being made, by another name and with less in it.
         """
-        held = {id(module): (name, module) for name, module in reversed(list(self._held(site)))}
+        inside, outside = around(site.frame, self.block)
+        ours, theirs = _held((*inside[:1], *outside)), _held(inside[1:]) | _called(site)
+        held = theirs | ours
         parts = {number: list(Module.named_modules(one, remove_duplicate=False)) for number, (_, one) in held.items()}
-        inner = {id(part) for found in parts.values() for path, part in found if path}
-        for number, (name, module) in held.items():
-            at = self._modules.get(number, (module, ModulePath(Root(name, type(module).__name__), "")))[1]
-            if number in inner or at.path:
-                continue
-            at.root.name = name
+        ours_inside, inside_any = (
+            {id(part) for number in found for path, part in parts[number] if path} for found in (ours, held)
+        )
+        last = [number for number in theirs if number not in ours and number not in inside_any]
+        self._is_early = self._is_early or bool(last)
+        for number in reversed([*sorted(ours, key=ours_inside.__contains__), *last]):
+            root = self._roots.setdefault(number, Root("", type(held[number][1]).__name__))
+            root.name = held[number][0]
             for path, part in reversed(parts[number]):
                 path = _WRAPPERS.sub("", path).strip(".") if "_" in path else path
-                self._modules[id(part)] = part, ModulePath(at.root, path)
+                if number not in ours_inside:
+                    self._modules[id(part)] = part, ModulePath(root, path)
                 for key, tensor in reversed([*part._parameters.items(), *part._buffers.items()]):
                     paths = self._tensors.setdefault(id(tensor), (tensor, []))[1]
-                    here = ModulePath(at.root, f"{path}.{key}" if path else key)
-                    if here not in paths:
-                        paths.insert(0, here)
+                    here = ModulePath(root, f"{path}.{key}" if path else key)
+                    paths[:] = here, *(other for other in paths if other != here)
 
-    def _held(self, site: CallSite) -> Iterator[tuple[str, Module]]:
-        """Find the modules in the variables of the user's code, and then the outermost one that was called."""
-        for frames in around(site.frame, self.block):
-            for frame in frames:
-                for name, held in variables_of(frame):
-                    if isinstance(held, Module) and "_buffers" in held.__dict__ and not name.startswith("_"):
-                        yield name, held
-        if site.outer is not None and isinstance(called := locals_of(site.outer).get("self"), Module):
-            caller = site.outer.f_back
-            span = NOWHERE if caller is None else span_at(caller.f_code, caller.f_lasti, True)
-            yield span.function or type(called).__name__, called
+
+def _held(frames: Iterable[FrameType]) -> dict[int, tuple[str, Module]]:
+    """Find the modules in variables, by their ids, each with the name that comes first."""
+    found: dict[int, tuple[str, Module]] = {}
+    for frame in frames:
+        for name, held in variables_of(frame):
+            if isinstance(held, Module) and "_buffers" in held.__dict__ and not name.startswith("_"):
+                found.setdefault(id(held), (name, held))
+    return found
+
+
+def _called(site: CallSite) -> dict[int, tuple[str, Module]]:
+    """Find the outermost module that was called, by what the code calls it, such as `models["encoder"]`."""
+    called = None if site.outer is None else locals_of(site.outer).get("self")
+    if site.outer is None or site.outer.f_back is None or not isinstance(called, Module):
+        return {}
+    span = span_at(site.outer.f_back.f_code, site.outer.f_back.f_lasti, True)
+    return {id(called): (span.function or type(called).__name__, called)}

@@ -187,8 +187,11 @@ class Values:
             if not (held := values[known.values[-1]]).paths
             if not (held.name and (held.in_block or held.op is None)) and (tensor := known.tensor()) is not None
         ]
+        site = call_site(None, block)
+        for tensor, paths in self._guard.run(self.paths.look_again, site) or ():
+            for value in known.values if (known := self._tape.find(tensor)) is not None else ():
+                values[value].paths = paths
         if rest:
-            site = call_site(None, block)
             inside, outside = around(site.frame, block)
             names = names_among(inside or outside, {id(tensor) for tensor, _ in rest}, items=True)
         for tensor, held in rest:
