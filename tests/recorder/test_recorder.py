@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import nn
 from torch.overrides import _get_current_function_mode_stack
+from torch.utils.checkpoint import checkpoint
 
 import chainrule
 from chainrule.calculus.notation import numbers
@@ -435,3 +436,23 @@ def test_local_gradients_can_be_left_out() -> None:
     (flow, *_) = rec.trace.passes[0].visits[0].flows
     assert flow.local is None
     assert flow.contribution is not None
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_reentrant_checkpoint_is_part_of_the_pass(dtype: torch.dtype) -> None:
+    """What it computes anew is there, and each weight's gradient is the sum of what the pass adds to `.grad`."""
+    torch.manual_seed(0)
+    block, scale = torch.nn.Linear(3, 3, dtype=dtype), torch.tensor(0.7, dtype=dtype, requires_grad=True)
+    x = torch.linspace(-1, 1, 6, dtype=dtype).reshape(2, 3).requires_grad_()
+    with chainrule.record() as rec:
+        h = checkpoint(block, x, use_reentrant=True)
+        g = checkpoint(lambda h: torch.tanh(block(h)) * scale, h, use_reentrant=True)
+        loss = (g * block(x) * scale).sum()
+        loss.backward()
+    assert len(rec.trace.passes) == 1
+    for leaf_ in (block.weight, block.bias, scale, x):
+        assert leaf_.grad is not None
+        assert torch.equal(rec.grad(leaf_), leaf_.grad)
+    assert not rec.why().reasons
+    assert "tanh" in [op.name for op in rec.trace.ops]
+    assert not _get_current_function_mode_stack()

@@ -143,6 +143,11 @@ def sums(trace: Trace, starts: Mapping[int, Sequence[Tensor]]) -> Iterator[str]:
         for value, start in zip(run.roots, starts.get(number, ()), strict=False):
             if value in places:
                 arrive(places[value], start)
+        functions = [visit for visit in run.visits if trace.nodes[visit.node].name == "CheckpointFunctionBackward"]
+        for value, visit in zip(run.roots[len(starts.get(number, ())) :], functions, strict=False):
+            came = tensor(visit.upstream[0])  # what a checkpoint computes again begins with what came to it
+            assert came is not None
+            arrive(places[value], came)
         for visit in run.visits:
             for slot, got in enumerate(visit.upstream):
                 upstream, total = tensor(got), arrived.get((visit.node, slot))

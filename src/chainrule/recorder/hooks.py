@@ -7,12 +7,15 @@ collector cannot follow it. So each hook holds a weak reference, and runs under 
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import BackwardCFunction
 from torch.autograd.graph import Node as TorchNode
+from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack, _pop_mode, _push_mode
 from torch.utils.hooks import RemovableHandle
 
 from chainrule.recorder.guard import Guard, numbers_alone, unseen
@@ -35,6 +38,9 @@ class BackwardHooks:
         self._roots: tuple[int, ...] = ()
         self._arrived: dict[int, Lazy] = {}
         """What arrived last at a value that the user has hooks on."""
+        self.mode: Callable[[], TorchFunctionMode | None] = lambda: None
+        self.inside: list[SeenPass] = []
+        """The passes that a custom Function's own backward pass runs in now, while the recorder watches it."""
         self._handles: list[RemovableHandle] = []
         self._nodes: dict[int, TorchNode] = {}
         self._me = weakref.ref(self)
@@ -60,6 +66,22 @@ class BackwardHooks:
         hook = partial(_report, self._me, number, is_leaf)
         # of a leaf before it is added to `.grad`, which may then be the very same tensor
         self._handles.append(node.register_prehook(hook) if is_leaf else node.register_hook(hook))
+        if isinstance(node, BackwardCFunction):  # what it computes anew, and differentiates, is part of the pass
+            self._handles.append(node.register_prehook(partial(_enter, self._me, number)))
+
+    def enter(self, number: int) -> None:
+        """Watch what a custom Function's own backward pass does."""
+        run = self._pass_of.get(_running_task()) or self._running(number, leaf=False)
+        if run is not None and (mode := self.mode()) is not None:
+            self.inside.append(run)
+            _push_mode(mode)
+
+    def leave(self, depth: int) -> None:
+        """Watch no longer, but for as many as are still running around it."""
+        while len(self.inside) > depth:
+            if _get_current_function_mode_stack()[-1:] == [self.mode()]:  # autograd puts it back after an error
+                _pop_mode()
+            self.inside.pop()
 
     def observe_hooks(self, tensor: Tensor, value: int, name: str, user: RemovableHandle | None = None) -> None:
         """Look at a gradient before and after a hook of the `user`'s, or all those that a tensor has."""
@@ -151,6 +173,9 @@ class BackwardHooks:
         """
         task = _running_task()
         run = self._pass_of.get(task)
+        if run is None and self.inside:
+            run = self._pass_of[task] = self.inside[-1]
+            run.roots += self._roots
         if run is None:
             begins = {self._tape.values[root].node for root in self._roots}
             started_at = self._tape.value_at.get((number, 0))
@@ -169,6 +194,8 @@ def _report(me: weakref.ref[BackwardHooks], number: int, is_leaf: bool, first: G
     guard = hooks._guard
     guard.has_run = True
     try:
+        if hooks.inside and isinstance(hooks._nodes[number], BackwardCFunction):
+            hooks.leave(len(hooks.inside) - 1)
         with unseen(), numbers_alone():
             if is_leaf:
                 hooks.arrive(number, first[0])
@@ -176,3 +203,9 @@ def _report(me: weakref.ref[BackwardHooks], number: int, is_leaf: bool, first: G
                 hooks.visit(number, first, *came)
     except Exception as error:
         guard.note(error)
+
+
+def _enter(me: weakref.ref[BackwardHooks], number: int, _: Gradients) -> None:
+    """Autograd calls this before a custom Function's own backward pass."""
+    if (hooks := me()) is not None:
+        hooks.enter(number)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import sys
+import weakref
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from types import CodeType
@@ -72,6 +73,7 @@ class Recorder(TorchFunctionMode):
         super().__init__()
         self._tape, self._guard, self._copies = Tape(), Guard(), Copies(keep)
         self._hooks = BackwardHooks(self._tape, self._guard, self._copies, local_gradients)
+        self._hooks.mode = weakref.ref(self)
         self._nodes = Nodes(self._tape, self._hooks)
         self._values = Values(self._tape, self._nodes, self._hooks, self._copies, self._guard)
         self._trace: Trace | None = None
@@ -137,7 +139,7 @@ class Recorder(TorchFunctionMode):
         if _is_traced():
             return func(*args, **kwargs)
         name, kind, code = _described(func)
-        if kind == "silent":
+        if kind == "silent" or (kind == "op" and self._hooks.inside and not torch.is_grad_enabled()):
             return func(*args, **kwargs)
         if kind != "op":
             return self._run_other(kind, code, func, args, kwargs)
@@ -212,7 +214,7 @@ class Recorder(TorchFunctionMode):
         start = list(_tensors(args[0] if args else kwargs.get("tensors", kwargs.get("outputs"))))
         roots = self._guard.run(self._begin, start, code) or ()
         outer = self._hooks.start(roots)
-        passes = self._tape.passes
+        passes, depth = self._tape.passes, len(self._hooks.inside)
         first = len(passes)
         try:
             result = call_from(caller_of(code), func, args, kwargs)
@@ -223,6 +225,7 @@ class Recorder(TorchFunctionMode):
                 self._guard.run(add_notes, error, self._tape, start, roots)
             raise
         finally:
+            self._hooks.leave(depth)
             self._hooks.start(outer)
         if name == "grad" and len(passes) > first:
             asked = list(_tensors(args[1] if len(args) > 1 else kwargs.get("inputs")))

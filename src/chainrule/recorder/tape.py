@@ -204,15 +204,15 @@ class Tape:
     def _pass(self, run: SeenPass) -> BackwardPass:
         """Convert each turn to a visit, and find what each leaf got."""
         reached: dict[int | None, int] = {}
-        gradients: dict[int, Snapshot] = {}
+        got: dict[int, Lazy] = {}
         visits = []
         for number, incoming, outgoing, rest in run.turns:
             upstream = tuple(None if lazy is None else self._snapshot(lazy) for lazy in incoming)
             if outgoing is None:
                 visits.append(Visit(number, upstream, ()))
                 value = reached.get(number, rest if isinstance(rest, int) else None)
-                if value is not None and upstream[0] is not None:
-                    gradients[value] = upstream[0]
+                if value is not None and incoming[0] is not None:
+                    got[value] = _sum(got.get(value), incoming[0])
                 continue
             for to, _, value in self.nodes[number].edges:
                 if value is not None:
@@ -220,7 +220,7 @@ class Tape:
             local = rest if isinstance(rest, dict) else {}
             flows = tuple(self._flow(lazy, local.get(edge)) for edge, lazy in enumerate(outgoing))
             visits.append(Visit(number, upstream, flows))
-        gradients |= {value: self._snapshot(lazy) for value, lazy in run.asked.items()}
+        gradients = {value: self._snapshot(lazy) for value, lazy in (got | run.asked).items()}
         hooks = (
             Hook(value, name, self._snapshot(before), self._snapshot(after)) for value, name, before, after in run.hooks
         )
@@ -229,6 +229,16 @@ class Tape:
     def _flow(self, lazy: Lazy | None, local: tuple[Tensor, Kind] | None) -> Flow:
         contribution = None if lazy is None else self._snapshot(lazy)
         return Flow(contribution) if local is None else Flow(contribution, self._snapshot(local[0]), local[1])
+
+
+def _sum(before: Lazy | None, now: Lazy) -> Lazy:
+    """Add to what a leaf has got in the pass before, from another part that was differentiated on its own."""
+    match before, now:
+        case Tensor(), Tensor():
+            return before + now
+        case (first, dtype), (second, _):
+            return first + second, dtype
+    return now
 
 
 def _is_shape_alone(converted: tuple[Lazy, Snapshot]) -> bool:
