@@ -53,6 +53,8 @@ _FRESH = frozenset(
     ["tensor", "as_tensor", "zeros_like", "ones_like", "empty_like", "rand_like", "randn_like", "full_like"]
 )
 """Calls that make a new leaf and not a result of their arguments."""
+_FILLS = frozenset(["zero_", "fill_", "uniform_", "normal_", "kaiming_uniform_", "constant_"])
+"""Calls that give a tensor its first numbers, which is nothing to record if it is not known yet."""
 _ATTRIBUTES = frozenset({"T", "mT", "H", "mH", "data", "real", "imag"})
 """Attributes of a tensor that are ops in disguise."""
 _IN_ORDER = frozenset({"dim", "axis", "keepdim", "dtype", "inplace", "memory_format"})
@@ -144,7 +146,7 @@ class Recorder(TorchFunctionMode):
         if kind != "op":
             return self._run_other(kind, code, func, args, kwargs)
         given, arguments = _operands(args, kwargs)
-        if not given or (name == "zero_" and not given[0].requires_grad):
+        if not given or (name in _FILLS and self._is_filled(name, given[0])):
             return call_from(caller_of(code), func, args, kwargs)
         call = self._guard.run(self._before, name, code, given, arguments)
         if call is None:
@@ -153,6 +155,10 @@ class Recorder(TorchFunctionMode):
         result = call_from(site.caller, func, args, kwargs)
         self._guard.run(self._after, op, site, given, result)
         return result
+
+    def _is_filled(self, name: str, tensor: Tensor) -> bool:
+        """Tell whether a call gives a tensor its first numbers, or clears a gradient."""
+        return self._tape.find(tensor) is None or (name == "zero_" and not tensor.requires_grad)
 
     def _run_other(
         self, kind: str, code: CodeType | None, func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
