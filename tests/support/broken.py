@@ -826,3 +826,25 @@ def kept_by_a_function() -> Any:
     w, c = weight(3), weight(3)
     h = Selfish.apply(w)  # type: ignore[no-untyped-call]
     return (h * c).sum()
+
+
+class Apart(torch.autograd.Function):
+    """Change two tensors, each into a result of its own, and hand on what each result gets."""
+
+    @staticmethod
+    def forward(ctx: Any, c: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
+        """Double the one, and add one to the other."""
+        ctx.set_materialize_grads(False)
+        return c * 2, w + 1
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, ...]:
+        """Hand on what came."""
+        return gradients
+
+
+@broken("stopped")
+def of_two_results_one_is_used() -> Any:
+    c, w = weight(3), weight(3)
+    h, _ = Apart.apply(c, w)  # type: ignore[no-untyped-call]
+    return h.sum()

@@ -190,13 +190,14 @@ class Missing:
 
     def _stopped(self, value: int, root: str) -> Finding:
         """Say where a gradient stopped that had a way to a value: follow the way to the first op that had one."""
-        trace, whole, at = self.trace, self._fate[2], value
+        trace, at, ahead = self.trace, value, set(self._fate[2])
         while True:
-            ops = [op for op in self.uses.get(at, ()) if any(v in whole and v > at for v in trace.ops[op].outputs)]
+            ahead.discard(at)
+            ops = [op for op in self.uses.get(at, ()) if not ahead.isdisjoint(trace.ops[op].outputs)]
             op = next((op for op in reversed(ops) if op in self._nodes_of), None)
             if op is not None or not ops:
                 break
-            at = max(out for out in trace.ops[ops[-1]].outputs if out in whole)
+            at = max(ahead.intersection(trace.ops[ops[-1]].outputs))
         if op is not None:
             nodes = self._nodes_of[op]
             if not any(node.name[-1:].isdigit() for node in nodes):  # PyTorch numbers its own
