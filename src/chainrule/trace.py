@@ -307,7 +307,7 @@ class Trace:
         return {}
 
     @cached_property
-    def nodes_in(self) -> Counter[int | None]:
+    def nodes_in(self) -> Mapping[int | None, int]:
         """How many nodes autograd made for each op."""
         return Counter(node.op for node in self.nodes)
 
