@@ -23,7 +23,7 @@ from chainrule.diagnosis.evidence import code
 from chainrule.diagnosis.report import why_all
 from chainrule.diagnosis.thresholds import DEEPEST
 from chainrule.trace import BackwardPass, Edge, Flow, Node, Op, Snapshot, Trace, Value, Visit
-from tests.support.broken import BROKEN, Broken
+from tests.support.broken import BROKEN, Apart, Broken
 from tests.support.graphs import Plan, plans
 from tests.support.healthy import healthy
 
@@ -525,3 +525,16 @@ def test_any_graph_is_answered_in_its_own_names(plan: Plan, factors: list[str], 
         for reason in found.reasons:
             assert set(reason.names) <= {value.name for value in trace.values}
             assert {f"`{text}`" for text in re.findall("`(.*?)`", reason.says)} <= known | {"`.grad`", "`no_grad`"}
+
+
+def test_a_function_of_several_results_hands_on_what_each_result_gets() -> None:
+    """Of a result that is not used comes no gradient, and the function is named, whichever value was met first."""
+    c, w = torch.ones(3, requires_grad=True), torch.ones(3, requires_grad=True)
+    with chainrule.record() as rec:
+        h, g = Apart.apply(c, w)  # type: ignore[no-untyped-call]
+        h.sum().backward()
+    assert w.grad is None
+    for (reason,) in (rec.why("w").reasons, rec.why().reasons):
+        assert (reason.cause, reason.names) == ("stopped", ("w",))
+        assert "`Apart(c, w)` had a gradient, and handed on none to `w`" in " ".join(reason.says.split())
+    assert g.requires_grad

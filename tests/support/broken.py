@@ -841,10 +841,3 @@ class Apart(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, ...]:
         """Hand on what came."""
         return gradients
-
-
-@broken("stopped")
-def of_two_results_one_is_used() -> Any:
-    c, w = weight(3), weight(3)
-    h, _ = Apart.apply(c, w)  # type: ignore[no-untyped-call]
-    return h.sum()
