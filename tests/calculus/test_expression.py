@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pytest
 
@@ -32,6 +33,13 @@ def test_what_needs_parentheses_in_a_product(text: str, needed: bool) -> None:
 def test_text_reads_back(text: str) -> None:
     """Text has the parentheses that Python needs to read the same again, and no more."""
     assert str(parse(text)) == text
+
+
+@pytest.mark.parametrize("text", ['f["{7}"](w)', 'f["{0}"](w)**2', 'd["{7}"] * w', 'd["{7}"](d["{1}"])'])
+def test_only_names_that_have_a_place_become_one(text: str) -> None:
+    """Braces in the user's code are text: the page fills in the places of names, and nothing else."""
+    written = MathML({"w": 0}).write(formula(text))
+    assert re.findall(r"{(\d+)}", written) == ["0"] * text.count("w")
 
 
 def test_what_is_no_formula_stays_code() -> None:

@@ -172,7 +172,7 @@ class MathML(Maths):
         """Return the name of a function."""
         if called.startswith("vjp_"):
             return f"<msub><mi>vjp</mi>{self.text(called[4:].replace('_', ' '))}</msub>"
-        return f"<mi>{ {'log': 'ln', 'sum': '∑'}.get(called, html.escape(called.removeprefix('torch.'))) }</mi>"
+        return f"<mi>{ {'log': 'ln', 'sum': '∑'}.get(called, _plain(called.removeprefix('torch.'))) }</mi>"
 
     def brackets(self, written: str, flat: bool = False) -> str:
         """Return parentheses around what is written; only those around a fraction or a matrix grow with it."""
@@ -180,8 +180,8 @@ class MathML(Maths):
         return f"<mrow>{mo}(</mo>{written}{mo})</mo></mrow>"
 
     def text(self, plain: str, style: str = "") -> str:
-        """Return text that is no formula; nothing in it is taken for a place."""
-        return f"<mtext{style}>{html.escape(plain)}</mtext>".replace("{", "&#123;")
+        """Return text that is no formula."""
+        return f"<mtext{style}>{_plain(plain)}</mtext>"
 
     def _stem(self, stem: str) -> str:
         letters = html.unescape(f"&{stem};") if stem in GREEK else stem
@@ -198,6 +198,11 @@ class MathML(Maths):
 
     def _partial(self, called: str) -> str:
         return f"<mi>∂</mi>{self.name(called) if Name(called).is_plain else self.brackets(self.name(called))}"
+
+
+def _plain(text: str) -> str:
+    """Return text in which nothing is taken for markup, or for a place."""
+    return html.escape(text).replace("{", "&#123;")
 
 
 latex, mathml = Latex(), MathML()
