@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import math
 import re
 from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +19,7 @@ from hypothesis import given, settings
 import chainrule
 from chainrule.checking.answers import Answered, Report
 from chainrule.checking.slips import WORDS
+from chainrule.trace import Trace
 from tests.support.graphs import Plan, plans, record
 from tests.support.slips import chain, fork
 
@@ -61,6 +67,68 @@ def test_an_answer_is_compared_as_the_dtype_allows(dtype: torch.dtype) -> None:
     assert not rec.check(w=0.072)
 
 
+TENSORS: tuple[Callable[[Any], torch.Tensor], ...] = (
+    *(partial(torch.tensor, dtype=dtype) for dtype in (torch.bfloat16, torch.float16, torch.float64, torch.int8)),
+    partial(torch.tensor, dtype=torch.float32, requires_grad=True),
+    lambda numbers: torch.tensor(numbers, dtype=torch.float32).to_sparse(),
+)
+
+
+@pytest.mark.parametrize("kind", [float, int, Fraction, Decimal, np.float16, np.int8, *TENSORS])
+def test_a_right_answer_is_right_in_any_number_type(kind: Any) -> None:
+    """Python's, NumPy's and PyTorch's number types all say the same, alone and in lists."""
+    rec = chain()
+    right = rec.grad("w").item()
+    assert rec.check(w=kind(right))
+    assert not rec.check(w=kind(right + 1))
+    v = torch.tensor([1.0, 2.0], requires_grad=True)
+    with chainrule.record() as several:
+        (v**2).sum().backward()
+    assert several.check(v=kind([2, 4]) if kind in TENSORS else [kind(2), kind(4)])
+
+
+def test_an_answer_is_as_exact_as_its_type_allows() -> None:
+    """A third in bfloat16 is right, though it differs from one in float32; a hundredth more is not."""
+    w = torch.tensor(1.0, requires_grad=True)
+    with chainrule.record() as rec:
+        (w / 3).backward()
+    third = torch.tensor(1 / 3, dtype=torch.bfloat16)
+    assert rec.check(w=third)
+    assert rec.check(w=Fraction(1, 3))
+    assert not rec.check(w=third.float())
+    assert not rec.check(w=third * 1.1)
+
+
+def test_a_complex_answer_can_be_right() -> None:
+    """The gradient of a complex value is checked like any other; a wrong one is not explained by real steps."""
+    z = torch.tensor([1 + 2j, 3 - 1j], requires_grad=True)
+    with chainrule.record() as rec:
+        (z * z.conj()).real.sum().backward()
+    right = rec.grad("z")
+    assert rec.check(z=right)
+    assert rec.check(z=right.tolist())
+    assert "wrong sign" in str(rec.check(z=-right))
+    assert "no common slip" in str(rec.check(z=right + 1j))
+
+
+def test_an_answer_that_is_not_a_number_is_no_slip() -> None:
+    """What is not known on the way is not what the answer is."""
+    x, w = torch.arange(1200.0), torch.tensor(1.0, requires_grad=True)
+    with chainrule.record() as rec:
+        (w * x).sin().sum().backward()
+    assert "no common slip" in str(rec.check(w=math.nan))
+
+
+def test_a_huge_value_on_the_way_costs_nothing() -> None:
+    """A wrong answer is explained in the memory of what was kept, however large a value was of which nothing was."""
+    w = torch.tensor(1.0, requires_grad=True)
+    with chainrule.record() as rec:
+        (w * torch.arange(1200.0)).sin().mean().backward()
+    plain = json.loads(json.dumps(rec.trace.to_dict()).replace("1200", str(10**14)))
+    trace = Trace.from_dict(plain)
+    assert "no common slip" in str(chainrule.Recording(lambda: trace).check(w=123.0))
+
+
 def test_a_report_is_true_when_all_answers_are_right() -> None:
     """One wrong answer among right ones makes the report false; each has its line."""
     assert chain().check(w=-12.0, y_hat=-4.0)
@@ -88,6 +156,9 @@ def test_a_weight_that_is_used_very_often_is_checked_at_once() -> None:
         ({"w": [[1.0], [2.0, 3.0]]}, chainrule.AnswerError, "such as `w=0.0`"),
         ({"w": None}, chainrule.AnswerError, "such as `w=0.0`"),
         ({"w": {}}, chainrule.AnswerError, "such as `w=0.0`"),
+        ({"w": 10**400}, chainrule.AnswerError, "such as `w=0.0`"),
+        ({"w": 1j}, chainrule.AnswerError, "such as `w=0.0`"),
+        ({"w": torch.tensor(-2.0, device="meta")}, chainrule.AnswerError, "such as `w=0.0`"),
         ({}, chainrule.TraceError, r"rec.check\(w=-2.0\)"),
         ({"y_hut": 1.0}, chainrule.TraceError, "Did you mean `y_hat`"),
         ({"x": 1.0}, chainrule.TraceError, "`x` has no gradient"),
@@ -305,6 +376,12 @@ W = torch.tensor([1.0, 2.0])
         (lambda: torch.tensor(1.0), (), r"check_gradient\(loss_of, w\)"),
         (lambda w: w * 2, (W,), r"shape \(2,\).*`loss.mean\(\)`"),
         (lambda w: w.sum().item(), (W,), "returned float"),
+        (lambda w: (w > 0).sum(), (W,), "dtype int64, and a gradient needs one real floating-point number"),
+        (lambda w: (w * 1j).sum(), (W,), "dtype complex128, and a gradient needs one real"),
+        (lambda w: w.abs(), (torch.tensor(1j),), r"Argument 1 is torch\.complex64"),
+        (lambda w: w.sum(), (W.to("meta"),), "on meta"),
+        (lambda w: w.to_dense().sum(), (W.to_sparse(),), r"torch\.sparse_coo"),
+        (None, (W,), r"None is no function. Call `check_gradient\(loss_of, w\)`"),
         (lambda w: w.detach().sum(), (W,), r"without `.detach\(\)`"),
     ],
 )

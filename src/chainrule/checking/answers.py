@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import reprlib
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import torch
 from chainrule.calculus.notation import numbers
 from chainrule.checking.slips import CLOSE, Way, fitting, said, same
 from chainrule.errors import AnswerError
-from chainrule.trace import Snapshot, Trace
+from chainrule.trace import Array, Snapshot, Trace
 
 Answer: TypeAlias = Any
 """A number, a nested list of numbers, a NumPy array or a tensor."""
@@ -73,16 +74,29 @@ def _answer(trace: Trace, name: str, value: int, answer: Answer, backward: int) 
     if gradient is None or gradient.data is None:
         raise AnswerError(f"The gradient of `{name}` was not kept, so there is nothing to compare `{name}` with.")
     try:
-        held = answer.detach().cpu().numpy() if isinstance(answer, torch.Tensor) else answer
-        given = np.asarray(held).astype(np.float64, casting="same_kind")
-    except (TypeError, ValueError) as error:
+        given, rounding = _numbers(answer, np.result_type(gradient.data, np.float64))
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
         raise AnswerError(
-            f"`{name}={answer!r}` is no number and no list of numbers, so it cannot be a gradient. "
+            f"`{name}={reprlib.repr(answer)}` is no number and no list of numbers, so it cannot be a gradient. "
             f"Give numbers in the shape of `{name}`, such as `{name}={np.zeros(gradient.shape).tolist()}`."
         ) from error
-    written = numbers(Snapshot(given.shape, "float64", given))
-    rounding = torch.finfo(getattr(torch, gradient.dtype)).eps
+    written = numbers(Snapshot(given.shape, str(given.dtype), given))
+    rounding = max(rounding, torch.finfo(getattr(torch, gradient.dtype, torch.float32)).eps)
     if same(given, gradient.data, max(CLOSE, 2 * rounding)):
         return Answered(name, written, True, "")
     way = Way(trace, backward, value, name, given, gradient.data)
-    return Answered(name, written, False, said(fitting(given, gradient.data, way.slips())))
+    real = given.dtype.kind == "f" and np.isfinite(given).all()
+    return Answered(name, written, False, said(fitting(given, gradient.data, way.slips() if real else ())))
+
+
+def _numbers(answer: Answer, dtype: np.dtype[Any]) -> tuple[Array, float]:
+    """Return an answer in a dtype, and the rounding of its own; raise an error if it is none."""
+    if isinstance(answer, torch.Tensor):
+        wide = answer.detach().cpu().to_dense().to(getattr(torch, str(dtype)))
+        return wide.numpy(force=True), torch.finfo(answer.dtype).eps if answer.is_floating_point() else 0.0
+    held = np.asarray(answer)
+    if held.dtype == object:  # fractions and the like, whose numbers Python knows
+        one = complex if dtype.kind == "c" else float
+        held = np.asarray([one(number) for number in held.flat]).reshape(held.shape)
+    rounding = float(np.finfo(held.dtype).eps) if held.dtype.kind == "f" else 0.0
+    return held.astype(dtype, casting="same_kind"), rounding

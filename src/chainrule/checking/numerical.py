@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import reprlib
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -74,7 +75,7 @@ def check_gradient(loss_of: Callable[..., torch.Tensor], *inputs: torch.Tensor) 
     >>> bool(report), report.autograd[0]
     (True, array([ 3., 12.]))
     """
-    _refuse_unless_float(inputs)
+    _refuse_what_cannot_be_moved(loss_of, inputs)
     points = _as_wide_as_possible(loss_of, inputs)
     used = (_run(loss_of, points).dtype, *(point.dtype for point in points))
     dtype = max(used, key=lambda dtype: torch.finfo(dtype).eps)  # the coarsest
@@ -88,14 +89,18 @@ def check_gradient(loss_of: Callable[..., torch.Tensor], *inputs: torch.Tensor) 
     return GradientReport(exact, measured, step, error, tolerance, str(dtype).removeprefix("torch."), slips)
 
 
-def _refuse_unless_float(inputs: Sequence[Any]) -> None:
-    for position, tensor in enumerate(inputs):
-        if not _is_float(tensor):
-            kind = tensor.dtype if isinstance(tensor, torch.Tensor) else type(tensor).__name__
+def _refuse_what_cannot_be_moved(loss_of: object, inputs: Sequence[Any]) -> None:
+    for position, tensor in enumerate(inputs, 1):
+        if not _is_float(tensor) or tensor.is_meta or tensor.is_nested or tensor.layout is not torch.strided:
+            kind = type(tensor).__name__
+            if isinstance(tensor, torch.Tensor):
+                kind = f"{tensor.dtype} ({tensor.layout}, on {tensor.device})"
             raise AnswerError(
-                f"Argument {position + 1} is {kind}, and only floating-point tensors have gradients. "
-                "Give a tensor such as `torch.tensor(1.0)`."
+                f"Argument {position} is {kind}, and only dense tensors of real floating-point numbers can be "
+                "moved a little to either side. Give a tensor such as `torch.tensor(1.0)`."
             )
+    if not callable(loss_of):
+        raise AnswerError(f"{reprlib.repr(loss_of)} is no function. Call `check_gradient(loss_of, w)`.")
     if not inputs:
         raise AnswerError("There is no tensor to differentiate by. Call `check_gradient(loss_of, w)`.")
 
@@ -224,10 +229,12 @@ def _along(trace: Trace, value: int, given: Array, wanted: Array) -> Iterator[Sl
 def _run(loss_of: Callable[..., torch.Tensor], inputs: Sequence[torch.Tensor]) -> torch.Tensor:
     with torch.random.fork_rng(devices=[]):
         loss = loss_of(*(tensor.clone() for tensor in inputs))
-    if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
-        kind = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, torch.Tensor) else type(loss).__name__
+    if not _is_float(loss) or loss.numel() != 1:
+        kind = type(loss).__name__
+        if isinstance(loss, torch.Tensor):
+            kind = f"a tensor of shape {tuple(loss.shape)} and dtype {str(loss.dtype).removeprefix('torch.')}"
         raise AnswerError(
-            f"The function returned {kind}, and a gradient needs one number to start from. "
+            f"The function returned {kind}, and a gradient needs one real floating-point number to start from. "
             "Return a tensor with one element, for example `loss.mean()`."
         )
     return loss

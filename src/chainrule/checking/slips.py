@@ -170,14 +170,15 @@ class Way:
                 pending.extend((output, [term, *path]) for output in near)
 
     def _carry(self, term: Term, upstream: Array, times: int = 1) -> Array:
-        """Carry a gradient through one op; what cannot be known is NaN."""
-        shape = self.trace.values[term.value].shape
-        if term.local is None or term.local.data is None or (times > 1 and term.kind == "jacobian"):
-            return np.broadcast_to(np.nan, shape)
-        local = term.local.data.astype(np.float64)
+        """Carry a gradient through one op; where that cannot be known it is a single NaN, however large."""
+        before, after = self.trace.values[term.value].shape, self.trace.values[term.output].shape
+        local = None if term.local is None or term.local.data is None else term.local.data
+        if local is None or np.iscomplexobj(local) or (times > 1 and term.kind == "jacobian"):
+            return np.asarray(np.nan)
+        local = local.astype(np.float64)
         if term.kind == "jacobian":
-            return np.asarray(upstream.reshape(-1) @ local).reshape(shape)
-        return _fit(upstream * local**times, shape)
+            return np.asarray(_fit(upstream, after).reshape(-1) @ local).reshape(before)
+        return _fit(upstream * local**times, before)
 
 
 def _fit(gradient: Array, shape: tuple[int, ...]) -> Array:
