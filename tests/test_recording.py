@@ -7,8 +7,11 @@ import math
 import os
 import signal
 import stat
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -94,6 +97,53 @@ def test_passes_that_are_not_there_say_how_many_there_are(rec: chainrule.Recordi
             view(backward=2)
     with pytest.raises(chainrule.TraceError, match="a number from 0 to 1, or -1 for the last"):
         rec.grad("w", backward=-3)
+    w = torch.tensor(1.0, requires_grad=True)
+    with chainrule.record() as once:
+        w.exp().backward()
+    with pytest.raises(chainrule.TraceError, match="Use 0, or -1 for the last"):
+        once.table(backward=1)
+
+
+@pytest.mark.parametrize("backward", ["last", [], None, True, 1.0, math.nan])
+def test_what_is_no_number_of_a_pass_is_refused(rec: chainrule.Recording, backward: Any) -> None:
+    """Every view says so of whatever is no whole number; `None` is known to those that can show the forward pass."""
+    views: list[Callable[..., Any]] = [
+        partial(rec.grad, "w"),
+        partial(rec.derivation, "w"),
+        partial(rec.check, w=1.0),
+        rec.why,
+    ]
+    views += [] if backward is None else [rec.table, rec.graph, rec.figure]
+    for view in views:
+        with pytest.raises(chainrule.TraceError, match=r"^backward=.* is not the number of a backward pass"):
+            view(backward=backward)
+
+
+CALLED: Any = chainrule.record
+
+
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (lambda rec: rec.grad(5), "value=5 is no name. Give one as text, such as value='loss'."),
+        (lambda rec: rec.derivation(b"w"), "value=b'w' is no name"),
+        (lambda rec: rec.why([]), "value=[] is no name"),
+        (lambda rec: rec.check(self=1.0), "No value is called `self`"),
+        (lambda rec: rec.table(name=5), "name=5 is no name. Give one as text, such as name='loss'."),
+        (lambda rec: rec.table(module=["encoder"]), "such as module='encoder.layers.0'."),
+        (lambda rec: rec.table(fold="no"), "fold='no' means nothing here. It can be True or False."),
+        (lambda rec: rec.figure(direction="up"), "direction='up' means nothing here. It can be 'right' or 'down'."),
+        (lambda rec: rec.figure(direction=None), "direction=None means nothing here"),
+        (lambda rec: CALLED(keep="ALL"), "It can be 'auto' or 'all' or 'shapes'."),
+        (lambda rec: CALLED(keep=["auto"]), "keep=['auto'] means nothing here"),
+        (lambda rec: CALLED(local_gradients="no"), "local_gradients='no' means nothing here"),
+    ],
+)
+def test_an_argument_that_cannot_be_is_refused(rec: chainrule.Recording, ask: Callable[..., Any], said: str) -> None:
+    """What an argument cannot be is named, with what it can be."""
+    with pytest.raises(chainrule.ChainruleError) as caught:
+        ask(rec)
+    assert said in str(caught.value)
 
 
 def test_a_tensor_from_elsewhere_is_refused(rec: chainrule.Recording) -> None:
@@ -247,6 +297,26 @@ def test_many_may_save_one_name(rec: chainrule.Recording, tmp_path: Path) -> Non
         list(pool.map(lambda _: rec.save(tmp_path / "rec.json"), range(80)))
     assert [file.name for file in tmp_path.iterdir()] == ["rec.json"]
     assert chainrule.load(tmp_path / "rec.json").trace.to_dict() == rec.trace.to_dict()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes take long to start there")
+def test_many_processes_may_save_one_name(rec: chainrule.Recording, tmp_path: Path) -> None:
+    """Four processes that save under one name all succeed, and whoever reads meanwhile reads a whole file."""
+    rec.save(tmp_path / "rec.json")
+    plain, children = rec.trace.to_dict(), []
+    for _ in range(4):
+        if (child := os.fork()) == 0:
+            try:
+                for _ in range(20):
+                    rec.save(tmp_path / "rec.json")
+            except BaseException:
+                os._exit(1)
+            os._exit(0)
+        children.append(child)
+    for _ in range(20):
+        assert chainrule.load(tmp_path / "rec.json").trace.to_dict() == plain
+    assert [os.waitpid(child, 0)[1] for child in children] == [0] * 4
+    assert [file.name for file in tmp_path.iterdir()] == ["rec.json"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need a right there")

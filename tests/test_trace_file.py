@@ -151,6 +151,14 @@ def _arrays(thing: Any) -> Iterator[np.ndarray[Any, Any]]:
         yield from _arrays([getattr(thing, field.name) for field in fields(thing)])
 
 
+@pytest.mark.parametrize("expression", ["+".join(["c"] * 400), "f(" * 2000, "(" * 300, "2**" * 99 + "2", "\ud800", ""])
+def test_any_expression_can_be_looked_at(expression: str) -> None:
+    """An expression that is too long or too deep for maths is shown as text."""
+    plain = copy.deepcopy(recordings()[0])
+    plain["ops"][0]["expression"] = expression
+    look_at_everything(Trace.from_dict(plain))
+
+
 @pytest.mark.sweep
 def test_what_is_loaded_can_be_looked_at() -> None:
     """Of thousands of files with something wrong in them, each is a `FileError`, or a recording with every view."""

@@ -1,5 +1,7 @@
 """The errors that chainrule raises itself; PyTorch's own keep their type and text."""
 
+import reprlib
+
 
 class ChainruleError(Exception):
     """Say what chainrule saw, why that stops it, and the smallest fix."""
@@ -15,3 +17,18 @@ class FileError(ChainruleError):
 
 class AnswerError(ChainruleError):
     """Raised when an answer or a function to be checked cannot be compared with a gradient."""
+
+
+def one_of(argument: str, given: object, *choices: object) -> None:
+    """Raise `ChainruleError` unless what was given for an argument is something that it can be."""
+    if not isinstance(given, (str, int)) or given not in choices:
+        there = " or ".join(map(repr, choices))
+        raise ChainruleError(f"{argument}={reprlib.repr(given)} means nothing here. It can be {there}.")
+
+
+def is_name(argument: str, given: object, example: str) -> None:
+    """Raise `TraceError` unless what was given for an argument can be a name."""
+    if not isinstance(given, str):
+        raise TraceError(
+            f"{argument}={reprlib.repr(given)} is no name. Give one as text, such as {argument}={example!r}."
+        )

@@ -14,7 +14,7 @@ import torch
 from chainrule.checking import answers as _answers
 from chainrule.diagnosis.report import Why, why_all
 from chainrule.diagnosis.report import why as _why
-from chainrule.errors import ChainruleError, FileError, TraceError
+from chainrule.errors import ChainruleError, FileError, TraceError, is_name, one_of
 from chainrule.live.graph import Graph, graph
 from chainrule.recorder.mode import NEEDED, TESTED, Recorder
 from chainrule.recorder.snapshots import Keep
@@ -103,6 +103,11 @@ class Recording:
              w            3                          6
         pow  loss = w**2  9      dloss/dw = 2 w = 6  1
         """
+        if name is not None:
+            is_name("name", name, "loss")
+        if module is not None:
+            is_name("module", module, "encoder.layers.0")
+        one_of("fold", fold, True, False)
         trace = self.trace
         found = table(trace, self._shown(backward), name, module, not fold)
         if not found.rows and name is not None:
@@ -142,6 +147,7 @@ class Recording:
         """
         from chainrule.views.figure import figure
 
+        one_of("direction", direction, "right", "down")
         return figure(self.trace, self._shown(backward), direction)
 
     def graph(self, backward: int | None = -1) -> Graph:
@@ -157,7 +163,7 @@ class Recording:
         """
         return graph(self.trace, self._shown(backward))
 
-    def check(self, backward: int = -1, **answers: object) -> _answers.Report:
+    def check(self, /, backward: int = -1, **answers: object) -> _answers.Report:
         """Return a report on gradients that you worked out by hand, compared with the recorded ones.
 
         Each answer is a number, or has the value's shape. The report is true when all are right; for a wrong one it
@@ -250,6 +256,7 @@ class Recording:
                     "or a value's name."
                 )
         else:
+            is_name("value", value, "loss")
             names = [held.name for held in trace.values]
             found = [i for i, name in enumerate(names) if name == value.removesuffix("#1")]
             if "#" not in value:
@@ -320,8 +327,8 @@ def record(keep: Keep = "auto", local_gradients: bool = True) -> AbstractContext
     >>> rec.grad("y_hat"), w.grad
     (tensor(-2.), tensor(-2.))
     """
-    if keep not in ("auto", "all", "shapes"):
-        raise ChainruleError(f'keep={keep!r} is none of "auto", "all" and "shapes". Use keep="auto".')
+    one_of("keep", keep, "auto", "all", "shapes")
+    one_of("local_gradients", local_gradients, True, False)
     missing = [name for name in NEEDED if not hasattr(torch._C, name)]
     if missing:
         raise ChainruleError(

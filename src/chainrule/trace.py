@@ -258,16 +258,22 @@ class Trace:
 
     def backward(self, index: int = -1) -> BackwardPass:
         """Return one backward pass by its position, -1 for the last; raise `TraceError` if there is none."""
+        if not isinstance(index, (int, np.integer)) or isinstance(index, bool):
+            raise TraceError(
+                f"backward={index!r} is not the number of a backward pass. Count from 0, or leave it out for the last; "
+                "`None` is for `table`, `figure` and `graph`, which can show the forward pass alone."
+            )
         if not self.passes:
             raise TraceError(
                 "This recording holds no backward pass, so there are no gradients in it. "
                 "Call `.backward()` on the loss inside the `with chainrule.record()` block."
             )
         if not -len(self.passes) <= index < len(self.passes):
-            held = "one backward pass" if len(self.passes) == 1 else f"{len(self.passes)} backward passes"
+            held, fix = f"{len(self.passes)} backward passes", f"a number from 0 to {len(self.passes) - 1}"
+            if len(self.passes) == 1:
+                held, fix = "one backward pass", "0"
             raise TraceError(
-                f"This recording holds {held}, so there is no backward={index}. "
-                f"Use a number from 0 to {len(self.passes) - 1}, or -1 for the last."
+                f"This recording holds {held}, so there is no backward={index}. Use {fix}, or -1 for the last."
             )
         return self.passes[index]
 

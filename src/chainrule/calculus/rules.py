@@ -78,7 +78,8 @@ def carrier(trace: Trace, term: Term) -> Operation | None:
         return None
     letters = [letter for letter, value in op.operands.items() if value == term.value]
     stacked = any(len(trace.values[value].shape) > 2 for value in (*op.inputs, *op.outputs))
-    found = None if stacked or len(letters) != 1 else _rule(written, letters[0])
+    known = len(letters) == 1 and op.operands.keys() >= {"a", "b"}
+    found = None if stacked or not known else _rule(written, letters[0])
     return found if isinstance(found, Operation) else None
 
 
@@ -112,4 +113,4 @@ def recorded_local_gradient(trace: Trace, term: Term) -> Expression | None:
 
 def _rule(written: tuple[str, ...], letter: str) -> Expression | None:
     position = ord(letter) - ord("a")
-    return parse(written[position]) if position < len(written) else None
+    return parse(written[position]) if 0 <= position < len(written) else None
