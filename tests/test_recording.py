@@ -7,6 +7,8 @@ import math
 import os
 import signal
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -439,3 +441,27 @@ def test_two_recordings_of_the_same_are_the_same() -> None:
     first, second = once(), once()
     assert first.trace.to_dict() == second.trace.to_dict()
     assert first._repr_html_() == second._repr_html_()
+
+
+@pytest.mark.parametrize("ask", ["rec.figure()", "import chainrule.plots"])
+def test_an_extra_that_is_missing_is_named(ask: str) -> None:
+    """Without matplotlib everything else works, and a figure names what to install."""
+    code = f"""
+import sys
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "matplotlib":
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Missing())
+import torch, chainrule
+with chainrule.record() as rec:
+    torch.ones(2) + 1
+print(rec)
+try:
+    {ask}
+except ImportError as error:
+    assert isinstance(error, chainrule.ChainruleError)
+    print(error)
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.splitlines()[-1].endswith('Install it with `pip install "chainrule[lessons]"`.')

@@ -1,10 +1,28 @@
 """The errors that chainrule raises itself; PyTorch's own keep their type and text."""
 
 import reprlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class ChainruleError(Exception):
     """Say what chainrule saw, why that stops it, and the smallest fix."""
+
+
+class MissingError(ChainruleError, ImportError):
+    """Raised when a package is missing that only some of this needs."""
+
+
+@contextmanager
+def needed(package: str, extra: str, what: str) -> Iterator[None]:
+    """Name the extra that brings a package, if an import inside the block fails for want of it."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name != package:
+            raise
+        fix = f'Install it with `pip install "chainrule[{extra}]"`.'
+        raise MissingError(f"{package} is not installed, and {what} need it. {fix}") from error
 
 
 class TraceError(ChainruleError):

@@ -7,12 +7,16 @@ from collections.abc import Mapping, Sequence
 from itertools import cycle
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
 from numpy.typing import ArrayLike
 
+from chainrule.errors import needed
 from chainrule.views.colors import LINES
-from chainrule.views.svg import CURVES, Figure
+
+with needed("matplotlib", "lessons", "plots"):
+    from matplotlib.axes import Axes
+    from matplotlib.colors import LinearSegmentedColormap
+
+    from chainrule.views.svg import CURVES, Figure
 
 STROKES = tuple(zip(CURVES, ("-", "--", "-.", ":"), ("o", "s", "^", "D"), strict=False))
 """A colour, a line style and a marker for each curve, so that no two differ in colour alone."""

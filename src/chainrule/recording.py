@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
+from chainrule.calculus.notation import columns, wrapped
 from chainrule.checking import answers as _answers
 from chainrule.diagnosis.report import Why, why_all
 from chainrule.diagnosis.report import why as _why
-from chainrule.errors import ChainruleError, FileError, TraceError, is_name, one_of
+from chainrule.errors import ChainruleError, FileError, TraceError, is_name, needed, one_of
 from chainrule.live.graph import Graph, graph
 from chainrule.recorder.mode import NEEDED, TESTED, Recorder
 from chainrule.recorder.snapshots import Keep
@@ -145,7 +146,8 @@ class Recording:
         >>> rec.figure().get_label()
         'torch.ones(2) = [1, 1], h = [3, 3]'
         """
-        from chainrule.views.figure import figure
+        with needed("matplotlib", "lessons", "figures"):
+            from chainrule.views.figure import figure
 
         one_of("direction", direction, "right", "down")
         return figure(self.trace, self._shown(backward), direction)
@@ -233,7 +235,8 @@ class Recording:
 
     def __str__(self) -> str:
         """Write the table, and what is missing from it."""
-        return "\n\n".join([str(self.table()), *self.trace.notes])
+        notes = ("\n".join(wrapped(note, columns())) for note in self.trace.notes)
+        return "\n\n".join([str(self.table()), *notes])
 
     __repr__ = __str__
 

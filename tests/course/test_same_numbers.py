@@ -12,6 +12,7 @@ import pytest
 
 import chainrule
 from tests.support.course import CHAPTERS, LESSONS, name, walk
+from tests.support.terminal import printed
 
 pytestmark = pytest.mark.slow
 
@@ -26,7 +27,7 @@ class Shown(NamedTuple):
 
 def in_print(rec: chainrule.Recording) -> list[list[str]]:
     """Read the cells of the printed table, cut at the columns that its rule marks."""
-    head, rule, *lines = str(rec.table()).split("\n")
+    head, rule, *lines = printed(rec.table()).split("\n")
     columns = [match.span() for match in re.finditer("-+", rule)]
     return [[line[start:end].rstrip() for start, end in columns] for line in (head, *lines)]
 

@@ -29,11 +29,11 @@ ROOMS = {
     "recorder": ("trace",),
     "calculus": ("trace",),
     "views": ("calculus", "trace"),
-    "plots": ("views",),
+    "plots": ("views", "errors"),
     "live": ("views", "calculus", "trace"),
     "checking": ("recorder", "calculus", "trace", "errors"),
     "diagnosis": ("recorder", "calculus", "trace", "errors"),
-    "recording": ("recorder", "views", "live", "checking", "diagnosis", "trace", "whole_file", "errors"),
+    "recording": ("recorder", "calculus", "views", "live", "checking", "diagnosis", "trace", "whole_file", "errors"),
 }
 """The arrows of the house: PyTorch -> recorder -> trace -> calculus -> views -> live -> recording."""
 SHARED = {"views.colors", "views.folding", "views.layout", "views.limits", "views.svg"}

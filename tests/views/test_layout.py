@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import chainrule
 from chainrule.views.layout import CHARACTER, Box, Layout, Spot, _crossings, _order, layout
 from tests.support.graphs import Plan, plans, record
+from tests.support.terminal import printed
 
 DIRECTIONS = st.sampled_from(["right", "down"])
 
@@ -138,7 +139,7 @@ def test_long_text_is_cut_in_the_picture() -> None:
     last = layout(rec.trace, -1).boxes[-1]
     assert last.name.endswith("…")
     assert len(last.name) == 34
-    assert "a_result_with_a_name_of_some_length" in str(rec)
+    assert "a_result_with_a_name_of_some_length" in printed(rec)
 
 
 @pytest.mark.parametrize("inputs", [[2.25, 3.25, 1.25], [2.0, 3.0, 1.0], [0.5, 1.0]])

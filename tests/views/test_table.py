@@ -8,12 +8,14 @@ from xml.etree import ElementTree
 import pytest
 import torch
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import chainrule
 from chainrule.calculus.notation import numbers
 from chainrule.views.table import Row
 from tests.support.graphs import Plan, plans, record
 from tests.support.slips import chain
+from tests.support.terminal import printed
 
 
 def test_the_table_is_the_one_in_the_course() -> None:
@@ -58,12 +60,42 @@ def test_rows_hold_the_recorded_numbers(plan: Plan) -> None:
 def test_columns_are_aligned(plan: Plan) -> None:
     """In print every cell begins where its column's rule begins."""
     rec, _ = record(plan)
-    head, rule, *lines = str(rec.table()).splitlines()
+    head, rule, *lines = printed(rec.table()).splitlines()
     starts = [match.start() for match in re.finditer("-+", rule)]
     assert head[starts[0] :].startswith("op")
     for line in lines:
         assert all(line[start - 1 : start] in (" ", "") for start in starts[1:])
         assert line == line.rstrip()
+
+
+@settings(max_examples=30, deadline=None)
+@given(plans(), st.integers(60, 160))
+def test_a_table_fits_the_terminal(plan: Plan, width: int) -> None:
+    """However narrow the terminal, no line is longer, and each column has all of what the wide table has in it.
+
+    Where there is no room, local gradients that are not known by number are left out.
+    """
+    rec, _ = record(plan)
+    table = rec.table()
+    lines = printed(table, width).splitlines()
+    assert max(map(len, lines)) <= width
+    rule = next(line for line in lines if re.fullmatch("[- ]+", line))
+    columns = [match.span() for match in re.finditer("-+", rule)]
+    held = ["".join("".join(line[start:end].split()) for line in lines) for start, end in columns]
+    known = [local for row in table.rows for local in row.local_gradients if " = " in local]
+    for cell in (*[text for row in table.rows for text in (row.expression, row.value, row.upstream_gradient)], *known):
+        assert any("".join(cell.split()) in column for column in held)
+
+
+def test_a_transformer_fits_a_terminal_of_the_usual_width() -> None:
+    """Where Python prints to no terminal a line has 80 letters, of a folded table and its notes as well."""
+    layer = torch.nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+    with chainrule.record() as rec:
+        for _ in range(3):
+            x = layer(torch.randn(2, 3, 8)) + 1
+        x.sum().backward()
+    assert max(map(len, str(rec).splitlines())) <= 80
+    assert all(len(line) <= 50 for line in printed(rec.why(), 50).splitlines())
 
 
 @settings(max_examples=30, deadline=None)

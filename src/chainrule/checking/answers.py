@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 
-from chainrule.calculus.notation import numbers
+from chainrule.calculus.notation import columns, numbers
 from chainrule.checking.slips import CLOSE, Way, fitting, said, same
 from chainrule.errors import AnswerError
 from chainrule.trace import Array, Snapshot, Trace
@@ -32,7 +32,11 @@ class Answered:
 
     def __str__(self) -> str:
         """Write the verdict, on more than one line if it is long."""
-        return textwrap.fill(f"{self.name} = {self.answer}: {self.verdict}", 79, subsequent_indent="    ")
+        return textwrap.fill(
+            f"{self.name} = {self.answer}: {self.verdict}", min(79, columns()), subsequent_indent="    "
+        )
+
+    __repr__ = __str__
 
     @property
     def verdict(self) -> str:

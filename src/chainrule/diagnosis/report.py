@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chainrule.calculus.notation import number
+from chainrule.calculus.notation import columns, number
 from chainrule.diagnosis.causes import Finding, why_forward
 from chainrule.diagnosis.evidence import call, grad, name, span
 from chainrule.diagnosis.locate import Lost, Search
@@ -37,6 +37,8 @@ class Reason:
         """Write it as a paragraph."""
         return _fill(f"{self.says} {self.hint}")
 
+    __repr__ = __str__
+
 
 @dataclass(frozen=True)
 class Why:
@@ -59,7 +61,7 @@ class Why:
 
 
 def _fill(text: str) -> str:
-    return textwrap.fill(text.strip(), 99, break_long_words=False, break_on_hyphens=False)
+    return textwrap.fill(text.strip(), min(99, columns(99)), break_long_words=False, break_on_hyphens=False)
 
 
 def _html(text: str) -> str:

@@ -8,6 +8,7 @@ LETTERS = 34  # letters on one line of a box; longer text is cut in the picture 
 LABEL = 16  # letters of a local gradient beside an edge; what is longer is named by its shape
 CHANGED = 7  # letters of a number that has been changed on the page: there is room for so many from the beginning
 LOCALS = 24  # so many local gradients of one op are written in a table
+NARROWEST = 8  # a column of a table in print keeps so many letters, however narrow the terminal is
 CHARACTERS = 200_000  # so many characters of a table are shown: a page that is longer is slow to open
 PATHS = 8  # up to so many paths are derived in one nested sum; more go value by value, since they double at each fork
 FACTORS = 24  # up to so many factors stand in one product, as long as a line can be

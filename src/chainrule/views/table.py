@@ -8,12 +8,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import zip_longest
 
-from chainrule.calculus.notation import brief, derivative, numbers
+from chainrule.calculus.notation import brief, columns, derivative, numbers, wrapped
 from chainrule.calculus.rules import RULES, canonical, recorded_local_gradient
 from chainrule.trace import Hook, Op, Term, Trace
 from chainrule.views.folding import Folded, Group, Part, values_of
-from chainrule.views.limits import CHARACTERS, DRAWN, LOCALS
+from chainrule.views.limits import CHARACTERS, DRAWN, LOCALS, NARROWEST
 
 FOLDED = "A row with ... stands for many: `rec.table(fold=False)` has all, `rec.table(module=...)` one module's."
 
@@ -42,20 +43,17 @@ class Table:
     """Whether some rows stand for many."""
 
     def __str__(self) -> str:
-        """Align the columns for a terminal."""
+        """Align the columns, as wide as the terminal; what is longer goes on in the next line, indented."""
         if not self.rows:
             return "Nothing was recorded."
-        lines: list[tuple[str, ...]] = [COLUMNS]
-        shown, more = self._shown()
-        for row in shown:
-            first, *others = row.local_gradients or ("",)
-            lines.append((row.op, row.expression, row.value, first, row.upstream_gradient))
-            lines.extend(("", "", "", local, "") for local in others)
-        used = [i for i in range(len(COLUMNS)) if any(line[i] for line in lines[1:])]
-        widths = {i: max(len(line[i]) for line in lines) for i in used}
-        written_lines = ["  ".join(line[i].ljust(widths[i]) for i in used).rstrip() for line in lines]
-        rule = "  ".join("-" * widths[i] for i in used)
-        return "\n".join([written_lines[0], rule, *written_lines[1:], *more])
+        room, (shown, more) = columns(), self._shown()
+        text = _aligned([(row, row.local_gradients) for row in shown], None)
+        if max(map(len, text)) > room:  # what says no more than that a gradient flowed makes way first
+            known = [(row, tuple(local for local in row.local_gradients if " = " in local)) for row in shown]
+            text = _aligned(known, room)
+        return "\n".join([*text, *(line for says in more for line in wrapped(says, room))])
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         """Write a plain HTML table, which reads well without any style too."""
@@ -199,6 +197,25 @@ def _local(trace: Trace, term: Term, output: int) -> str:
 
 def _code(text: str | None) -> str:
     return f"<code>{html.escape(text or '')}</code>"
+
+
+def _aligned(rows: Sequence[tuple[Row, Sequence[str]]], room: int | None) -> list[str]:
+    """Write rows with their local gradients below each other, a cell on several lines where there is no room."""
+    lines: list[tuple[str, ...]] = [COLUMNS]
+    for row, (first, *others) in ((row, locals_ or ("",)) for row, locals_ in rows):
+        lines.append((row.op, row.expression, row.value, first, row.upstream_gradient))
+        lines.extend(("", "", "", local, "") for local in others)
+    used = [i for i in range(len(COLUMNS)) if any(line[i] for line in lines[1:])]
+    widths = [max(len(line[i]) for line in lines) for i in used]
+    while room is not None and sum(widths) + 2 * len(used) - 2 > room and max(widths) > NARROWEST:
+        widths[max(range(len(used)), key=lambda at: (widths[at], at))] -= 1
+    text = []
+    for line in lines:
+        cells = zip_longest(*(wrapped(line[i], width) for i, width in zip(used, widths, strict=True)), fillvalue="")
+        text += ["  ".join(map(str.ljust, part, widths)).rstrip() for part in cells]
+        if line is COLUMNS:
+            text.append("  ".join("-" * width for width in widths))
+    return text
 
 
 def _html_row(row: Row, used: int) -> str:
