@@ -132,3 +132,28 @@ def test_a_trace_needs_no_torch() -> None:
         "assert not {'torch', 'matplotlib'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program, chainrule.__path__[0]], check=True)
+
+
+def test_a_trace_shows_itself_in_a_few_lines() -> None:
+    """However much was recorded, a trace and each of its parts, typed at a prompt, is read at a glance."""
+    w = torch.rand(30, 30, requires_grad=True)
+    with chainrule.record(keep="all") as rec:
+        h = w
+        for _ in range(200):
+            h = torch.sin(h)
+        h.sum().backward()
+    trace = rec.trace
+    assert repr(trace) == "<Trace: values 202, ops 201, nodes 202, passes 1, notes 0>"
+    run = trace.passes[0]
+    parts = (
+        trace.values[1],
+        trace.values[1].tensor,
+        trace.ops[1],
+        trace.nodes[1],
+        run,
+        run.visits[1],
+        trace.terms()[1],
+    )
+    assert all(repr(part).startswith(f"{type(part).__name__}(") and len(repr(part)) < 500 for part in parts)
+    views = (rec.table(), rec.derivation("w"), rec.derivation("w").lines[0], rec.graph(), rec.why())
+    assert all(repr(view) == str(view) for view in views)

@@ -10,10 +10,11 @@ from __future__ import annotations
 import gc
 import math
 import re
+import reprlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property, lru_cache
 from typing import Any, Literal, TypeAlias
 
@@ -32,12 +33,24 @@ IN_NUMPY = re.compile("bool|u?int(8|16|32|64)|float(16|32|64)|complex(64|128)")
 """The dtypes that NumPy has as well."""
 STATISTICS = ({"min", "max", "mean", "norm", "zeros", "nans", "infinite"}, {"norm"})
 """What is kept of a large tensor; of a complex one its norm alone."""
+_SHORT = reprlib.Repr()
+_SHORT.maxtuple = _SHORT.maxdict = 3
+_SHORT.maxother = _SHORT.maxstring = 60
 Kind: TypeAlias = Literal["elementwise", "gradient", "jacobian"]
 """How a local gradient acts: times the upstream gradient entry by entry; a scalar's gradient; a matrix."""
 
 
-@dataclass(frozen=True, eq=False)
-class Snapshot:
+class _Record:
+    """Show what a part of a trace holds, with the first few of what is many."""
+
+    def __repr__(self) -> str:
+        held = ((one.name, getattr(self, one.name), one.default) for one in fields(self))  # type: ignore[arg-type]
+        words = (f"{name}={_SHORT.repr(value)}" for name, value, default in held if value is not default)
+        return f"{type(self).__name__}({', '.join(words)})"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Snapshot(_Record):
     """Hold what is kept of one tensor at one moment: shape and dtype always, its numbers or their statistics if kept.
 
     `data` has the dtype itself, or the next wider one where NumPy lacks it (bfloat16 is held as float32).
@@ -65,8 +78,8 @@ class Snapshot:
         return Snapshot(shape, dtype, data and data(shape, held_dtype(dtype)), statistics)
 
 
-@dataclass(frozen=True, eq=False)
-class Value:
+@dataclass(frozen=True, eq=False, repr=False)
+class Value(_Record):
     """Describe one tensor at one moment; an in-place op makes a new value."""
 
     name: str
@@ -103,8 +116,8 @@ class Value:
         return self.tensor.statistics
 
 
-@dataclass(frozen=True, eq=False)
-class Op:
+@dataclass(frozen=True, eq=False, repr=False)
+class Op(_Record):
     """Describe one call: its inputs and outputs (positions in `Trace.values`) and where the code stands."""
 
     name: str
@@ -126,8 +139,8 @@ class Op:
         return dict(zip(self.letters, self.inputs, strict=False))
 
 
-@dataclass(frozen=True, eq=False)
-class Edge:
+@dataclass(frozen=True, eq=False, repr=False)
+class Edge(_Record):
     """Point from a node to where its gradient goes next: a node, the slot there, and the value it belongs to."""
 
     node: int | None
@@ -135,8 +148,8 @@ class Edge:
     value: int | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class Node:
+@dataclass(frozen=True, eq=False, repr=False)
+class Node(_Record):
     """Describe one of autograd's own nodes, with its edges in PyTorch's order."""
 
     name: str
@@ -144,8 +157,8 @@ class Node:
     edges: tuple[Edge, ...]
 
 
-@dataclass(frozen=True, eq=False)
-class Flow:
+@dataclass(frozen=True, eq=False, repr=False)
+class Flow(_Record):
     """Hold what went along one edge in one backward pass: the local gradient, and the contribution it gave."""
 
     contribution: Snapshot | None
@@ -153,8 +166,8 @@ class Flow:
     kind: Kind | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class Visit:
+@dataclass(frozen=True, eq=False, repr=False)
+class Visit(_Record):
     """Hold one node's turn in a backward pass: the upstream gradient that came in, and a flow for each edge."""
 
     node: int
@@ -162,8 +175,8 @@ class Visit:
     flows: tuple[Flow, ...]
 
 
-@dataclass(frozen=True, eq=False)
-class Hook:
+@dataclass(frozen=True, eq=False, repr=False)
+class Hook(_Record):
     """Hold one turn of a hook on a tensor: the gradient that arrived, and what the hook handed on in its place."""
 
     value: int
@@ -173,8 +186,8 @@ class Hook:
     after: Snapshot
 
 
-@dataclass(frozen=True, eq=False)
-class BackwardPass:
+@dataclass(frozen=True, eq=False, repr=False)
+class BackwardPass(_Record):
     """Hold one backward pass: what was differentiated, and the visits in the order in which autograd made them."""
 
     roots: tuple[int, ...]
@@ -190,8 +203,8 @@ class BackwardPass:
         return {visit.node: visit for visit in self.visits}
 
 
-@dataclass(frozen=True, eq=False)
-class Term:
+@dataclass(frozen=True, eq=False, repr=False)
+class Term(_Record):
     """Hold one op's gradient step toward one of its inputs, as views show it."""
 
     op: int
@@ -234,8 +247,8 @@ class _Inside:
         return _Inside(self.outputs, local.data.item())
 
 
-@dataclass(frozen=True, eq=False)
-class Trace:
+@dataclass(frozen=True, eq=False, repr=False)
+class Trace(_Record):
     """Hold everything that one recording saw, as plain data.
 
     >>> import chainrule, torch
@@ -255,6 +268,10 @@ class Trace:
     passes: tuple[BackwardPass, ...] = ()
     notes: tuple[str, ...] = ()
     """What is missing from it, in a sentence each."""
+
+    def __repr__(self) -> str:
+        """Count what it holds."""
+        return f"<Trace: {', '.join(f'{one.name} {len(getattr(self, one.name)):,}' for one in fields(self))}>"
 
     def backward(self, index: int = -1) -> BackwardPass:
         """Return one backward pass by its position, -1 for the last; raise `TraceError` if there is none."""

@@ -36,6 +36,8 @@ class Graph:
         """Say in a sentence what the picture shows."""
         return self.title
 
+    __repr__ = __str__
+
     def _repr_html_(self) -> str:
         """Write the element with its picture and its table; without the script, these are what one sees."""
         return self.element + (f"<script>{script()}</script>" if BRINGS_SCRIPT else "")

@@ -60,6 +60,8 @@ class Line:
         parts = dict.fromkeys(map(str, (self.left, *self.steps)))
         return " = ".join(brief(part, LONGEST) for part in parts)
 
+    __repr__ = __str__
+
     def aligned(self) -> dict[str, Expression]:
         """Return, by their LaTeX, the right sides that maths shows one below the other; none is too long to read."""
         result = replace(self.result, whole=False)
@@ -87,6 +89,8 @@ class Derivation:
     def __str__(self) -> str:
         """Return one equation a line; of very many, the first and the last."""
         return "\n".join(self._shown(str, "... {} more lines, which are in `.lines` ..."))
+
+    __repr__ = __str__
 
     @property
     def latex(self) -> str:
