@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack
 
 import chainrule
 from chainrule.recorder.guard import Guard
@@ -162,3 +163,16 @@ def test_warnings_point_to_the_line_that_asked_for_trouble() -> None:
         told.append([(warning.filename, warning.lineno, str(warning.message)) for warning in caught])
     assert len(told[0]) >= 7
     assert told[1] == told[0]
+
+
+def test_a_mode_of_the_users_outlives_the_block() -> None:
+    """A mode that was entered in the block and is left after it is still on in between."""
+
+    class Own(TorchFunctionMode):
+        """Do nothing."""
+
+    own = Own()
+    with chainrule.record():
+        own.__enter__()  # type: ignore[no-untyped-call]
+    assert _get_current_function_mode_stack() == [own]
+    own.__exit__(None, None, None)  # type: ignore[no-untyped-call]

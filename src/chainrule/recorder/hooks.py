@@ -72,7 +72,8 @@ class BackwardHooks:
     def enter(self, number: int) -> None:
         """Watch what a custom Function's own backward pass does."""
         run = self._pass_of.get(_running_task()) or self._running(number, leaf=False)
-        if run is not None and (mode := self.mode()) is not None:
+        mode = self.mode()
+        if run is not None and mode is not None and mode not in _get_current_function_mode_stack():
             self.inside.append(run)
             _push_mode(mode)
 

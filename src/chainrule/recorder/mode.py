@@ -20,7 +20,7 @@ from typing import Any, Self, TypeAlias
 import torch
 from torch import Tensor
 from torch.autograd.graph import get_gradient_edge
-from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack
+from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack, _pop_mode, _push_mode
 from torch.utils.hooks import RemovableHandle
 
 from chainrule.recorder.advice import add_notes
@@ -102,8 +102,12 @@ class Recorder(TorchFunctionMode):
 
     def _leave(self) -> None:
         """Take down what is still there, so that it can be called again."""
-        while self in _get_current_function_mode_stack():
-            super().__exit__(None, None, None)  # type: ignore[no-untyped-call]
+        while self in (modes := _get_current_function_mode_stack()):
+            above = modes[modes.index(self) + 1 :]  # of the user's, which he has not left yet
+            for _ in range(len(above) + 1):
+                _pop_mode()
+            for mode in above:
+                _push_mode(mode)
         self._guard.run(self._values.name_the_rest)
         self._hooks.clear()
         self._nodes.number_of.clear()
