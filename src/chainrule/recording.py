@@ -59,7 +59,7 @@ class Recording:
 
         It is a detached copy in the value's dtype and shape, for intermediate values too. For a leaf it is what that
         backward pass added to `.grad`. A bare name means the latest value of that name that took part; `loss#1` is
-        the first, `loss#2` the second.
+        the first, `loss#2` the second. Each name that the code has for a value will do, and each path of a parameter.
 
         Raises `TraceError` if there is no such backward pass or value, or its gradient did not come or was not kept.
 

@@ -43,15 +43,14 @@ class ModulePaths:
     def __init__(self) -> None:
         self.block: CodeType | None = None
         """The code that the `with` block stands in; what it calls a module comes first."""
-        self._tensors: dict[int, tuple[Tensor, list[ModulePath]]] = {}
-        self._is_early = False
-        """Whether a module was found that neither the block's own code holds, nor the code around it: not yet."""
+        self.tensors: dict[int, tuple[Tensor, list[ModulePath]]] = {}
+        """Each parameter and buffer that was found, by its id, with its paths."""
         self._roots: dict[int, Root] = {}
         self._modules: dict[int, tuple[Module, ModulePath]] = {}
 
     def clear(self) -> None:
         """Forget every module."""
-        self._tensors.clear()
+        self.tensors.clear()
         self._roots.clear()
         self._modules.clear()
 
@@ -60,11 +59,11 @@ class ModulePaths:
 
         A buffer that was not `made` in the block is found while a module of its own is called.
         """
-        if parameter and id(tensor) not in self._tensors:
+        if parameter and id(tensor) not in self.tensors:
             self.look(site)
         elif not (parameter or made):
             self.of_module(site.inner, site)
-        found = self._tensors.get(id(tensor))
+        found = self.tensors.get(id(tensor))
         return () if found is None else found[1]
 
     def of_module(self, call: FrameType | None, site: CallSite) -> ModulePath | None:
@@ -78,17 +77,10 @@ class ModulePaths:
             self._modules.setdefault(id(module), (module, ModulePath(Root(kind, kind), "")))
         return self._modules[id(module)][1]
 
-    def look_again(self, site: CallSite) -> Iterable[tuple[Tensor, list[ModulePath]]]:
-        """Set right what was found while the block's modules were still being made, and return every path."""
-        if self._is_early:
-            self.look(site)
-        return self._tensors.values()
-
     def look(self, site: CallSite) -> None:
         """Go through the modules that the user's code holds or calls.
 
         What the block's own code and the code around it hold comes first, and the outermost of these before its parts.
-        One may have been found before when it was only being made, by another name and with less in it.
         """
         inside, outside = around(site.frame, self.block)
         ours, theirs = _held((*inside[:1], *outside)), _held(inside[1:]) | _called(site)
@@ -98,7 +90,6 @@ class ModulePaths:
             {id(part) for number in found for path, part in parts[number] if path} for found in (ours, held)
         )
         last = [number for number in theirs if number not in ours and number not in inside_any]
-        self._is_early = self._is_early or bool(last)
         for number in reversed([*sorted(ours, key=ours_inside.__contains__), *last]):
             root = self._roots.setdefault(number, Root("", type(held[number][1]).__name__))
             root.name = held[number][0]
@@ -107,15 +98,15 @@ class ModulePaths:
                 if number not in ours_inside:
                     self._modules[id(part)] = part, ModulePath(root, path)
                 for key, tensor in reversed([*part._parameters.items(), *part._buffers.items()]):
-                    paths = self._tensors.setdefault(id(tensor), (tensor, []))[1]
+                    paths = self.tensors.setdefault(id(tensor), (tensor, []))[1]
                     here = ModulePath(root, f"{path}.{key}" if path else key)
                     paths[:] = here, *(other for other in paths if other != here)
 
 
 def _held(frames: Iterable[FrameType]) -> dict[int, tuple[str, Module]]:
-    """Find the modules in variables, by their ids, each with the name that comes first."""
+    """Find the modules in variables, by their ids, each with the name that comes first; not those only being made."""
     found: dict[int, tuple[str, Module]] = {}
-    for frame in frames:
+    for frame in (frame for frame in frames if frame.f_code.co_name != "__init__"):
         for name, held in variables_of(frame):
             if isinstance(held, Module) and "_buffers" in held.__dict__ and not name.startswith("_"):
                 found.setdefault(id(held), (name, held))

@@ -179,19 +179,19 @@ class Values:
     # Names ----------------------------------------------------------------------------------------------------
 
     def name_the_rest(self) -> None:
-        """Look once more for variables that hold what is still there, such as what a function returned."""
+        """Look once more for paths and variables that hold what is still there, such as what a function returned."""
         values, block, self._step = self._tape.values, self.paths.block, (None, 0)
+        for owned, paths in self.paths.tensors.values():
+            for value in seen.values if (seen := self._tape.find(owned)) is not None else ():
+                values[value].paths = paths
         rest = [
             (tensor, held)
             for known in self._tape.tensors.values()
             if not (held := values[known.values[-1]]).paths
             if not (held.name and (held.in_block or held.op is None)) and (tensor := known.tensor()) is not None
         ]
-        site = call_site(None, block)
-        for tensor, paths in self._guard.run(self.paths.look_again, site) or ():
-            for value in known.values if (known := self._tape.find(tensor)) is not None else ():
-                values[value].paths = paths
         if rest:
+            site = call_site(None, block)
             inside, outside = around(site.frame, block)
             names = names_among(inside or outside, {id(tensor) for tensor, _ in rest}, items=True)
         for tensor, held in rest:

@@ -167,11 +167,10 @@ class _Writer:
 
 def _which(trace: Trace, op: Op) -> str:
     """Write an op's expression with the names that its inputs have in the table, so that it says which `x` it means."""
-    inputs = {trace.values[value].name: trace.values[value] for value in op.inputs}
-    found = {
-        name: {word for word in (name.partition("#")[0], *held.aliases) if re.search(_as_word(word), op.expression)}
-        for name, held in inputs.items()
-    }
+    found: dict[str, set[str]] = {}
+    for held in map(trace.values.__getitem__, op.inputs):
+        called = (held.name.partition("#")[0], *held.aliases)
+        found[held.name] = {word for word in called if re.search(_as_word(word), op.expression)}
     names: dict[str, str] = {}
     claims = list(found.values())
     for name, words in sorted(found.items(), key=lambda item: len(item[1])):
