@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import chainrule
-from chainrule.calculus.notation import numbers
+from chainrule.calculus.notation import described, numbers
 from chainrule.views.table import Row
 from tests.support.graphs import Plan, plans, record
 from tests.support.slips import chain
@@ -73,7 +73,7 @@ def test_columns_are_aligned(plan: Plan) -> None:
 def test_a_table_fits_the_terminal(plan: Plan, width: int) -> None:
     """However narrow the terminal, no line is longer, and each column has all of what the wide table has in it.
 
-    Where there is no room, local gradients that are not known by number are left out.
+    Where there is no room, arrays are described, and local gradients that are not known by number are left out.
     """
     rec, _ = record(plan)
     table = rec.table()
@@ -84,7 +84,8 @@ def test_a_table_fits_the_terminal(plan: Plan, width: int) -> None:
     held = ["".join("".join(line[start:end].split()) for line in lines) for start, end in columns]
     known = [local for row in table.rows for local in row.local_gradients if " = " in local]
     for cell in (*[text for row in table.rows for text in (row.expression, row.value, row.upstream_gradient)], *known):
-        assert any("".join(cell.split()) in column for column in held)
+        written = {"".join(text.split()) for text in (cell, described(cell))}
+        assert any(text in column for column in held for text in written)
 
 
 def test_a_transformer_fits_a_terminal_of_the_usual_width() -> None:

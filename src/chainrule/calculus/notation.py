@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import shutil
@@ -14,6 +15,9 @@ from chainrule.trace import Snapshot
 
 PIECES = re.compile(r"\s*(?:\([\d, ]*\)|-?\d+(?:\.\d+)?(?:e[+-]?\d+)?|[\w#]+[(\[]*|.)[),.:`\]]*")
 """What stays together where a line of code ends: a shape, a number, a name with the brackets around it."""
+ARRAY = re.compile(r"\[[-+\d.einfaj, \[\]]+\]")
+FEW = 3
+"""Where there is little room, so many numbers of a tensor are written out."""
 SHOWN = 9
 """So many numbers of a tensor are written out; larger tensors are described."""
 
@@ -94,6 +98,22 @@ def brief(text: str, longest: int = 300) -> str:
         return text
     half = (longest - 5) // 2
     return f"{text[: longest - 5 - half].rstrip()} ... {text[-half:].lstrip()}"
+
+
+def described(text: str) -> str:
+    """Describe each array that is written out in a text by its shape and range, but for those of a few numbers.
+
+    >>> described("dh/dw = [[1, 2], [3, 0.5]]"), described("[1, 2]")
+    ('dh/dw = (2, 2) from 0.5 to 3', '[1, 2]')
+    """
+    return ARRAY.sub(_described, text)
+
+
+def _described(written: re.Match[str]) -> str:
+    if written[0].count(",") < FEW or "j" in written[0]:
+        return written[0]
+    held = np.array(json.loads(written[0].replace("nan", "NaN").replace("inf", "Infinity")))
+    return f"{shape(held.shape)} from {number(held.min())} to {number(held.max())}"
 
 
 def _nested(data: Any) -> str:

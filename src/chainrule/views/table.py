@@ -5,12 +5,12 @@ from __future__ import annotations
 import html
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import zip_longest
 
-from chainrule.calculus.notation import brief, columns, derivative, numbers, wrapped
+from chainrule.calculus.notation import brief, columns, derivative, described, numbers, wrapped
 from chainrule.calculus.rules import RULES, canonical, recorded_local_gradient
 from chainrule.trace import Hook, Op, Term, Trace
 from chainrule.views.folding import Folded, Group, Part, values_of
@@ -47,10 +47,9 @@ class Table:
         if not self.rows:
             return "Nothing was recorded."
         room, (shown, more) = columns(), self._shown()
-        text = _aligned([(row, row.local_gradients) for row in shown], None)
+        text = _aligned(shown, None)
         if max(map(len, text)) > room:  # what says no more than that a gradient flowed makes way first
-            known = [(row, tuple(local for local in row.local_gradients if " = " in local)) for row in shown]
-            text = _aligned(known, room)
+            text = _aligned(map(_narrow, shown), room)
         return "\n".join([*text, *(line for says in more for line in wrapped(says, room))])
 
     __repr__ = __str__
@@ -198,23 +197,31 @@ def _code(text: str | None) -> str:
     return f"<code>{html.escape(text or '')}</code>"
 
 
-def _aligned(rows: Sequence[tuple[Row, Sequence[str]]], room: int | None) -> list[str]:
+def _narrow(row: Row) -> Row:
+    """Leave out what says no more than that a gradient flowed, and describe arrays."""
+    known = tuple(described(local) for local in row.local_gradients if " = " in local)
+    return Row(row.op, row.expression, described(row.value), known, described(row.upstream_gradient))
+
+
+def _aligned(rows: Iterable[Row], room: int | None) -> list[str]:
     """Write rows with their local gradients below each other, a cell on several lines where there is no room."""
     lines: list[tuple[str, ...]] = [COLUMNS]
-    for row, (first, *others) in ((row, locals_ or ("",)) for row, locals_ in rows):
+    for row in rows:
+        first, *others = row.local_gradients or ("",)
         lines.append((row.op, row.expression, row.value, first, row.upstream_gradient))
         lines.extend(("", "", "", local, "") for local in others)
     used = [i for i in range(len(COLUMNS)) if any(line[i] for line in lines[1:])]
     widths = [max(len(line[i]) for line in lines) for i in used]
-    while room is not None and sum(widths) + 2 * len(used) - 2 > room and max(widths) > NARROWEST:
-        widths[max(range(len(used)), key=lambda at: (widths[at], at))] -= 1
-    text = []
+    text = [at for at, i in enumerate(used) if i]  # the op is one word
+    while room is not None and sum(widths) + 2 * len(used) - 2 > room and max(widths[at] for at in text) > NARROWEST:
+        widths[max(text, key=lambda at: (widths[at], at))] -= 1
+    written = []
     for line in lines:
         cells = zip_longest(*(wrapped(line[i], width) for i, width in zip(used, widths, strict=True)), fillvalue="")
-        text += ["  ".join(map(str.ljust, part, widths)).rstrip() for part in cells]
+        written += ["  ".join(map(str.ljust, part, widths)).rstrip() for part in cells]
         if line is COLUMNS:
-            text.append("  ".join("-" * width for width in widths))
-    return text
+            written.append("  ".join("-" * width for width in widths))
+    return written
 
 
 def _html_row(row: Row, used: int) -> str:
