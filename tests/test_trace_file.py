@@ -20,6 +20,7 @@ import torch
 import chainrule
 from chainrule import trace_file
 from chainrule.trace import Trace
+from tests.support.broken import Apart
 from tests.support.sweep import share
 
 HOSTILE: tuple[Any, ...] = (
@@ -149,6 +150,17 @@ def _arrays(thing: Any) -> Iterator[np.ndarray[Any, Any]]:
         yield from _arrays(list(thing.values()))
     elif is_dataclass(thing):
         yield from _arrays([getattr(thing, field.name) for field in fields(thing)])
+
+
+def test_a_result_may_be_older_than_what_its_op_takes() -> None:
+    """A function whose forward made a result before it met an argument reads back like any other."""
+    c, w = torch.ones(3, requires_grad=True), torch.ones(3, requires_grad=True)
+    with chainrule.record() as rec:
+        h, _ = Apart.apply(c, w)  # type: ignore[no-untyped-call]
+        h.sum().backward()
+    (op,) = (op for op in rec.trace.ops if op.name == "Apart")
+    assert max(op.inputs) > min(op.outputs)
+    look_at_everything(Trace.from_dict(rec.trace.to_dict()))
 
 
 @pytest.mark.parametrize("expression", ["+".join(["c"] * 400), "f(" * 2000, "(" * 300, "2**" * 99 + "2", "\ud800", ""])
