@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Any
 
@@ -327,3 +328,14 @@ def test_a_wrapped_model_keeps_its_paths(wrapped: str) -> None:
     assert ("fc.weight" if outer is None else "module.fc.weight") in shown(rec)
     for name, parameter in [*model.named_parameters(), *(() if outer is None else outer.named_parameters())]:
         assert torch.equal(rec.grad(name), rec.grad(parameter))
+
+
+def test_what_a_builtin_gets_is_not_what_it_returns() -> None:
+    """A function's result goes by the variable only where it arrives there, and not through `map` or `reduce`."""
+    w, x = torch.tensor([1.0, 2.0], requires_grad=True), torch.tensor([3.0, 4.0])
+    with chainrule.record() as rec:
+        scaled = list(map(lambda each: each * w, [x, x + 1]))  # noqa: C417  # what is tested
+        total = functools.reduce(lambda a, b: a + b, scaled)
+        total.sum().backward()
+    assert "scaled" not in {name.partition("#")[0] for name in shown(rec)}
+    assert rec.grad("scaled[0]").tolist() == rec.grad("total").tolist() == [1.0, 1.0]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from inspect import CO_COROUTINE, CO_GENERATOR, CO_OPTIMIZED
 from pathlib import Path
-from types import CodeType, FrameType, ModuleType
+from types import BuiltinFunctionType, CodeType, FrameType, ModuleType
 from typing import TypeAlias
 
 import torch
@@ -105,7 +105,7 @@ def caller_of(called: CodeType | None) -> FrameType | None:
 
 
 def passed_on(site: CallSite, block: CodeType | None) -> tuple[SourceSpan, FrameType | None]:
-    """Follow a call's result outwards as long as it is returned at once.
+    """Follow a call's result outwards as long as it is returned at once, and to no builtin such as `map`.
 
     Return the outermost of the user's expressions that give it, and the call of the module around that if there is one.
     """
@@ -115,7 +115,10 @@ def passed_on(site: CallSite, block: CodeType | None) -> tuple[SourceSpan, Frame
         if frame is not None and frame.f_code is _MODULE_CALL:
             module = frame
         elif frame is not None and not _files[frame.f_code.co_filename]:
-            span, module = span_at(frame.f_code, frame.f_lasti, True), None
+            outer = span_at(frame.f_code, frame.f_lasti, True)
+            if isinstance(held_as(frame, outer.function or ""), (type, BuiltinFunctionType)):
+                break
+            span, module = outer, None
     return span, module
 
 
@@ -199,7 +202,7 @@ def held_as(frame: FrameType | None, name: str) -> object:
     first, *rest = name.split(".")
     if frame is None:
         return None
-    thing = locals_of(frame).get(first, frame.f_globals.get(first))
+    thing = locals_of(frame).get(first, frame.f_globals.get(first, frame.f_builtins.get(first)))
     for part in rest:
         thing = getattr(thing, "__dict__", {}).get(part)
     return thing
