@@ -330,6 +330,18 @@ def test_a_wrapped_model_keeps_its_paths(wrapped: str) -> None:
         assert torch.equal(rec.grad(name), rec.grad(parameter))
 
 
+def test_layers_of_a_list_go_by_their_places() -> None:
+    """Whatever the loop calls them."""
+    layers, h = [nn.Linear(2, 2) for _ in range(3)], torch.ones(1, 2)
+    with chainrule.record() as rec:
+        for layer in layers:
+            h = torch.tanh(layer(h))
+        h.sum().backward()
+    for i, layer in enumerate(layers):
+        assert torch.equal(rec.grad(f"layers[{i}].weight"), rec.grad(layer.weight))
+    assert [op.module for op in rec.trace.ops if op.name == "linear"] == ["layers[0]", "layers[1]", "layers[2]"]
+
+
 def test_what_a_builtin_gets_is_not_what_it_returns() -> None:
     """A function's result goes by the variable only where it arrives there, and not through `map` or `reduce`."""
     w, x = torch.tensor([1.0, 2.0], requires_grad=True), torch.tensor([3.0, 4.0])

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from torch import Tensor
 from torch.nn import Module
 
+from chainrule.recorder.limits import ITEMS
 from chainrule.recorder.source_code import span_at
 from chainrule.recorder.source_names import CallSite, around, locals_of, variables_of
 
@@ -104,12 +105,21 @@ class ModulePaths:
 
 
 def _held(frames: Iterable[FrameType]) -> dict[int, tuple[str, Module]]:
-    """Find the modules in variables, by their ids, each with the name that comes first; not those only being made."""
+    """Find the modules in variables, by their ids, each with the name that comes first; not those only being made.
+
+    One that is gone through with others goes by its place among them, such as `layers[0]`.
+    """
     found: dict[int, tuple[str, Module]] = {}
+    lists: list[tuple[str, list[Module]]] = []
     for frame in (frame for frame in frames if frame.f_code.co_name != "__init__"):
         for name, held in variables_of(frame):
             if isinstance(held, Module) and "_buffers" in held.__dict__ and not name.startswith("_"):
                 found.setdefault(id(held), (name, held))
+            elif type(held) is list and 0 < len(held) <= ITEMS and all(isinstance(one, Module) for one in held):
+                lists.append((name, held))
+    for name, modules in lists:
+        if any(id(module) not in found for module in modules):
+            found |= {id(module): (f"{name}[{i}]", module) for i, module in enumerate(modules)}
     return found
 
 
