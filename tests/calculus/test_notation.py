@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainrule.calculus.notation import derivative, number, numbers, shape
+from chainrule.calculus.notation import derivative, described, number, numbers, shape
 from chainrule.trace import Snapshot
 
 
@@ -87,3 +87,9 @@ def test_tensors_of_every_kind(tensor: Snapshot | None, written: str) -> None:
 def test_derivatives_as_text(above: str, below: str, written: str) -> None:
     """What is not a plain name stands in parentheses."""
     assert derivative(above, below) == written
+
+
+@pytest.mark.parametrize("text", ["[[], [], [], []]", "x[1, 2, 3, 4,]", "x[[1, 2], [3], [4]]", "x[01, 2, 3, 4]"])
+def test_what_only_looks_like_numbers_is_not_described(text: str) -> None:
+    """An array without entries, and code of the user's in a name, stand as they are where there is little room."""
+    assert described(text) == text

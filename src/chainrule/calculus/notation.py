@@ -112,8 +112,11 @@ def described(text: str) -> str:
 def _described(written: re.Match[str]) -> str:
     if written[0].count(",") < FEW or "j" in written[0]:
         return written[0]
-    held = np.array(json.loads(written[0].replace("nan", "NaN").replace("inf", "Infinity")))
-    return f"{shape(held.shape)} from {number(held.min())} to {number(held.max())}"
+    try:
+        held = np.array(json.loads(written[0].replace("nan", "NaN").replace("inf", "Infinity")))
+        return f"{shape(held.shape)} from {number(held.min())} to {number(held.max())}"
+    except ValueError:  # it has no entries, or is code that only looks like numbers
+        return written[0]
 
 
 def _nested(data: Any) -> str:
