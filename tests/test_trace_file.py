@@ -163,6 +163,13 @@ def test_a_result_may_be_older_than_what_its_op_takes() -> None:
     look_at_everything(Trace.from_dict(rec.trace.to_dict()))
 
 
+def test_a_dtype_of_a_newer_pytorch_reads_as_the_next_wider() -> None:
+    """A file whose dtypes this PyTorch lacks can be looked at, with numbers of the dtype that holds them."""
+    trace = Trace.from_dict(json.loads(json.dumps(recordings()[0]).replace('"float32"', '"float9_new"')))
+    look_at_everything(trace)
+    assert chainrule.Recording(lambda: trace).grad("w").dtype == torch.float32
+
+
 @pytest.mark.parametrize("expression", ["+".join(["c"] * 400), "f(" * 2000, "(" * 300, "2**" * 99 + "2", "\ud800", ""])
 def test_any_expression_can_be_looked_at(expression: str) -> None:
     """An expression that is too long or too deep for maths is shown as text."""

@@ -80,7 +80,8 @@ class Recording:
                 f"The gradient of `{held.name}` has {gradient.size:,} entries, and this recording did not keep them. "
                 + (notes[-1] if notes else 'Record with `chainrule.record(keep="all")`.')
             )
-        return torch.from_numpy(gradient.data.copy()).to(getattr(torch, gradient.dtype))
+        kept = torch.from_numpy(gradient.data.copy())
+        return kept.to(getattr(torch, gradient.dtype, kept.dtype))  # a newer PyTorch, which saved it, may know more
 
     def table(
         self, backward: int | None = -1, name: str | None = None, module: str | None = None, fold: bool = True
