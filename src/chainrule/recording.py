@@ -58,8 +58,12 @@ class Recording:
         """Return the gradient of what was differentiated with respect to a value, by name or by tensor.
 
         It is a detached copy in the value's dtype and shape, for intermediate values too. For a leaf it is what that
-        backward pass added to `.grad`. A bare name means the latest value of that name that took part; `loss#1` is
-        the first, `loss#2` the second. Each name that the code has for a value will do, and each path of a parameter.
+        backward pass added to `.grad` in this process. What is done to `.grad` after that is not in it: the mean over
+        processes that `DistributedDataParallel` leaves there, or what a post-accumulate hook makes of it. Parameters
+        that FSDP keeps in parts have theirs in `.grad` alone.
+
+        A bare name means the latest value of that name that took part; `loss#1` is the first, `loss#2` the second. Each
+        name that the code has for a value will do, and each path of a parameter.
 
         Raises `TraceError` if there is no such backward pass or value, or its gradient did not come or was not kept.
 

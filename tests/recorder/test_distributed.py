@@ -10,17 +10,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+
+import chainrule
 
 pytestmark = pytest.mark.slow
 
 SCRIPT = Path(__file__).parents[2] / "docs" / "how-to" / "train_distributed.py"
 
 
-def start(processes: int, *arguments: str) -> subprocess.CompletedProcess[str]:
+RECORDED = SCRIPT.with_name("record_distributed.py")
+
+
+def start(processes: int, *arguments: str, script: Path = SCRIPT) -> subprocess.CompletedProcess[str]:
     """Start the script by torchrun, which finds a free port and stays on this machine."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
     return subprocess.run(
-        [*command, str(SCRIPT), *arguments],
+        [*command, str(script), *arguments],
         capture_output=True,
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
@@ -63,6 +69,25 @@ def test_ddp_does_the_same(found: dict[str, Any]) -> None:
     assert found["wrapped"]["apart"] < 1e-14
     assert found["wrapped"]["bytes"] == found["growth"][0]["bytes"]
     assert found["wrapped"]["calls"] == 1
+
+
+def test_a_recording_holds_the_gradient_of_its_own_process() -> None:
+    """With DDP each process records what its own samples give, worked out by hand; `.grad` has the mean of all."""
+    ran = start(2, script=RECORDED)
+    assert ran.returncode == 0, ran.stderr
+    own = [2 * (x - 2 * x) * x for x in (1, 2)]
+    said = [f"process {process}: rec.grad {gradient}, .grad {sum(own) // 2}" for process, gradient in enumerate(own)]
+    assert ran.stdout.splitlines() == said
+
+
+def test_a_recording_holds_the_gradient_before_a_hook_changes_it_in_place() -> None:
+    """What a post-accumulate hook does to `.grad` comes after what the backward pass added, which is recorded."""
+    w = torch.tensor(1.0, requires_grad=True)
+    w.register_post_accumulate_grad_hook(lambda held: held.grad.neg_() and None)
+    with chainrule.record() as rec:
+        ((w - 2) ** 2).backward()
+    assert rec.grad(w) == -2
+    assert w.grad == 2
 
 
 def test_the_script_says_how_it_is_started() -> None:

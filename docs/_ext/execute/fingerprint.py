@@ -19,6 +19,7 @@ from tools.build import digest
 WATCHED = (
     "src/chainrule",
     "requirements.lock",
+    "docs/how-to/record_distributed.py",
     "docs/how-to/train_distributed.py",
     "docs/_ext/execute",
     "docs/_ext/pages/live_scripts.py",
