@@ -13,11 +13,11 @@ import numpy as np
 
 from chainrule.trace import Snapshot
 
-PIECES = re.compile(r"\s*(?:\([\d, ]*\)|-?\d+(?:\.\d+)?(?:e[+-]?\d+)?|[\w#]+[(\[]*|.)[),.:`\]]*")
+PIECES = re.compile(r"\s*(?:\([\d, ]*\)|\[*-?\d+(?:\.\d+)?(?:e[+-]?\d+)?|[\w#]+[(\[]*|.)[),.:`\]]*")
 """What stays together where a line of code ends: a shape, a number, a name with the brackets around it."""
 ARRAY = re.compile(r"\[[-+\d.einfaj, \[\]]+\]")
-FEW = 3
-"""Where there is little room, so many numbers of a tensor are written out."""
+SHORT = 24
+"""Where there is little room, an array of more letters is described."""
 SHOWN = 9
 """So many numbers of a tensor are written out; larger tensors are described."""
 
@@ -101,16 +101,16 @@ def brief(text: str, longest: int = 300) -> str:
 
 
 def described(text: str) -> str:
-    """Describe each array that is written out in a text by its shape and range, but for those of a few numbers.
+    """Describe each array that is written out in a text by its shape and range, but for short ones.
 
-    >>> described("dh/dw = [[1, 2], [3, 0.5]]"), described("[1, 2]")
-    ('dh/dw = (2, 2) from 0.5 to 3', '[1, 2]')
+    >>> described("dh/dw = [[1.501, 2.502], [3.503, 0.5]]"), described("[1, 2]")
+    ('dh/dw = (2, 2) from 0.5 to 3.503', '[1, 2]')
     """
     return ARRAY.sub(_described, text)
 
 
 def _described(written: re.Match[str]) -> str:
-    if written[0].count(",") < FEW or "j" in written[0]:
+    if len(written[0]) <= SHORT or "j" in written[0]:
         return written[0]
     try:
         held = np.array(json.loads(written[0].replace("nan", "NaN").replace("inf", "Infinity")))
