@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import os
+import pickle
 import signal
 import stat
 import subprocess
@@ -465,3 +467,14 @@ except ImportError as error:
 """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.splitlines()[-1].endswith('Install it with `pip install "chainrule[lessons]"`.')
+
+
+def test_a_recording_goes_to_another_process() -> None:
+    """A pickled recording, or a copy, answers as the one that it was made of."""
+    w = torch.tensor(3.0, requires_grad=True)
+    with chainrule.record() as rec:
+        loss = w**2
+        loss.backward()
+    for again in (pickle.loads(pickle.dumps(rec)), copy.deepcopy(rec)):
+        assert str(again) == str(rec)
+        assert again.grad("w") == 6.0

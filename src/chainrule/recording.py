@@ -248,6 +248,10 @@ class Recording:
     def _repr_html_(self) -> str:
         return self.graph()._repr_html_()
 
+    def __reduce__(self) -> tuple[Callable[[Trace], Recording], tuple[Trace]]:
+        """Copy and pickle what was recorded; live tensors are unknown to the copy, as to one that was loaded."""
+        return _of, (self.trace,)
+
     def _shown(self, backward: int | None) -> int | None:
         """Show the forward pass alone if that is wanted, or all that there is."""
         return None if backward == -1 and not self.trace.passes else backward
@@ -301,6 +305,10 @@ def _also_called(name: str, trace: Trace) -> list[int]:
     if len(shown) > 1:
         raise TraceError(f"`{name}` can be {_some(shown)}. Ask for one of these.")
     return found
+
+
+def _of(trace: Trace) -> Recording:
+    return Recording(lambda: trace)
 
 
 def _nearest(name: str, trace: Trace) -> str:
@@ -394,4 +402,4 @@ def load(file: str | os.PathLike[str]) -> Recording:
     except (ValueError, RecursionError) as error:
         raise FileError(f"`{path.name}` is not JSON ({error}). Give a file that `rec.save(...)` wrote.") from error
     trace = Trace.from_dict(plain)
-    return Recording(lambda: trace)
+    return _of(trace)
