@@ -51,6 +51,7 @@ linkcheck: html  ## ask every outside link whether it still leads somewhere; nee
 
 bench: set-up .peers  ## measure lessons, builds, recording beside other tools, the live graph and the pages; results are kept in bench
 	@$(VENV) -m bench.performance
+	@$(VENV) -m bench.asking
 	@$(VENV) -m bench.lessons
 	@$(VENV) -m bench.build
 	@$(VENV) -m tools.browser
