@@ -69,7 +69,8 @@ def _sort(ops: Sequence[Op], numbers: Sequence[int], depth: int, limit: int) -> 
     """Sort ops into parts, by the modules at this depth of their paths, or by their code."""
     if len(numbers) <= limit // 2:
         return list(numbers)
-    paths = {number: (ops[number].module or "").split(".") for number in numbers}
+    split = {module: (module or "").split(".") for module in {ops[number].module for number in numbers}}
+    paths = {number: split[ops[number].module] for number in numbers}
     for level in range(depth, max(map(len, paths.values()))):
         at = {number: path[level : level + 1] for number, path in paths.items()}
         runs = [list(run) for _, run in groupby(numbers, at.__getitem__)]
