@@ -47,12 +47,15 @@ class ModulePaths:
         self.tensors: dict[int, tuple[Tensor, list[ModulePath]]] = {}
         """Each parameter and buffer that was found, by its id, with its paths."""
         self._roots: dict[int, Root] = {}
+        self._looked: set[CodeType | None] = set()
+        """The code that a parameter was looked for from; what its variables hold later is found at the end."""
         self._modules: dict[int, tuple[Module, ModulePath]] = {}
 
     def clear(self) -> None:
         """Forget every module."""
         self.tensors.clear()
         self._roots.clear()
+        self._looked.clear()
         self._modules.clear()
 
     def find(self, tensor: Tensor, site: CallSite, parameter: bool, made: bool) -> Sequence[ModulePath]:
@@ -60,7 +63,8 @@ class ModulePaths:
 
         A buffer that was not `made` in the block is found while a module of its own is called.
         """
-        if parameter and id(tensor) not in self.tensors:
+        if parameter and id(tensor) not in self.tensors and site.span.code not in self._looked:
+            self._looked.add(site.span.code)
             self.look(site)
         elif not (parameter or made):
             self.of_module(site.inner, site)
