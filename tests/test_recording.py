@@ -478,3 +478,16 @@ def test_a_recording_goes_to_another_process() -> None:
     for again in (pickle.loads(pickle.dumps(rec)), copy.deepcopy(rec)):
         assert str(again) == str(rec)
         assert again.grad("w") == 6.0
+
+
+def test_a_gradient_from_elsewhere_is_told() -> None:
+    """Where `.grad` is there and the pass has no gradient, the message says where it may be from."""
+    w, v = torch.ones(2, requires_grad=True), torch.ones(2, requires_grad=True)
+    (w * 3).sum().backward()
+    with chainrule.record() as rec:
+        cut = (w * 2).detach()
+        (cut * v).sum().backward()
+    with pytest.raises(chainrule.TraceError, match=r"was not computed from it\. Its `\.grad` is from another pass"):
+        rec.grad(w)
+    with pytest.raises(chainrule.TraceError, match=r"was not computed from it\. Use it on the way"):
+        rec.grad("w")

@@ -77,7 +77,7 @@ class Recording:
         (tensor(4.), tensor(12.))
         """
         number = self._find(value, backward)
-        held, gradient = self.trace.values[number], self._gradient(number, backward)
+        held, gradient = self.trace.values[number], self._gradient(number, backward, value)
         if gradient.data is None:
             notes = () if gradient.statistics else self.trace.notes
             raise TraceError(
@@ -279,8 +279,8 @@ class Recording:
                 raise TraceError(f"No value is called `{value}` in this recording. {_nearest(value, trace)}")
         return next((i for i in reversed(found) if trace.took_part(i, backward)), found[-1])
 
-    def _gradient(self, number: int, backward: int) -> Snapshot:
-        """Get a gradient, or say why there is none."""
+    def _gradient(self, number: int, backward: int, asked: str | torch.Tensor = "") -> Snapshot:
+        """Get a gradient, or say why there is none to what was asked for."""
         trace = self.trace
         gradient = trace.gradient(number, backward)
         if gradient is not None:
@@ -292,9 +292,11 @@ class Recording:
                 f"`{held.name}` has no gradient: neither it nor anything that it was made from requires one. "
                 "Create it, or the tensor it depends on, with `requires_grad=True`."
             )
+        hint = "Use it on the way to the loss, or ask for another pass with `backward=`."
+        if isinstance(asked, torch.Tensor) and asked.is_leaf and asked.grad is not None:
+            hint = "Its `.grad` is from another pass, or from a wrapper that hands gradients on itself, as FSDP does."
         raise TraceError(
-            f"`{held.name}` has no gradient in this backward pass: {root} was not computed from it. "
-            "Use it on the way to the loss, or ask for another pass with `backward=`."
+            f"`{held.name}` has no gradient in this backward pass: {root} was not computed from it. {hint}"
         )
 
 
