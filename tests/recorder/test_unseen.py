@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
+from typing import ClassVar
 
 import pytest
 import torch
@@ -197,6 +198,46 @@ def test_a_gradient_without_numbers_says_why() -> None:
     for ask in (rec.grad, rec.why):
         with pytest.raises(chainrule.TraceError, match=r"no numbers to read: those that are meta"):
             ask(w)
+
+
+class Standing(torch.Tensor):
+    """Stand for another tensor, as distributed ones do, and count what is done with it."""
+
+    calls: ClassVar[list[str]] = []
+    held: torch.Tensor
+
+    @staticmethod
+    def __new__(cls, held: torch.Tensor) -> Standing:
+        """Have the shape of the other, and no numbers."""
+        made: Standing = torch.Tensor._make_wrapper_subclass(cls, held.shape, dtype=held.dtype)
+        made.held = held
+        return made
+
+    @classmethod
+    def __torch_dispatch__(cls, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def, override]
+        """Do it with the other."""
+        cls.calls.append(str(func))
+        return func(*(one.held if isinstance(one, cls) else one for one in args), **(kwargs or {}))
+
+
+@pytest.mark.parametrize("mode", [nullcontext, lambda: FlopCounterMode(display=False)])
+def test_a_tensor_that_stands_for_another_is_left_alone(mode: Callable[[], AbstractContextManager[object]]) -> None:
+    """What PyTorch does with it, and no more, is done; gradients that pass it are recorded."""
+    calls: list[list[str]] = []
+    gradients: list[torch.Tensor] = []
+    for block in (nullcontext(), chainrule.record()):
+        x = torch.linspace(1, 2, 3, requires_grad=True)
+        Standing.calls.clear()
+        with mode(), block as rec:
+            loss = ((x * Standing(torch.tensor([1.0, 2.0, 3.0]))) ** 2).sum()
+            loss.backward()
+        calls.append(list(Standing.calls))
+        assert x.grad is not None
+        gradients.append(x.grad)
+    assert rec is not None
+    assert calls[0] == calls[1] != []
+    assert all(map(torch.equal, gradients, [rec.grad("x")] * 2))
+    assert len(rec.trace.notes) == 1
 
 
 def test_numbers_that_torch_func_differentiates_are_kept() -> None:

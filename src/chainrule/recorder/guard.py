@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from functools import partial, reduce
+from functools import reduce
 from operator import or_
 from typing import Any, TypeVar
 
@@ -14,18 +14,27 @@ _Result = TypeVar("_Result")
 
 unseen: Callable[[], AbstractContextManager[None]] = torch._C.DisableTorchFunction
 """Hide what runs from function modes, such as the recorder."""
-_ABOVE_THE_NUMBERS = (
-    "AutogradFunctionality", "AutogradOther", "AutogradNestedTensor", "Python", "PythonTLSSnapshot",
+
+
+def _keys(*names: str) -> torch._C.DispatchKeySet:
+    return reduce(or_, (torch._C.DispatchKeySet(getattr(torch._C.DispatchKey, name)) for name in names))
+
+
+_ABOVE_THE_NUMBERS = _keys(
+    "AutogradFunctionality", "AutogradOther", "AutogradNestedTensor",
     "FuncTorchDynamicLayerFrontMode", "FuncTorchDynamicLayerBackMode",
 )  # fmt: skip
-numbers_alone: Callable[[], AbstractContextManager[None]] = partial(
-    torch._C._ExcludeDispatchKeyGuard,
-    reduce(or_, (torch._C.DispatchKeySet(getattr(torch._C.DispatchKey, name)) for name in _ABOVE_THE_NUMBERS)),
-)
-"""Work on numbers below autograd, dispatch modes and `torch.func`: none of them sees it.
+_AND_MODES = _ABOVE_THE_NUMBERS | _keys("Python", "PythonTLSSnapshot")
+_dispatch_modes = torch._C._len_torch_dispatch_stack
 
-Like `unseen` it is one object in C++ and not a setting to be put back, so that no signal can come in between.
-"""
+
+def numbers_alone() -> AbstractContextManager[None]:
+    """Work on numbers below autograd, dispatch modes and `torch.func`: none of them sees it.
+
+    Like `unseen` it is one object in C++ and not a setting to be put back, so that no signal can come in between.
+    Under a mode, tensors that stand for others lose their own way of doing things, and may not be touched.
+    """
+    return torch._C._ExcludeDispatchKeyGuard(_AND_MODES if _dispatch_modes() else _ABOVE_THE_NUMBERS)
 
 
 class Guard:

@@ -140,7 +140,7 @@ class BackwardHooks:
             sent[to, slot] = weakref.ref(gradient), gradient._version, copy
             went.append(copy)
         local = None
-        if self._local:
+        if self._local and not self._copies.has_stand_ins:  # whom a node may ask to do something, such as to send
             try:
                 local = local_gradients(self._nodes[number], incoming, outgoing)
             except Exception as error:

@@ -51,6 +51,8 @@ class Copies:
 
     def __init__(self, keep: Keep) -> None:
         self.keep: Keep = keep
+        self.has_stand_ins = False
+        """Whether there was a tensor that stands for others, such as a distributed one."""
         self._waiting: deque[Waiting] = deque(maxlen=WAITING)
 
     def of(self, tensor: Tensor, whole: bool = False) -> Lazy:
@@ -65,6 +67,7 @@ class Copies:
         """
         try:
             held = tensor if type(tensor) in _PLAIN and not _wrapped(tensor) else _inside(tensor)
+            self.has_stand_ins = self.has_stand_ins or held is None
             if held is None or self.keep == "shapes":
                 return _shape_alone(() if tensor.is_nested else tensor.shape, tensor.dtype)
             if not held.dim():

@@ -25,7 +25,9 @@ LocalGradients: TypeAlias = dict[int, tuple[Tensor, Kind]]
 Turn: TypeAlias = tuple[int, tuple[Lazy | None, ...], tuple[Lazy | None, ...] | None, LocalGradients | int | None]
 """A node's turn: its number, what came in, what went out, local gradients. A leaf's: nothing went out, its value."""
 
-_NO_NUMBERS = "Some tensors have no numbers to read: those that are meta, fake, batched, nested or quantized."
+_NO_NUMBERS = (
+    "Some tensors have no numbers to read: those that are meta, fake, batched, nested, quantized, distributed."
+)
 
 
 @dataclass(slots=True)
