@@ -11,7 +11,8 @@ from torch.nn.parallel import DistributedDataParallel
 import chainrule
 
 dist.init_process_group("gloo")
-x = torch.tensor([[1.0 + dist.get_rank()]])  # each process has a sample of its own: 1, 2, ...
+# each process has a sample of its own: 1, 2, ...
+x = torch.tensor([[1.0 + dist.get_rank()]])
 line = nn.Linear(1, 1, bias=False)
 nn.init.ones_(line.weight)
 model = DistributedDataParallel(line)
