@@ -263,10 +263,10 @@ class Recording:
         if isinstance(value, torch.Tensor):
             found = list(self._values_of(value))
             if not found:
-                raise TraceError(
-                    "This tensor is not in the recording. Give a tensor that was used inside the `with` block, "
-                    "or a value's name."
+                hint = (
+                    _held_elsewhere(value) or "Give a tensor that was used inside the `with` block, or a value's name."
                 )
+                raise TraceError(f"This tensor is not in the recording. {hint}")
         else:
             is_name("value", value, "loss")
             names = [held.name for held in trace.values]
@@ -287,17 +287,23 @@ class Recording:
             return gradient
         held = trace.values[number]
         root = ", ".join(f"`{trace.values[i].name}`" for i in trace.backward(backward).roots)
-        if not held.requires_grad:
+        hint = _held_elsewhere(asked)
+        if not hint and not held.requires_grad:
             raise TraceError(
                 f"`{held.name}` has no gradient: neither it nor anything that it was made from requires one. "
                 "Create it, or the tensor it depends on, with `requires_grad=True`."
             )
-        hint = "Use it on the way to the loss, or ask for another pass with `backward=`."
-        if isinstance(asked, torch.Tensor) and asked.is_leaf and asked.grad is not None:
-            hint = "Its `.grad` is from another pass, or from a wrapper that hands gradients on itself, as FSDP does."
+        hint = hint or "Use it on the way to the loss, or ask for another pass with `backward=`."
         raise TraceError(
             f"`{held.name}` has no gradient in this backward pass: {root} was not computed from it. {hint}"
         )
+
+
+def _held_elsewhere(asked: str | torch.Tensor) -> str:
+    """Say where a leaf's gradient may be from that the pass does not have."""
+    if isinstance(asked, torch.Tensor) and asked.is_leaf and asked.grad is not None:
+        return "Its `.grad` is from another pass, or from a wrapper that hands gradients on itself, as FSDP does."
+    return ""
 
 
 def _also_called(name: str, trace: Trace) -> list[int]:

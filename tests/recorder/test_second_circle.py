@@ -5,12 +5,16 @@ from __future__ import annotations
 import copy
 import tempfile
 from collections.abc import Callable, Iterator
-from typing import Any
+from contextlib import contextmanager
+from typing import Any, cast
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
+from torch.distributed.tensor import DTensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.checkpoint import checkpoint
 
@@ -53,14 +57,21 @@ def of_module(make: Callable[[nn.Module], nn.Module]) -> Callable[[], Tensor]:
     return lambda: make(nn.Linear(2, 2))(torch.ones(2)).pow(2).sum()
 
 
-def distributed() -> Iterator[Tensor]:
-    """Train with DistributedDataParallel, in a group of one."""
+@contextmanager
+def group_of_one() -> Iterator[None]:
+    """Let this process be all of a group, and leave it again."""
     with tempfile.TemporaryDirectory() as folder:
         torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/store", rank=0, world_size=1)
         try:
-            yield of_module(nn.parallel.DistributedDataParallel)()
+            yield
         finally:
             torch.distributed.destroy_process_group()
+
+
+def distributed() -> Iterator[Tensor]:
+    """Train with DistributedDataParallel, in a group of one."""
+    with group_of_one():
+        yield of_module(nn.parallel.DistributedDataParallel)()
 
 
 def through_memory() -> Tensor:
@@ -182,3 +193,26 @@ def test_a_tensor_without_numbers_has_a_shape() -> None:
     assert rec.trace.values[0].data is None
     with pytest.raises(chainrule.TraceError, match="did not keep"):
         rec.grad("a")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_parts_of_parameters_have_their_gradients_in_grad_alone() -> None:
+    """FSDP's parts get `.grad` bitwise as unrecorded, and `rec.grad` of one says where to look."""
+    grads = []
+
+    def step() -> nn.Linear:
+        torch.manual_seed(0)
+        layer = nn.Linear(2, 3)
+        fully_shard(layer, mesh=init_device_mesh("cpu", (1,)))
+        layer(torch.ones(4, 2)).tanh().pow(2).sum().backward()
+        grads.append([cast("DTensor", p.grad).to_local() for p in layer.parameters()])
+        return layer
+
+    with group_of_one():
+        step()
+        with chainrule.record() as rec:
+            layer = step()
+        assert all(map(same, *grads))
+        with pytest.raises(chainrule.TraceError, match="as FSDP does"):
+            rec.grad(layer.weight)
+        assert "linear" in str(rec)
