@@ -13,8 +13,8 @@ from chainrule.live.javascript import FOLDER, PARTS, joined, minified, script, s
 
 DECLARED = re.compile(r"^(?:export )?(?:const|let|function|class) (?:\[|\{)?(\w+)", re.MULTILINE)
 FILES = [name for part in PARTS.values() for name in part]
-LARGEST = {"graph": 16_000, "panels": 9_200}
-"""Bytes of each script with gzip; they may shrink. The first is what a page loads, the other what a panel fetches."""
+LARGEST = {"graph": 16_000, "panels": 24_000}
+"""Bytes of each script with gzip. The first is what a page loads, the other what it fetches at rest."""
 
 
 def test_every_file_is_joined_once() -> None:

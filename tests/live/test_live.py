@@ -619,9 +619,8 @@ def test_what_is_not_finite_is_shown(page: Page) -> None:
     assert not SAID
 
 
-ATTEMPT = """([name, value]) => {
-    try { document.querySelector('chainrule-graph').set(name, value) } catch (error) { return error.message }
-}"""
+ATTEMPT = """([name, value]) =>
+    document.querySelector('chainrule-graph').set(name, value).catch(error => error.message)"""
 
 
 def test_what_a_page_cannot_compute_is_stepped_through(page: Page) -> None:

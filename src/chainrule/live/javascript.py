@@ -1,7 +1,7 @@
 """The scripts that bring graphs to life: the files in `js/` joined, the same for every page.
 
 Browsers refuse module files on `file://`, so what is written as modules is served as classic scripts: one with all that
-a graph needs to be stepped through and edited, and one with the panels below it, which is fetched when one is opened.
+a graph needs to be stepped through and played, and one to change it with, which is fetched once the page is at rest.
 Joining takes away comments, indentation, and the lines that import and export; no file may declare a name that another
 one does. What is served is that, minified (`tools/minify_js.py`); where it was made from other files, the joined files.
 """
@@ -20,10 +20,11 @@ from chainrule.views.colors import DARK, LIGHT
 FOLDER = Path(__file__).parent / "js"
 PARTS = {
     "graph": (
-        "tensors", "text", "ops", "model", "dom", "numbers", "drawing", "training", "state", "more", "player",
-        "element",
+        "tensors", "text", "ops", "model", "dom", "drawing", "state", "more", "player", "element",
     ),
-    "panels": ("maths", "slips", "plots", "slope", "learn", "predict", "table", "code", "share", "panels"),
+    "panels": (
+        "numbers", "training", "maths", "slips", "plots", "slope", "learn", "predict", "table", "code", "share", "panels",
+    ),
 }  # fmt: skip
 """The files of each script, in the order in which they are joined: each knows only those before it."""
 

@@ -40,12 +40,3 @@ export function write(element, text) {
 export function attribute(element, key, value) {
   if (element.getAttribute(key) !== String(value)) element.setAttribute(key, String(value));
 }
-
-const NUMBER = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i;
-
-/** Read what somebody typed. @param {string} typed @returns {number} NaN if it is no finite number */
-export function readNumber(typed) {
-  const text = typed.trim().replace('−', '-');
-  const x = NUMBER.test(text) ? Number(text) : NaN;
-  return Number.isFinite(x) ? x : NaN;
-}

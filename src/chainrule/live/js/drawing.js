@@ -1,13 +1,11 @@
 // The graph as SVG, in the places that Python worked out, and with the numbers of the step that is shown.
 
 import { attribute, s, write } from './dom.js';
-import { makeEditable } from './numbers.js';
 import { entryName, isShown, number } from './text.js';
 
 /** @typedef {import('./model.js').Model} Model */
 /** @typedef {import('./model.js').Layout} Layout */
-/** @typedef {{set: (v: number, at: number, x: number) => string, say: (text: string, bad?: boolean) => void,
- *   layer: HTMLElement}} Hands */
+/** @typedef {{handle: SVGGElement, v: number, at: number, name: string}} Handle for a number that can be changed */
 /** @typedef {{group: SVGGElement, value: SVGTextElement, gradient: SVGTextElement, entries: SVGGElement[],
  *   x: number, y: number, room: number, looks?: string}} Box */
 
@@ -20,8 +18,10 @@ const LETTERS = 34;
 const cut = (text) => (text.length <= LETTERS ? text : `${text.slice(0, LETTERS - 1)}…`);
 
 export class Drawing {
-  /** @param {Model} model @param {Layout} layout @param {Hands} hands */
-  constructor(model, layout, hands) {
+  /** Those that nobody made editable yet. @type {Handle[]} */ handles = [];
+
+  /** @param {Model} model @param {Layout} layout */
+  constructor(model, layout) {
     this.model = model;
     this.layout = layout;
     this.svg = s('svg', {
@@ -35,7 +35,7 @@ export class Drawing {
     this.edges = layout.a.map((drawn, e) => this.#edge(drawn, e));
     /** How each edge was drawn last. @type {string[]} */ this.looks = [];
     /** @type {Map<number, Box>} */ this.boxes = new Map();
-    for (const [v, x, y, w, height] of layout.b) this.boxes.set(v, this.#box(v, x, y, w, height, hands));
+    for (const [v, x, y, w, height] of layout.b) this.boxes.set(v, this.#box(v, x, y, w, height));
   }
 
   /** @param {[string, string, number, number]} drawn @param {number} e */
@@ -53,8 +53,8 @@ export class Drawing {
   }
 
   /** @param {number} v @param {number} left @param {number} top @param {number} w @param {number} height
-   * @param {Hands} hands @returns {Box} */
-  #box(v, left, top, w, height, hands) {
+   * @returns {Box} */
+  #box(v, left, top, w, height) {
     const { model } = this;
     const plain = model.plain.values[v];
     const x = left + PADDING;
@@ -99,12 +99,7 @@ export class Drawing {
           s('path', { class: 'line' }),
           text,
         );
-        makeEditable(handle, {
-          ...hands,
-          name: `${entryName(plain.n, plain.s, at)}`,
-          get: () => model.values[v]?.data[at] ?? NaN,
-          set: (to) => hands.set(v, at, to),
-        });
+        this.handles.push({ handle, v, at, name: entryName(plain.n, plain.s, at) });
         entries.push(handle);
         group.append(handle, ' ');
       }

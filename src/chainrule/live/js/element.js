@@ -3,12 +3,11 @@
 import { attribute, button, h, write } from './dom.js';
 import { Drawing } from './drawing.js';
 import { Model } from './model.js';
-import { more, PANELS } from './more.js';
+import { HANDS, more, PANELS } from './more.js';
 import { Player } from './player.js';
 import { readState, writeState } from './state.js';
 import { nested } from './tensors.js';
 import { derivative, number, numbers } from './text.js';
-import { Training } from './training.js';
 
 /** @typedef {import('./model.js').Plain} Plain */
 /** @typedef {import('./tensors.js').Tensor} Tensor */
@@ -28,6 +27,7 @@ export class Ui {
   chosen = -1;
   #touched = false;
   #later = 0;
+  /** @type {import('./training.js').Training | undefined} */ #training;
   /** @type {Map<string, Panel>} */ #panels = new Map();
   /** @type {Map<string, Drawing>} */ #drawings = new Map();
   /** @type {HTMLButtonElement[]} */ #toggles = [];
@@ -56,7 +56,6 @@ export class Ui {
     this.#host = host;
     this.number = place;
     this.model = model;
-    this.training = new Training(model);
     this.player = new Player(this);
     this.#slider.max = String(model.last);
     const speed = h(
@@ -153,6 +152,13 @@ export class Ui {
       location.hash.includes('graph=') && (this.model.at !== this.model.last || this.model.values !== this.model.start);
     if (this.#toggles.some((toggle) => toggle.dataset.panel === panel)) this.open(panel);
     this.redraw();
+    if (!this.model.fixed)
+      (globalThis.requestIdleCallback ?? setTimeout)(() =>
+        more().then(
+          () => this.#arm(),
+          () => {},
+        ),
+      );
   }
 
   /** Choose the layout that fits. */
@@ -164,22 +170,33 @@ export class Ui {
     const key = room <= 0 || room >= SMALLEST * wide.w || narrow.w >= wide.w ? 'wide' : 'narrow';
     const layout = model.view[key];
     const held = `${model.shown} ${key}`;
-    if (!this.#drawings.has(held))
-      this.#drawings.set(
-        held,
-        new Drawing(this.model, layout, {
-          set: (v, at, x) => this.set(v, at, x),
-          say: (text, bad) => this.say(text, bad),
-          layer: this.#stage,
-        }),
-      );
+    if (!this.#drawings.has(held)) this.#drawings.set(held, new Drawing(this.model, layout));
     const drawing = /** @type {Drawing} */ (this.#drawings.get(held));
     if (this.drawing === drawing) return;
     this.drawing = drawing;
     drawing.svg.style.cssText = `max-width:${layout.w}px;min-width:${Math.round(SMALLEST * layout.w)}px`;
     this.#stage.classList.toggle('tall', layout.h > 620);
     this.#stage.replaceChildren(drawing.svg);
+    this.#arm();
     this.redraw();
+  }
+
+  /** Let numbers be changed, once what does that is there. */
+  #arm() {
+    for (const { handle, v, at, name } of HANDS.edit ? (this.drawing?.handles.splice(0) ?? []) : [])
+      HANDS.edit?.(handle, {
+        name,
+        get: () => this.model.values[v]?.data[at] ?? NaN,
+        set: (to) => this.set(v, at, to),
+        say: (text, bad) => this.say(text, bad),
+        layer: this.#stage,
+      });
+  }
+
+  /** The updates of its weights, once that is there. */
+  get training() {
+    const { Training } = /** @type {Required<typeof HANDS>} */ (HANDS);
+    return (this.#training ??= new Training(this.model));
   }
 
   /** Show everything as it is now. */
@@ -433,12 +450,17 @@ export class Ui {
     return '';
   }
 
+  /** What was learnt after the weights that were changed is no longer true. */
+  edited() {
+    this.#training?.edited();
+  }
+
   /** @param {number} v */
   #edited(v) {
     const { model } = this;
     const loss = model.root;
     const name = model.names[v];
-    this.training.edited();
+    this.edited();
     if (model.trained.includes(v) || this.chosen < 0)
       this.chosen = model.trained.includes(v) ? v : (model.trained[0] ?? -1);
     const end = loss < 0 ? (model.ops.at(-1)?.o[0] ?? v) : loss;
@@ -477,10 +499,11 @@ export class Ui {
     this.changed();
   }
 
-  /** @param {number} rate */
-  update(rate) {
+  /** Take one step against the gradients. @param {number} rate */
+  async update(rate) {
     if (this.model.fixed) throw new Error(`these numbers cannot be changed: ${this.model.fixed}`);
     if (!Number.isFinite(rate)) throw new Error('a learning rate is a finite number');
+    if (!HANDS.Training) await more();
     const { model, training } = this;
     try {
       training.update(rate);
@@ -494,7 +517,7 @@ export class Ui {
 
   reset() {
     this.model.reset();
-    this.training.restart();
+    this.#training?.restart();
     this.say('The recorded numbers are back.');
     this.changed();
   }
@@ -526,15 +549,15 @@ function bring(host, plain) {
     Object.assign(host, {
       values: () => collect(model.values),
       gradients: () => collect(model.gradients),
-      set(/** @type {string} */ name, /** @type {unknown} */ value) {
+      async set(/** @type {string} */ name, /** @type {unknown} */ value) {
         const v = model.find(name);
         model.set(new Map([[v, model.read(v, value)]]));
-        ui.training.edited();
+        ui.edited();
         ui.changed();
       },
       update: (/** @type {number} */ rate) => ui.update(rate),
-      reset: () => ui.reset(),
-      step: (/** @type {number} */ to) => ui.step(to),
+      reset: async () => ui.reset(),
+      step: async (/** @type {number} */ to) => ui.step(to),
       play: () => ui.player.play(),
       pause: () => ui.player.pause(),
       moment: () => ({ step: model.at, of: model.last, ...ui.player.beat }),

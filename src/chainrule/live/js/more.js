@@ -7,6 +7,9 @@ import { h } from './dom.js';
 
 /** What makes each panel, once that script is there. @type {Record<string, (ui: Ui) => Panel>} */
 export const PANELS = {};
+/** What makes numbers editable, and what updates weights: they come with it. @type {{
+ *   edit?: typeof import('./numbers.js').makeEditable, Training?: typeof import('./training.js').Training}} */
+export const HANDS = {};
 
 const FROM = document.currentScript instanceof HTMLScriptElement ? document.currentScript.src : '';
 /** @type {Promise<unknown> | undefined} */ let coming;

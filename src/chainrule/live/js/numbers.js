@@ -1,6 +1,6 @@
 // Numbers that can be changed where they stand: drag, type, or use the arrow keys.
 
-import { attribute, h, readNumber } from './dom.js';
+import { attribute, h } from './dom.js';
 import { number } from './text.js';
 
 /**
@@ -119,3 +119,12 @@ export function makeEditable(handle, editing) {
 export const expected = (typed, { name, get }) =>
   `${typed.trim() ? `“${typed.trim().slice(0, 20)}” is not a number that fits here` : 'Nothing was typed'}. ` +
   `Type a number such as 0.5 or -2; ${name} stays ${number(get())}.`;
+
+const NUMBER = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i;
+
+/** Read what somebody typed. @param {string} typed @returns {number} NaN if it is no finite number */
+export function readNumber(typed) {
+  const text = typed.trim().replace('−', '-');
+  const x = NUMBER.test(text) ? Number(text) : NaN;
+  return Number.isFinite(x) ? x : NaN;
+}

@@ -3,14 +3,17 @@
 import { h } from './dom.js';
 import { learnPanel } from './learn.js';
 import { formula } from './maths.js';
-import { PANELS } from './more.js';
+import { HANDS, PANELS } from './more.js';
+import { makeEditable } from './numbers.js';
 import { predictPanel } from './predict.js';
 import { sharePanel } from './share.js';
 import { slopePanel } from './slope.js';
 import { tablePanel } from './table.js';
+import { Training } from './training.js';
 
 const MAKERS = { slope: slopePanel, learn: learnPanel, predict: predictPanel, table: tablePanel, share: sharePanel };
 
+Object.assign(HANDS, { edit: makeEditable, Training });
 PANELS.formula = formula;
 for (const [name, make] of Object.entries(MAKERS))
   PANELS[name] = (ui) => {

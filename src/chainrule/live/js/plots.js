@@ -1,7 +1,7 @@
 // Small plots: curves, a tangent, points, and the ends of both axes.
 
-import { h, readNumber, s } from './dom.js';
-import { expected } from './numbers.js';
+import { h, s } from './dom.js';
+import { expected, readNumber } from './numbers.js';
 import { number } from './text.js';
 
 /** @typedef {{points: [number, number][], kind: string}} Curve */
