@@ -11,8 +11,8 @@ import torch
 from torch.autograd.graph import Node
 
 from chainrule.calculus.notation import number
+from chainrule.diagnosis.causes import Finding, say
 from chainrule.diagnosis.evidence import code
-from chainrule.diagnosis.missing import MAKE_IT_A_FLOAT, STAY_WITH_FLOATS
 from chainrule.diagnosis.report import Reason, Why
 from chainrule.diagnosis.thresholds import DEEPEST
 from chainrule.errors import ChainruleError
@@ -45,86 +45,46 @@ def why(loss: torch.Tensor, leaf: torch.Tensor) -> Why:
             )
     given = written if len(written) == 2 else ("loss", "the leaf")
     root, name = (code(text) if text != "the leaf" else text for text in given)
-    found = _without(name, leaf) or _loss_without(root, loss)
+    found = _without(root, loss, leaf)
     if found is None and leaf.grad is not None:
         return Why((), _there(name, leaf.grad))
-    if found is None:
-        found = _search(root, name, loss, leaf)
-    cause, says, hint = found
-    return Why((Reason(cause, (given[1],), f"{name} has no `.grad`: {says}.", hint),))
+    found = found or _search(root, name, loss, leaf)
+    return Why((Reason(found.cause, (given[1],), f"{name} has no `.grad`: {found.proof}.", found.hint),))
 
 
-_Found = tuple[str, str, str]
-
-
-def _without(name: str, leaf: torch.Tensor) -> _Found | None:
-    """Say what keeps a tensor from having a gradient, whatever the loss."""
+def _without(root: str, loss: torch.Tensor, leaf: torch.Tensor) -> Finding | None:
+    """Say what keeps a tensor from having a gradient whatever the loss, or that the loss has no way back at all."""
     if not (leaf.is_floating_point() or leaf.is_complex()):
-        says = f"it is of dtype {_dtype(leaf)}, and only floating-point numbers have gradients"
-        return "integer", says, MAKE_IT_A_FLOAT
+        return say("integer", value="it", dtype=str(leaf.dtype).removeprefix("torch."))
     if not leaf.requires_grad:
-        hint = "Create it with `requires_grad=True`. A result of `no_grad` or `detach()` has it False, too."
-        return "requires_grad", "its `requires_grad` is False", hint
+        return say("after: requires_grad")
     if not leaf.is_leaf and not leaf.retains_grad:
-        made = code(type(leaf.grad_fn).__name__)
-        says = f"it is no leaf but the result of a calculation ({made}), and PyTorch fills leaves alone"
-        hint = (
-            "Did an update such as `w = w - rate * w.grad`, or `.to(...)` after `requires_grad=True`, take its name? "
-        )
-        hint += f"Change the leaf in place under `no_grad`, or call `retain_grad()` before the backward pass. {_RECORD}"
-        return "not a leaf", says, hint
-    return None
-
-
-def _loss_without(root: str, loss: torch.Tensor) -> _Found | None:
-    """Say that the loss has no way back at all."""
+        return say("after: no leaf", made=code(type(leaf.grad_fn).__name__), record=_RECORD)
     if loss.requires_grad:
         return None
     if not (loss.is_floating_point() or loss.is_complex()):
-        says = f"{root} is of dtype {_dtype(loss)}, and whole numbers carry no gradient back"
-        return "integer", says, f"{STAY_WITH_FLOATS} {_RECORD}"
-    says = (
-        f"{root} has no way back to any leaf: what it was made from was detached, or made with gradients switched off"
-    )
-    hint = "Look for `.detach()`, `.data`, `.item()`, `torch.tensor(...)`, NumPy and `no_grad` on the way."
-    return "detached", says, f"{hint} {_RECORD}"
+        return say("after: whole loss", root=root, dtype=str(loss.dtype).removeprefix("torch."), record=_RECORD)
+    return say("after: no way back", root=root, record=_RECORD)
 
 
-def _search(root: str, name: str, loss: torch.Tensor, leaf: torch.Tensor) -> _Found:
+def _search(root: str, name: str, loss: torch.Tensor, leaf: torch.Tensor) -> Finding:
     """Walk the graph behind the loss, and say whether it leads to the leaf."""
     nodes = _nodes(loss)
     leaves = [node.variable for node in nodes if hasattr(node, "variable")]
     if loss is leaf or any(held is leaf for held in leaves) or leaf.grad_fn in nodes:
-        if not any(_freed(node) for node in nodes):
-            hint = f"Call {root[:-1]}.backward()`." if root.endswith("`") else "Call `loss.backward()`."
-            return "no backward pass", f"{root} was made from {name}, and no backward pass has run", hint
-        says = f"a backward pass has run through the graph of {root} and freed it, and {name} did not keep what it got"
-        hint = (
-            "`zero_grad()` sets `.grad` to None, and `torch.autograd.grad` and `backward(inputs=...)` fill only what "
-        )
-        hint += "they are asked for. To go through the graph again, compute the loss again."
-        return "freed", says, hint
+        key = "after: freed" if any(map(_freed, nodes)) else "after: no backward pass"
+        return say(key, root=root, value=name, loss=root.strip("`"))
     for held in leaves:
         if (held.shape, held.dtype, held.device, held.layout) != (leaf.shape, leaf.dtype, leaf.device, leaf.layout):
             continue
         if held.layout is torch.strided and held.numel() and held.data_ptr() == leaf.data_ptr():
-            says = f"{root} was made from another leaf that shares its memory with {name}"
-            return "replaced", says, "`nn.Parameter(w)`, `.data` or `.detach()` made it: use one and the same tensor."
+            return say("after: same memory", root=root, value=name)
         if held.numel() > 1 and torch.equal(held.detach(), leaf.detach()):
-            says = f"{root} was made from another leaf with the same {held.numel():,} numbers, a copy"
-            hint = "`copy.deepcopy`, `clone().detach()` or loading made it: ask the model in use for its parameters."
-            return "replaced", says, hint
+            return say("after: same numbers", root=root, count=held.numel())
     if loss.grad_fn is None:
-        says = f"{root} is a leaf itself, made of plain numbers, and has no way back to anything"
-        hint = "`torch.tensor(...)` or `requires_grad_()` made it, after the way was lost. Compute it from {} instead."
-        return "detached", says, f"{hint.format(name)} {_RECORD}"
+        return say("after: plain numbers", root=root, value=name, record=_RECORD)
     count = "one leaf" if len(leaves) == 1 else f"{len(leaves):,} leaves"
-    hint = "It was not used, or the way was cut by `.detach()`, `.item()`, `torch.tensor(...)` or `no_grad`."
-    return "not used", f"{root} was made from {count}, and {name} is not among them", f"{hint} {_RECORD}"
-
-
-def _dtype(tensor: torch.Tensor) -> str:
-    return str(tensor.dtype).removeprefix("torch.")
+    return say("after: not used", root=root, leaves=count, value=name, record=_RECORD)
 
 
 def _nodes(loss: torch.Tensor) -> dict[Node, None]:

@@ -1,15 +1,21 @@
-"""Say what one op did to a gradient, or to the numbers on the way forward: two tables, one entry a cause.
+"""Say what one op did to a gradient, or to the numbers on the way forward.
 
-An entry names the ops that it may be said of, looks at the numbers that were recorded, and speaks only if they prove
-it. To add a cause, add an entry; those of one op are tried from top to bottom.
+The words are in `causes.json`. Its two tables are of ops that can let nothing through (`zero`), and of those that can
+make NaN or infinity of finite numbers (`bad`). An entry names its ops, what has to hold of the numbers that were
+recorded (`if`, one of `_HOLDS`), the proof as part of a sentence (`says`; without it what holds says so itself), and
+what to try. Those of one op are tried from top to bottom. To add a cause, add an entry.
 """
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from functools import lru_cache
+from pathlib import Path
+from string import Formatter
+from typing import Any, Literal, NamedTuple, TypeAlias
 from weakref import WeakKeyDictionary
 
 from chainrule.calculus.notation import number
@@ -17,6 +23,23 @@ from chainrule.calculus.rules import canonical
 from chainrule.diagnosis.evidence import Evidence, Span, UnknownError, code, is_bad, name, norm, numbers_of, span
 from chainrule.diagnosis.thresholds import ALONE, CENTRED, LITTLE, RANGE, TELLING
 from chainrule.trace import Snapshot, Trace
+
+What: TypeAlias = Literal["bad", "zero", "never", "huge", "tiny"]
+_WORDS: Mapping[str, Any] = json.loads(Path(__file__).with_name("causes.json").read_text("utf-8"))
+
+
+class Spot(NamedTuple):
+    """Say where a gradient was lost: on an edge of a visit, where contributions meet, in a hook, or at the start.
+
+    That which autograd came to first is the least.
+    """
+
+    turn: int
+    """The position of the visit; for a sum, a hook and the start, that of the node behind it."""
+    edge: int
+    kind: Literal["edge", "sum", "hook", "start"]
+    what: Literal["zero", "bad"]
+    value: int | None = None
 
 
 @dataclass(frozen=True)
@@ -30,41 +53,60 @@ class Finding:
     """The op to blame, where it is another one than the op that was asked about."""
     source: int | None = None
     """The value that it began with, where that was there from the start."""
+    what: What = "never"
+    """What is wrong with the gradient."""
+    spot: Spot | None = None
+
+    @property
+    def key(self) -> object:
+        """Return what leaves have in common that lost their gradients in the same way."""
+        if self.what in ("tiny", "huge"):
+            return self.what
+        if self.source is not None:
+            return self.what, self.cause, "from", self.source
+        return self.what, self.cause, self.proof if self.op is None else self.op
 
 
-@dataclass(frozen=True)
-class Cause:
-    """Hold one entry of a table: the ops that it may be said of, the cause, what to try, and its proof.
+class _Sentence(Formatter):
+    """Fill a sentence in, with numbers written as everywhere."""
 
-    The proof is part of a sentence, nothing if the numbers that were recorded do not prove it, or a finding of its own.
-    """
-
-    ops: str
-    name: str
-    hint: str
-    proof: Callable[[Evidence], str | Finding | None]
+    def format_field(self, value: Any, spec: str) -> str:
+        return number(value) if isinstance(value, float) else str(super().format_field(value, spec))
 
 
-_Table: TypeAlias = Mapping[str, list[Cause]]
+_fill = _Sentence().format
 
 
-def _table(*causes: Cause) -> _Table:
-    ops = {op for cause in causes for op in cause.ops.split()}
-    return {op: [cause for cause in causes if op in cause.ops.split()] for op in ops}
+def say(key: str, op: int | None = None, source: int | None = None, **told: object) -> Finding:
+    """Return the finding that has this key among the words, its sentences filled in with what is told."""
+    cause, proof, hint = _WORDS["findings"][key]
+    return Finding(cause, _fill(proof, **told), _fill(hint, **told), op, source)
 
 
-def _explained(table: _Table, at: Evidence) -> Finding | None:
-    for cause in table.get(at.kind, ()):
-        try:
-            proof = cause.proof(at)
-        except UnknownError:  # what was not kept proves nothing
+@lru_cache
+def _ops(words: str) -> frozenset[str]:
+    """Return the ops that are named, one by one or as a group."""
+    groups = _WORDS["groups"]
+    return frozenset(op for word in words.split() for op in (_ops(groups[word]) if word in groups else (word,)))
+
+
+def _explained(table: str, at: Evidence) -> Finding | None:
+    """Return what a table says of an op, as far as the numbers prove it; what was not kept proves nothing."""
+    for entry in _WORDS[table]:
+        if at.kind not in _ops(entry["ops"]):
             continue
-        if proof:
-            return Finding(cause.name, proof, cause.hint) if isinstance(proof, str) else proof
+        try:
+            held = _HOLDS[entry["if"]](at) if "if" in entry else True
+            if held and not isinstance(held, Finding):
+                return Finding(entry["cause"], _fill(entry.get("says", "{it}"), at=at, it=held), entry["hint"])
+        except UnknownError:
+            continue
+        if held:
+            return held
     return None
 
 
-_HOLDS: Mapping[str, Callable[[Snapshot], bool]] = {
+_IS: Mapping[str, Callable[[Snapshot], bool]] = {
     "zero": lambda tensor: norm(tensor) == 0,
     "bad": is_bad,
     "nan": lambda tensor: (found := span(tensor)) is not None and found.nans > 0,
@@ -79,7 +121,7 @@ def _source(trace: Trace, value: int, word: str) -> int:
     while (word, at := way[-1]) not in known:
         made = trace.values[at].op
         inputs = trace.ops[made].inputs if made is not None else ()
-        earlier = (v for v in inputs if v < at and _HOLDS[word](trace.values[v].tensor))
+        earlier = (v for v in inputs if v < at and _IS[word](trace.values[v].tensor))
         way.append(next(earlier, at))
         if way[-1] == at:
             known[word, at] = at
@@ -88,31 +130,6 @@ def _source(trace: Trace, value: int, word: str) -> int:
 
 
 # Nothing came through ---------------------------------------------------------------------------------------------
-
-_RELUS = "relu threshold"
-_CLAMPS = "clamp clamp_min clamp_max clip relu6 hardtanh hardsigmoid"
-_CURVES = """
-    sigmoid tanh erf softsign logsigmoid elu selu gelu silu softplus mish exp atan arctan celu expit softmin softmax
-    log_softmax
-"""
-_CLASSIFYING = """
-    cross_entropy nll_loss binary_cross_entropy binary_cross_entropy_with_logits hinge_embedding_loss
-    margin_ranking_loss multi_margin_loss
-"""
-_POWERS = "pow square rpow float_power"
-_FACTORED = f"""
-    {_POWERS} mul matmul linear bmm dot addmm baddbmm einsum conv1d conv2d conv3d bilinear div rdiv outer ger inner
-    tensordot embedding_bag conv_transpose2d addcmul lerp prod
-"""
-_MASKS = "masked_fill masked_select masked_scatter"
-_DROPOUTS = "dropout dropout1d dropout2d dropout3d alpha_dropout feature_dropout"
-_NORMALISATIONS = "layer_norm batch_norm group_norm instance_norm std var normalize"
-_SUMS = f"add sub rsub sum mean expand broadcast_to {_NORMALISATIONS}"
-_MAKES_ZERO = f"{_RELUS} {_CLAMPS} {_MASKS} {_DROPOUTS} where".split()
-_PICKERS = "max min amax amin maximum minimum fmax fmin topk sort"
-_ADDED = "linear matmul dot bmm einsum addmm conv1d conv2d conv3d mul"
-_WITH_BIAS = ("linear", "conv1d", "conv2d", "conv3d", "bilinear")
-_OTHER_NUMBERS = "Give the factor other numbers; a weight that begins at 0 has to be so on purpose."
 
 
 def _shut(at: Evidence) -> str:
@@ -131,7 +148,7 @@ def _shut(at: Evidence) -> str:
 
 def _factors(at: Evidence) -> tuple[int, ...]:
     """Return what an op multiplies by; of a square or a Gram matrix, that is the input itself."""
-    factors = at.others[:1] if at.kind in _WITH_BIAS and at.targets else at.others
+    factors = at.others[:1] if at.kind in _ops("WITH_BIAS") and at.targets else at.others
     return factors or (at.targets if at.kind in ("mul", "dot", "matmul") else ())
 
 
@@ -143,14 +160,14 @@ def _zero_factor(at: Evidence) -> Finding | None:
         return None
     first = _source(trace, factor, "zero")
     made = trace.values[first].op
-    if made is not None and canonical(trace.ops[made].name) in _MAKES_ZERO:
+    if made is not None and canonical(trace.ops[made].name) in _ops("MAKES_ZERO"):
         floats = tuple(v for v in trace.ops[made].inputs if trace.values[v].dtype != "bool")
-        if found := _explained(_ZERO, Evidence(trace, made, floats)):
+        if found := _explained("zero", Evidence(trace, made, floats)):
             return replace(found, op=made)
-    called, origin = name(trace, factor), name(trace, first)
+    origin = name(trace, first)
     zeros = Span(origin, trace.values[first].tensor.size).entries("0")
     because = "" if first == factor else f", which is 0 because {origin} is"
-    return Finding("times zero", f"it multiplies by {called}{because}: {zeros}", _OTHER_NUMBERS, source=first)
+    return say("times zero", source=first, factor=name(trace, factor), because=because, zeros=zeros)
 
 
 def _weak_factor(at: Evidence) -> str | Finding | None:
@@ -161,18 +178,14 @@ def _weak_factor(at: Evidence) -> str | Finding | None:
             proof = f"it multiplies by {factor.name}, and {factor.are_zero}"
             return f"{proof}; where it is not, nothing arrives, or it cancels"
         if came and 0 < came.largest * factor.largest < RANGE.get(came.dtype, (0.0,))[0]:
-            proof = f"an upstream gradient of up to {number(came.largest)} times {factor.name} of up to "
-            proof += f"{number(factor.largest)} is too small for {came.dtype}"
-            return Finding("underflow", proof, "Scale the loss up (`torch.amp.GradScaler`), or compute in float32.")
+            return say("underflow", came=came, factor=factor)
     return None
 
 
-def _sum_cancels(at: Evidence) -> str | None:
+def _adds_up_products(at: Evidence) -> bool:
     values, factors = at.trace.values, _factors(at)
     spread = any(values[a].tensor.size < values[b].tensor.size for a in at.targets for b in at.op.outputs)
-    known = len(list(at.spans(factors))) == len(factors) > 0
-    told = known and (spread or at.kind != "mul")
-    return "the products that it adds up cancel: they are not 0, their sum is" if told else None
+    return len(list(at.spans(factors))) == len(factors) > 0 and (spread or at.kind != "mul")
 
 
 def _condition(at: Evidence) -> str | None:
@@ -182,75 +195,17 @@ def _condition(at: Evidence) -> str | None:
 
 
 def _adds_up(at: Evidence) -> str:
-    if at.kind in _NORMALISATIONS.split():
-        proof = "it centres and scales what goes in, so that a gradient which only asks to shift or to stretch its "
-        return f"{proof}result cancels"
     came, proof = span(at.upstream), "what it adds up on the way back cancels"
     runs = f"the upstream gradient {'is' if came.low == came.high else 'runs'} {came.reach}" if came else ""
     return f"{proof}: {runs}, and its sum is 0" if came else proof
-
-
-_ZERO: _Table = _table(
-    Cause(_RELUS, "dead relu",
-          "Lower the learning rate, start with other weights or a positive bias, or use `leaky_relu`.", _shut),
-    Cause(_CLAMPS, "clamped", "Widen the limits, or bring the values back inside them.",
-          lambda at: f"it cut off {at.asked.whole} ({at.asked.reach} became {at.out.reach}), and what is cut off gets "
-          "no gradient"),
-    Cause("softmax", "cancels", "Use the probabilities one by one, such as in `cross_entropy`, and not their sum.",
-          lambda at: "each row of its result adds up to 1 whatever goes in, and where the upstream gradient is the "
-          "same along a row its parts cancel" if at.out.zeros == 0 or at.out.high < 1 else None),
-    Cause(_CURVES, "saturated", "Scale the input down: smaller weights, a normalisation, scaled data.",
-          lambda at: f"it is saturated: with {at.asked.name} {'at' if at.asked.size == 1 else 'running'} "
-          f"{at.asked.reach} its result is {at.out.reach}, where the curve is flat"),
-    Cause(_CLASSIFYING, "saturated", "Scale the logits down; if the loss is 0 for good, it has learned all.",
-          lambda at: f"it is saturated: {at.asked.name} runs {at.asked.reach}, and {at.out.name} is {at.out.reach}, "
-          "so nothing is left to push" if not at.out.nans else _explained(_NOT_FINITE, at) or _overflow(at)),
-    Cause(_POWERS, "times zero", "If this is the error, nothing is left to learn; otherwise move it off 0.",
-          lambda at: f"{at.one(at.targets, lambda z: z.is_zero).are_zero}, where its slope is 0"),
-    Cause(_FACTORED, "times zero", _OTHER_NUMBERS, _zero_factor),
-    Cause(_FACTORED, "times zero", "Change the factor.",
-          lambda at: "it multiplies by the number 0" if 0 in at.op.constants.values() else None),
-    Cause(_FACTORED, "times zero", "Look at both.", _weak_factor),
-    Cause(_ADDED, "cancels", "Check that the rows of the batch differ, and the signs in the loss.", _sum_cancels),
-    Cause("mse_loss huber_loss smooth_l1_loss l1_loss", "no error", "Nothing is left to learn here.",
-          lambda at: f"{at.out.name} is 0: {at.names(at.op.inputs)} are equal" if at.out.is_zero else None),
-    Cause("abs norm vector_norm dist cdist", "flat", "Move it off 0.",
-          lambda at: f"{at.one(at.targets, lambda z: z.is_zero).are_zero}, where PyTorch takes 0 as its slope"),
-    Cause("where", "not picked", "Check the condition.", _condition),
-    Cause("embedding", "masked", "It is the `padding_idx`: look at how the tokens were made.",
-          lambda at: f"{at.given.entries(number(at.given.low))}, and for that it gives no gradient"
-          if at.given.low == at.given.high else None),
-    Cause(_MASKS, "masked", "Check the mask: it may be the wrong way round.",
-          lambda at: f"it masked everything: {at.one(at.op.inputs[1:], lambda z: z.is_true).entries('True')}"),
-    Cause(_DROPOUTS, "dropout", "Use a smaller `p`, and `model.eval()` where nothing is to be dropped.",
-          lambda at: f"it dropped {'the only entry' if at.out.size == 1 else f'all {at.out.size:,} entries'}"
-          if at.out.is_zero else None),
-    Cause(_PICKERS, "not picked", "Use a smooth choice, such as `logsumexp`, if both should learn.",
-          lambda at: f"it did not pick {at.asked.name} ({at.asked.reach}) but {at.one(at.others).name} "
-          f"({at.one(at.others).reach})"),
-    Cause(_PICKERS, "not picked", "Check which entries are used.",
-          lambda at: f"what it picked of {at.asked.name} got no gradient"),
-    Cause("round floor ceil trunc sign sgn fix heaviside floor_divide", "flat",
-          "Leave it out of training, or pass the gradient by: `x + (x.round() - x).detach()`.",
-          lambda _: "it is a staircase, and its slope is 0 everywhere"),
-    Cause("std var", "flat", "Start with numbers that differ.",
-          lambda at: "its result is 0, where PyTorch takes 0 as its slope" if at.out.is_zero else None),
-    Cause(_SUMS, "cancels", "Check what the loss adds up: its parts have to differ.", _adds_up),
-    Cause("setitem copy fill zero index_put index_fill", "overwritten", "Write the result into a new tensor.",
-          lambda _: "it wrote over it in place"),
-    Cause("cat concat concatenate stack hstack vstack pad roll", "not picked", "Use that part of the result as well.",
-          lambda at: f"it puts {at.names(at.targets) or 'it'} next to others, and only the others are used"),
-)  # fmt: skip
-"""For each op that can let nothing through: what to say of it."""
 
 
 def why_zero(at: Evidence) -> Finding:
     """Say why an op handed on nothing of a gradient that arrived."""
     for value in at.targets:
         if not at.trace.values[value].tensor.size:
-            proof = f"{name(at.trace, value)} has no entries: nothing was picked"
-            return Finding("not picked", proof, "Check the mask.")
-    return _changed(at) or _explained(_ZERO, at) or _by_values(at, "zero", "0")
+            return say("no entries", value=name(at.trace, value))
+    return _changed(at) or _explained("zero", at) or _by_values(at, "zero", "0")
 
 
 def _changed(at: Evidence) -> Finding | None:
@@ -269,10 +224,8 @@ def _changed(at: Evidence) -> Finding | None:
         factor = numbers_of(at.trace, value)
         smallest = min(abs(factor.low), abs(factor.high)) if factor and factor.low * factor.high > 0 else 0.0
         if factor and smallest**power * came.largest >= TELLING:
-            used = f"{factor.name} {'was' if factor.size == 1 else 'ran'} {factor.reach} when {code(at.op.expression)}"
-            proof = f"{used} used it, and was written over before the way back, out of autograd's sight"
-            hint = "Write after the backward pass, and under `no_grad` in place of `.data`: then PyTorch keeps watch."
-            return Finding("changed unseen", proof, hint, _written_by(at, value))
+            was, call = "was" if factor.size == 1 else "ran", code(at.op.expression)
+            return say("changed unseen", _written_by(at, value), factor=factor, was=was, call=call)
     return None
 
 
@@ -302,29 +255,22 @@ def _by_values(at: Evidence, cause: str, became: str) -> Finding:
 
 def flattens(at: Evidence, gain: float) -> Finding | None:
     """Say why an op all but lost a gradient: it is saturated, multiplies by something small, or lets parts cancel."""
-    if at.kind in f"{_CURVES} {_CLASSIFYING}".split():
-        return _explained(_ZERO, at)
-    if at.kind in _SUMS.split() and gain < ALONE:
+    if at.kind in _ops("CURVES CLASSIFYING"):
+        return _explained("zero", at)
+    if at.kind in _ops("SUMS") and gain < ALONE:
         sizes = [found.largest for found in at.spans(at.targets)]
-        scaled = at.kind in _NORMALISATIONS.split() and sizes and gain > CENTRED / max(1.0, *sizes)
-        return None if scaled else _explained(_ZERO, at)
-    if at.kind not in _FACTORED.split():
+        scaled = at.kind in _ops("NORMALISATIONS") and sizes and gain > CENTRED / max(1.0, *sizes)
+        return None if scaled else _explained("zero", at)
+    if at.kind not in _ops("FACTORED"):
         return None
     factors = [f"{z.name}, which runs {z.reach}" for z in at.spans((at.others or at.targets)[:1]) if z.largest < LITTLE]
     if at.kind == "mul":
         small = (c for c in at.op.constants.values() if not isinstance(c, complex) and 0 < abs(c) < LITTLE)
         factors += [f"the number {number(c)}" for c in small]
-    return Finding("times little", f"it multiplies by {factors[0]}", "Scale it up, or the loss.") if factors else None
+    return say("times little", factor=factors[0]) if factors else None
 
 
 # Not a number -----------------------------------------------------------------------------------------------------
-
-_EPS = "Keep it above 0: `x.clamp(min=1e-6)` before it, or use `log_softmax` or `logsigmoid` for a log of those."
-_LOGS = "log log2 log10 log1p xlogy"
-_ROOTS = "sqrt pow float_power norm vector_norm dist"
-_DIVISIONS = "div reciprocal rsqrt fmod remainder rdiv"
-_SPREADS = "std var std_mean var_mean"
-_SOFTMAXES = "softmax log_softmax scaled_dot_product_attention"
 
 
 def _floor(at: Evidence) -> float:
@@ -357,16 +303,6 @@ def _edge(at: Evidence) -> str:
     return f"{found.name} reaches {number(found.high if found.high >= 1 else found.low)}, where its slope is infinite"
 
 
-def _origin(at: Evidence) -> str | None:
-    both = [found.name for found in at.spans(at.op.inputs) if found.zeros]
-    return f"{both[0]} and {both[1]} are 0 together, where it has no slope" if len(both) == 2 else None
-
-
-def _masked_row(at: Evidence) -> str:
-    found = at.one(at.op.inputs, lambda z: z.infinite > 0 and z.low == -math.inf)
-    return f"a whole row of {found.name} is -inf ({found.infinite:,} of {found.size:,} entries are), so it is 0/0"
-
-
 def _most(dtype: str) -> str:
     return f"{number(RANGE[dtype][1])}, the largest number of {dtype}"
 
@@ -376,51 +312,47 @@ def _overflow(at: Evidence) -> Finding | None:
     held, found = span(made), max(at.spans(at.op.inputs), key=lambda found: found.largest, default=None)
     if made is None or made.dtype not in RANGE or found is None or (held is not None and not held.infinite):
         return None
-    proof = f"its result is above {_most(made.dtype)}: {found.name} reaches {number(found.largest)}"
-    half = made.dtype == "float16"
-    return Finding("overflow", proof, "Use bfloat16 or float32." if half else "Scale the values down before it.")
+    return say("overflow in half" if made.dtype == "float16" else "overflow", most=_most(made.dtype), found=found)
 
 
-_NOT_FINITE: _Table = _table(
-    Cause(_LOGS, "log of a negative", _EPS, lambda at: at.one(at.op.inputs, lambda z: z.low < _floor(at)).lowest),
-    Cause(_LOGS, "log of 0", _EPS, _log_of_zero),
-    Cause(_ROOTS, "root of a negative", "Keep it above 0: `x.clamp(min=1e-6)` before it.",
-          lambda at: f"{at.given.lowest}, and a root of that is not a number"
-          if _is_root(at) and at.given.low < 0 else None),
-    Cause(_ROOTS, "root at 0", "Add a small number under the root, such as `1e-8`.",
-          lambda at: f"{at.given.are_zero}, where its slope is infinite" if _is_root(at) and at.given.zeros else None),
-    Cause(_DIVISIONS, "divided by 0", "Add a small number to the denominator, such as `1e-8`.", _divided),
-    Cause(_DIVISIONS, "divided by 0", "Change the denominator.",
-          lambda at: "it divides by the number 0" if 0 in at.op.constants.values() else None),
-    Cause("exp exp2 expm1 sinh cosh", "overflow", "Take off the maximum first, as `softmax` and `logsumexp` do.",
-          lambda at: f"the largest entry of {at.given.name} is {number(at.given.high)}, and its exponential is too "
-          f"large for {at.trace.values[at.op.outputs[0]].dtype}"),
-    Cause("acos asin arccos arcsin atanh acosh erfinv logit", "edge of its range",
-          "Clamp it a little inside of -1 and 1.", _edge),
-    Cause("logit", "log of 0", _EPS,
-          lambda at: f"{at.one(at.targets or at.op.inputs, lambda z: z.zeros).are_zero}, where its slope is infinite"),
-    Cause("atan2 arctan2", "0/0", "Move one of them off 0.", _origin),
-    Cause(_SPREADS, "0/0", "Use `correction=0`, or more entries.",
-          lambda at: f"there are too few entries in {at.given.name} to have a spread ({at.given.size:,} in all)"
-          if at.out.nans else None),
-    Cause(_SPREADS, "root at 0", "Add a small number to the variance, and take the root of that.",
-          lambda at: f"entries of {at.given.name} that it compares are equal ({at.given.reach}): at a spread of 0 its "
-          "slope is infinite"),
-    Cause(_SOFTMAXES, "masked", "Leave something unmasked in each row, or mask with a large finite number.",
-          _masked_row),
-    Cause("cross_entropy nll_loss", "0/0", "Check the targets and `ignore_index`.",
-          lambda at: f"{at.out.name} is a mean over no target at all: every one is ignored"
-          if at.out.nans == at.out.size else None),
-    Cause(f"{_DIVISIONS} {_SOFTMAXES} cross_entropy nll_loss", "overflow", "", _overflow),
-)  # fmt: skip
-"""For each op that can make NaN or infinity of finite numbers: what to say of it."""
-_ON_PURPOSE = ("masked_fill", "where", "full", "full_like", "new_full", "fill", "triu", "tril", "setitem")
-"""Ops by which an infinity is put there on purpose, as in a mask."""
+_HOLDS: Mapping[str, Callable[[Evidence], Any]] = {
+    "is shut": _shut,
+    "has a full range": lambda at: at.out.zeros == 0 or at.out.high < 1,
+    "is a curve": lambda at: "at" if at.asked.size == 1 else "running",
+    "is a loss of NaN": lambda at: (_explained("bad", at) or _overflow(at)) if at.out.nans else None,
+    "is a loss": lambda at: not at.out.nans,
+    "is given nothing but 0": lambda at: at.one(at.targets, lambda z: z.is_zero),
+    "has a factor of 0": _zero_factor,
+    "has the number 0": lambda at: 0 in at.op.constants.values(),
+    "has a weak factor": _weak_factor,
+    "adds up products": _adds_up_products,
+    "has no error": lambda at: at.names(at.op.inputs) if at.out.is_zero else None,
+    "picked the other": _condition,
+    "has one token": lambda at: number(at.given.low) if at.given.low == at.given.high else None,
+    "masked everything": lambda at: at.one(at.op.inputs[1:], lambda z: z.is_true),
+    "gave 0": lambda at: at.out.is_zero,
+    "has others": lambda at: at.one(at.others),
+    "adds up": _adds_up,
+    "joins": lambda at: at.names(at.targets) or "it",
+    "has a negative": lambda at: at.one(at.op.inputs, lambda z: z.low < _floor(at)),
+    "is at its pole": _log_of_zero,
+    "is a root of a negative": lambda at: _is_root(at) and at.given.low < 0,
+    "is a root of 0": lambda at: _is_root(at) and at.given.zeros,
+    "divides by zeros": _divided,
+    "is at an edge": _edge,
+    "is given 0": lambda at: at.one(at.targets or at.op.inputs, lambda z: z.zeros),
+    "is given 0 twice": lambda at: len(both := [z.name for z in at.spans(at.op.inputs) if z.zeros]) == 2 and both,
+    "has NaN": lambda at: at.out.nans,
+    "masks a row": lambda at: at.one(at.op.inputs, lambda z: z.infinite > 0 and z.low == -math.inf),
+    "is NaN alone": lambda at: at.out.nans == at.out.size,
+    "outgrew its dtype": _overflow,
+}
+"""What may have to hold of an op; a sentence has what is returned as `it`, unless that is a finding of its own."""
 
 
 def _first_bad(trace: Trace, value: int) -> int:
     """Follow NaN, then infinity, on the way forward to the value where it was made."""
-    if not _HOLDS["nan"](trace.values[value].tensor):
+    if not _IS["nan"](trace.values[value].tensor):
         return _source(trace, value, "bad")
     first = _source(trace, value, "nan")
     made = trace.values[first].op
@@ -433,8 +365,9 @@ def _first_bad(trace: Trace, value: int) -> int:
 
 
 def _on_purpose(trace: Trace, value: int) -> bool:
+    """Tell whether an op made it by which an infinity is put there on purpose, as in a mask."""
     made = trace.values[value].op
-    return made is not None and canonical(trace.ops[made].name) in _ON_PURPOSE
+    return made is not None and canonical(trace.ops[made].name) in _ops("ON_PURPOSE")
 
 
 def why_forward(trace: Trace, value: int) -> Finding:
@@ -443,32 +376,30 @@ def why_forward(trace: Trace, value: int) -> Finding:
     made = trace.values[first].op
     found = numbers_of(trace, first) or Span(name(trace, first), trace.values[first].tensor.size)
     what, count = "NaN" if found.nans else "infinite", found.nans + found.infinite or None
-    look = "Look at where these numbers come from."
     if made is None:
-        return Finding("in the data", f"{found.entries(what, count)} from the start", look, source=first)
+        return say("in the data", source=first, entries=found.entries(what, count), whence="from the start")
     at = Evidence(trace, made, ())
-    if at.kind in _ON_PURPOSE and count:
-        return Finding("in the data", found.entries(f"{what} by this", count), look, made)
-    if said := _explained(_NOT_FINITE, at) or _overflow(at):
+    if _on_purpose(trace, first) and count:
+        return say("in the data", made, entries=found.entries(what, count), whence="by this")
+    if said := _explained("bad", at) or _overflow(at):
         return replace(said, op=made)
     inputs = ", ".join(f"{z.name} {z.reach}" for z in at.spans(at.op.inputs))
-    return Finding("nan", f"its result is {what}{f', from {inputs}' if inputs else ''}", "Look at its inputs.", made)
+    return say("nan", made, what=what, whence=f", from {inputs}" if inputs else "")
 
 
 def why_not_finite(at: Evidence) -> Finding:
     """Say why an op made NaN or infinity of a finite upstream gradient."""
-    values, has_nan = at.trace.values, _HOLDS["nan"]
+    values, has_nan = at.trace.values, _IS["nan"]
     bad = [value for value in (*at.op.outputs, *at.op.inputs) if is_bad(values[value].tensor)]
     for value in sorted(bad, key=lambda value: not has_nan(values[value].tensor)):
         first = _first_bad(at.trace, value)
         if has_nan(values[first].tensor) or not _on_purpose(at.trace, first):
             return why_forward(at.trace, value)
-    return _explained(_NOT_FINITE, at) or _outgrown(at) or _by_values(at, "nan", "NaN or infinite")
+    return _explained("bad", at) or _outgrown(at) or _by_values(at, "nan", "NaN or infinite")
 
 
 def _outgrown(at: Evidence) -> Finding | None:
     came, gone = span(at.upstream), span(at.contribution)
     if came is None or gone is None or gone.dtype not in RANGE or not gone.infinite or gone.nans:
         return None
-    proof = f"an upstream gradient of up to {number(came.largest)} grew beyond {_most(gone.dtype)}"
-    return Finding("overflow", proof, "Scale the loss or the values down; half precision needs it most.")
+    return say("outgrown", came=came, most=_most(gone.dtype))

@@ -51,11 +51,6 @@ class Span:
         return self.dtype == "bool" and self.low == 1
 
     @property
-    def lowest(self) -> str:
-        """Say which is the smallest."""
-        return f"the smallest entry of {self.name} is {number(self.low)}"
-
-    @property
     def are_zero(self) -> str:
         """Say how many are 0."""
         return self.entries("0", self.zeros)
@@ -65,10 +60,15 @@ class Span:
         """Name all of it."""
         return self.name if self.size == 1 else f"all {self.size:,} entries of {self.name}"
 
+    @property
+    def are(self) -> str:
+        """Return the verb for all of it."""
+        return "is" if self.size == 1 else "are"
+
     def entries(self, words: str, count: int | None = None) -> str:
         """Say something of all or some entries: `x` is 0; all 4 entries of `x` are 0; 2 of the 4 entries are 0."""
         if self.size == 1 or count is None or count == self.size:
-            return f"{self.whole} {'is' if self.size == 1 else 'are'} {words}"
+            return f"{self.whole} {self.are} {words}"
         return f"{count:,} of the {self.size:,} entries of {self.name} {'is' if count == 1 else 'are'} {words}"
 
 

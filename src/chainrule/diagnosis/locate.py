@@ -9,55 +9,21 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
 from chainrule.calculus.notation import number
-from chainrule.diagnosis.causes import Finding, flattens, why_not_finite, why_zero
+from chainrule.diagnosis.causes import Finding, Spot, flattens, say, why_not_finite, why_zero
 from chainrule.diagnosis.evidence import Evidence, call, code, grad, is_bad, name, norm, span
 from chainrule.diagnosis.missing import Missing
 from chainrule.diagnosis.thresholds import ALONE, CANCELLED, HUGE, MOST_OF_IT, SMALLEST, TINY
 from chainrule.errors import TraceError
 from chainrule.trace import Hook, Op, Snapshot, Trace
 
-What: TypeAlias = Literal["bad", "zero", "never", "huge", "tiny"]
 _Key = TypeVar("_Key")
 _Slot: TypeAlias = tuple[int, int]
 """An autograd node and one of its outputs: where contributions are added up."""
-
-
-class Spot(NamedTuple):
-    """Say where a gradient was lost: on an edge of a visit, where contributions meet, in a hook, or at the start.
-
-    That which autograd came to first is the least.
-    """
-
-    turn: int
-    """The position of the visit; for a sum, a hook and the start, that of the node behind it."""
-    edge: int
-    kind: Literal["edge", "sum", "hook", "start"]
-    what: Literal["zero", "bad"]
-    value: int | None = None
-
-
-@dataclass(frozen=True)
-class Lost:
-    """Hold what is wrong with a gradient, and why."""
-
-    what: What
-    finding: Finding
-    spot: Spot | None = None
-
-    @property
-    def key(self) -> object:
-        """Return what leaves have in common that lost their gradients in the same way."""
-        found = self.finding
-        if self.what in ("tiny", "huge"):
-            return self.what
-        if found.source is not None:
-            return self.what, found.cause, "from", found.source
-        return self.what, found.cause, found.proof if found.op is None else found.op
 
 
 class _Came(NamedTuple):
@@ -89,11 +55,11 @@ class Search:
         self._turns = {visit.node: turn for turn, visit in enumerate(self.run.visits)}
         self._sweep()
 
-    def find(self, value: int) -> Lost | None:
+    def find(self, value: int) -> Finding | None:
         """Return what is wrong with a value's gradient, if anything is."""
         gradient = self.gradient(value)
         if (never := self.missing.why(value)) is not None:
-            return Lost("never", never)
+            return never
         assert gradient is not None
         size, slot = self.size(gradient), self._slot(value)
         if size is None and gradient.size:
@@ -175,35 +141,24 @@ class Search:
 
     # Zero, and not finite -------------------------------------------------------------------------------------
 
-    def _lost(self, spot: Spot, value: int) -> Lost:
+    def _lost(self, spot: Spot, value: int) -> Finding:
         """Say what happened at the spot where a gradient was lost."""
-        what, nothing, at = spot.what, spot.what == "zero", value if spot.value is None else spot.value
+        return replace(self._happened(spot, value if spot.value is None else spot.value), what=spot.what, spot=spot)
+
+    def _happened(self, spot: Spot, value: int) -> Finding:
+        nothing = spot.what == "zero"
         if spot.kind == "sum":
-            return Lost(what, self._at_sum(nothing, at), spot)
+            most, uses = self._loudest(self._slot(value)), len(self.missing.uses.get(value, ()))
+            op = None if most is None else self.op_at(most.turn)
+            return say(f"{spot.what} sum", op, value=name(self.trace, value), uses=uses)
         if spot.kind == "hook":
-            proof = f"the hook {code(self._hooked[at].name)} made it {'0' if nothing else 'NaN or infinite'}"
-            return Lost(what, Finding("hook", proof, "Look at what it returns."), spot)
+            return say("hook", hook=code(self._hooked[value].name), became="0" if nothing else "NaN or infinite")
         if spot.kind == "start":
-            proof = f"the backward pass started with {'nothing but 0' if nothing else 'NaN or infinity'}"
-            return Lost(what, Finding("start", proof, "Look at the `gradient` that was given to `backward`."), spot)
+            return say("start", what="nothing but 0" if nothing else "NaN or infinity")
         if (step := self._evidence(spot.turn, spot.edge)) is not None:
             found = why_zero(step) if nothing else why_not_finite(step)
-            return Lost(what, found if found.op is not None else replace(found, op=step.number), spot)
-        node = code(self.trace.nodes[self.run.visits[spot.turn].node].name)
-        words = "handed on nothing" if nothing else "made NaN or infinity of it"
-        proof = f"PyTorch's {node}, a step from before the recording, {words}"
-        return Lost(what, Finding("zero" if nothing else "nan", proof, "Record that step, too."), spot)
-
-    def _at_sum(self, nothing: bool, value: int) -> Finding:
-        """Say that contributions, added up, left nothing, or too much."""
-        most = self._loudest(self._slot(value))
-        op = None if most is None else self.op_at(most.turn)
-        uses, called = len(self.missing.uses.get(value, ())), name(self.trace, value)
-        if nothing:
-            proof = f"{called} is used {uses} times, and what comes back along these ways adds up to 0"
-            return Finding("cancels", proof, "Check the signs: the uses cancel, as in `x - x`.", op)
-        proof = f"what comes back to {called} from {uses} uses is finite, and its sum is not"
-        return Finding("overflow", proof, "Scale the loss down, or use bfloat16 or float32.", op)
+            return found if found.op is not None else replace(found, op=step.number)
+        return say(f"{spot.what} before", node=code(self.trace.nodes[self.run.visits[spot.turn].node].name))
 
     def _evidence(self, turn: int, edge: int) -> Evidence | None:
         """Describe the op's part in one visit: which of its inputs the edge leads to, and what went along it."""
@@ -245,18 +200,17 @@ class Search:
         value = max(fair, key=lambda value: fair[value], default=None)
         return value, 0.0 if value is None else fair[value]
 
-    def _out_of_proportion(self, value: int, slot: _Slot, gradient: Snapshot) -> Lost | None:
+    def _out_of_proportion(self, value: int, slot: _Slot, gradient: Snapshot) -> Finding | None:
         found = span(gradient)
         if found is None:
             return None
-        nothing = Finding("", "", "")
         if found.largest > self._limit(value):
-            return Lost("huge", nothing)
-        if found.largest < TINY * self._beside[1]:
-            return self._rounding(slot) or Lost("tiny", nothing)
-        return Lost("tiny", nothing) if found.largest < SMALLEST else None
+            return Finding("", "", "", what="huge")
+        cancelled = self._rounding(slot) if found.largest < TINY * self._beside[1] else None
+        tiny = found.largest < max(SMALLEST, TINY * self._beside[1])
+        return cancelled or (Finding("", "", "", what="tiny") if tiny else None)
 
-    def _rounding(self, slot: _Slot) -> Lost | None:
+    def _rounding(self, slot: _Slot) -> Finding | None:
         """Tell whether the last step adds up entries that cancel, as for a bias before a normalisation."""
         most = self._loudest(slot)
         step = self._evidence(most.turn, most.edge) if most is not None else None
@@ -266,12 +220,10 @@ class Search:
         added = step.kind in ("add", "sub") or set(step.targets) <= set(step.op.inputs[2:])
         if not added or most.loud >= CANCELLED * arrived or step.contribution.size >= step.upstream.size:
             return None
-        proof = f"{step.upstream.size:,} entries that it adds up cancel: of a norm of {number(arrived)} there is "
-        proof += f"{number(most.loud)} left"
-        hint = "A normalisation or a softmax after it takes away what it adds, so it may as well be left out."
-        return Lost("tiny", Finding("rounding", proof, hint, step.number))
+        found = say("rounding", step.number, came=step.upstream, arrived=arrived, left=most.loud)
+        return replace(found, what="tiny")
 
-    def along(self, lost: Lost, value: int) -> Lost:
+    def along(self, lost: Finding, value: int) -> Finding:
         """Say how a tiny or huge gradient shrank or grew on its way, and which calls did most of it."""
         slot, sign = self._slot(value), 1 if lost.what == "huge" else -1
         most, ops = self._loudest(slot), self.trace.ops
@@ -279,9 +231,9 @@ class Search:
         path = self._path(slot)
         steps = ((self.op_at(turn), math.log10(gain)) for turn, _, gain in path)
         gains = _added_up((at, power) for at, power in steps if at is not None)
-        cause, hint, proof = *(_EXPLODED if sign > 0 else _VANISHED), self._amount(lost, value)
+        proof = self._amount(lost, value)
         if not gains or most is None:
-            return replace(lost, finding=Finding(cause, proof, ""))
+            return replace(say(lost.what, proof=proof), hint="", what=lost.what)
         calls = _added_up((_site(ops[i]), gain) for i, gain in gains.items())
         site = max(calls, key=lambda site: sign * calls[site])
         same = [i for i in gains if _site(ops[i]) == site]
@@ -295,9 +247,10 @@ class Search:
             proof += f" there, {number(_ten_to(calls[site]))} over the {len(same):,} calls of "
             proof += f"{code(ops[worst].name)} on that line"
         proof += self._module(gains, worst, sign)
+        found = say(lost.what, proof=proof)
         if sign < 0 and (alone := self._alone(path, worst, gains)):
-            cause, hint, proof = alone.cause, alone.hint, f"{proof}. There {alone.proof}"
-        return replace(lost, finding=Finding(cause, proof, hint, worst))
+            found = replace(alone, proof=f"{proof}. There {alone.proof}")
+        return replace(found, op=worst, what=lost.what)
 
     def _module(self, gains: Mapping[int, float], worst: int, sign: int) -> str:
         """Name the module that did most, if it did more than the worst op, and is one of several."""
@@ -308,7 +261,7 @@ class Search:
             return ""
         return f". Of the modules {code(str(module))} does most, {number(_ten_to(modules[module]))}"
 
-    def _amount(self, lost: Lost, value: int) -> str:
+    def _amount(self, lost: Finding, value: int) -> str:
         largest, (beside, most) = self.largest.get(value, 0.0), self._beside
         amount = f"its largest entry is {number(largest)}"
         if lost.what == "tiny" and beside is not None and largest < TINY * most:
@@ -341,22 +294,11 @@ class Search:
         down = sum(power for power in gains.values() if power < 0)
         turn, edge = next((t, e) for t, e, _ in path if self.op_at(t) == worst)
         if edge < 0:
-            return _MEET
+            return say("all but a zero sum")
         if gains[worst] > MOST_OF_IT * down and gains[worst] > math.log10(ALONE):
             return None
         step = self._evidence(turn, edge)
         return flattens(step, _ten_to(gains[worst])) if step is not None else None
-
-
-_EXPLODED = (
-    "exploded",
-    "Clip it (`clip_grad_norm_`), start with smaller weights, or scale the targets and the data.",
-)
-_VANISHED = (
-    "vanished",
-    "Use `relu`-like activations, residual connections or a normalisation, and Xavier's or He's initial weights.",
-)
-_MEET = Finding("cancels", "contributions meet that all but cancel", "Check the signs: the uses cancel, as in `x - x`.")
 
 
 def _added_up(gains: Iterable[tuple[_Key, float]]) -> dict[_Key, float]:

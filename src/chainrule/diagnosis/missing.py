@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
-from chainrule.diagnosis.causes import Finding
+from chainrule.diagnosis.causes import Finding, say
 from chainrule.diagnosis.evidence import call, name
 from chainrule.diagnosis.thresholds import NEAR
 from chainrule.trace import Node, Snapshot, Trace
-
-MAKE_IT_A_FLOAT = "Make it a float, such as `torch.tensor(1.0)`, and then require its gradient."
-STAY_WITH_FLOATS = "Stay with floating-point numbers on the way to the loss."
 
 
 class Missing:
@@ -121,23 +118,19 @@ class Missing:
 
     def _replaced(self, value: int) -> Finding | None:
         """Say that a name which was a leaf's has been bound to a result."""
-        held, called = self.trace.values[value], name(self.trace, value)
+        held = self.trace.values[value]
         if value not in self._rebound or held.op is None:
             return None
-        first, made = held.name.partition("#")[0], call(self.trace, held.op)
-        proof = f"{called} is no leaf: it was made by {made}, and PyTorch fills `.grad` of leaves alone"
-        if not held.requires_grad:
-            proof = f"{called} requires no gradient: it was made by {made}, with gradients switched off"
-        hint = f"Change the leaf in place: `with torch.no_grad(): {first} -= rate * {first}.grad`."
-        return Finding("replaced", proof, hint, held.op)
+        key = "replaced" if held.requires_grad else "replaced unseen"
+        called, made = name(self.trace, value), call(self.trace, held.op)
+        return say(key, held.op, value=called, made=made, first=held.name.partition("#")[0])
 
     def _never(self, value: int) -> Finding:
         """Say why no gradient came to a value."""
         trace, held, called = self.trace, self.trace.values[value], name(self.trace, value)
         root = name(trace, self.run.roots[0]) if self.run.roots else "the loss"
         if _is_whole(held.dtype):
-            proof = f"{called} is of dtype {held.dtype}, and only floating-point numbers have gradients"
-            return Finding("integer", proof, MAKE_IT_A_FLOAT, held.op)
+            return say("integer", held.op, value=called, dtype=held.dtype)
         if not held.requires_grad:
             return self._replaced(value) or self._without(value)
         cut, above, whole = self._fate
@@ -146,37 +139,27 @@ class Missing:
         if value in cut:
             return self._cut_by(cut[value])
         uses = self.uses.get(value, []) if value not in above else []
-        proof = f"{root} was not made from {called}"
-        if uses:
-            more = f" and {len(uses) - 1:,} more" if len(uses) > 1 else ""
-            proof = f"{called} is used by {call(trace, uses[0])}{more}, and {root} was not made from that"
-        hint = "Use it on the way to the loss. `.item()`, `.numpy()` and `torch.tensor(...)` lose the way."
-        return Finding("not used", proof, hint, uses[0] if uses else None)
+        if not uses:
+            return say("not made from", root=root, value=called)
+        more = f" and {len(uses) - 1:,} more" if len(uses) > 1 else ""
+        return say("not used", uses[0], root=root, value=called, user=f"{call(trace, uses[0])}{more}")
 
     def _without(self, value: int) -> Finding:
         """Say why a value requires no gradient."""
         trace, op, called = self.trace, self.trace.values[value].op, name(self.trace, value)
         if op is None:
-            proof = f"{called} has requires_grad=False"
-            return Finding("requires_grad", proof, "Create it with `requires_grad=True`.")
+            return say("requires_grad", value=called)
         if any(trace.values[v].requires_grad for v in trace.ops[op].inputs):
             return self._cut_by(op)
-        proof = f"{called} was made by {call(trace, op)} from what requires no gradient"
-        return Finding("requires_grad", proof, "Create what it is made from with `requires_grad=True`.", op)
+        return say("made of frozen", op, value=called, made=call(trace, op))
 
     def _cut_by(self, number: int) -> Finding:
         """Say which op let go of the gradient's way."""
-        op, code = self.trace.ops[number], call(self.trace, number)
+        op = self.trace.ops[number]
         dtype, result = self.trace.values[op.outputs[0]].dtype, name(self.trace, op.outputs[0])
-        if op.name in ("detach", "detach_", "data"):
-            proof = f"{code} cut it off: {result} carries the numbers on, and no gradient back"
-            return Finding("detached", proof, f"Leave out `.{op.name}` if this is to learn.", number)
-        if _is_whole(dtype):
-            proof = f"{code} made {result} of dtype {dtype}, and whole numbers carry no gradient back"
-            return Finding("integer", proof, STAY_WITH_FLOATS, number)
-        proof = f"{code} ran with gradients switched off (`no_grad` or the like), so {result} has no way back"
-        hint = "Take that line out of `no_grad`; or it was frozen with `requires_grad_(False)`."
-        return Finding("no_grad", proof, hint, number)
+        taken = op.name in ("detach", "detach_", "data")
+        key = "detached" if taken else "made whole" if _is_whole(dtype) else "no_grad"
+        return say(key, number, made=call(self.trace, number), result=result, dtype=dtype, verb=op.name)
 
     @cached_property
     def _nodes_of(self) -> Mapping[int, list[Node]]:
@@ -201,14 +184,10 @@ class Missing:
         if op is not None:
             nodes = self._nodes_of[op]
             if not any(node.name[-1:].isdigit() for node in nodes):  # PyTorch numbers its own
-                proof = f"{call(trace, op)} had a gradient, and handed on none to {name(trace, at)}"
-                hint = "A custom function has to return one for each input that is to learn."
-                return Finding("stopped", proof, hint, op)
+                return say("stopped", op, made=call(trace, op), value=name(trace, at))
             if not any(edge.value == at for node in nodes for edge in node.edges):
-                proof = f"when {call(trace, op)} used {name(trace, at)}, that had been detached in place"
-                return Finding("detached", proof, "Leave out `detach_()` if this is to learn.", op)
-        proof = f"{root} was made from {name(trace, value)}, but this backward pass was asked for other gradients alone"
-        return Finding("not asked", proof, "Name it among the `inputs`, or leave `inputs` out.")
+                return say("detached in place", op, made=call(trace, op), value=name(trace, at))
+        return say("not asked", root=root, value=name(trace, value))
 
 
 def _is_whole(dtype: str) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from chainrule.calculus.notation import columns, number
 from chainrule.diagnosis.causes import Finding, why_forward
 from chainrule.diagnosis.evidence import call, grad, name, span
-from chainrule.diagnosis.locate import Lost, Search
+from chainrule.diagnosis.locate import Search
 from chainrule.diagnosis.thresholds import NAMED, REASONS
 from chainrule.trace import Trace
 
@@ -80,10 +80,10 @@ def why(trace: Trace, value: int, backward: int = -1) -> Why:
 def why_all(trace: Trace, backward: int = -1) -> Why:
     """Say of all leaves which gradients were lost: one reason for all that have it in common."""
     search = Search(trace, backward)
-    groups: dict[object, tuple[Lost, list[int]]] = {}
+    groups: dict[object, tuple[Finding, list[int]]] = {}
     for value in search.leaves:
         lost = search.find(value)
-        if lost is not None and lost.finding.cause != "rounding":  # a bias that a normalisation takes away does no harm
+        if lost is not None and lost.cause != "rounding":  # a bias that a normalisation takes away does no harm
             groups.setdefault(lost.key, (lost, []))[1].append(value)
     order = sorted(groups.values(), key=lambda group: (_RANK[group[0].what], -len(group[1])))
     reasons = [_reason(search, lost, tuple(values)) for lost, values in order]
@@ -96,25 +96,25 @@ def why_all(trace: Trace, backward: int = -1) -> Why:
     return Why(tuple(reasons[:REASONS]), rest if more > 0 else "")
 
 
-def _reason(search: Search, lost: Lost, values: Sequence[int]) -> Reason:
+def _reason(search: Search, found: Finding, values: Sequence[int]) -> Reason:
     """Write the sentences about one reason."""
     trace = search.trace
-    if lost.what in ("tiny", "huge"):
-        values = sorted(values, key=lambda value: search.largest.get(value, 0.0), reverse=lost.what == "huge")
-        lost = lost if lost.finding.proof else search.along(lost, values[0])
-    names, found = [grad(trace, value) for value in values], lost.finding
+    if found.what in ("tiny", "huge"):
+        values = sorted(values, key=lambda value: search.largest.get(value, 0.0), reverse=found.what == "huge")
+        found = found if found.proof else search.along(found, values[0])
+    names = [grad(trace, value) for value in values]
     says = f"{_listed(names)} {'is' if len(names) == 1 else 'are'} "
-    if lost.what == "never":
+    if found.what == "never":
         says += f"None: {found.proof}."
     elif found.cause == "rounding":
         says += f"0 up to rounding: in {call(trace, found.op or 0)}, {found.proof}."
-    elif lost.what in ("tiny", "huge"):
-        most = "smallest" if lost.what == "tiny" else "largest"
+    elif found.what in ("tiny", "huge"):
+        most = "smallest" if found.what == "tiny" else "largest"
         proof = f"Of these, {names[0]} is the {most}: {found.proof}" if len(names) > 1 else found.proof
-        says += f"{lost.what}. {proof[0].upper()}{proof[1:]}."
+        says += f"{found.what}. {proof[0].upper()}{proof[1:]}."
     else:
-        state = "zero" if lost.what == "zero" else _state(search, values)
-        says += f"{state}{_because(trace, found)}: {found.proof}.{_spreads(search, lost)}"
+        state = "zero" if found.what == "zero" else _state(search, values)
+        says += f"{state}{_because(trace, found)}: {found.proof}.{_spreads(search, found)}"
     return _told(trace, found, values, says)
 
 
@@ -144,10 +144,10 @@ def _state(search: Search, values: Sequence[int]) -> str:
     return kind if count == known[0].size else f"{kind} in {count:,} of {known[0].size:,} entries"
 
 
-def _spreads(search: Search, lost: Lost) -> str:
+def _spreads(search: Search, found: Finding) -> str:
     """Add where the gradient was lost, if the cause lies elsewhere, on the way forward."""
-    op = search.op_at(lost.spot.turn) if lost.spot is not None and lost.spot.kind == "edge" else None
-    if op is None or op == lost.finding.op:
+    op = search.op_at(found.spot.turn) if found.spot is not None and found.spot.kind == "edge" else None
+    if op is None or op == found.op:
         return ""
     return f" On the way back it shows first at {call(search.trace, op)}."
 
