@@ -24,10 +24,10 @@ class Wrong:
     kind: str
 
 
-def chain(of: float = 3.0, target: float = 5.0) -> chainrule.Recording:
-    """Record (w * x - y)**2 at w=1, x=3, y=5: -4 upstream, so dloss/dw = -12; a lesson has x=1, y=2."""
+def chain(of: float = 3.0, target: float = 5.0, weight: float = 1.0) -> chainrule.Recording:
+    """Record (w * x - y)**2 at w=1, x=3, y=5: -4 upstream, so dloss/dw = -12; the course has x=5, y=11, w=3."""
     x, y = torch.tensor(of), torch.tensor(target)
-    w = torch.tensor(1.0, requires_grad=True)
+    w = torch.tensor(weight, requires_grad=True)
     with chainrule.record() as rec:
         y_hat = w * x
         error = y_hat - y

@@ -23,7 +23,8 @@ PARTS = {
         "tensors", "text", "ops", "model", "dom", "drawing", "state", "more", "player", "element",
     ),
     "panels": (
-        "numbers", "training", "maths", "slips", "plots", "slope", "learn", "predict", "table", "code", "share", "panels",
+        "numbers", "training", "maths", "slips", "plots", "curve", "predict", "table", "code", "share",
+        "panels",
     ),
 }  # fmt: skip
 """The files of each script, in the order in which they are joined: each knows only those before it."""

@@ -63,7 +63,7 @@ export class Ui {
       { 'aria-label': 'Speed', change: () => (this.player.speed = Number(speed.value)) },
       ...[0.5, 1, 2].map((times) => h('option', { value: times, selected: times === 1 }, `${times}×`)),
     );
-    const panels = { Slope: live, Learn: live, Predict: model.last > 0, Table: true, Share: true };
+    const panels = { 'Loss curve': live, Predict: model.last > 0, Table: true, Share: true };
     for (const [key, there] of Object.entries(panels)) if (there) this.#toggles.push(this.#toggle(key));
     const followers = model.last > model.forward ? 'every value and gradient follows' : 'every value follows';
     const hint = fixed
@@ -187,7 +187,7 @@ export class Ui {
       HANDS.edit?.(handle, {
         name,
         get: () => this.model.values[v]?.data[at] ?? NaN,
-        set: (to) => this.set(v, at, to),
+        set: (to) => this.setEntries([[v, at, to]]),
         say: (text, bad) => this.say(text, bad),
         layer: this.#stage,
       });
@@ -438,21 +438,21 @@ export class Ui {
     return `${where}, backward through ${view.ops[op].e}: ${parts.join('; ')}.`;
   }
 
-  /** Change one number by hand.
-   * @param {number} v @param {number} at @param {number} x @returns {string} what is wrong, if anything */
-  set(v, at, x) {
+  /** Change numbers by hand: of which leaf, which one, to what.
+   * @param {[number, number, number][]} changes @returns {string} what is wrong, if anything */
+  setEntries(changes) {
     try {
-      this.model.setEntry(v, at, x);
+      this.model.setEntries(changes);
     } catch (error) {
       return error instanceof Error ? `${error.message}.` : '';
     }
-    this.#edited(v);
+    this.#edited(changes[0][0]);
     return '';
   }
 
-  /** What was learnt after the weights that were changed is no longer true. */
+  /** What was learnt with other numbers is no longer true. */
   edited() {
-    this.#training?.edited();
+    this.#training?.restart();
   }
 
   /** @param {number} v */
@@ -493,20 +493,23 @@ export class Ui {
       }
       const panel = this.#panel(key);
       this.#holder.hidden = false;
-      this.#holder.replaceChildren(panel.node);
+      this.#holder.replaceChildren(
+        button('✕', () => this.open(''), { class: 'close', 'aria-label': 'Close' }),
+        panel.node,
+      );
       panel.open?.();
     }
     this.changed();
   }
 
-  /** Take one step against the gradients. @param {number} rate */
-  async update(rate) {
+  /** Take steps against the gradients. @param {number} rate @param {number} [times] */
+  async update(rate, times = 1) {
     if (this.model.fixed) throw new Error(`these numbers cannot be changed: ${this.model.fixed}`);
     if (!Number.isFinite(rate)) throw new Error('a learning rate is a finite number');
     if (!HANDS.Training) await more();
     const { model, training } = this;
     try {
-      training.update(rate);
+      for (let k = 0; k < times; k++) training.update(rate);
     } catch {
       return this.say('The next step would leave the numbers that fit. Reset, or use a smaller rate.', true);
     }
@@ -517,7 +520,7 @@ export class Ui {
 
   reset() {
     this.model.reset();
-    this.#training?.restart();
+    this.edited();
     this.say('The recorded numbers are back.');
     this.changed();
   }

@@ -234,12 +234,17 @@ export class Model {
     return fromNested(nested, this.names[v]);
   }
 
-  /** Change one entry of a leaf. @param {number} v @param {number} at @param {number} x */
-  setEntry(v, at, x) {
-    const t = /** @type {Tensor} */ (this.values[v]);
-    const data = t.data.slice();
-    data[at] = x;
-    this.set(new Map([[v, { shape: t.shape, data }]]));
+  /** Change entries of leaves: of which, which one, to what. @param {[number, number, number][]} changes */
+  setEntries(changes) {
+    const given = new Map();
+    for (const [v, at, x] of changes) {
+      const { shape, data } = given.get(v) ?? /** @type {Tensor} */ (this.values[v]);
+      given.set(v, {
+        shape,
+        data: data.map((/** @type {number} */ old, /** @type {number} */ i) => (i === at ? x : old)),
+      });
+    }
+    this.set(given);
   }
 
   reset() {

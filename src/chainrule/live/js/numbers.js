@@ -13,10 +13,10 @@ import { number } from './text.js';
  */
 
 /** How far a drag or an arrow key goes: a tenth of the number's size. @param {number} x */
-const unit = (x) => 10 ** (Math.floor(Math.log10(Math.min(1e12, Math.max(Math.abs(x), 0.1)))) - 1);
+export const unit = (x) => 10 ** (Math.floor(Math.log10(Math.min(1e12, Math.max(Math.abs(x), 0.1)))) - 1);
 
 /** Keep what was dragged to as round as it looks. @param {number} x @param {number} step */
-const onGrid = (x, step) => Number((Math.round(x / step) * step).toPrecision(12));
+export const onGrid = (x, step) => Number((Math.round(x / step) * step).toPrecision(12));
 
 /** @param {SVGGElement} handle @param {Editing} editing */
 export function makeEditable(handle, editing) {

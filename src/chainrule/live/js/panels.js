@@ -1,17 +1,16 @@
 // Everything that opens below a graph, joined with what only it needs into a script of its own.
 
+import { curvePanel } from './curve.js';
 import { h } from './dom.js';
-import { learnPanel } from './learn.js';
 import { formula } from './maths.js';
 import { HANDS, PANELS } from './more.js';
 import { makeEditable } from './numbers.js';
 import { predictPanel } from './predict.js';
 import { sharePanel } from './share.js';
-import { slopePanel } from './slope.js';
 import { tablePanel } from './table.js';
 import { Training } from './training.js';
 
-const MAKERS = { slope: slopePanel, learn: learnPanel, predict: predictPanel, table: tablePanel, share: sharePanel };
+const MAKERS = { 'loss curve': curvePanel, predict: predictPanel, table: tablePanel, share: sharePanel };
 
 Object.assign(HANDS, { edit: makeEditable, Training });
 PANELS.formula = formula;

@@ -1,79 +1,122 @@
-// Small plots: curves, a tangent, points, and the ends of both axes.
+// Plots that fill the room there is: curves, contours, points, and the ends of both axes.
 
 import { h, s } from './dom.js';
 import { expected, readNumber } from './numbers.js';
 import { number } from './text.js';
 
-/** @typedef {{points: [number, number][], kind: string}} Curve */
-/** @typedef {{x: string, y: string, curves: Curve[], dots: [number, number][], low?: number, high?: number}} Picture */
+/** @typedef {[number, number]} Point */
+/** @typedef {{points: Point[], kind: string, arrow?: boolean}} Curve */
+/** @typedef {{at: Point, kind: string, text?: string, side?: 'start' | 'middle' | 'end', lower?: number}} Mark a dot, a
+ *   number, or both */
+/** @typedef {{x: string, y: string, xs: Point, ys: Point, curves: Curve[], marks: Mark[]}} Picture */
 
-const WIDTH = 360;
-const HEIGHT = 190;
-const LEFT = 62;
-const BOTTOM = 30;
+const LETTER = 7.25;
+const BOTTOM = 28;
 const TOP = 10;
-const RIGHT = 12;
+const RIGHT = 14;
 
-/** @param {string} label what it shows, for those who do not see it */
-export function plot(label) {
-  const svg = s('svg', { class: 'plot', viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: 'img', 'aria-label': label });
+/** @param {number} height @param {Record<string, string | number>} attributes */
+export function plot(height, attributes) {
+  const svg = s('svg', { class: 'plot', height, ...attributes });
+  const bottom = height - BOTTOM;
+  let width = 0;
+  let left = 0;
+  /** @type {Picture} */ let shown;
+  const px = (/** @type {number} */ v) =>
+    left + ((v - shown.xs[0]) / (shown.xs[1] - shown.xs[0] || 1)) * (width - left - RIGHT);
+  const py = (/** @type {number} */ v) =>
+    Math.max(-1e4, Math.min(1e4, bottom - ((v - shown.ys[0]) / (shown.ys[1] - shown.ys[0] || 1)) * (bottom - TOP)));
+  /** @param {Curve} curve */
+  const line = ({ points, kind, arrow }) =>
+    s('path', {
+      class: kind,
+      'clip-path': `url(#within-${attributes.role})`,
+      'marker-end': arrow === true && `url(#${kind.includes('b') ? 'gh' : 'vh'})`,
+      // where a point is no number, the pen is lifted
+      d: points
+        .map(([x, y], i) =>
+          Number.isFinite(x + y)
+            ? `${i && Number.isFinite(points[i - 1][1]) ? 'L' : 'M'}${px(x).toFixed(1)} ${py(y).toFixed(1)}`
+            : '',
+        )
+        .join(''),
+    });
+  /** @param {Mark} mark */
+  const put = ({ at: [x, y], kind, text, side = 'middle', lower = -9 }) => {
+    if (px(x) < left - 9 || px(x) > width - 5 || py(y) < 0 || py(y) > bottom + 9) return [];
+    const by = side === 'start' ? 6 : side === 'end' ? -6 : 0;
+    return [
+      kind.includes('dot') ? s('circle', { class: kind, cx: px(x), cy: py(y), r: kind.includes('here') ? 7 : 4 }) : '',
+      text ? s('text', { class: `${kind} halo`, x: px(x) + by, y: py(y) + lower, 'text-anchor': side }, text) : '',
+    ];
+  };
   return {
     node: svg,
+    /** How far a pointer is from a point, in pixels. @param {PointerEvent} event @param {Point} point */
+    far(event, [x, y]) {
+      const box = svg.getBoundingClientRect();
+      return Math.hypot(event.clientX - box.left - px(x), event.clientY - box.top - py(y));
+    },
+    /** Where a pointer is. @param {PointerEvent} event @returns {Point} */
+    under(event) {
+      const box = svg.getBoundingClientRect();
+      const { xs, ys } = shown;
+      const across = (event.clientX - box.left - left) / (width - left - RIGHT);
+      const up = (bottom - event.clientY + box.top) / (bottom - TOP);
+      const within = (/** @type {number} */ share, /** @type {Point} */ [a, b]) =>
+        a + Math.max(0, Math.min(1, share)) * (b - a);
+      return [within(across, xs), within(up, ys)];
+    },
     /** @param {Picture} picture */
-    draw({ x, y, curves, dots, low, high }) {
-      const all = curves
-        .filter((c) => c.kind !== 'tangent')
-        .flatMap((c) => c.points)
-        .concat(dots)
-        .filter((p) => p.every(Number.isFinite));
-      if (!all.length) return svg.replaceChildren();
-      const xs = all.map((p) => p[0]);
-      const ys = all.map((p) => p[1]);
-      const [x0, x1] = [low ?? Math.min(...xs), high ?? Math.max(...xs)];
-      let [y0, y1] = [Math.min(...ys), Math.max(...ys)];
-      if (y0 >= 0 && y0 < y1 / 2) y0 = 0;
-      if (y1 === y0) [y0, y1] = [y0 - 0.5, y1 + 0.5];
-      const px = (/** @type {number} */ v) => LEFT + ((v - x0) / (x1 - x0 || 1)) * (WIDTH - LEFT - RIGHT);
-      const py = (/** @type {number} */ v) => HEIGHT - BOTTOM - ((v - y0) / (y1 - y0)) * (HEIGHT - BOTTOM - TOP);
-      const line = (/** @type {Curve} */ { points, kind }) =>
-        s('path', {
-          class: kind,
-          'clip-path': 'url(#frame)',
-          d: points
-            .filter((p) => p.every(Number.isFinite))
-            .map((p, i) => `${i ? 'L' : 'M'}${px(p[0]).toFixed(1)} ${clamp(py(p[1])).toFixed(1)}`)
-            .join(''),
-        });
+    draw(picture) {
+      shown = picture;
+      width = svg.clientWidth || 340;
+      const { x, y, xs, ys, curves, marks } = picture;
+      left = 10 + LETTER * Math.max(...[y, ...ys.map(number)].map((text) => text.length));
+      svg.setAttribute('viewBox', `0 0 ${width} ${height}`);
+      const frame = s('rect', { x: left, y: TOP - 5, width: width - left - RIGHT, height: bottom - TOP + 10 });
       svg.replaceChildren(
-        s(
-          'defs',
-          {},
-          s(
-            'clipPath',
-            { id: 'frame' },
-            s('rect', { x: LEFT, y: TOP - 5, width: WIDTH - LEFT - RIGHT, height: HEIGHT - BOTTOM - TOP + 10 }),
-          ),
-        ),
-        s('path', { class: 'axis', d: `M${LEFT} ${TOP}V${HEIGHT - BOTTOM}H${WIDTH - RIGHT}` }),
+        s('defs', {}, s('clipPath', { id: `within-${attributes.role}` }, frame)),
+        s('path', { class: 'axis', d: `M${left} ${TOP}V${bottom}H${width - RIGHT}` }),
         ...curves.map(line),
-        ...dots.map(([a, b]) => s('circle', { class: 'dot', cx: px(a), cy: clamp(py(b)), r: 4.5 })),
+        ...marks.flatMap(put),
         ...[
-          [LEFT, 'start', number(x0)],
-          [WIDTH - RIGHT, 'end', number(x1)],
-          [(LEFT + WIDTH - RIGHT) / 2, 'middle', x],
-        ].map(([at, anchor, text]) => s('text', { x: at, y: HEIGHT - 10, 'text-anchor': anchor }, String(text))),
+          [left, 'start', number(xs[0])],
+          [width - RIGHT, 'end', number(xs[1])],
+          [(left + width - RIGHT) / 2, 'middle', x],
+        ].map(([at, anchor, text]) => s('text', { x: at, y: height - 9, 'text-anchor': anchor }, String(text))),
         ...[
-          [TOP + 8, number(y1)],
-          [HEIGHT - BOTTOM, number(y0)],
-          [(TOP + HEIGHT - BOTTOM) / 2 + 4, y],
-        ].map(([at, text]) => s('text', { x: LEFT - 6, y: at, 'text-anchor': 'end' }, String(text))),
+          [TOP + 8, number(ys[1])],
+          [bottom, number(ys[0])],
+          [(TOP + bottom) / 2 + 4, y],
+        ].map(([at, text]) => s('text', { x: left - 6, y: at, 'text-anchor': 'end' }, String(text))),
       );
     },
   };
 }
 
-/** @param {number} y */
-const clamp = (y) => Math.max(-1e4, Math.min(1e4, y));
+/** The lines along which numbers on a grid have one height. @param {number[][]} rows @param {number} level
+ * @returns {Point[][]} pieces, in columns and rows of the grid */
+export function contour(rows, level) {
+  /** @type {Point[][]} */ const pieces = [];
+  for (let j = 1; j < rows.length; j++)
+    for (let i = 1; i < rows[j].length; i++) {
+      const corners = [
+        [i - 1, j - 1],
+        [i, j - 1],
+        [i, j],
+        [i - 1, j],
+      ];
+      /** @type {Point[]} */ const cuts = [];
+      corners.forEach(([x, y], k) => {
+        const [u, v] = corners[(k + 1) % 4];
+        const [a, b] = [rows[y][x] - level, rows[v][u] - level];
+        if (a > 0 !== b > 0) cuts.push([x + ((u - x) * a) / (a - b), y + ((v - y) * a) / (a - b)]);
+      });
+      for (let k = 0; k + 1 < cuts.length; k += 2) pieces.push([cuts[k], cuts[k + 1]]);
+    }
+  return pieces;
+}
 
 /** A field for a number, with its name before it. @param {string} name @param {number} start
  * @param {(x: number) => void} set @param {(text: string, bad?: boolean) => void} say */
