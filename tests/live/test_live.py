@@ -498,6 +498,7 @@ def test_contours_join_points_of_one_loss(page: Page) -> None:
         ]
         losses = [(2 * p - 1) ** 2 + q**2 for p, q in on]
         assert losses == pytest.approx([losses[0]] * len(losses), rel=0.06, abs=0.05)
+    page.locator(".plot[role=slider]").scroll_into_view_if_needed()
     box = page.locator(".plot[role=slider] .here").bounding_box()
     assert box
     page.mouse.move(box["x"] + 6, box["y"] + 6)
