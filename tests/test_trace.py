@@ -33,7 +33,7 @@ def test_a_file_of_the_first_version_can_be_read(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(trace_file, "SMALL", 1000)  # it had all arrays as lists
     again = Trace.from_dict(plain).to_dict()
     assert {len(held.pop("aliases")) for held in again["values"]} == {0}
-    assert (again.pop("notes"), again.pop("arrays")) == ([], [])
+    assert (again.pop("notes"), again.pop("arrays"), again.pop("modules")) == ([], [], {})
     assert json.dumps({**again, "format": 1}) == text
     assert [hook["name"] for hook in plain["passes"][0].pop("hooks")] == ["h.register_hook(lambda g: g * 2)"]
     assert Trace.from_dict(plain).passes[0].hooks == ()
@@ -143,7 +143,7 @@ def test_a_trace_shows_itself_in_a_few_lines() -> None:
             h = torch.sin(h)
         h.sum().backward()
     trace = rec.trace
-    assert repr(trace) == "<Trace: values 202, ops 201, nodes 202, passes 1, notes 0>"
+    assert repr(trace) == "<Trace: values 202, ops 201, nodes 202, passes 1, notes 0, modules 0>"
     run = trace.passes[0]
     parts = (
         trace.values[1],

@@ -268,6 +268,8 @@ class Trace(_Record):
     passes: tuple[BackwardPass, ...] = ()
     notes: tuple[str, ...] = ()
     """What is missing from it, in a sentence each."""
+    modules: Mapping[str, str] = field(default_factory=dict)
+    """The class of each module that made a call, and of those around it, by its path."""
 
     def __repr__(self) -> str:
         """Count what it holds."""

@@ -16,6 +16,7 @@ from chainrule.live.javascript import script
 from chainrule.trace import Op, Snapshot, Trace, Value
 from chainrule.views.folding import Folded, Group, fold
 from chainrule.views.limits import DRAWN
+from tests.support.gpt import gpt
 from tests.support.graphs import Plan, plans, record
 from tests.support.shapes import SHAPES
 
@@ -70,6 +71,24 @@ def test_groups_are_as_modules_are() -> None:
     view = folded.view()
     assert len(view.values) < len(rec.trace.values)
     assert view.steps[-1].outputs == rec.trace.passes[0].roots
+
+
+def test_boxes_are_called_by_their_modules() -> None:
+    """A module's box has its name and its class, by its path inside of what is shown; an op alone has its module's."""
+    trace = gpt(2).trace
+    assert trace.modules["blocks.1.attn.qkv"] == "Linear"
+    assert Trace.from_dict(trace.to_dict()).modules == trace.modules
+    folded = Folded(trace, -1)
+    outer = folded.view().steps
+    called = [step.module for step in outer if step.module]
+    assert called[2:5] == ["blocks.0 · Block", "blocks.1 · Block", "ln_f · LayerNorm"]
+    block = next(step.group for step in outer if step.module == "blocks.0 · Block")
+    inner = folded.view(block).steps
+    assert [step.module for step in inner if step.module] == [
+        "ln_1 · LayerNorm", "attn · Attention", "ln_2 · LayerNorm", "mlp · MLP",
+    ]  # fmt: skip
+    attention = folded.view(next(step.group for step in inner if "attn" in step.module))
+    assert [step.module for step in attention.steps][0::6] == ["qkv · Linear", "proj · Linear"]
 
 
 def test_turns_of_a_loop_are_groups() -> None:

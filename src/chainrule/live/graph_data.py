@@ -80,6 +80,7 @@ class GraphData:
             "views": [self._view(i, placed, place, inside) for i, placed in enumerate(views)],
         }
         if self.folded.is_folded:
+            plain["scale"] = _scale([float(value["z"]) for value in plain["values"] if "z" in value])
             ops = [self.trace.ops[n] for n in self.folded.ops if self.whole]
             plain["run"] = [{"n": canonical(op.name), **_ends(op, place), **self._arguments(op)} for op in ops]
         return plain
@@ -112,9 +113,10 @@ class GraphData:
             names = {self.trace.values[v].name: i for i, v in enumerate(op.inputs)}
             said = self._short(op.expression)
             words = {"e": said, "m": MathML(names).write(formula(said, names))}
-            return {"n": canonical(op.name), **ends, **words, **self._arguments(op)}
-        said = self._short(step.group.title)
-        plain = {"n": "", "e": said, "m": mathml.text(said)}
+            called = {"h": step.module} if step.module else {}
+            return {"n": canonical(op.name), **ends, **words, **called, **self._arguments(op)}
+        said = self._short(step.module or step.group.title)
+        plain = {"n": "", "e": said, "m": mathml.text(said)} | ({"h": said} if step.module else {})
         return plain | ({} if opens is None else {"v": opens}) | ends
 
     def _arguments(self, op: Op) -> Plain:
@@ -144,6 +146,8 @@ class GraphData:
             plain["g"] = self._data(gradient)
             if plain["g"] is None:
                 plain["gas"] = numbers(gradient)
+            if self.folded.is_folded and (size := _size(gradient)) is not None:
+                plain["z"] = _number(float(f"{size:.3g}"))
         return plain
 
     def _edge(self, view: FoldedView, edge: FoldedEdge, place: Places) -> Plain:
@@ -185,7 +189,8 @@ class GraphData:
         return [_number(x) for x in tensor.data.reshape(-1)]
 
     def _is_written(self, tensor: Snapshot) -> bool:
-        return tensor.data is not None and not np.iscomplexobj(tensor.data) and not (self.lean and tensor.size > SHOWN)
+        lean = self.lean or self.whole is None  # what a page cannot compute with is only looked at
+        return tensor.data is not None and not np.iscomplexobj(tensor.data) and not (lean and tensor.size > SHOWN)
 
 
 def _ends(step: FoldedStep | Op, place: Places) -> Plain:
@@ -202,6 +207,20 @@ def _layout(drawn: Layout, place: Places) -> Plain:
         ],
         "a": [[path(a.forward), path(a.backward) if a.backward else "", *map(round, a.label)] for a in drawn.arrows],
     }
+
+
+def _size(tensor: Snapshot) -> float | None:
+    """Return the size of a tensor's entries: their root mean square."""
+    if tensor.data is not None and tensor.size:
+        return float(np.linalg.norm(tensor.data)) / math.sqrt(tensor.size)
+    return tensor.statistics["norm"] / math.sqrt(tensor.size) if tensor.statistics else None
+
+
+def _scale(sizes: Sequence[float]) -> list[int]:
+    """Return the powers of ten between which sizes lie: three apart at least, so that what differs little looks so."""
+    ends = [math.log10(size) for size in sizes if 0 < size < math.inf] or [0.0]
+    high = math.ceil(max(ends))
+    return [min(math.floor(min(ends)), high - 3), high]
 
 
 def path(points: tuple[Point, ...]) -> str:

@@ -23,7 +23,7 @@ PARTS = {
         "tensors", "text", "ops", "model", "dom", "drawing", "state", "more", "player", "element",
     ),
     "panels": (
-        "numbers", "training", "maths", "slips", "plots", "curve", "predict", "table", "code", "share",
+        "numbers", "training", "sizes", "maths", "slips", "plots", "curve", "predict", "table", "code", "share",
         "panels",
     ),
 }  # fmt: skip

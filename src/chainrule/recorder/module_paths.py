@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import CodeType, FrameType
 from typing import NamedTuple
 
@@ -21,10 +21,11 @@ _WRAPPERS = re.compile(r"\b(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_m
 
 @dataclass(slots=True, eq=False)
 class Root:
-    """Name an outermost module, by what the code calls it and by its class."""
+    """Name an outermost module, by what the code calls it and by its class, and its parts' classes by their paths."""
 
     name: str
     kind: str
+    parts: dict[str, str] = field(default_factory=dict)
 
 
 class ModulePath(NamedTuple):
@@ -100,6 +101,7 @@ class ModulePaths:
             root.name = held[number][0]
             for path, part in reversed(parts[number]):
                 path = _WRAPPERS.sub("", path).strip(".") if "_" in path else path
+                root.parts.setdefault(path, type(part).__name__)
                 if number not in ours_inside:
                     self._modules[id(part)] = part, ModulePath(root, path)
                 for key, tensor in reversed([*part._parameters.items(), *part._buffers.items()]):

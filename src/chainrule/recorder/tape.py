@@ -10,6 +10,7 @@ import weakref
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import TypeAlias
 
 from torch import Tensor
@@ -149,6 +150,7 @@ class Tape:
                 *(f"Something could not be read ({failure}). Everything else is recorded." for failure in failures),
                 *([_NO_NUMBERS] if numbers and any(map(_is_shape_alone, self._snapshots.values())) else []),
             ),
+            modules=self._modules(whole),
         )
 
     def _drop_lost_ops(self) -> None:
@@ -202,6 +204,17 @@ class Tape:
         file = None if op.span.file is None else relative_path(op.span.file, self.folder)
         module = op.module and (op.module.text(whole) or op.module.root.kind)
         return Op(op.name, op.inputs, op.outputs, expression, tuple(letters), constants, file, op.span.line, module)
+
+    def _modules(self, whole: bool) -> dict[str, str]:
+        """Find the class of each module that made a call, and of those that it is part of."""
+        found: dict[str, str] = {}
+        for root, path in dict.fromkeys(op.module for op in self.ops if op.module):
+            names = path.split(".") if path else []
+            for part in accumulate(names, "{}.{}".format, initial=""):
+                part = part.strip(".")
+                if kind := root.parts.get(part, "" if part else root.kind):
+                    found[ModulePath(root, part).text(whole) or root.kind] = kind
+        return found
 
     def _pass(self, run: SeenPass) -> BackwardPass:
         """Convert each turn to a visit, and find what each leaf got."""

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby, pairwise, takewhile
+from pathlib import PurePosixPath
 from typing import TypeAlias
 
 from chainrule.trace import Op, Term, Trace
@@ -75,13 +76,14 @@ def _sort(ops: Sequence[Op], numbers: Sequence[int], depth: int, limit: int) -> 
         at = {number: path[level : level + 1] for number, path in paths.items()}
         runs = [list(run) for _, run in groupby(numbers, at.__getitem__)]
         if 1 < len(runs) < len(numbers):
-            groups = []
+            groups, opened = list[Part](), list[Part]()
             for run in runs:
                 names = zip(*(paths[number] for number in run), strict=False)
                 shared = [first for first, *others in takewhile(lambda level: len({*level}) == 1, names)]
                 inside = _sort(ops, run, max(level + 1, len(shared)), limit)
                 groups.append(_group(".".join(shared) or _code(ops, run), inside))
-            return _stretches(groups, limit)
+                opened += groups[-1:] if at[run[0]] else inside  # what a module does itself is no part of it
+            return opened if len(opened) <= limit // 2 else _stretches(groups, limit)
     turns = _turns(ops, numbers)
     if 1 < len(turns) < len(numbers):
         # a turn of a loop is sorted by its lines; one line is not looked into again
@@ -112,7 +114,11 @@ def _code(ops: Sequence[Op], numbers: Sequence[int]) -> str:
     file = _place(ops[numbers[0]])[0]
     lines = [line for name, line in (_place(ops[n]) for n in numbers) if name == file]
     low, high = min(lines), max(lines)
-    return f"{file or 'ops'}:{low}" + (f"-{high}" if high > low else "") if low else f"{len(numbers)} ops"
+    return (
+        f"{PurePosixPath(file).name or 'ops'}:{low}" + (f"-{high}" if high > low else "")
+        if low
+        else f"{len(numbers)} ops"
+    )
 
 
 def _stretches(parts: Sequence[Part], limit: int) -> list[Part]:
@@ -150,6 +156,8 @@ class FoldedStep:
     """What it takes, as values that are drawn; of an op, in its order."""
     outputs: tuple[int, ...]
     """What it gives; of a group, the value that stands for all that others take from it."""
+    module: str = ""
+    """What its box is called where it is a module: `blocks.0 · Block`, by its path inside of what is shown."""
 
 
 @dataclass(frozen=True)
@@ -206,11 +214,11 @@ class Folded:
         """View the inside of a group; without one, the whole at its coarsest."""
         if group is None or group is self.root:
             return self._view(self.root.parts, self._roots)
-        return self._view(self._narrow(group), ())
+        return self._view(self._narrow(group), (), group.name)
 
-    def _view(self, parts: Sequence[Part], roots: Iterable[int]) -> FoldedView:
+    def _view(self, parts: Sequence[Part], roots: Iterable[int], inside: str = "") -> FoldedView:
         shown = self._shown(parts)
-        made = [self._step(at, part, shown) for at, part in enumerate(parts)]
+        made = [self._step(at, part, shown, inside) for at, part in enumerate(parts)]
         steps = tuple(step for step, _ in made)
         drawn = dict.fromkeys(v for step in steps for v in (*step.inputs, *step.outputs))
         drawn |= dict.fromkeys(shown.get(root, root) for root in roots)
@@ -264,7 +272,21 @@ class Folded:
         data = [v for v in others if len(takers[v]) == 1 and not held[v].requires_grad]
         return [*made, *several, *(data if len(data) <= FEW // 4 else ())][:BESIDE]
 
-    def _step(self, at: int, part: Part, shown: dict[int, int]) -> tuple[FoldedStep, list[FoldedEdge]]:
+    def _called(self, part: Part, inside: str) -> str:
+        """Name the module that a group is, or that an op alone is."""
+        name = part.name if isinstance(part, Group) else self._module_of(part) if self.is_folded else ""
+        kind = self.trace.modules.get(name, "")
+        short = name.removeprefix(f"{inside}.")
+        return f"{short} · {kind}" if kind and kind != name else kind
+
+    def _module_of(self, number: int) -> str:
+        """Return the path of the module that made this one op alone."""
+        ops, op = self.trace.ops, self.trace.ops[number]
+        beside = [one.module or "" for one in (*ops[max(0, number - 1) : number], *ops[number + 1 : number + 2])]
+        others = any(f"{path}.".startswith(f"{op.module}.") for path in beside)
+        return "" if others or op.module == self.trace.modules.get(op.module or "") else op.module or ""
+
+    def _step(self, at: int, part: Part, shown: dict[int, int], inside: str) -> tuple[FoldedStep, list[FoldedEdge]]:
         """Make one step and its edges, one for each time it takes an input; an op's with what flowed back along it."""
         ops = self.trace.ops
         if isinstance(part, Group):
@@ -273,7 +295,7 @@ class Folded:
             taken.pop(result, None)
             flowed = {shown.get(term.value) for n in part.ops for term in self.terms.get(n, ())}
             edges = [FoldedEdge(at, k, v, result, None, v in flowed) for k, v in enumerate(taken)]
-            return FoldedStep(part.ops, part, tuple(taken), (result,)), edges
+            return FoldedStep(part.ops, part, tuple(taken), (result,), self._called(part, inside)), edges
         op, along = ops[part], defaultdict[tuple[int, int], list[Term]](list)
         for term in self.terms.get(part, ()):
             for output in term.outputs:
@@ -283,4 +305,5 @@ class Folded:
             for output in op.outputs:
                 found = along[value, output].pop(0) if along[value, output] else None
                 edges.append(FoldedEdge(at, position, shown[value], output, found, found is not None))
-        return FoldedStep((part,), None, tuple(shown[value] for value in op.inputs), op.outputs), edges
+        ends = tuple(shown[value] for value in op.inputs)
+        return FoldedStep((part,), None, ends, op.outputs, self._called(part, inside)), edges

@@ -17,7 +17,7 @@ from typing import Literal, TypeAlias
 
 from chainrule.calculus.notation import SHOWN, numbers, shape
 from chainrule.trace import Snapshot, Trace
-from chainrule.views.folding import Folded, FoldedEdge, FoldedView, Group
+from chainrule.views.folding import Folded, FoldedEdge, FoldedStep, FoldedView
 from chainrule.views.limits import CHANGED, LABEL, LETTERS
 
 Direction: TypeAlias = Literal["right", "down"]
@@ -78,8 +78,8 @@ def layout(
     """Place the values of one view; without one, of all that led to what a backward pass started from, folded."""
     view = view or Folded(trace, backward).view()
     layer = _layers(view.values, view.edges)
-    groups = {value: step.group for step in view.steps for value in step.outputs}
-    boxes = {value: _measure(trace, value, backward, groups.get(value)) for value in view.values}
+    made = {value: step for step in view.steps for value in step.outputs}
+    boxes = {value: _measure(trace, value, backward, made.get(value)) for value in view.values}
     chains = {edge: _chain(edge, layer) for edge in view.edges}
     rows = _order([(value, -1, layer[value]) for value in view.values], list(chains.values()))
     return _Placing(boxes, chains, direction == "right").layout(rows)
@@ -107,16 +107,17 @@ def _layers(values: Sequence[int], edges: Sequence[FoldedEdge]) -> dict[int, int
     return layer
 
 
-def _measure(trace: Trace, value: int, backward: int | None, group: Group | None) -> Box:
+def _measure(trace: Trace, value: int, backward: int | None, step: FoldedStep | None) -> Box:
     """Write the lines of a box, and make it as large as they need, at no place yet."""
     held = trace.values[value]
     made = "" if held.op is None or held.leaf else trace.ops[held.op].expression
     gradient = None if backward is None else trace.gradient(value, backward)
-    name, number = _cut(held.name), _cut(numbers(held.tensor))
-    expression = _cut(group.title if group else made if made != held.name else "")
+    module = step.module if step else ""
+    name, number = _cut(module or held.name), _cut(numbers(held.tensor))
+    expression = "" if module else _cut(step.group.title if step and step.group else made if made != held.name else "")
     below = "" if gradient is None else _cut(numbers(gradient))
     room = min(LETTERS, held.tensor.size * CHANGED + 2) if 1 < held.tensor.size <= SHOWN else CHANGED
-    title = f"{name} = {expression}" if expression else name
+    title = f"{name} = {expression}" if expression or module else name
     longest = max(len(title), 6 + room, 7 + len(number), 7 + len(below))
     height = LINE * (3 if below else 2) + 2 * PADDING
     return Box(value, name, expression, number, below, 0, 0, longest * CHARACTER + 2 * PADDING, height)

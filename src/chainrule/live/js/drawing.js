@@ -19,6 +19,7 @@ const cut = (text) => (text.length <= LETTERS ? text : `${text.slice(0, LETTERS 
 
 export class Drawing {
   /** Those that nobody made editable yet. @type {Handle[]} */ handles = [];
+  /** What shows sizes and cells in a box, once that is there. @type {((v: number) => void) | undefined} */ dress;
 
   /** @param {Model} model @param {Layout} layout */
   constructor(model, layout) {
@@ -60,22 +61,19 @@ export class Drawing {
     const x = left + PADDING;
     const y = top + PADDING + LINE * 0.75;
     const op = model.view.ops[model.maker[v]];
-    const expression = op ? cut(op.e) : '';
-    const name = cut(plain.n);
+    const name = cut(op?.h ?? plain.n);
+    const expression = op && !op.h ? cut(op.e) : '';
+    const opens = op?.v ? { 'data-open': op.v, role: 'button', tabindex: 0 } : null;
     const value = s('text', { class: 'v', x, y: y + LINE });
     const gradient = s('text', { class: 'g', x, y: y + 2 * LINE });
     const title = s(
       'text',
       { x, y },
-      s('tspan', { class: 'n' }, name),
+      opens && op?.h ? s('tspan', { class: 'n open', ...opens }, `▸ ${name}`) : s('tspan', { class: 'n' }, name),
       ' ',
       expression &&
         expression !== name &&
-        s(
-          'tspan',
-          op?.v ? { class: 'e open', 'data-open': op.v, role: 'button', tabindex: 0 } : { class: 'e' },
-          `${op?.v ? '▸' : '='} ${expression}`,
-        ),
+        s('tspan', { class: opens ? 'e open' : 'e', ...opens }, `${opens ? '▸' : '='} ${expression}`),
     );
     const group = s(
       'g',
@@ -124,6 +122,7 @@ export class Drawing {
       else fit(box.value, `value ${cut(text)}`, box.room);
       const gradient = model.gradientText(v);
       fit(box.gradient, gradient && `grad  ${cut(gradient)}`, box.room);
+      this.dress?.(v);
     }
     this.edges.forEach(({ group, local }, e) => {
       const edge = model.view.edges[e];

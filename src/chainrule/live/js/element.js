@@ -57,7 +57,6 @@ export class Ui {
     this.number = place;
     this.model = model;
     this.player = new Player(this);
-    this.#slider.max = String(model.last);
     const speed = h(
       'select',
       { 'aria-label': 'Speed', change: () => (this.player.speed = Number(speed.value)) },
@@ -83,6 +82,7 @@ export class Ui {
         h('span', { class: 'v' }, 'value, forward →'),
         model.last > model.forward && h('span', { class: 'g' }, '⇠ gradient, backward'),
         model.last > model.forward && h('span', { class: 'g' }, '× local gradient'),
+        !!plain.scale && h('span', { class: 'g' }, `▂▂ size of a gradient, from 1e${plain.scale.join(' to 1e')}`),
       ),
       h(
         'div',
@@ -152,7 +152,7 @@ export class Ui {
       location.hash.includes('graph=') && (this.model.at !== this.model.last || this.model.values !== this.model.start);
     if (this.#toggles.some((toggle) => toggle.dataset.panel === panel)) this.open(panel);
     this.redraw();
-    if (!this.model.fixed)
+    if (!this.model.fixed || this.model.plain.scale)
       (globalThis.requestIdleCallback ?? setTimeout)(() =>
         more().then(
           () => this.#arm(),
@@ -181,9 +181,11 @@ export class Ui {
     this.redraw();
   }
 
-  /** Let numbers be changed, once what does that is there. */
+  /** Let numbers be changed and sizes be seen, once what does that is there. */
   #arm() {
-    for (const { handle, v, at, name } of HANDS.edit ? (this.drawing?.handles.splice(0) ?? []) : [])
+    const { drawing } = this;
+    if (drawing && !drawing.dress) drawing.dress = HANDS.dress?.(drawing);
+    for (const { handle, v, at, name } of HANDS.edit ? (drawing?.handles.splice(0) ?? []) : [])
       HANDS.edit?.(handle, {
         name,
         get: () => this.model.values[v]?.data[at] ?? NaN,
@@ -208,6 +210,7 @@ export class Ui {
     drawing.render(now, flowing);
     this.#written();
     this.#stage.classList.toggle('back', at > model.forward);
+    this.#slider.max = String(model.last);
     this.#slider.value = String(at);
     this.#count.textContent = `${at} of ${model.last}`;
     this.shown(-1);

@@ -7,15 +7,16 @@ import { numbers, shapeText } from './text.js';
 /** @typedef {import('./tensors.js').Tensor} Tensor */
 /** @typedef {import('./ops.js').Step} Step */
 /** @typedef {{n: string, m?: string, s: number[], t: string, d: unknown[] | null, as?: string, leaf?: 1, w?: 1,
- *   g?: unknown[] | null, gas?: string}} PlainValue */
-/** @typedef {{n: string, i: number[], o: number[], e: string, m: string, v?: number, a?: string,
+ *   g?: unknown[] | null, gas?: string, z?: number | string}} PlainValue */
+/** @typedef {{n: string, i: number[], o: number[], e: string, m: string, v?: number, h?: string, a?: string,
  *   c?: Record<string, unknown>, dims?: number[]}} PlainOp */
 /** @typedef {{o: number, i: number, r: number, b?: 1, f?: number, k?: string, l?: string, m?: string, p?: 1,
  *   q?: unknown[]}} PlainEdge */
 /** @typedef {{w: number, h: number, b: number[][], a: [string, string, number, number][]}} Layout */
 /** @typedef {{ops: PlainOp[], edges: PlainEdge[], back: number[], wide: Layout, narrow: Layout}} View */
 /** @typedef {{values: PlainValue[], views: View[], run?: PlainOp[], flows: [number, number][],
- *   roots: [number, unknown[] | null][], code: string | null, called: Record<number, string>}} Plain */
+ *   roots: [number, unknown[] | null][], code: string | null, called: Record<number, string>,
+ *   scale?: [number, number]}} Plain */
 
 export const ROUND = /** @type {Record<string, import('./ops.js').Round>} */ ({
   float32: Math.fround,

@@ -7,12 +7,13 @@ import { HANDS, PANELS } from './more.js';
 import { makeEditable } from './numbers.js';
 import { predictPanel } from './predict.js';
 import { sharePanel } from './share.js';
+import { dress } from './sizes.js';
 import { tablePanel } from './table.js';
 import { Training } from './training.js';
 
 const MAKERS = { 'loss curve': curvePanel, predict: predictPanel, table: tablePanel, share: sharePanel };
 
-Object.assign(HANDS, { edit: makeEditable, Training });
+Object.assign(HANDS, { dress, edit: makeEditable, Training });
 PANELS.formula = formula;
 for (const [name, make] of Object.entries(MAKERS))
   PANELS[name] = (ui) => {
