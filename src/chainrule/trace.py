@@ -27,6 +27,10 @@ from chainrule.trace_file import from_plain, to_plain
 
 Array: TypeAlias = npt.NDArray[Any]
 Number: TypeAlias = bool | int | float | complex
+Argument: TypeAlias = "Number | str | tuple[Argument, ...] | None"
+"""What a call was given: `@0` is its first input, `1:3` a slice, `...` an ellipsis, and `?` what cannot be written."""
+Call: TypeAlias = Mapping[str, Argument]
+"""All arguments, by position or keyword."""
 DTYPE = re.compile(r"bool|(b?float|complex|bits|q?u?int)\d\w{0,20}")
 """How PyTorch's dtypes are written, those of later versions too."""
 IN_NUMPY = re.compile("bool|u?int(8|16|32|64)|float(16|32|64)|complex(64|128)")
@@ -132,11 +136,23 @@ class Op(_Record):
     line: int | None = None
     module: str | None = None
     """The path of the module whose `forward` made the call, such as `encoder.layers.0`; the outermost is its class."""
+    arguments: Call = field(default_factory=dict)
+    """All arguments by position or keyword, where they are more than tensors and numbers in order."""
 
     @property
     def operands(self) -> dict[str, int]:
         """The value at each letter, by its position in `Trace.values`."""
         return dict(zip(self.letters, self.inputs, strict=False))
+
+    @property
+    def call(self) -> Call:
+        """All arguments by position or keyword; empty if they are not known.
+
+        >>> Op("mul", (3,), (4,), "2 * w", letters=("b",), constants={"a": 2}).call
+        {'0': 2, '1': '@0'}
+        """
+        in_order = {**self.constants, **{letter: f"@{place}" for place, letter in enumerate(self.letters)}}
+        return self.arguments or {str(place): in_order[a] for place, a in enumerate(sorted(in_order))}
 
 
 @dataclass(frozen=True, eq=False, repr=False)

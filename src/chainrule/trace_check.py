@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ def _is_in_order(trace: Trace) -> Iterator[bool]:
         yield set(op.inputs).isdisjoint(op.outputs)
         yield all(made[value] < i for value in op.inputs) and max(op.outputs, default=-1) < len(made)
         yield len(op.letters) in (0, len(op.inputs)) and all(len(name) == 1 for name in (*op.letters, *op.constants))
+        yield all(int(place) < len(op.inputs) for place in re.findall(r"'@(\d+)'", repr(op.arguments)))
     for i, value in enumerate(trace.values):
         yield value.op is None or (value.op, i) in outputs
         yield value.node is None or within[value.node] <= made[i]

@@ -99,7 +99,9 @@ def _reader(kind: Any, large: list[bytes]) -> _Reader:
         key, each = _text if inner[0] is str else lambda name: _position(int(name)), _reader(inner[1], large)
         return lambda plain: {key(name): each(item) for name, item in plain.items()}
     if NoneType in inner:
-        (some,) = (_reader(one, large) for one in inner if one is not NoneType)
+        some, *others = (_reader(one, large) for one in inner if one is not NoneType)
+        if others:
+            return _argument
         return lambda plain: None if plain is None else some(plain)
     if origin is Literal:
         return lambda plain: inner[inner.index(plain)]
@@ -130,6 +132,14 @@ def _position(plain: Any) -> int:
 
 def _text(plain: Any) -> str:
     return _exactly(str, plain).encode("utf-8", "replace").decode()  # type: ignore[no-any-return]  # half a character is none
+
+
+def _argument(plain: Any) -> Any:
+    """Return what a call was given: a number, a text, nothing, or several of these."""
+    if isinstance(plain, list):
+        return tuple([_argument(item) for item in plain])
+    is_text = plain is None or (isinstance(plain, str) and plain not in NOT_FINITE)
+    return plain and _text(plain) if is_text else _number(plain)
 
 
 def _numbers(plain: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 import chainrule
-from chainrule.trace import Op, Trace
+from chainrule.trace import Argument, Op, Trace
 from tests.support import graphs
 
 Plain = Mapping[str, Any]
@@ -95,8 +95,8 @@ def _call(op: Op, inputs: Sequence[torch.Tensor], shape: tuple[int, ...]) -> Any
         return inputs[0].reshape(shape)
     if op.name == "T":
         return inputs[0].T
-    if op.name in ("mse_loss", "linear"):
-        return getattr(torch.nn.functional, op.name)(*inputs)
+    if op.arguments or hasattr(torch.nn.functional, op.name):
+        return _call_again(op, inputs)
     words: dict[str, Any] = {**dict(zip(op.letters, inputs, strict=True)), **op.constants}
     arguments = [words[letter] for letter in sorted(words)]
     if op.name in ("sum", "mean") and inputs[0].dim() == 2 and len(arguments) == 1 and "dim" in op.expression:
@@ -105,6 +105,22 @@ def _call(op: Op, inputs: Sequence[torch.Tensor], shape: tuple[int, ...]) -> Any
         return getattr(torch, op.name)(*arguments, keepdim="keepdim" in op.expression)
     name = op.name if op.name.endswith("__") else op.name.removesuffix("_")  # in place, the value before would change
     return getattr(torch.Tensor, name)(*arguments)
+
+
+def _call_again(op: Op, inputs: Sequence[torch.Tensor]) -> Any:
+    """Call an op with all that it was given."""
+
+    def read(given: Argument) -> Any:
+        if isinstance(given, tuple):
+            return [read(one) for one in given]
+        return inputs[int(given[1:])] if isinstance(given, str) and given[0] == "@" else given
+
+    function = next(getattr(at, op.name) for at in (torch.nn.functional, torch, torch.Tensor) if hasattr(at, op.name))
+    words = {place: read(given) for place, given in op.call.items()}
+    return function(
+        *(given for place, given in words.items() if place.isdigit()),
+        **{place: given for place, given in words.items() if not place.isdigit()},
+    )
 
 
 def off(page: Plain, torch_: Mapping[str, torch.Tensor], close: float) -> list[str]:

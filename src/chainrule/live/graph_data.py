@@ -19,7 +19,7 @@ from chainrule.calculus.notation import SHOWN, numbers
 from chainrule.calculus.rules import canonical, recorded_local_gradient
 from chainrule.live import pytorch_code
 from chainrule.live.limits import COMPUTED, LONG
-from chainrule.trace import Op, Snapshot
+from chainrule.trace import Argument, Op, Snapshot
 from chainrule.views.folding import Folded, FoldedEdge, FoldedStep, FoldedView
 from chainrule.views.layout import Layout, Point, local_text
 
@@ -128,6 +128,8 @@ class GraphData:
             plain["a"] = "".join(op.letters)
         if constants := {a: _number(n) for a, n in op.constants.items() if not isinstance(n, complex)}:
             plain["c"] = constants
+        if given := {name: _argument(one) for name, one in op.arguments.items() if one is not None and name[0] != "_"}:
+            plain["g"] = given
         return plain
 
     def _value(self, value: int, drawn: bool) -> Plain:
@@ -227,6 +229,12 @@ def path(points: tuple[Point, ...]) -> str:
     """Write a curve as SVG does: a start, then three points a segment."""
     start, *rest = (f"{x:.0f} {y:.0f}" for x, y in points)
     return f"M{start}C{' '.join(rest)}"
+
+
+def _argument(given: Argument) -> Any:
+    if isinstance(given, tuple):
+        return [_argument(one) for one in given]
+    return given if given is None or isinstance(given, (str, bool, complex)) else _number(given)
 
 
 def _number(x: Any) -> Any:

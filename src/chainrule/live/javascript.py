@@ -1,7 +1,8 @@
 """The scripts that bring graphs to life: the files in `js/` joined, the same for every page.
 
 Browsers refuse module files on `file://`, so what is written as modules is served as classic scripts: one with all that
-a graph needs to be stepped through and played, and one to change it with, which is fetched once the page is at rest.
+a graph needs to be stepped through and played, one to change it with, which is fetched once the page is at rest, and
+one with further ops, for which a graph waits that was made with them.
 Joining takes away comments, indentation, and the lines that import and export; no file may declare a name that another
 one does. What is served is that, minified (`tools/minify_js.py`); where it was made from other files, the joined files.
 """
@@ -26,6 +27,7 @@ PARTS = {
         "numbers", "training", "sizes", "maths", "slips", "plots", "curve", "predict", "table", "code", "share",
         "panels",
     ),
+    "ops": ("calls", "entries", "losses", "layers"),
 }  # fmt: skip
 """The files of each script, in the order in which they are joined: each knows only those before it."""
 
@@ -36,7 +38,7 @@ _EXPORT = re.compile(r"^export (?=(const|let|function|class)\b)", re.MULTILINE)
 
 @cache
 def script() -> str:
-    """Return both scripts in one, for a page that has nothing to fetch from."""
+    """Return all scripts in one, for a page that has nothing to fetch from."""
     return "".join(map(served, PARTS))
 
 
@@ -74,16 +76,18 @@ def _body(part: str) -> str:
         given = {"PALETTES": [asdict(LIGHT), asdict(DARK)], "DRAWING": _style("drawing"), "STYLE": _style("graph")}
         before, after = "", f"versions[VERSION].shared??={{{shared}}};\n"
     else:
+        before, after = f"const{{{shared}}}=chainruleGraphs[VERSION].shared;\n", ""
+        given = {}
+    if part == "panels":
         slips = json.loads((Path(__file__).parents[1] / "checking" / "slips.json").read_text("utf-8"))
         given = {"SLIPS": slips, "PANEL_STYLE": _style("panels")}
-        before, after = f"const{{{shared}}}=chainruleGraphs[VERSION].shared;\n", ""
     constants = "".join(f"const {name}={json.dumps(value, ensure_ascii=False)};\n" for name, value in given.items())
     return constants + before + "".join(_tight(_source(name)) for name in PARTS[part]) + after
 
 
 def _shared() -> list[str]:
-    """List what the panels import from the files of the other script."""
-    imports = [found for name in PARTS["panels"] for found in _IMPORT.findall(_source(name))]
+    """List what the other scripts import from the files of the first."""
+    imports = [found for name in (*PARTS["panels"], *PARTS["ops"]) for found in _IMPORT.findall(_source(name))]
     return sorted({name for names, file in imports if file in PARTS["graph"] for name in names.split(", ")})
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import cmath
 import keyword
 import re
 from collections.abc import Mapping, Sequence
 
 from chainrule.calculus.rules import canonical
-from chainrule.trace import Number, Op, Trace
+from chainrule.trace import Argument, Number, Op, Trace
 
 TWO = {
     "add": "{} + {}", "sub": "{} - {}", "mul": "{} * {}", "div": "{} / {}", "pow": "{}**{}", "matmul": "{} @ {}",
@@ -17,6 +18,9 @@ TWO = {
 FUNCTIONS = frozenset(
     ["square", "exp", "log", "sqrt", "reciprocal", "abs", "sin", "cos", "tanh", "sigmoid", "relu", "clone", "detach"]
 )
+FUNCTIONAL = frozenset(["linear", "mse_loss", "l1_loss", "nll_loss", "cross_entropy"])
+"""What stands in `torch.nn.functional`."""
+METHODS = frozenset(["softmax", "log_softmax", "bmm"])
 SHAPED = frozenset(["reshape", "view", "flatten", "squeeze", "unsqueeze"])
 
 
@@ -42,9 +46,9 @@ def lines(trace: Trace, ops: Sequence[int], called: Mapping[int, str]) -> list[s
     for number in ops:
         op = trace.ops[number]
         text = _line(trace, op, [called[value] for value in op.inputs]) if op.inputs else None
-        if text is None or len(op.outputs) != 1:
+        if text is None:
             return None
-        written.append(f"{called[op.outputs[0]]} = {text}")
+        written.append(f"{', '.join(called.get(value, '_') for value in op.outputs)} = {text}")
     return written
 
 
@@ -53,8 +57,15 @@ def _line(trace: Trace, op: Op, inputs: list[str]) -> str | None:
     arguments = {**dict(zip(op.letters, inputs, strict=False)), **{a: _number(n) for a, n in op.constants.items()}}
     words = [arguments[letter] for letter in sorted(arguments)]
     before, after = trace.values[op.inputs[0]].shape, trace.values[op.outputs[0]].shape
-    if name in ("linear", "mse_loss"):
-        return f"torch.nn.functional.{name}({', '.join(inputs)})"
+    given = [
+        f"{'' if place.isdigit() else place + '='}{_code(one, inputs)}"
+        for place, one in op.call.items()
+        if one is not None and place[0] != "_"
+    ]
+    if name in FUNCTIONAL and given:
+        return f"torch.nn.functional.{name}({', '.join(given)})"
+    if name in METHODS and op.call.get("0") == "@0":
+        return f"{inputs[0]}.{name}({', '.join(given[1:])})"
     if not words:  # given by keyword, so that nobody knows which is which
         return None
     if name in TWO and len(words) == 2:
@@ -86,6 +97,14 @@ def reduced(trace: Trace, op: Op) -> tuple[int, ...] | None:
     return (fits[0],) if len(fits) == 1 and len(before) == len(after) + 1 else None
 
 
+def _code(given: Argument, inputs: list[str]) -> str:
+    if isinstance(given, tuple):
+        return f"[{', '.join(_code(one, inputs) for one in given)}]"
+    if isinstance(given, str):
+        return inputs[int(given[1:])] if re.fullmatch(r"@\d+", given) else repr(given)
+    return "None" if given is None else _number(given)
+
+
 def _number(number: Number) -> str:
-    written = repr(number)
+    written = repr(number) if cmath.isfinite(number) else f"float({str(number)!r})"
     return f"({written})" if written.startswith("-") else written

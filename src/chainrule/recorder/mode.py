@@ -14,6 +14,7 @@ import sys
 import weakref
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import count
 from types import CodeType
 from typing import Any, Self, TypeAlias
 
@@ -32,7 +33,7 @@ from chainrule.recorder.source_names import CallSite, call_site, caller_of, fram
 from chainrule.recorder.stand_in import call_from
 from chainrule.recorder.tape import SeenOp, SeenPass, Tape
 from chainrule.recorder.values import Values, made_by
-from chainrule.trace import Number, Trace, many_objects
+from chainrule.trace import Argument, Call, Number, Trace, many_objects
 
 TESTED = "2.13"
 """The version of PyTorch that the tests run with; another one is recorded if it has what is needed."""
@@ -63,6 +64,8 @@ _tracing_state, _dispatch_modes = torch._C._get_tracing_state, torch._C._len_tor
 _PROXY = torch._C._TorchDispatchModeKey.PROXY
 _NUMBERS = (bool, int, float, complex)
 _TENSORS = frozenset({Tensor, torch.nn.Parameter})
+_ENDS = {int, type(None)}
+_NOTHING: Call = {}
 
 Arguments: TypeAlias = tuple[Number | None, ...] | None
 """The plain numbers among the arguments in order, with `None` for each tensor; `None` if their order says nothing."""
@@ -149,10 +152,10 @@ class Recorder(TorchFunctionMode):
             return func(*args, **kwargs)
         if kind != "op":
             return self._run_other(kind, code, func, args, kwargs)
-        given, arguments = _operands(args, kwargs)
+        given, *arguments = _operands(args, kwargs)
         if not given or (name in _FILLS and self._is_filled(name, given[0])):
             return call_from(caller_of(code), func, args, kwargs)
-        call = self._guard.run(self._before, name, code, given, arguments)
+        call = self._guard.run(self._before, name, code, given, *arguments)
         if call is None:
             return func(*args, **kwargs)
         op, site = call
@@ -178,7 +181,7 @@ class Recorder(TorchFunctionMode):
         return result
 
     def _before(
-        self, name: str, code: CodeType | None, given: list[Tensor], arguments: Arguments
+        self, name: str, code: CodeType | None, given: list[Tensor], arguments: Arguments, written: Call
     ) -> tuple[SeenOp, CallSite]:
         """Find where a call stands, and the values that it is given, while they are what they are."""
         if name == "data":
@@ -187,9 +190,10 @@ class Recorder(TorchFunctionMode):
             name = "dot"
         site = call_site(code, self._values.paths.block)
         if site.step is not None:  # its own sums are no part of the graph, what it makes of each parameter is
-            name, given[:], arguments = "step", [tensor for tensor in given if tensor.requires_grad], None
+            given[:] = [tensor for tensor in given if tensor.requires_grad]
+            name, arguments, written = "step", None, _NOTHING
         inputs = tuple([self._values.of(tensor, site, given, i) for i, tensor in enumerate(given)])
-        return SeenOp(name, inputs, (), site.span, arguments), site
+        return SeenOp(name, inputs, (), site.span, arguments, call=written), site
 
     def _after(self, op: SeenOp, site: CallSite, given: list[Tensor], result: Any) -> None:
         """Write a call down as an op with its inputs and outputs, and the nodes that autograd made for it."""
@@ -290,10 +294,11 @@ def _tensors(thing: Any) -> Iterator[Tensor]:
             yield from _tensors(item)
 
 
-def _operands(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[list[Tensor], Arguments]:
-    """List the tensors among the arguments, and the plain numbers among them."""
+def _operands(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[list[Tensor], Arguments, Call]:
+    """List the tensors among the arguments, and the plain numbers among them; write all down if there is more."""
     given: list[Tensor] = []
     order: list[Number | None] = []
+    more = bool(kwargs)
     for argument in args:
         if type(argument) in _TENSORS:
             given.append(argument)
@@ -304,7 +309,27 @@ def _operands(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[list[Tens
             tensors = list(_tensors(argument))
             given += tensors
             order += [None] * len(tensors)
-    if not kwargs:
-        return given, tuple(order)
+            more = True
+    if not more:
+        return given, tuple(order), _NOTHING
     given.extend(_tensors(dict(kwargs)))
-    return given, tuple(order) if _IN_ORDER.issuperset(kwargs) else None
+    place = count()
+    written = {str(i): _written(argument, place) for i, argument in enumerate(args)}
+    written |= {name: _written(argument, place) for name, argument in kwargs.items()}
+    return given, tuple(order) if _IN_ORDER.issuperset(kwargs) else None, written
+
+
+def _written(argument: Any, place: Iterator[int]) -> Argument:
+    """Write an argument down without the tensors in it, which are counted in the order in which they are found."""
+    if isinstance(argument, Tensor):
+        return f"@{next(place)}"
+    if argument is None or isinstance(argument, (*_NUMBERS, str)):
+        return argument
+    if isinstance(argument, (list, tuple)):
+        return tuple([_written(item, place) for item in argument])
+    if isinstance(argument, slice):
+        ends = (argument.start, argument.stop, argument.step)
+        return ":".join("" if end is None else str(end) for end in ends) if set(map(type, ends)) <= _ENDS else "?"
+    for _ in _tensors(argument):
+        next(place)
+    return "..." if argument is ... else str(argument) if isinstance(argument, torch.dtype) else "?"

@@ -18,7 +18,7 @@ from torch import Tensor
 from chainrule.recorder.module_paths import ModulePath
 from chainrule.recorder.snapshots import Lazy, to_snapshot
 from chainrule.recorder.source_code import NOWHERE, SourceSpan, relative_path
-from chainrule.trace import BackwardPass, Edge, Flow, Hook, Kind, Node, Number, Op, Snapshot, Trace, Value, Visit
+from chainrule.trace import BackwardPass, Call, Edge, Flow, Hook, Kind, Node, Number, Op, Snapshot, Trace, Value, Visit
 
 SeenEdge: TypeAlias = tuple[int | None, int, int | None]
 """A node, a slot and a value."""
@@ -64,6 +64,8 @@ class SeenOp:
     arguments: tuple[Number | None, ...] | None = ()
     """The plain numbers among the arguments in their order, and `None` for each tensor; `None` if order says little."""
     module: ModulePath | None = None
+    call: Call = field(default_factory=dict)
+    """All arguments, if there are others than tensors and numbers in order."""
 
 
 @dataclass(slots=True)
@@ -203,7 +205,8 @@ class Tape:
             expression = f"{op.name}({', '.join(words)})"
         file = None if op.span.file is None else relative_path(op.span.file, self.folder)
         module = op.module and (op.module.text(whole) or op.module.root.kind)
-        return Op(op.name, op.inputs, op.outputs, expression, tuple(letters), constants, file, op.span.line, module)
+        where = file, op.span.line, module
+        return Op(op.name, op.inputs, op.outputs, expression, tuple(letters), constants, *where, op.call)
 
     def _modules(self, whole: bool) -> dict[str, str]:
         """Find the class of each module that made a call, and of those that it is part of."""

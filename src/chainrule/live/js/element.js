@@ -48,10 +48,9 @@ export class Ui {
   #host;
   #body;
 
-  /** @param {HTMLElement} host @param {Plain} plain @param {number} place among the graphs of the page */
-  constructor(host, plain, place) {
-    const model = new Model(plain);
-    const { fixed } = model;
+  /** @param {HTMLElement} host @param {Model} model @param {number} place among the graphs of the page */
+  constructor(host, model, place) {
+    const { fixed, plain } = model;
     const live = model.trained.length > 0 && model.root >= 0 && !fixed;
     this.#host = host;
     this.number = place;
@@ -537,14 +536,19 @@ function isDark(element) {
     : matchMedia('(prefers-color-scheme: dark)').matches;
 }
 
-/** Bring one element to life; where that fails, the picture and the table that it holds are shown.
- * @param {HTMLElement} host @param {Plain} plain */
-function bring(host, plain) {
-  const root = host.shadowRoot ?? host.attachShadow({ mode: 'open' });
+/** Bring one element to life, if need be once more ops are there; where that fails, the picture and the table that it
+ * holds are shown. @param {HTMLElement} host @param {Plain} plain */
+function bring(host, plain, again = true) {
+  const root = () => host.shadowRoot ?? host.attachShadow({ mode: 'open' });
   try {
-    const ui = new Ui(host, plain, [...document.querySelectorAll(TAG)].indexOf(host));
-    const { model } = ui;
-    ui.attach(root);
+    const model = new Model(plain);
+    if (model.lacks && again) {
+      const then = () => bring(host, plain, false);
+      more('ops').then(then, then);
+      return;
+    }
+    const ui = new Ui(host, model, [...document.querySelectorAll(TAG)].indexOf(host));
+    ui.attach(root());
     const collect = (/** @type {(Tensor | null)[]} */ found) =>
       Object.fromEntries(
         model.names.flatMap((name, v) => {
@@ -569,7 +573,7 @@ function bring(host, plain) {
       moment: () => ({ step: model.at, of: model.last, ...ui.player.beat }),
     });
   } catch (error) {
-    root.replaceChildren(document.createElement('slot'));
+    root().replaceChildren(document.createElement('slot'));
     console.error(`${TAG}: the picture and the table stay, since the graph could not be built: ${error}`);
   }
 }

@@ -1,6 +1,6 @@
 // A recording that can be run again: its leaves, its values and gradients, and how far it has been stepped.
 
-import { back, ELEMENTWISE, isKnown, local, otherwise, run } from './ops.js';
+import { back, ELEMENTWISE, isKnown, Lacking, local, otherwise, run } from './ops.js';
 import { flat, fromNested, map, near, sameShape, sizeOf, spread } from './tensors.js';
 import { numbers, shapeText } from './text.js';
 
@@ -9,7 +9,7 @@ import { numbers, shapeText } from './text.js';
 /** @typedef {{n: string, m?: string, s: number[], t: string, d: unknown[] | null, as?: string, leaf?: 1, w?: 1,
  *   g?: unknown[] | null, gas?: string, z?: number | string}} PlainValue */
 /** @typedef {{n: string, i: number[], o: number[], e: string, m: string, v?: number, h?: string, a?: string,
- *   c?: Record<string, unknown>, dims?: number[]}} PlainOp */
+ *   c?: Record<string, unknown>, g?: Record<string, unknown>, dims?: number[]}} PlainOp */
 /** @typedef {{o: number, i: number, r: number, b?: 1, f?: number, k?: string, l?: string, m?: string, p?: 1,
  *   q?: unknown[]}} PlainEdge */
 /** @typedef {{w: number, h: number, b: number[][], a: [string, string, number, number][]}} Layout */
@@ -21,6 +21,8 @@ import { numbers, shapeText } from './text.js';
 export const ROUND = /** @type {Record<string, import('./ops.js').Round>} */ ({
   float32: Math.fround,
   float64: (x) => x,
+  int64: Math.trunc,
+  bool: (x) => Number(x !== 0),
 });
 /** A local gradient's longest text, as in chainrule/views/limits.py. */
 const LABEL = 16;
@@ -71,6 +73,8 @@ export class Model {
     /** @type {Step[]} */ this.steps = [];
     /** Why it cannot be run again; empty if it can. */
     this.fixed = '';
+    /** Whether that is for an op that is not there. */
+    this.lacks = false;
     try {
       if (!this.ops.length && views[0].ops.length)
         throw new Error('there are too many of them, or they are of kinds that a page does not compute');
@@ -87,6 +91,7 @@ export class Model {
       if (off >= 0) throw new Error(`its own arithmetic gives other numbers for ${values[off].n}`);
     } catch (error) {
       this.fixed = error instanceof Error ? error.message : String(error);
+      this.lacks = error instanceof Lacking;
       [this.values, this.gradients] = [[...recorded], [...gradients]];
     }
     this.start = this.values;
@@ -121,13 +126,12 @@ export class Model {
     const { values } = this.plain;
     const [v] = op.o;
     const result = values[v];
-    if (!isKnown(op.n) || op.o.length !== 1) throw new Error(`${op.n} is none of the ops that a page can compute`);
+    if (!isKnown(op.n)) throw new Lacking(`${op.n} is none of the ops that a page can compute`);
     const round = ROUND[result.t];
     if (!round || op.i.some((i) => values[i].w && values[i].t !== result.t))
       throw new Error(`${op.n} gives ${result.t}`);
     const letters = op.a ?? '';
     const rule = ELEMENTWISE[op.n];
-    if (!letters && op.n !== 'mse_loss') throw otherwise(op.n);
     /** @type {number[]} */ const constants = [];
     for (const [letter, number] of Object.entries(op.c ?? {}))
       constants[letter.charCodeAt(0) - 97] = op.n === 'pow' ? Number(number) : round(Number(number));
@@ -141,7 +145,10 @@ export class Model {
     return {
       name: op.n,
       inputs: op.i,
+      types: op.i.map((i) => values[i].t),
+      outputs: op.o,
       output: v,
+      given: op.g,
       dims: op.dims,
       constants,
       argument,
@@ -159,16 +166,19 @@ export class Model {
     for (const [v, start] of this.plain.roots) if (start) this.#add(v, { shape: found[v].shape, data: flat(start) });
     this.plain.flows.forEach(([o, i], f) => {
       const step = this.steps[o];
-      const upstream = this.gradients[step.output];
-      if (!upstream) return;
-      this.passing[f] = back(step, upstream, found, i);
+      const upstream = step.outputs.map((v) => this.gradients[v]);
+      if (!upstream.some(Boolean)) return;
+      this.passing[f] = back(step, upstream[1] === undefined ? upstream[0] : upstream, found, i);
       this.#add(step.inputs[i], this.passing[f]);
     });
   }
 
   /** Fill in what follows from the leaves. @param {Tensor[]} values */
   forwards(values) {
-    for (const step of this.steps) values[step.output] = run(step, values);
+    for (const step of this.steps)
+      [run(step, values)].flat().forEach((t, k) => {
+        values[step.outputs[k]] = t;
+      });
     return values;
   }
 

@@ -1,4 +1,4 @@
-// What opens below a graph comes in a script of its own, when somebody first asks for it.
+// What opens below a graph, and what few graphs compute with: each comes in a script of its own, when it is asked for.
 
 import { h } from './dom.js';
 
@@ -13,18 +13,18 @@ export const PANELS = {};
 export const HANDS = {};
 
 const FROM = document.currentScript instanceof HTMLScriptElement ? document.currentScript.src : '';
-/** @type {Promise<unknown> | undefined} */ let coming;
+/** @type {Record<string, Promise<unknown> | undefined>} */ const coming = {};
 
-/** Fetch that script from beside this one; on a page that stands alone it follows in the same script. */
-export const more = () =>
-  (coming ??= FROM
+/** Fetch a script from beside this one; on a page that stands alone it follows in the same script. */
+export const more = (part = 'panels') =>
+  (coming[part] ??= FROM
     ? new Promise((done, fail) => {
         const failed = () => {
-          coming = undefined;
+          coming[part] = undefined;
           fail();
         };
         document.head.append(
-          h('script', { src: new URL(`chainrule-panels.js?v=${VERSION}`, FROM), load: done, error: failed }),
+          h('script', { src: new URL(`chainrule-${part}.js?v=${VERSION}`, FROM), load: done, error: failed }),
         );
       })
     : Promise.resolve());

@@ -10,7 +10,10 @@ import { gather, map, product, sameShape, sizeOf, spread, tensor, transposed } f
  * @typedef {object} Step
  * @property {string} name
  * @property {number[]} inputs values, by position
- * @property {number} output
+ * @property {string[]} types their dtypes
+ * @property {number[]} outputs
+ * @property {number} output the first of them
+ * @property {Record<string, unknown>} [given] all arguments by position or keyword, where they are not in order
  * @property {(Tensor | number)[]} constants numbers among the arguments; the place of a tensor is left empty
  * @property {number[]} argument the argument that each input is
  * @property {(Int32Array | null)[]} maps how each input broadcasts, for ops that go entry by entry
@@ -29,8 +32,9 @@ import { gather, map, product, sameShape, sizeOf, spread, tensor, transposed } f
 
 /**
  * @typedef {object} Whole
- * @property {(x: Tensor[], step: Step) => Tensor} run
- * @property {(g: Tensor, x: Tensor[], k: number, step: Step) => Tensor} back for input k
+ * @property {(x: Tensor[], step: Step) => Tensor | Tensor[]} run
+ * @property {(g: any, x: Tensor[], k: number, step: Step, out: Tensor) => Tensor} back for input k; where there are
+ * several results `g` is a list, in which nothing stands for what got no gradient
  */
 
 /** @param {number} a @param {number} b @param {Round} r */
@@ -56,7 +60,6 @@ export const ELEMENTWISE = {
   rsub: { f: (a, b) => b - a, d: [(g) => -g, (g) => g] },
   mul: { f: (a, b) => a * b, d: [(g, _, b) => g * b, (g, a) => g * a] },
   div: { f: (a, b) => a / b, d: [(g, _, b) => g / b, (g, _, b, out, r) => -g * r(out / b)] },
-  rdiv: { f: (a, b, r) => r(1 / a) * b, d: [(g, a, b, _, r) => -r(g * b) * r(r(1 / a) * r(1 / a))] },
   neg: { f: (a) => -a, d: [(g) => -g] },
   pow: {
     f: power,
@@ -65,15 +68,10 @@ export const ELEMENTWISE = {
       (g, a, b, out, r) => (a === 0 && b >= 0 ? 0 : g * r(out * r(Math.log(a)))),
     ],
   },
-  rpow: { f: (a, b) => Math.pow(b, a), d: [(g, _, b, out, r) => g * r(out * r(Math.log(b)))] },
   square: { f: (a) => a * a, d: [(g, a, _, out, r) => g * r(2 * a)] },
   exp: { f: (a) => Math.exp(a), d: [(g, a, b, out) => g * out] },
   log: { f: (a) => Math.log(a), d: [(g, a) => g / a] },
-  sqrt: { f: (a) => Math.sqrt(a), d: [(g, a, b, out, r) => g / r(2 * out)] },
-  reciprocal: { f: (a) => 1 / a, d: [(g, a, b, out, r) => -g * r(out * out)] },
   abs: { f: (a) => Math.abs(a), d: [(g, a) => g * Math.sign(a)] },
-  sin: { f: (a) => Math.sin(a), d: [(g, a, b, out, r) => g * r(Math.cos(a))] },
-  cos: { f: (a) => Math.cos(a), d: [(g, a, b, out, r) => g * -r(Math.sin(a))] },
   tanh: { f: (a) => Math.tanh(a), d: [(g, a, b, out, r) => g * r(1 - r(out * out))] },
   sigmoid: { f: (a) => 1 / (1 + Math.exp(-a)), d: [(g, a, b, out, r) => r(g * r(1 - out)) * out] },
   relu: { f: (a) => (a !== a || a > 0 ? a : 0), d: [(g, a) => (a > 0 ? g : 0)] },
@@ -81,8 +79,11 @@ export const ELEMENTWISE = {
   detach: { f: (a) => a, d: [() => 0] },
 };
 
+/** An op that is not in the table, or not for such a call. */
+export class Lacking extends Error {}
+
 /** @param {string} name */
-export const otherwise = (name) => new Error(`${name} is called in a way that a page does not compute`);
+export const otherwise = (name) => new Lacking(`${name} is called in a way that a page does not compute`);
 
 /** Where each entry of the input goes in the result. @param {number[]} from @param {Step} step */
 function into(from, step) {
@@ -151,47 +152,11 @@ const matmul = {
   },
 };
 
-/** @type {Whole} */
-const linear = {
-  run([x, w, b], step) {
-    const bare = matmul.run([x, transposed(w)], step);
-    const where = b && spread(b.shape, step.shape);
-    return b
-      ? { shape: step.shape, data: bare.data.map((n, i) => step.round(n + b.data[where ? where[i] : i])) }
-      : bare;
-  },
-  back(g, [x, w, b], k, step) {
-    if (k === 2) return gather(g.data, spread(b.shape, step.shape), b.shape, step.round);
-    const passed = matmul.back(g, [x, transposed(w)], k, step);
-    return k ? transposed(passed) : passed;
-  },
-};
-
-/** @type {Whole} */
-const mse = {
-  run([a, b], step) {
-    if (!sameShape(a.shape, b.shape)) throw otherwise(step.name);
-    let sum = 0;
-    for (let i = 0; i < a.data.length; i++) sum += step.round(step.round(a.data[i] - b.data[i]) ** 2);
-    return tensor([], step.round(sum / a.data.length));
-  },
-  back(g, [a, b], k, step) {
-    const share = step.round(2 / a.data.length);
-    const sign = k ? -1 : 1;
-    return {
-      shape: a.shape,
-      data: a.data.map((x, i) => step.round(step.round(share * step.round(x - b.data[i])) * g.data[0]) * sign),
-    };
-  },
-};
-
 /** @type {Record<string, Whole>} */
 export const WHOLE = {
   sum: reduction(() => 1),
   mean: reduction((n) => n),
   matmul,
-  linear,
-  mse_loss: mse,
   T: turn,
   t: turn,
   transpose: turn,
@@ -200,16 +165,12 @@ export const WHOLE = {
   flatten: reshape,
   squeeze: reshape,
   unsqueeze: reshape,
-  dot: {
-    run: ([a, b], { round }) => tensor([], round(a.data.reduce((sum, x, i) => sum + x * b.data[i], 0))),
-    back: (g, x, k, { round }) => map(x[1 - k], (n) => round(g.data[0] * n)),
-  },
 };
 
 /** @param {string} name */
 export const isKnown = (name) => name in ELEMENTWISE || name in WHOLE;
 
-/** @param {Step} step @param {Tensor[]} values */
+/** @param {Step} step @param {Tensor[]} values @returns {Tensor | Tensor[]} */
 export function run(step, values) {
   const rule = ELEMENTWISE[step.name];
   const x = step.inputs.map((v) => values[v]);
@@ -238,12 +199,12 @@ function reads(step, x) {
 
 /**
  * What an op passes on to one of its inputs.
- * @param {Step} step @param {Tensor} g the upstream gradient @param {Tensor[]} values
- * @param {number} k the input's position
+ * @param {Step} step @param {any} g the upstream gradient, or one of each result @param {Tensor[]} values
+ * @param {number} k the input's position @returns {Tensor}
  */
 export function back(step, g, values, k) {
   const x = step.inputs.map((v) => values[v]);
-  if (!ELEMENTWISE[step.name]) return WHOLE[step.name].back(g, x, k, step);
+  if (!ELEMENTWISE[step.name]) return WHOLE[step.name].back(g, x, k, step, values[step.output]);
   return gather(factors(step, g, values, k), step.maps[k], x[k].shape, step.round);
 }
 
@@ -269,17 +230,21 @@ export function local(step, values, k, kind) {
   if (kind === 'g') return back(step, ones, values, k);
   if (kind === 'e') {
     if (ELEMENTWISE[step.name]) return { shape: step.shape, data: factors(step, ones, values, k) };
-    const passed = back(step, ones, values, k);
-    return sameShape(passed.shape, step.shape) || sizeOf(step.shape) === 1 ? passed : tensor(step.shape, 1);
+    if (sameShape(values[step.inputs[k]].shape, step.shape) || sizeOf(step.shape) === 1)
+      return back(step, ones, values, k);
   }
-  if (kind !== 'j') return null;
-  const rows = ones.data.length;
-  const columns = sizeOf(values[step.inputs[k]].shape);
-  const data = new Float64Array(rows * columns);
-  for (let row = 0; row < rows; row++)
-    data.set(
-      back(step, { shape: step.shape, data: ones.data.map((_, i) => Number(i === row)) }, values, k).data,
-      row * columns,
-    );
-  return { shape: [rows, columns], data };
+  if (kind === '') return null;
+  /** What each entry of the result passes back to the whole input. */
+  const rows = [...ones.data].map(
+    (_, row) =>
+      back(
+        step,
+        map(ones, (_, i) => Number(i === row)),
+        values,
+        k,
+      ).data,
+  );
+  // entry by entry, all but one of them is zero
+  if (kind === 'e') return map(ones, (_, row) => rows[row].reduce((sum, x) => sum + x, 0));
+  return { shape: [rows.length, rows[0].length], data: Float64Array.from(rows.flatMap((row) => [...row])) };
 }

@@ -64,7 +64,7 @@ export function fromNested(given, name) {
   return { shape, data: flat(numbers) };
 }
 
-/** @param {Tensor} t @param {(x: number) => number} f @returns {Tensor} */
+/** @param {Tensor} t @param {(x: number, i: number) => number} f @returns {Tensor} */
 export const map = (t, f) => ({ shape: t.shape, data: t.data.map(f) });
 
 /** @param {Tensor} t a matrix @returns {Tensor} */
