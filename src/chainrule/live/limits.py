@@ -1,6 +1,6 @@
 """How much a page gets, each limit with its reason."""
 
-MOST = 230_000  # letters of an element; with the script that it may bring along, a graph stays below 300 kB
+MOST = 200_000  # letters of an element; with the script that it may bring along, a graph stays below 300 kB
 COMPUTED = 2000  # ops of a folded recording that the page gets to compute with; more would not fit
 LONG = 80  # letters of a name or an expression, where data must be lean
 PER_VALUE = 150  # letters that a value of one more view takes, about: its name, its numbers and their gradients
