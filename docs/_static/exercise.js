@@ -1,8 +1,10 @@
-// Answers to exercises, compared in the page: what is right and what each slip leads to was worked out by the build.
+// Answers to questions, compared in the page: what is right and what each slip leads to was worked out by the build.
 (() => {
   'use strict';
 
-  /** @typedef {{answer: string, close: number, none: string, wrong: [number, number, string][]}} Exercise */
+  /** @typedef {{answer: string, none: string}} Asked what is right, and what is said to a slip that has no name */
+  /** @typedef {Asked & {close: number, wrong: [number, number, string][]}} Exercise one with a number for an answer */
+  /** @typedef {Asked & {wrong: [string, string][]}} Choice one with words to choose from */
 
   const PLAIN = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i;
 
@@ -39,17 +41,26 @@
     return ['bad', `${typed.trim()} is not right. ${slip ? slip[2] : exercise.none}`];
   }
 
+  /** @param {Choice} asked @param {string} chosen @returns {[string, string]} */
+  function chose({ answer, wrong }, chosen) {
+    if (chosen === answer) return ['good', `Right: ${answer}.`];
+    return ['bad', `Not so: ${chosen}. ${wrong.find(([words]) => words === chosen)?.[1] ?? ''}`.trim()];
+  }
+
   for (const form of /** @type {NodeListOf<HTMLFormElement>} */ (document.querySelectorAll('form.chainrule-answer'))) {
-    const exercise = /** @type {Exercise} */ (JSON.parse(form.dataset.exercise ?? ''));
-    const input = /** @type {HTMLInputElement} */ (form.querySelector('input'));
+    const asked = JSON.parse(form.dataset.exercise ?? '');
+    const input = form.querySelector('input');
     const says = /** @type {HTMLElement} */ (form.querySelector('[role="status"]'));
     form.hidden = false;
     form.addEventListener('submit', (event) => {
       event.preventDefault();
-      const [kind, text] = verdict(exercise, input.value);
+      const button = /** @type {HTMLButtonElement | null} */ (event.submitter);
+      const [kind, text] = input ? verdict(asked, input.value) : chose(asked, button?.value ?? '');
       says.className = kind;
       says.textContent = text;
-      if (kind === 'bad') input.select();
+      if (kind === 'bad') return input?.select();
+      const fold = form.nextElementSibling;
+      if (fold instanceof HTMLDetailsElement) fold.open = true;
     });
   }
 })();

@@ -1,11 +1,11 @@
 """
-Nudge a weight
-==============
+Nudge a weight: the derivative
+==============================
 
 **What you get:** you move a weight a little, watch how far the loss moves, and read off a slope. That slope is what
 this whole course is about.
 
-**What you need:** Python's functions and loops, and multiplication. No calculus. Reading time: 8 minutes.
+**What you need:** Python's functions and loops, and multiplication. No calculus. Reading time: 13 minutes.
 """
 
 # %%
@@ -17,7 +17,7 @@ this whole course is about.
 # with a hat, is what it did predict. The :term:`loss` says how wrong that is: the difference, squared, so that being
 # too low costs as much as being too high.
 
-x, y = 1.0, 2.0
+x, y = 5.0, 11.0
 
 
 def loss_at(w):
@@ -26,24 +26,29 @@ def loss_at(w):
     return error**2
 
 
-loss_at(1.0)
+print("prediction", 3.0 * x, " error", 3.0 * x - y, " loss", loss_at(3.0))
 
 # %%
-# With the weight at one, the model predicts one. The target is two, so the prediction is one too low, and the loss is
-# ``loss_at(1.0) == 1.0``. We could try other weights until the loss is small. But which way should we go?
+# With a weight of 3 the model predicts 15. That is 4 too high, so the loss is 16. We could try other weights until the
+# loss is small. But which way should we go?
 #
 # A small nudge
 # -------------
 #
-# **Predict.** We raise the weight by one hundredth. Does the loss rise or fall? And by how much: by one hundredth, by
-# less, or by more?
+# **Predict.** We raise the weight by 0.01. What does the loss do?
+#
+# .. answer:: It rises by much more than 0.01 [0.4025, rises]
+#    It rises by about 0.01: That would be so if the weight itself were the loss. It is multiplied and squared first.
+#    It rises by much less than 0.01: Work it out: the prediction becomes 15.05, and its error is squared.
+#    It falls: The prediction is too high already, and a higher weight makes it higher still.
 
-before = loss_at(1.0)
-after = loss_at(1.01)
+before = loss_at(3.0)
+after = loss_at(3.01)
 print(f"before {before:.4f}\nafter  {after:.4f}\nchange {after - before:.4f}")
 
 # %%
-# The loss *falls*, and it falls almost twice as far as the weight moved: the change is ``after - before ≈ -0.0199``.
+# The loss *rises*, and it rises 40 times as far as the weight did: the prediction moves to ``3.01 * x ≈ 15.05``, and
+# the loss by 0.4025.
 #
 # Divide the change of the loss by the change of the weight. That tells how far the loss moves in comparison:
 
@@ -51,107 +56,146 @@ slope = (after - before) / 0.01
 print(f"{slope:.2f}")
 
 # %%
-# Read ``slope ≈ -1.99`` as a rate of exchange: the loss moves about twice as far as the weight, and the other way. The
-# minus says "the other way", the size says "how sensitive".
+# Read 40.25 as a rate of exchange: the loss moves about 40 times as far as the weight, and the same way. The size says
+# "how sensitive", the sign says "which way".
 #
 # Smaller and smaller
 # -------------------
 #
-# **Predict.** We try a larger nudge, a tenth, and then smaller and smaller ones. Does the slope depend on the nudge? If
-# so, does it settle somewhere as the nudge shrinks, or does it run on?
+# **Predict.** We try a larger nudge, and then smaller and smaller ones. The slopes settle at a number. Which?
+#
+# .. answer:: 40
+#    40.25: That is the slope with a nudge of 0.01. It depends on the nudge.
+#    0: The change of the loss shrinks to nothing, but so does the nudge that it is divided by.
 
 nudges = (0.1, 0.01, 0.001, 0.0001)
-slopes = [(loss_at(1.0 + nudge) - loss_at(1.0)) / nudge for nudge in nudges]
+slopes = [(loss_at(3.0 + nudge) - loss_at(3.0)) / nudge for nudge in nudges]
 for nudge, slope in zip(nudges, slopes, strict=True):
     print(f"nudge {nudge:<6}  slope {slope:.4f}")
 
 # %%
-# It depends on the nudge, and it settles: ``slopes ≈ [-1.9, -1.99, -1.999, -1.9999]``, closer and closer to minus two.
+# The slope depends on the nudge, and it settles: each time the nudge shrinks to a tenth, so does the distance to 40.
 #
 # The number that the slopes settle at has a name. It is the :term:`derivative` of the loss with respect to ``w``, here
-# at ``w`` equal to one.
+# at a weight of 3.
 #
-# A nudge to one side misses it by a little: upward we found ``(loss_at(1.01) - loss_at(1.0)) / 0.01 ≈ -1.99``, and
-# downward it would be ``(loss_at(0.99) - loss_at(1.0)) / -0.01 ≈ -2.01``. One is too flat, the other too steep. A nudge
-# to both sides meets in the middle: ``(loss_at(1.01) - loss_at(0.99)) / 0.02 ≈ -2.000000``.
+# A nudge to one side misses it by a little. A nudge to both sides meets it in the middle:
+
+
+def slope_at(w, nudge=0.01):
+    return (loss_at(w + nudge) - loss_at(w - nudge)) / (2 * nudge)
+
+
+print(f"up   {(loss_at(3.01) - loss_at(3.0)) / 0.01:.2f}")
+print(f"down {(loss_at(2.99) - loss_at(3.0)) / -0.01:.2f}")
+print(f"both {slope_at(3.0):.2f}")
+
+# %%
+# This is called a *finite difference*. Upward the curve is a little steeper than at our place,
+# 40.25, downward a little flatter, 39.75. To both sides it is 40.
 #
 # The slope as a picture
 # ----------------------
 #
-# Here is the loss for every weight from minus one to five: the weight runs from left to right, the loss upward. At our
-# weight the curve has a tangent, the straight line that touches it there and goes the same way. The slope of that line
-# is the number that we found.
+# Here is the loss for many weights: the weight runs from left to right, the loss upward. At our weight the curve has a
+# tangent, the straight line that touches it there and goes the same way. Its slope is the number that we found.
 
 from chainrule.plots import tangent
 
-weights = [i / 20 for i in range(-20, 101)]
+weights = [0.4 + i / 50 for i in range(181)]
 losses = [loss_at(w) for w in weights]
-tangent(weights, losses, at=(1.0, loss_at(1.0)), slope=-2.0)
+tangent(weights, losses, at=(3.0, loss_at(3.0)), slope=slope_at(3.0))
 
 # %%
-# Follow the dashed line to the right: it falls by two for each step of one, as the derivative says. The curve itself
-# soon bends away. A derivative speaks for small moves only.
+# Follow the dashed line: it rises by 4 for each 0.1 of weight, as the derivative says. The curve itself soon bends
+# away. A derivative speaks for small moves only: ``0.1 * slope_at(3.0) ≈ 4.00``.
 #
 # Other places, other slopes
 # --------------------------
 #
-# **Predict.** Look at the curve once more. What is its slope at a weight of two? Is the slope at three positive or
-# negative? And how does the one at four compare with the one at three?
+# **Predict.** At a weight of 1.4 the prediction is 4 too low instead of 4 too high, so the loss is again 16. What is
+# the slope there?
+#
+# .. answer:: -40.0
+#    0: There the curve would be flat. Look at the picture: it falls steeply.
 
-
-def slope_at(w, nudge=0.0001):
-    return (loss_at(w + nudge) - loss_at(w - nudge)) / (2 * nudge)
-
-
-for w in (0.0, 1.0, 2.0, 3.0, 4.0):
-    print(f"w = {w:.0f}   loss {loss_at(w):.0f}   slope {slope_at(w):+.0f}")
+for w in (1.0, 1.4, 1.8, y / x, 2.6, 3.0):
+    print(f"w = {w:.1f}   loss {loss_at(w):4.0f}   slope {slope_at(w):+6.1f}")
 
 # %%
-# Left of the bottom the slope is negative, right of it positive: ``slope_at(1.0) ≈ -2.000`` and
-# ``slope_at(3.0) ≈ 2.000``, although the loss is the same in both places, ``loss_at(1.0) == loss_at(3.0)``. At the
-# bottom nothing is left to gain: ``abs(slope_at(2.0)) < 0.001``. Further out it is steeper: ``slope_at(4.0) ≈ 4.000``.
+# As steep as at 3, and downhill: -40. The same loss, the other sign. Left of the bottom the slope is negative, right
+# of it positive, and at the bottom, at 2.2, it is zero. Further out the curve is steeper.
 #
 # So the slope answers both questions. Its sign says which way to go: *against* it, the loss falls. Its size says how
 # much a step will matter.
+#
+# Take it in hand
+# ---------------
+#
+# This is the same model, alive. (The next lesson explains the code.)
+
+import torch
+
+import chainrule
+
+with chainrule.record() as rec:
+    w = torch.tensor(3.0, requires_grad=True)
+    loss = loss_at(w)
+    loss.backward()
+
+rec
+
+# %%
+# .. do:: set w 3.01, loss 16.4025; set w 1.4, loss 16, grad w -40; set w 2.2, loss 0, grad w 0
+#
+#    Set ``w`` to 3.01, and read the loss: 16.4025, as we computed. Now drag ``w`` down to 1.4: the loss is 16 again,
+#    and the slope, in orange below ``w``, has become -40. Go up to 2.2. Loss and slope are 0: the bottom.
 #
 # Take away
 # ---------
 #
 # - A derivative is how much the loss moves when the weight moves a little, divided by how much the weight moved.
-# - Negative: raise the weight, and the loss falls. Positive: the other way. Zero: a small move changes almost nothing.
+# - Positive: lower the weight, and the loss falls. Negative: raise it. Zero: a small move changes almost nothing.
 # - It belongs to one place. Elsewhere on the curve it is another number.
 #
 # On your own
 # -----------
 #
-# **Exercise.** Set ``x`` to two, and keep the target and a weight of one. The bottom of the curve moves. What is the
-# slope at one now?
-
-x = 2.0
-print(f"{slope_at(1.0):.1f}")
-
-# %%
-# Zero: with an input of two the model predicts two, which is the target, so we stand at the bottom:
-# ``loss_at(1.0) == 0.0``.
+# **Exercise.** Set the target to 16, and keep the input of 5. The bottom of the curve moves. What is the slope at a
+# weight of 3 now?
 #
-# **Exercise.** Stay with an input of two, and go to a weight of three. The prediction is six now. What is the slope?
+# .. answer:: printed
+#    40: That is with the target of 11.
+#    -2.0: Twice the error. But a nudge of the weight moves the prediction by 5 nudges: the input is missing.
 
-print(f"not {2 * (3.0 * x - y):.1f}: The input of two is missing.")
-print(f"{slope_at(3.0):.1f}")
+y = 16.0
+print("twice the error:", 2 * (3.0 * x - y))
+print(f"slope: {slope_at(3.0):.1f}")
 
 # %%
-# A nudge of the weight moves the prediction by twice the nudge, and the prediction is four too high:
-# ``slope_at(3.0) ≈ 16.00``, and without the input it would be ``2 * (3.0 * x - y) == 8.0``.
+# The prediction of 15 is 1 too low now, so a higher weight is better, and the slope is negative.
 #
-# **Exercise.** Stay with an input of two. Just right of a weight of one, the slope should be close to zero, and not
-# quite zero. Make the nudge tiny, with fifteen zeros after the point and then a one: what does
-# ``slope_at(1.01, nudge=1e-16)`` give?
+# **Exercise.** Back to the target of 11, with an input of 4. What is the slope at a weight of 3?
+#
+# .. answer:: printed
+#    2.0: Twice the error. But a nudge of the weight moves the prediction by 4 nudges: the input is missing.
 
-print(slope_at(1.01, nudge=1e-16))
+x, y = 4.0, 11.0
+print("twice the error:", 2 * (3.0 * x - y))
+print(f"slope: {slope_at(3.0):.1f}")
 
 # %%
-# The weight does not move at all, ``1.01 + 1e-16 == 1.01``: a number has some sixteen digits, and the nudge is beyond
-# the last. So the loss does not move either.
+# The prediction is 1 too high (``3.0 * x - y == 1``). Twice that is 2, and a nudge of the weight moves the prediction 4
+# times as far: 8.
+#
+# **Exercise.** Just beside the bottom the slope is close to zero, and not quite. Make the nudge tiny, ``nudge=1e-17``:
+# what does ``slope_at`` give at a weight of 3?
+
+print(slope_at(3.0, nudge=1e-17))
+
+# %%
+# The weight does not move at all, ``3.0 + 1e-17 == 3.0``: a number has some sixteen digits, and the nudge is beyond the
+# last. So the loss does not move either.
 #
 # **Next:** nudging asks for another run of the whole model for each weight, and real models have millions. There is a
 # way to get every slope from a single run, exactly. It begins with writing that run down, step by step:

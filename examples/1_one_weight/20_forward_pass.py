@@ -1,34 +1,38 @@
 """
-Follow the numbers forward
-==========================
+Follow the numbers forward: the graph
+=====================================
 
 **What you get:** the model's run written down step by step, as a table and as a graph. The next lessons walk over
 this graph.
 
-**What you need:** :ref:`sphx_glr_lessons_1_one_weight_10_nudge.py`. Reading time: 6 minutes.
+**What you need:** :ref:`sphx_glr_lessons_1_one_weight_10_nudge.py`. Reading time: 9 minutes.
 """
 
 # %%
 # The same model, in PyTorch
 # --------------------------
 #
-# The numbers stay: input one, target two, weight one. This time they are :term:`tensors <tensor>`, PyTorch's numbers.
-# The weight is the one thing that will be learned, and ``requires_grad=True`` tells PyTorch so.
+# The numbers stay: input 5, target 11, weight 3. This time they are :term:`tensors <tensor>`, PyTorch's numbers. The
+# weight is the one thing that will be learned, and ``requires_grad=True`` tells PyTorch so.
 
 import torch
 
 import chainrule
 
-x = torch.tensor(1.0)
-y = torch.tensor(2.0)
-w = torch.tensor(1.0, requires_grad=True)
+x = torch.tensor(5.0)
+y = torch.tensor(11.0)
+w = torch.tensor(3.0, requires_grad=True)
 
 # %%
 # ``chainrule.record()`` watches what PyTorch does inside its block, and keeps it under the name ``rec``. It changes
 # nothing.
 #
-# **Predict.** Three steps follow: multiply, subtract, square. Which three numbers come out, and which of them is
-# negative?
+# **Predict.** Three steps follow: multiply, subtract, square. Which number does the subtraction give?
+#
+# .. answer:: 4.0
+#    -4.0: The target is taken off the prediction, not the other way round.
+#    15.0: That is the prediction, before the subtraction.
+#    16.0: That is the loss, one step further.
 
 with chainrule.record() as rec:
     y_hat = w * x
@@ -38,8 +42,8 @@ with chainrule.record() as rec:
 print(rec.table())
 
 # %%
-# Read the table from top to bottom; ``pow``, for *power*, is the square. The prediction is ``y_hat == 1.0``. It is
-# one below the target, so the error is ``error == -1.0``. Squared, that is the loss: ``loss == 1.0``.
+# Read the table from top to bottom; ``pow``, for *power*, is the square. The prediction is 15. It is 4 above the
+# target, so the error is 4. Squared, that is the loss: 16.
 #
 # Walking through a model in this direction, from inputs and weights to the loss, is the :term:`forward pass`. Nothing
 # about it is special to learning: it is the program, run as it stands.
@@ -56,8 +60,13 @@ rec
 # In each box: a name, how the value was made, and the number. Boxes without an expression are :term:`leaves <leaf>`.
 # Nobody made them: ``x`` and ``y`` are data, and ``w`` is the weight. The last box is the loss.
 #
-# Three small operations in a row are enough to write the model down. A network with millions of weights is written
-# down in the same way. It only takes more boxes.
+# .. do:: set w 2, y_hat 10, error -1, loss 1
+#
+#    Set ``w`` to 2. Everything behind it follows along the arrows: ``y_hat`` 10, ``error`` -1, ``loss`` 1. What stands
+#    before it, ``x`` and ``y``, stays.
+#
+# Three small operations in a row are enough to write the model down. A neural network with millions of weights is
+# written down in the same way. It only takes more boxes.
 #
 # What PyTorch itself remembers
 # -----------------------------
@@ -74,9 +83,12 @@ for value in (y_hat, error, loss):
 # Another weight
 # --------------
 #
-# **Predict.** We run the same three steps with the weight at three. What are the error and the loss now?
+# **Predict.** We run the same three steps with a weight of 1.4. What is the error now?
+#
+# .. answer:: -4.0
+#    4.0: The prediction is below the target now. Which sign does the difference have?
 
-w = torch.tensor(3.0, requires_grad=True)
+w = torch.tensor(1.4, requires_grad=True)
 with chainrule.record() as rec:
     y_hat = w * x
     error = y_hat - y
@@ -85,11 +97,11 @@ with chainrule.record() as rec:
 print(rec.table())
 
 # %%
-# The error has turned around, ``error == 1.0``, and the loss is the same as before, ``loss == 1.0``.
+# The error has turned around, -4, and the loss is the same as with a weight of 3: 16.
 #
-# Looking at the loss alone, nobody could tell the two weights apart. The slope can: you saw in the last lesson that
-# it is negative at one and positive at three. To find it without nudging, we need to know what each step does to a
-# small change.
+# Looking at the loss alone, nobody could tell the two weights apart. The slope can: you saw in the last lesson that it
+# is 40 at the one and -40 at the other (``10 * error == -40``). To find it without nudging, we need to know what each
+# step does to a small change.
 #
 # Take away
 # ---------
@@ -103,21 +115,27 @@ print(rec.table())
 #
 # **Exercise.** Write the three steps as one line, ``loss = (w * x - y) ** 2``, and record that. How many boxes has the
 # graph now? (Leaves have boxes, too.)
+#
+# .. answer:: printed
+#    4: Two values have no name now, but they are there.
 
 with chainrule.record() as rec:
     loss = (w * x - y) ** 2
 
-boxes = len(rec.trace.values)
-print(f"not {boxes - 2}: Two values have no name now, but they are there.")
-print(boxes)
+print(len(rec.trace.values))
 
 # %%
-# As many as before: three leaves, a product, a difference and a square, ``boxes == 6``. PyTorch sees operations, not
-# lines. Only names have gone, and the boxes show their expressions instead.
+# As many as before: three leaves, a product, a difference and a square. PyTorch sees operations, not lines. Only names
+# have gone, and the boxes show their expressions instead.
 #
 # **Exercise.** Add a second weight, a :term:`bias`, which is added and not multiplied: ``y_hat = w * x + b``. Let it be
-# one half, and leave the weight at three. What is the loss now?
+# 0.5, and set the weight to 3 again. What is the loss now?
+#
+# .. answer:: printed
+#    4.5: That is the error. The loss is its square.
+#    16.0: That is the loss without the bias.
 
+w = torch.tensor(3.0, requires_grad=True)
 b = torch.tensor(0.5, requires_grad=True)
 
 with chainrule.record() as rec:
@@ -125,21 +143,22 @@ with chainrule.record() as rec:
     error = y_hat - y
     loss = error**2
 
-print(f"not {error.item()}: That is the error. The loss is its square.")
-print(loss.item())
+print("prediction", y_hat.item(), "error", error.item())
+print("loss", loss.item())
 
 # %%
-# The prediction is ``y_hat == 3.5``, the error ``error == 1.5``, and the loss ``loss == 2.25``.
+# The bias moves the prediction to 15.5, so the error is 4.5, and the loss 20.25.
 #
 # **Exercise.** And how many boxes does the graph with the bias have? Draw it on paper first.
+#
+# .. answer:: printed
+#    7: The product has lost its name, not its box.
 
-print(
-    f"not {len(rec.trace.values) - 1}: The product has lost its name, not its box."
-)
 print(len(rec.trace.values))
 
 # %%
-# Two more than before: the bias is a leaf, and the sum is a step of its own. ``len(rec.trace.values) == 8``.
+# Two more than before: the bias is a leaf, and the sum is a step of its own. One box has no name, the product: without
+# it you would count ``len(rec.trace.values) - 1 == 7``.
 #
 # **Next:** how far does each result move, when its input moves a little?
 # :ref:`sphx_glr_lessons_1_one_weight_30_local_gradients.py`.

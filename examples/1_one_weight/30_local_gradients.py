@@ -1,11 +1,11 @@
 """
-Find one number for each arrow
-==============================
+Find one number for each arrow: local gradients
+===============================================
 
 **What you get:** for each step of the forward pass, how strongly its result reacts to its input. These numbers are the
 local gradients. With one rule for putting them together, they are all the calculus you need.
 
-**What you need:** :ref:`sphx_glr_lessons_1_one_weight_20_forward_pass.py`. Reading time: 8 minutes.
+**What you need:** :ref:`sphx_glr_lessons_1_one_weight_20_forward_pass.py`. Reading time: 14 minutes.
 """
 
 # %%
@@ -16,12 +16,13 @@ local gradients. With one rule for putting them together, they are all the calcu
 # rest of the model did not exist, and ask the same question: if *this* input moves a little, how far does *this*
 # result move? The answer is the :term:`local gradient` of the operation.
 #
-# The numbers are those of the forward pass: input one, weight one, target two.
+# The numbers are those of the forward pass: input 5, weight 3, target 11.
 
-x, y, w = 1.0, 2.0, 1.0
+x, y, w = 5.0, 11.0, 3.0
 y_hat = w * x
 error = y_hat - y
 loss = error**2
+print("y_hat", y_hat, " error", error, " loss", loss)
 
 
 def nudged(step, value, nudge=0.0001):
@@ -34,36 +35,50 @@ def nudged(step, value, nudge=0.0001):
 # The square
 # ----------
 #
-# The last step makes the loss from the error, and the error is ``error == -1.0``.
+# **Predict.** The last step makes the loss from the error, which is 4. The error rises a little. How far does its
+# square rise, for each step that the error takes? (``square`` is a function of the error alone; nothing else can move.)
 #
-# **Predict.** The error rises a little, from minus one towards zero. Does its square rise or fall? And how far, for
-# each step that the error takes? (``square`` is a function of the error alone; nothing else can move.)
+# .. answer:: 8.0
+#    16.0: That is the square itself. The question is how far it moves.
+#    4.0: A square has two sides, and both get longer.
+#    1.0: The square of 4.01 is 16.08: it moves further than the error.
 
 
 def square(error):
     return error**2
 
 
-print(f"{nudged(square, error):.4f}")
+print("square of 4.01:", round(square(4.01), 4))
+print(f"local gradient {nudged(square, error):.4f}")
 
 # %%
-# It falls, and twice as far: ``nudged(square, error) ≈ -2.0000``.
+# It rises 8 times as far. Think of a square on paper, 4 long and 4 wide. Make its side a little longer, by 0.01: it
+# gets a strip along one side and a strip along the other, each 4 long. That is twice ``4 * 0.01 == 0.04``. (The corner
+# between the strips, ``0.01 * 0.01``, is too small to matter.) So for each step of the side, the square gains *two
+# times the side*.
 #
-# **Predict.** Which local gradients does the square have at other errors, say at minus two, at zero and at three? Is
-# there a rule?
+# **Predict.** Which local gradient does the square have at an error of -1?
+#
+# .. answer:: -2.0
+#    2.0: A negative error that rises comes closer to zero. Does its square rise?
+#    1.0: That is the square of -1.
 
-for e in (-2.0, -1.0, 0.0, 1.0, 2.0, 3.0):
-    print(f"at {e:+.0f}: {nudged(square, e):+.3f}")
+for e in range(-3, 5):
+    print(f"at {e:+}: {nudged(square, e):+.3f}")
 
 # %%
-# The local gradient of a square is *two times its input*. At three that is ``nudged(square, 3.0) ≈ 6.000``, and for our
-# own error it is ``2 * error == -2.0``. The rule says it at once and exactly, without a nudge.
+# Two times its input again, -2: the error rises towards zero, and the square falls. The rule gives the local gradient
+# at once and exactly, without a nudge.
 #
 # The subtraction
 # ---------------
 #
-# **Predict.** One step earlier, the error is made from the prediction: ``error = y_hat - y``. If ``y_hat`` rises by a
-# hundredth, by how much does the error rise? And what is the second divided by the first?
+# **Predict.** One step earlier, the error is made from the prediction: ``error = y_hat - y``. If ``y_hat`` rises by
+# 0.01, how far does the error rise, for each step that ``y_hat`` takes?
+#
+# .. answer:: 1.0
+#    0.01: That is how far it rises. Divide by how far the prediction rose.
+#    4.0: That is the error itself. The question is how far it moves.
 
 
 def subtract(y_hat):
@@ -73,32 +88,31 @@ def subtract(y_hat):
 print(f"{nudged(subtract, y_hat):.4f}")
 
 # %%
-# By the same hundredth, so the local gradient is ``nudged(subtract, y_hat) ≈ 1.0000``. A subtraction hands a change of
-# its first input straight on. Which number is subtracted does not matter.
+# Just as far, so the local gradient is 1. A subtraction hands a change of its first input straight on. Which number is
+# subtracted does not matter.
 #
 # The product
 # -----------
 #
-# **Predict.** The first step is ``y_hat = w * x``. What is its local gradient with respect to the weight, with our
-# input of one? And what would it be if the input were five?
+# **Predict.** The first step is ``y_hat = w * x``, with a weight of 3 and an input of 5. What is its local gradient
+# with respect to the weight?
+#
+# .. answer:: 5, the input [other factor, 5.0000]
+#    3, the weight: A change of the weight is multiplied by what the weight is multiplied by. That is not the weight.
+#    15, the product: That is the result. The question is how far it moves.
+#    1, as for the difference: The prediction is several times the weight, so it moves further than the weight.
 
 
 def multiply(w):
     return w * x
 
 
-def multiply_by_five(w):
-    return w * 5.0
-
-
-print(f"{nudged(multiply, w):.4f}")
-print(f"{nudged(multiply_by_five, w):.4f}")
+print(f"with respect to w: {nudged(multiply, w):.4f}")
+print(f"at another weight: {nudged(multiply, 100.0):.4f}")
 
 # %%
-# Whatever the weight is, a change of it is multiplied by the input: once by one, ``nudged(multiply, w) ≈ 1.0000``, and
-# once by five, ``nudged(multiply_by_five, w) ≈ 5.0000``.
-#
-# So the local gradient of a product with respect to one factor is *the other factor*. Here that is ``x == 1.0``.
+# Whatever the weight is, a change of it is multiplied by the input, 5. So the local gradient of a product with respect
+# to one factor is *the other factor*.
 #
 # What PyTorch says
 # -----------------
@@ -106,15 +120,13 @@ print(f"{nudged(multiply_by_five, w):.4f}")
 # PyTorch has such a rule for each operation that it can differentiate. ``record`` asks it for the local gradients of
 # exactly the run that it made. (For that, the run has to go backward once, which is what ``loss.backward()`` does. How
 # is the next lesson.)
-#
-# **Predict.** There are three arrows on the way from the weight to the loss. Which number will each of them get?
 
 import torch
 
 import chainrule
 
-x, y = torch.tensor(1.0), torch.tensor(2.0)
-w = torch.tensor(1.0, requires_grad=True)
+x, y = torch.tensor(5.0), torch.tensor(11.0)
+w = torch.tensor(3.0, requires_grad=True)
 
 with chainrule.record() as rec:
     y_hat = w * x
@@ -127,8 +139,16 @@ for row in rec.table().rows:
         print(local)
 
 # %%
-# They are the three numbers that we found by nudging. Read ``dloss/derror`` as "how far the loss moves, divided by how
-# far the error moves".
+# They are the three numbers that we found by nudging: 5, 1 and 8. Read ``dloss/derror`` as "how far the loss moves,
+# divided by how far the error moves". In the graph each stands at its arrow, after a ``×``:
+
+rec
+
+# %%
+# .. do:: set w 2, error -1, says × -2, says × 5
+#
+#    Set ``w`` to 2. The error becomes -1, and the arrow into the loss says × -2. The arrow into ``y_hat`` stays at
+#    × 5: it belongs to the input, which you have not touched.
 #
 # The arrows from ``x`` and ``y`` have local gradients as well. Nobody asks for them: data is not learned, so PyTorch
 # leaves them out.
@@ -141,72 +161,98 @@ for row in rec.table().rows:
 
 from chainrule.calculus.rules import RULES
 
-for name in ("add", "sub", "mul", "div", "square", "exp", "sigmoid"):
+for name in ("add", "sub", "mul", "div", "square", "exp", "sigmoid", "abs"):
     print(f"{name:8} {',  '.join(RULES[name].locals)}")
 
 # %%
-# One short line for each operation, whatever it is used for. You do not have to believe them: each can be checked by a
-# nudge, as you did, and the tests of this site hold each against PyTorch. You do not have to know them by heart either;
-# the lessons of this part need a sum, a difference, a product and a square.
+# One short line for each operation, whatever it is used for. You do not have to know them by heart; the lessons of this
+# part need a sum, a difference, a product and a square.
+#
+# The last one has a corner. The *absolute value* leaves a positive number as it is and turns a negative one around, so
+# its local gradient is the number's sign: 1 to the right of zero, -1 to the left. Another operation with a corner takes
+# the larger of two numbers.
+#
+# A corner
+# --------
+#
+# **Predict.** ``max(a, b)`` with ``a`` at 3 and ``b`` at 4 gives 4. What is its local gradient with respect to ``a``?
+#
+# .. answer:: 0.0
+#    1.0: That is b's. The result does not move when a does, as long as b is the larger one.
+#    0.5: Nothing is shared here. One of the two is handed on, the other is not looked at.
+#    3.0: That is a itself. How far does the result move when a moves a little?
+
+from_a = nudged(lambda a: max(a, 4.0), 3.0)
+from_b = nudged(lambda b: max(3.0, b), 4.0)
+print("a", from_a, " b", round(from_b, 4))
+
+# %%
+# A nudge of ``a`` changes nothing: 0. All of it goes to the larger input, whose local gradient is 1. A maximum is a
+# switch on the way back: it picks one road.
 #
 # Take away
 # ---------
 #
 # - A local gradient belongs to one arrow: how far an operation's result moves when that input moves a little.
 # - It looks at one operation alone. What comes before and after it does not matter.
-# - Square: twice the input. Sum or difference: one, or minus one. Product: the other factor.
+# - Square: twice the input. Sum or difference: 1, or -1. Product: the other factor. Maximum: 1 for the larger input.
 #
 # On your own
 # -----------
 #
 # **Exercise.** The error also has an arrow from the target. What is the local gradient of ``y_hat - y`` with respect to
 # ``y``?
+#
+# .. answer:: printed
+#    -11.0: That is the target with its sign. How far does the error move when the target moves by 1?
 
 
 def from_target(y):
-    return 1.0 - y
+    return 15.0 - y
 
 
-print(f"{nudged(from_target, 2.0):.1f}")
+print(f"{nudged(from_target, 11.0):.1f}")
 
 # %%
-# A higher target makes the error smaller, by just as much: ``nudged(from_target, 2.0) ≈ -1.000``.
+# A higher target makes the error smaller, by just as much. (Its slope does not depend on the target,
+# ``nudged(from_target, -11.0) ≈ -1.00``.)
 #
-# **Exercise.** What is the local gradient of the quotient ``a / b`` with respect to ``b``, at ``a`` equal to one and
-# ``b`` equal to two? (The table has the rule. Try without it first.)
+# **Exercise.** What is the local gradient of the quotient ``a / b`` with respect to ``b``, at ``a`` equal to 1 and
+# ``b`` equal to 2? (The table has the rule. Try without it first.)
+#
+# .. answer:: printed
+#    0.5: That is the local gradient with respect to a.
 
 
 def divide(b):
     return 1.0 / b
 
 
-def divided(a):
-    return a / 2.0
-
-
-print(
-    f"not {nudged(divided, 1.0):.2f}: That is the local gradient with respect to a."
-)
-print(f"{nudged(divide, 2.0):.2f}")
+print("with respect to a:", round(nudged(lambda a: a / 2.0, 1.0), 4))
+print(f"with respect to b: {nudged(divide, 2.0):.2f}")
 
 # %%
-# ``nudged(divide, 2.0) ≈ -0.2500``: a larger ``b`` makes the quotient smaller. The rule is minus the result divided by
-# ``b``, here ``-(1.0 / 2.0) / 2.0 == -0.25``.
+# A larger ``b`` makes the quotient smaller. The rule is minus the result divided by ``b``: ``-(1.0 / 2.0) / 2.0 ==
+# -0.25``.
 #
 # **Exercise.** Derive the rule for the third power, ``a**3``: write it as ``a * a * a``, and let each factor move
-# alone. What is the local gradient at two?
+# alone. What is the local gradient at 2?
+#
+# .. answer:: printed
+#    4.0: That is one factor's part. There are three of them.
+#    8.0: That is the third power itself.
 
 
 def cube(a):
     return a**3
 
 
-print(f"not {2.0**2:.1f}: That is one factor's part. There are three of them.")
-print(f"{nudged(cube, 2.0):.1f}")
+print("one factor's part:", 2.0 * 2.0)
+print(f"all of it: {nudged(cube, 2.0):.1f}")
 
 # %%
-# The other two factors are the local gradient of each factor, and there are three: three times the square, which is
-# ``3 * 2.0**2 == 12.0``, and so says the nudge, ``nudged(cube, 2.0) ≈ 12.0000``.
+# For each factor, the local gradient is the product of the other two, and there are three factors: three times the
+# square, ``3 * 2.0**2 == 12``.
 #
 # **Next:** three local gradients become the one slope that we are after,
 # :ref:`sphx_glr_lessons_1_one_weight_40_backward_pass.py`.

@@ -1,11 +1,11 @@
 """
-Add where paths meet
-====================
+Add where paths meet: forks and accumulation
+============================================
 
 **What you get:** the one other thing that backpropagation does besides multiplying. It settles what happens when a
-value is used twice, why the order of the walk matters, and why ``.grad`` adds up.
+value is used twice, and why ``.grad`` adds up.
 
-**What you need:** :ref:`sphx_glr_lessons_1_one_weight_40_backward_pass.py`. Reading time: 10 minutes.
+**What you need:** :ref:`sphx_glr_lessons_1_one_weight_40_backward_pass.py`. Reading time: 14 minutes.
 """
 
 # %%
@@ -30,21 +30,41 @@ with chainrule.record() as rec:
 rec.graph(backward=None)
 
 # %%
-# **Predict.** There are two ways from ``a`` to ``d``: through ``b`` directly, and through ``b`` and ``c``. The local
-# gradients are two for ``b = 2 * a``, one for ``c = b + 1``, and for the product the other factor each time. What is
-# the gradient of ``d`` with respect to ``a``?
+# There are two ways from ``a`` to ``d``: through ``b`` directly, and through ``b`` and ``c``. The local gradients are 2
+# for ``b = 2 * a``, 1 for ``c = b + 1``, and for the product the other factor each time.
+#
+# **Predict.** What is the gradient of ``d`` with respect to ``a``?
+#
+# .. answer:: 10.0
+#    6.0: That is what comes along the direct path. The path through c brings its own part.
+#    4.0: That is what comes through c. The direct path brings its own part.
+#    5.0: That is the gradient of b. One arrow is left.
 
 print(a.grad)
 
 # %%
-# ``a.grad == 10.0``. A nudge of ``a`` travels along both paths at once, and what arrives at ``d`` adds up:
-# ``c * 2 + b * 1 * 2 == 10.0``.
+# A nudge of ``a`` travels along both paths at once, and what arrives at ``d`` adds up:
 #
-# - The direct path, from ``d`` to ``b`` to ``a``: the local gradients are ``c == 3.0`` and two, so ``c * 2 == 6.0``.
-# - The path through ``c``: ``b == 2.0``, then one, then two, so ``b * 1 * 2 == 4.0``.
+# - The direct path, from ``d`` to ``b`` to ``a``: the local gradients are ``c == 3`` and 2, so ``c * 2 == 6``.
+# - The path through ``c``: ``b == 2``, then 1, then 2, so ``b * 1 * 2 == 4``.
 #
-# So multiply *along* a path, and **add over the paths**.
+# Together that is ``a.grad == 10``. So multiply *along* a path, and **add over the paths**.
 #
+# Why add?
+# --------
+#
+# Nudge ``a`` by a small ``n``. Then ``b`` moves from 2 to ``2 + 2n``, and ``c`` from 3 to ``3 + 2n``. Their product is
+#
+#     (2 + 2n) (3 + 2n) = 6 + 4n + 6n + 4nn
+#
+# There are the two parts, ``6n`` from ``b`` moving and ``4n`` from ``c`` moving, one beside the other. What is left has
+# ``n`` twice. For a small nudge that is nothing: with 0.001 it is a thousandth of the others.
+
+n = 0.001
+print(f"d moves by {(2 + 2 * n) * (3 + 2 * n) - 6:.6f}")
+print(f"6n + 4n is {6 * n + 4 * n:.6f}")
+
+# %%
 # Add early
 # ---------
 #
@@ -54,123 +74,29 @@ print(a.grad)
 rec.derivation("a")
 
 # %%
-# The gradient of ``b`` is the sum of what comes back along its two arrows, ``rec.grad("b") == 5.0``, and the last arrow
-# is walked once: ``rec.grad("b") * 2 == 10.0``. Check it with a nudge, as in the first lesson:
+# The gradient of ``b`` is the sum of what comes back along its two arrows, ``rec.grad("b") == 5``, and the last arrow
+# is walked once. **A value first collects the parts from everything that uses it, and then passes the sum on.**
 
-
-def d_at(a):
-    b = 2 * a
-    return b * (b + 1)
-
-
-print(f"{(d_at(1.0001) - d_at(0.9999)) / 0.0002:.4f}")
+rec
 
 # %%
-# The nudge says so too, ``(d_at(1.0001) - d_at(0.9999)) / 0.0002 ≈ 10.0000``.
+# .. do:: play, grad b 5, grad a 10; set a 2, d 20, grad a 18
 #
-# Order matters
+#    Press Play, and watch ``b``: the first part waits there until the second arrives, and their sum, 5, goes on to
+#    ``a``. Then set ``a`` to 2. The way back is the same, and the numbers on it are new: 18.
+#
+# The order of the walk matters for that: whoever leaves ``b`` too early passes on half of it. How PyTorch finds the
+# right order, you will see when you build an engine of your own,
+# :ref:`sphx_glr_lessons_4_further_40_tiny_engine.py`.
+#
+# Call it again
 # -------------
-#
-# Now let a program take the walk. ``inputs`` holds the graph: for each value, what it was made from, and the local
-# gradients. ``naive`` begins at ``d``, gives each input its part, and then does the same at each of those inputs:
-
-inputs = {  # value: its inputs, each with the local gradient of the arrow
-    "d": [("b", 3.0), ("c", 2.0)],
-    "c": [("b", 1.0)],
-    "b": [("a", 2.0)],
-    "a": [],
-}
-
-
-def naive(inputs):
-    grad = dict.fromkeys(inputs, 0.0)
-    grad["d"] = 1.0
-
-    def back(value):
-        for taken, local in inputs[value]:
-            grad[taken] += grad[value] * local
-        for taken, _ in inputs[value]:
-            back(taken)
-
-    back("d")
-    return grad["a"]
-
-
-# %%
-# **Predict.** Does ``naive(inputs)`` find the gradient of ``a``? And does it matter in which order ``d`` lists its two
-# inputs?
-
-swapped = {**inputs, "d": [("c", 2.0), ("b", 3.0)]}
-print(naive(inputs), naive(swapped))
-
-# %%
-# It does not, and the order matters: ``naive(inputs) == 16.0`` and ``naive(swapped) == 20.0``. The walk comes to ``b``
-# twice, once from ``d`` and once from ``c``. Each time it passes on everything that ``b`` has so far, and so some of it
-# arrives at ``a`` twice.
-#
-# **Predict.** So let it visit each value only once. Is that enough?
-
-
-def once(inputs):
-    grad = dict.fromkeys(inputs, 0.0)
-    grad["d"] = 1.0
-    seen = set()
-
-    def back(value):
-        if value in seen:
-            return
-        seen.add(value)
-        for taken, local in inputs[value]:
-            grad[taken] += grad[value] * local
-        for taken, _ in inputs[value]:
-            back(taken)
-
-    back("d")
-    return grad["a"]
-
-
-print(once(inputs), once(swapped))
-
-# %%
-# ``once(swapped) == 10.0`` is right, by accident. ``once(inputs) == 6.0`` is not: it left ``b`` before the part through
-# ``c`` had come in.
-#
-# What is missing is patience. **A value may pass its gradient on only after everything that uses it has passed on its
-# own.** The order in which the values were made helps: each value was made *after* everything that it is made from.
-# (That is a :term:`topological order`.) Go through it from the last to the first, and each value comes after
-# everything that uses it:
-
-
-def patient(inputs):
-    grad = dict.fromkeys(inputs, 0.0)
-    grad["d"] = 1.0
-    for value in ("d", "c", "b", "a"):  # last made, first visited
-        for taken, local in inputs[value]:
-            grad[taken] += grad[value] * local
-    return grad["a"]
-
-
-print(patient(inputs), patient(swapped))
-
-# %%
-# Now the listing does not matter: ``patient(inputs) == 10.0`` and ``patient(swapped) == 10.0``. PyTorch's walk keeps to
-# the same rule. The recording has the order of its visits, each with the upstream gradient that had come in.
-#
-# **Predict.** It starts at ``d``. Which does it visit next, ``b`` or ``c``? And what has come in when it is at ``b``?
-
-trace = rec.trace
-for visit in trace.passes[0].visits:
-    print(trace.nodes[visit.node].name, visit.upstream[0].data)
-
-# %%
-# First the product ``d``, then the sum ``c``, and only then the product ``b``, whose upstream gradient is already the
-# sum of both parts, ``rec.grad("b") == 5.0``. ``AccumulateGrad`` is the leaf ``a``, where the walk ends.
-#
-# Why ``.grad`` adds up
-# ---------------------
 #
 # **Predict.** We run the same steps once more, with the same ``a``, and call ``backward()`` again. What is in
 # ``a.grad`` now?
+#
+# .. answer:: 20.0
+#    10.0: That is what this pass gives. But something is in a.grad already.
 
 with chainrule.record() as again:
     b = 2 * a
@@ -178,11 +104,11 @@ with chainrule.record() as again:
     d = b * c
     d.backward()
 
-print(a.grad)
+print("this pass", again.grad("a").item(), " a.grad", a.grad.item())
 
 # %%
-# Twice as much: ``a.grad == 20.0``, although this pass gave ten, like the first: ``again.grad("a") == 10.0``. The
-# leaf's visit is called :term:`accumulate` for a reason: what arrives is added to what is there.
+# Twice as much, although this pass gave 10, like the first. The leaf's visit is called :term:`accumulate` for a reason:
+# what arrives is added to what is there.
 #
 # For PyTorch, a weight that is used in two runs is a value that is used twice, and uses add up. That is handy when you
 # *want* the sum over several runs. In training you mostly do not, and so every training loop empties the gradients
@@ -194,7 +120,8 @@ d.backward()
 print(a.grad)
 
 # %%
-# Back to ``a.grad == 10.0``.
+# Back to 10. What becomes of a loop that forgets this, you can see in the clinic:
+# :ref:`sphx_glr_lessons_5_clinic_10_not_zeroed.py`.
 #
 # Take away
 # ---------
@@ -206,7 +133,11 @@ print(a.grad)
 # On your own
 # -----------
 #
-# **Exercise.** Use ``b`` a third time: ``d = b * c + b``, with ``a`` at one as before. What is the gradient of ``a``?
+# **Exercise.** Use ``b`` a third time: ``d = b * c + b``, with ``a`` at 1 as before. What is the gradient of ``a``?
+#
+# .. answer:: printed
+#    10.0: A path is missing: the third use of b.
+#    6.0: That is the gradient of b. One arrow is left.
 
 a = torch.tensor(1.0, requires_grad=True)
 
@@ -216,16 +147,17 @@ with chainrule.record() as rec:
     d = b * c + b
     d.backward()
 
-print(f"not {((c + b) * 2).item()}: A path is missing: the third use of b.")
-print(f"not {(c + b + 1).item()}: That is the gradient of b. One arrow is left.")
-print(a.grad.item())
+print("gradient of b:", rec.grad("b").item())
+print("gradient of a:", a.grad.item())
 
 # %%
-# What comes back to ``b`` is now a sum of three parts, ``c + b + 1 == 6.0``, and the arrow to ``a`` doubles it:
-# ``a.grad == 12.0``.
+# What comes back to ``b`` is now a sum of three parts, ``c + b + 1 == 6``, and the arrow to ``a`` doubles it.
 #
 # **Exercise.** For ``d = b * b`` there are two arrows from ``b`` to ``d``. Derive the gradient of ``b`` with the rule
-# of the product alone, for ``b`` equal to three, and ask ``rec.check(b=...)``. Which rule have you found?
+# of the product alone, for ``b`` equal to 3.
+#
+# .. answer:: 6.0
+#    3.0: That is one arrow. There are two.
 
 b = torch.tensor(3.0, requires_grad=True)
 
@@ -240,15 +172,22 @@ print(rec.check(b=b))
 # Each arrow has the other factor for its local gradient, which is ``b`` both times, and the two add up: two times
 # ``b``, the rule of the square. With one arrow alone, a path is missing.
 #
-# **Exercise.** In the first graph of this lesson, let ``a`` be two instead of one. What is its gradient?
+# **Exercise.** The model of this part, used for two samples with one weight of 3: the input 5 with the target 11, and
+# the input 1 with the target 2. The loss is the sum of both squares. What is the gradient of the weight?
+#
+# .. answer:: printed
+#    40.0: That is the part of the first sample.
+#    2.0: That is the part of the second sample.
+#    21.0: That is the mean of the two. The loss is their sum.
 
-b = 2 * 2.0
-c = b + 1
-print(f"{(c + b) * 2:.1f}")
+w = torch.tensor(3.0, requires_grad=True)
+first, second = (w * 5.0 - 11.0) ** 2, (w * 1.0 - 2.0) ** 2
+(first + second).backward()
+print(w.grad.item())
 
 # %%
-# The way back is the same, and the numbers on it are new: ``b == 4.0`` and ``c == 5.0``, so ``(c + b) * 2 == 18.0``. It
-# is not twice what it was at one.
+# The weight is used twice, so the parts add up: ``2 * 4 * 5 == 40`` from the first, ``2 * 1 * 1 == 2`` from the second.
+# (Their mean would be ``(40 + 2) / 2 == 21``.)
 #
 # **Next:** put the gradient to use, and walk downhill: :ref:`sphx_glr_lessons_2_descent_10_parabola.py`. (Would you
 # rather see the rule in symbols first, for graphs of any shape? :doc:`/concepts/chain_rule`.)

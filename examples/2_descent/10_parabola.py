@@ -195,18 +195,18 @@ print(f"rate {1 / 2}")
 #
 # **Exercise.** Make the loss three times the square. Up to which rate does the descent arrive? (Its factor has to stay
 # above minus one.)
+#
+# .. answer:: printed
+#    1.0000: That is for the square alone. This is three times as steep.
+#    0.1667: With this rate one step arrives. It may be larger.
 
 limit = 2 / (3 * 2)
-print(
-    f"not {2 / 2:.4f}: That is for the square alone. This is three times as steep."
-)
-print(f"not {1 / 6:.4f}: With this rate one step arrives. It may be larger.")
 print(f"{limit:.4f}")
 
 # %%
-# The gradient is three times as large, so the factor is one minus six times the rate, and that is minus one at
-# ``limit ≈ 0.3333``. ``descend`` shows it with three times the rate: ``abs(descend(3 * 0.33, steps=500)[-1]) < 0.001``,
-# and ``abs(descend(3 * 0.34, steps=500)[-1]) > 1000``.
+# The gradient is three times as large, so the factor is one minus six times the rate, which is zero at ``limit / 2 ≈
+# 0.1667`` and minus one at ``limit ≈ 0.3333``. ``descend`` shows it with three times the rate: ``abs(descend(3 * 0.33,
+# steps=500)[-1]) < 0.001``, and ``abs(descend(3 * 0.34, steps=500)[-1]) > 1000``.
 #
 # **Exercise.** In ``descend_with_momentum``, set the momentum to one, with a rate of a hundredth. Do the swings get
 # smaller? To the nearest whole number, how far from the bottom does it still come after a thousand steps?

@@ -182,13 +182,15 @@ print(f"{(change / x)[0]:.2f}")
 #
 # **Exercise.** Each step multiplies the error by one minus twenty-eight times the rate. Up to which rate does the
 # descent arrive?
+#
+# .. answer:: printed
+#    0.0357: With this rate one step arrives. It may be larger.
 
-print(f"not {1 / 28:.4f}: With this rate one step arrives. It may be larger.")
 print(f"{2 / 28:.4f}")
 
 # %%
-# The factor has to stay above minus one: ``2 / 28 ≈ 0.0714``. On the other side of that the loss grows:
-# ``descend(True, rate=0.0715)[4] > descend(True, rate=0.0715)[0]``.
+# At ``1 / 28 ≈ 0.0357`` the factor is zero. It has to stay above minus one: ``2 / 28 ≈ 0.0714``. On the other side of
+# that the loss grows: ``descend(True, rate=0.0715)[4] > descend(True, rate=0.0715)[0]``.
 #
 # **Exercise.** Add a bias, ``y_hat = w @ x + b``, which starts at zero. Derive the gradients of ``w`` and ``b`` from
 # ``error`` and ``x``, and ask ``rec.check(w=..., b=...)``.

@@ -191,13 +191,15 @@ print(f"prediction for 5: before {predict(5, 0.0):.3f}, after {predict(5, w):.3f
 # -----------
 #
 # **Exercise.** Replace ``.mean()`` by ``.sum()`` in the *loss*. What is the slope at a weight of zero now?
+#
+# .. answer:: printed
+#    -30.0: mean
 
 
 def total_loss_at(w):
     return ((predict(x, w) - y) ** 2).sum()
 
 
-print(f"not {gradient_one(0.0):.1f}: mean")
 print(f"{(total_loss_at(nudge) - total_loss_at(-nudge)) / (2 * nudge):.1f}")
 
 # %%
@@ -216,6 +218,10 @@ print(f"{gradient:.1f}")
 #
 # **Exercise.** Add a bias: predictions ``w * x + b``, and targets one higher. Derive the gradient of ``b``. What is it,
 # with weight and bias at zero?
+#
+# .. answer:: printed
+#    -48.0: sum
+#    -35.0: That is for w. The bias has no input.
 
 
 def loss_with_bias(b):
@@ -223,13 +229,12 @@ def loss_with_bias(b):
 
 
 error = 0.0 * x + 0.0 - (y + 1)
-print(f"not {(2 * error).sum():.1f}: sum")
-print(f"not {(2 * x * error).mean():.1f}: That is for w. The bias has no input.")
 print(f"{(2 * error).mean():.1f}")
 
 # %%
 # A bias is a weight whose input is always one, so what is left is the mean of twice the error:
-# ``(2 * error).mean() == -12.0``. The nudge agrees:
+# ``(2 * error).mean() == -12.0``, where the sum is ``(2 * error).sum() == -48.0``, and the gradient of the weight
+# ``(2 * x * error).mean() == -35.0``. The nudge agrees:
 # ``(loss_with_bias(nudge) - loss_with_bias(-nudge)) / (2 * nudge) ≈ -12.00``.
 #
 # **Next:** the same line, with PyTorch for the gradient, :ref:`sphx_glr_lessons_2_descent_40_line_with_autograd.py`.

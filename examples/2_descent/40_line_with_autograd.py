@@ -204,14 +204,15 @@ for how, gradient in found.items():
 #
 # **Exercise.** After the first step the weight is at three tenths. Each step leaves 85 % of the distance to two. Where
 # is the weight after the second?
+#
+# .. answer:: printed
+#    0.600: The second step is shorter: the slope is flatter.
 
-print(
-    f"not {2 * weights[1]:.3f}: The second step is shorter: the slope is flatter."
-)
 print(f"{weights[2]:.3f}")
 
 # %%
-# What is left of the distance is ``2 * 0.85**2 ≈ 1.445``, so the weight is ``weights[2] ≈ 0.555``.
+# What is left of the distance is ``2 * 0.85**2 ≈ 1.445``, so the weight is ``weights[2] ≈ 0.555``, and not
+# ``2 * weights[1] ≈ 0.600``.
 #
 # **Exercise.** Back to the pass that we recorded at the top, with ``w`` at zero. Derive the gradient of ``error``, four
 # numbers, and that of ``w``, from ``error`` and ``x``. Ask ``rec.check(error=..., w=...)``.

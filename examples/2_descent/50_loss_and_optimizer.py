@@ -217,12 +217,14 @@ print("the weight:", other.item())
 #
 # **Exercise.** Take ``torch.optim.Adam`` in place of ``SGD``, with a rate of a tenth. It divides each gradient by the
 # size that gradients of this weight have had. Where is the weight after the first step from zero?
+#
+# .. answer:: printed
+#    3.0: That is the step of SGD.
 
 w = torch.tensor(0.0, requires_grad=True)
 optimizer = torch.optim.Adam([w], lr=0.1)
 loss_of(w * x, y).backward()
 optimizer.step()
-print(f"not {-0.1 * w.grad.item():.1f}: That is the step of SGD.")
 print(f"{w.item():.1f}")
 
 # %%

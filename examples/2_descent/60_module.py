@@ -227,19 +227,21 @@ print(f"{predict(7):.1f}")
 #
 # **Exercise.** Give the module its bias back, with weight and bias at zero, and leave the targets. Derive the gradient
 # of the bias. What is it?
+#
+# .. answer:: printed
+#    -100.0: sum
+#    -75.0: That is the gradient of the weight.
 
 with_bias = nn.Linear(1, 1)
 nn.init.zeros_(with_bias.weight)
 nn.init.zeros_(with_bias.bias)
 nn.MSELoss()(with_bias(rows), wanted).backward()
 derived = (2 * (0.0 - wanted)).mean()
-print(f"not {(2 * (0.0 - wanted)).sum().item()}: sum")
-print(f"not {with_bias.weight.grad.item()}: That is the gradient of the weight.")
 print(with_bias.bias.grad.item())
 
 # %%
 # The mean of twice the error, and every error is minus the target: ``derived == -25.0`` and
-# ``with_bias.bias.grad == -25.0``.
+# ``with_bias.bias.grad == -25.0``. (The sum is ``4 * derived == -100.0``.)
 #
 # **Exercise.** Descend with that bias, a hundred steps as before. The targets are still five times the inputs, so the
 # best bias is zero. Does the descent get there? (Guess before you open it.)

@@ -278,6 +278,9 @@ print(open_gates)
 # **Exercise.** Back to the old ``b1``. Does the loss at the sample ``(0, 0)`` move, if ``w1[0, 0]`` is nudged? And what
 # is the gradient of ``w1[0, 0]`` at ``(1, 0)``? Derive that one as the gradient of the score times the local gradients
 # on the way. (The score there is minus one hundredth, so its gradient is close to minus one quarter.)
+#
+# .. answer:: printed
+#    -0.251: That is the gradient of the score. Go on to w1.
 
 with torch.no_grad():
     b1.copy_(torch.tensor([0.2, -0.2]))
@@ -285,7 +288,6 @@ passes(samples[0], targets[0])
 print("at (0, 0) nothing:", w1.grad[0, 0] == 0)
 rec, z, y_hat, loss = passes(samples[2], targets[2])
 d_score = rec.grad("score").item()
-print(f"not {d_score:.3f}: That is the gradient of the score. Go on to w1.")
 print(f"{w1.grad[0, 0]:.3f}")
 
 # %%

@@ -281,16 +281,18 @@ for loss in (0.125, 1 / 6, 0.25):
 #
 # **Exercise.** Both units of a network are dead, and its ``b2`` is such that it answers three quarters to all four
 # samples. What is its mean loss? Give a fraction or a decimal.
+#
+# .. answer:: printed
+#    1.2500: That is the sum, not the mean.
+#    0.5000: The errors are squared before the mean.
 
 errors = 3 / 4 - targets
-print(f"not {(errors**2).sum():.4f}: That is the sum, not the mean.")
-print(f"not {errors.abs().mean():.4f}: The errors are squared before the mean.")
 print(f"{(errors**2).mean():.4f}")
 
 # %%
-# Two squares are nine sixteenths and two are one sixteenth, which makes twenty sixteenths, and a quarter of that is
-# ``(errors**2).mean() ≈ 0.3125``. One half for everything costs less, ``((0.5 - targets) ** 2).mean() == 0.25``, and
-# that is where ``b2`` goes.
+# Two squares are nine sixteenths and two are one sixteenth, which makes ``(errors**2).sum() ≈ 1.2500``, and a quarter
+# of that is ``(errors**2).mean() ≈ 0.3125``. One half for everything costs less, ``((0.5 - targets) ** 2).mean() ==
+# 0.25``, and that is where ``b2`` goes.
 #
 # **Exercise.** Draw the weights from a range twice as wide, from minus two to two, with the same seed. By how much does
 # the number of networks change that start with a dead unit?

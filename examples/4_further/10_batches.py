@@ -255,21 +255,28 @@ except AssertionError as error_message:
 # **Exercise.** A layer for small pictures is ``nn.Linear(64, 10)``: that many inputs, and that many units. It gets a
 # batch of shape ``(32, 64)``. How many numbers does the gradient of its weights hold, and how many does that of its
 # bias? Give the sum of the two.
+#
+# .. answer:: printed
+#    640: The biases have a gradient, too, one for each unit.
+#    20800: Samples are added up.
 
 layer = nn.Linear(64, 10)
 layer(torch.zeros(32, 64)).sum().backward()
 weights, biases = layer.weight.grad.numel(), layer.bias.grad.numel()
-print(f"not {weights}: The biases have a gradient, too, one for each unit.")
-print(f"not {32 * (weights + biases)}: Samples are added up.")
 print(weights + biases)
 
 # %%
 # A weight for each input and unit, ``weights == 640``, and a bias for each unit,
-# ``biases == 10``. The number of samples does not occur in either: over them it is added up.
+# ``biases == 10``. The number of samples does not occur in either: over them it is added up, and not kept apart, which
+# would make ``32 * (640 + 10) == 20800``.
 #
 # **Exercise.** The batch does not fit into memory, so somebody splits it into three samples and one. For each part they
 # compute the *mean* loss and call ``backward()``, and let ``.grad`` add up. The gradient is not that of the mean over
 # all four. By what do you have to multiply the mean loss of the *larger* part to make it right?
+#
+# .. answer:: printed
+#    0.25: That is for the smaller part.
+#    3: With the numbers of samples you get the gradient of a sum.
 
 whole = torch.tensor(bias_gradient(x, target, "mean"))
 parts = [
@@ -279,8 +286,6 @@ parts = [
 print("whole", whole.tolist(), "added", sum(parts).tolist())
 share = 3 / 4
 print("right", torch.allclose(share * parts[0] + (1 - share) * parts[1], whole))
-print(f"not {1 - share}: That is for the smaller part.")
-print("not 3: With the numbers of samples you get the gradient of a sum.")
 print(share)
 
 # %%

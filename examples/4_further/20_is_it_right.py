@@ -256,6 +256,11 @@ for report in (wide, narrow):
 # **Exercise.** A nudge to *one* side, upward, needs one run less for each weight. But the bend no longer cancels: its
 # error shrinks only in proportion to the nudge. Where do the two errors balance now? Predict the best nudge in
 # ``float64`` as a power of ten, and give the exponent.
+#
+# .. answer:: printed
+#    -5: That is the best for a nudge to both sides.
+#    -7: That is nearly as good. The next one is better by a hair.
+#    8: The size is right. The exponent of a small number is negative.
 
 
 def errors_one_side(nudge):
@@ -267,9 +272,6 @@ def errors_one_side(nudge):
 medians = {k: errors_one_side(10.0**k).median().item() for k in range(-12, 0)}
 for k in (-10, -9, -8, -7, -6, -5):
     print(f"1e{k:<4} off by {medians[k]:.0e}")
-print("not -5: That is the best for a nudge to both sides.")
-print("not -7: That is nearly as good. The next one is better by a hair.")
-print("not 8: The size is right. The exponent of a small number is negative.")
 print(min(medians, key=medians.get))
 
 # %%

@@ -257,10 +257,12 @@ for row in batch.grad.tolist():
 #
 # **Exercise.** A network that knows nothing gives ten classes the same score. What is its loss? (It is what you should
 # see before the first step. If you see much more, the scores are too large.)
+#
+# .. answer:: printed
+#    0.1: That is the probability. The loss is minus its logarithm.
+#    1: That is the logarithm to base ten. Take the one that undoes exp.
 
 loss = torch.nn.functional.cross_entropy(torch.zeros(1, 10), torch.tensor([3]))
-print(f"not {1 / 10}: That is the probability. The loss is minus its logarithm.")
-print("not 1: That is the logarithm to base ten. Take the one that undoes exp.")
 print(f"{loss.item():.4f}")
 
 # %%
@@ -269,20 +271,22 @@ print(f"{loss.item():.4f}")
 # **Exercise.** Somebody gives ``cross_entropy`` probabilities in place of scores, so that the softmax is taken twice.
 # There are ten classes, and the network is perfect: one for the right class, zero for the rest. The loss should be
 # zero. What is it?
+#
+# .. answer:: printed
+#    0: It would be if those were probabilities to cross_entropy.
+#    0.2320: That is the share. The loss follows.
 
 perfect = torch.zeros(1, 10)
 perfect[0, 3] = 1.0
 loss = torch.nn.functional.cross_entropy(perfect, torch.tensor([3]))
 e, others = torch.exp(torch.tensor(1.0)), 9
 assert torch.isclose(loss, -torch.log(e / (e + others)))
-print("not 0: It would be if those were probabilities to cross_entropy.")
-print(f"not {1 / (1 + others / e):.4f}: That is the share. The loss follows.")
 print(f"{loss.item():.4f}")
 
 # %%
 # The second softmax takes the one and the nine zeros for scores. The exponential of one is about ``e ≈ 2.718``, that of
-# zero is one. So the right class gets ``e / (e + others)``, and the loss is ``loss ≈ 1.4612``. It cannot get lower,
-# however long you train. A loss that comes to rest near this number is a well-known sign of a softmax too many.
+# zero is one. So the right class gets ``e / (e + others) ≈ 0.2320``, and the loss is ``loss ≈ 1.4612``. It cannot get
+# lower, however long you train. A loss that comes to rest near this number is a well-known sign of a softmax too many.
 #
 # The last exercise has two classes, whose scores are ``s`` and zero. The first is right:
 

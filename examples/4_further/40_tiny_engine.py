@@ -87,8 +87,11 @@ print("d was made from", [(taken.data, local) for taken, local in d.inputs])
 # The obvious walk: a value hands its gradient on to its inputs, times the local gradient, and then each input does the
 # same.
 #
-# **Predict.** The gradient of ``a`` is ten; you found it in the lesson on forks. What does this walk find? And what if
-# we write ``d = c * b``?
+# **Predict.** The gradient of ``a`` is 10; you found it in the lesson on forks. What does this walk find?
+#
+# .. answer:: 16.0
+#    10.0: That would be right. But how often is b reached, and what does it hand on each time?
+#    6.0: That would be so if b were left for good before the part through c has come in.
 
 
 def obvious(value):
@@ -98,29 +101,59 @@ def obvious(value):
         obvious(taken)
 
 
-def by_the_obvious_walk(swapped):
+def found_by(walk, swapped=False):
     a = Value(1.0)
     b = 2 * a
     c = b + 1
     d = c * b if swapped else b * c
     d.grad = 1.0
-    obvious(d)
+    walk(d)
     return a.grad
 
 
-print(by_the_obvious_walk(swapped=False), by_the_obvious_walk(swapped=True))
+print("d = b * c:", found_by(obvious))
+print("d = c * b:", found_by(obvious, swapped=True))
 
 # %%
-# ``by_the_obvious_walk(False) == 16.0`` and ``by_the_obvious_walk(True) == 20.0``. It is the trap that you know: ``b``
-# is reached twice, and hands on twice what it got first. A value has to wait until everything that uses it has had its
-# turn.
+# Too much, and how much depends on the order in which ``d`` lists its inputs: 16 or 20. The walk comes to ``b`` twice,
+# and each time it hands on everything that ``b`` has so far. So some of it arrives at ``a`` twice.
+#
+# The walk, patiently?
+# --------------------
+#
+# **Predict.** So let it leave each value only once. What does it find with ``d = b * c``?
+#
+# .. answer:: 6.0
+#    10.0: With d = c * b it does, by accident. Here b comes first.
+#    16.0: That was with two visits of b.
+
+
+def once(value, seen=None):
+    seen = set() if seen is None else seen
+    if value in seen:
+        return
+    seen.add(value)
+    for taken, local in value.inputs:
+        taken.grad += value.grad * local
+    for taken, _ in value.inputs:
+        once(taken, seen)
+
+
+print("d = c * b:", found_by(once, swapped=True), "  d = b * c:", found_by(once))
+
+# %%
+# It leaves ``b`` before the part through ``c`` has come in: 6. With ``d = c * b`` it is right, by accident.
+#
+# What is missing is patience. **A value may pass its gradient on only after everything that uses it has passed on its
+# own.**
 #
 # The walk
 # --------
 #
 # Now the numbers come in. A value is made after its inputs, so its number is *larger* than theirs. First find
-# everything that the result was made from; then go through it from the largest number to the smallest. (``pending``
-# holds what is still to be looked at. We look at its last entry, and add what that was made from.)
+# everything that the result was made from; then go through it from the largest number to the smallest, in a
+# :term:`topological order`. (``pending`` holds what is still to be looked at. We look at its last entry, and add what
+# that was made from.)
 
 
 def order(result):
@@ -365,6 +398,10 @@ print("stopped, ten thousand steps deep:", stopped)
 #
 # **Exercise.** You make the fork anew and call ``d.backward()`` twice, with *our* ``backward``, without emptying
 # anything. What is ``a.grad``?
+#
+# .. answer:: printed
+#    10.0: That is one walk. A leaf adds up what walks bring.
+#    24.0: Values on the way would have kept gradients. Ours do not.
 
 a = Value(1.0)
 b = 2 * a
@@ -372,8 +409,6 @@ d = b * (b + 1)
 d.backward()
 once = a.grad
 d.backward()
-print(f"not {once}: That is one walk. A leaf adds up what walks bring.")
-print(f"not {second}: Values on the way would have kept gradients. Ours do not.")
 print(a.grad)
 
 # %%
@@ -382,13 +417,15 @@ print(a.grad)
 #
 # **Exercise.** ``v`` starts as a leaf of one, and sixty times it becomes ``v + v``. Each sum has two arrows to the
 # value before, so there are more than a billion billion paths. How many values does ``backward`` visit?
+#
+# .. answer:: printed
+#    60: Those are the sums. The leaf is visited, too.
 
 start = v = Value(1.0)
 for _ in range(60):
     v = v + v
 v.backward()
 assert start.grad == 2**60
-print(f"not {len(order(v)) - 1}: Those are the sums. The leaf is visited, too.")
 print(len(order(v)))
 
 # %%

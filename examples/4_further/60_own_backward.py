@@ -241,12 +241,14 @@ print(torch.autograd.gradcheck(CubeRoot.apply, (x, 60)))
 #
 # **Exercise.** The loss is the *square* of the cube root of eight. If ``backward`` forgot the upstream gradient, it
 # would answer one twelfth again. What is the right gradient at ``x``, to four digits after the point?
+#
+# .. answer:: printed
+#    0.0833: upstream
+#    4: That arrives at the root. It is still to go through the root.
 
 x = torch.tensor(8.0, dtype=torch.float64, requires_grad=True)
 loss = CubeRoot.apply(x, 60) ** 2
 loss.backward()
-print(f"not {1 / 12:.4f}: upstream")
-print("not 4: That arrives at the root. It is still to go through the root.")
 print(f"{x.grad.item():.4f}")
 
 # %%

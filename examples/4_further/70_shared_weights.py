@@ -193,18 +193,20 @@ print(w.grad.item())
 #
 # **Exercise.** The weight is nine tenths. How many products does it take until less than a thousandth of a gradient is
 # left?
+#
+# .. answer:: printed
+#    65: There is still a little more than a thousandth.
 
 products = 0
 left = 1.0
 while left >= 0.001:
     left *= 0.9
     products += 1
-print(f"not {products - 1}: There is still a little more than a thousandth.")
 print(products)
 
 # %%
-# ``products == 66``, the logarithm of a thousandth divided by that of nine tenths, rounded up. A network with such a
-# weight learns little from what is further back.
+# ``products == 66``, since after 65 there is still ``0.9**65 ≈ 0.00106``. It is the logarithm of a thousandth divided
+# by that of nine tenths, rounded up. A network with such a weight learns little from what is further back.
 #
 # **Exercise.** Now with ``tanh``: each step is ``h = torch.tanh(w * h + u * x)``, three steps from a state of one half,
 # and the loss is the square of the last state. Choose the weights and the inputs. Write the way back as a loop, which

@@ -273,11 +273,13 @@ print(
 #
 # **Exercise.** The loss is ``torch.floor(w) * w``, where ``floor`` rounds down. What is its gradient at two and a half?
 # Two paths lead back.
+#
+# .. answer:: printed
+#    4.5: floor is flat, so its local gradient is zero, and not one.
+#    0: That is one path. The other leads through the second factor.
 
 w = torch.tensor(2.5, requires_grad=True)
 (torch.floor(w) * w).backward()
-print(f"not {2 + 2.5}: floor is flat, so its local gradient is zero, and not one.")
-print("not 0: That is one path. The other leads through the second factor.")
 print(w.grad.item())
 
 # %%
@@ -307,6 +309,10 @@ print(same_way)
 # **Exercise.** The target is now two and two fifths, so the best whole weight is two. Where does the descent come
 # to rest? Predict the *mean* of the rounded weight over the last thousand of two thousand steps, to one digit after the
 # point.
+#
+# .. answer:: printed
+#    2: The best whole weight, but the descent does not stay there.
+#    2.5: That would be as often at two as at three. How far does each push?
 
 target = 2.4
 late = torch.tensor(descend(round_straight_through, target, steps=2000)[-1000:])
@@ -315,8 +321,6 @@ print(
     f"from {late.min():.2f} to {late.max():.2f}, rounded to",
     rounded.unique().tolist(),
 )
-print("not 2: The best whole weight, but the descent does not stay there.")
-print("not 2.5: That would be as often at two as at three. How far does each push?")
 print(f"{rounded.mean():.1f}")
 
 # %%

@@ -276,6 +276,9 @@ print("walks forward:", columns, "  walks backward:", rows)
 #
 # **Exercise.** The tables have the shapes ``(1, 100)``, ``(100, 100)`` and ``(100, 4)``, from the loss to the inputs.
 # How many multiplications does it take from the loss on?
+#
+# .. answer:: printed
+#    40400: That is from the inputs on.
 
 count = 0
 row, middle, inputs = np.ones((1, 100)), np.ones((100, 100)), np.ones((100, 4))
@@ -283,7 +286,6 @@ product(product(row, middle), inputs)
 from_loss = count
 count = 0
 product(row, product(middle, inputs))
-print(f"not {count}: That is from the inputs on.")
 print(from_loss)
 
 # %%

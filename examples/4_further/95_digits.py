@@ -338,14 +338,15 @@ print(len(set(forward(stuck, x_held)[1].argmax(axis=1))))
 # nothing either. ``moving == ["b2"]``: the last bias alone learns. It can only learn how often each digit occurs.
 #
 # **Exercise.** How many numbers would the network have with thirty-two hidden units instead of sixteen?
+#
+# .. answer:: printed
+#    2368: Those are the weights. There are biases, too.
 
 wide = 64 * 32 + 32 + 32 * 10 + 10
-print(f"not {64 * 32 + 32 * 10}: Those are the weights. There are biases, too.")
 print(wide)
 
 # %%
-# ``wide == 2410``: the weights of the first layer, a bias for each unit, the weights of the second layer, and ten more
-# biases.
+# ``wide == 2410``: the weights of both layers, ``64 * 32 + 32 * 10 == 2368``, a bias for each unit, and ten more.
 #
 # **Exercise.** Replace the ReLU by ``tanh``. One factor in the way back has to change. Derive it, and check all of
 # ``w1``'s gradient with ``rec.check``.

@@ -142,6 +142,9 @@ print("left over:", round(left_over([w]), 2))
 #
 # **Exercise.** Somebody heard of ``zero_grad()`` and put it *between* ``backward()`` and ``step()``. What is the loss
 # after five steps?
+#
+# .. answer:: printed
+#    1.16: That is with the line in its place.
 
 w = torch.tensor([1.0, 1.0, 2.0], requires_grad=True)
 optimizer = torch.optim.SGD([w], lr=0.01)
@@ -150,7 +153,6 @@ for _ in range(5):
     loss.backward()
     optimizer.zero_grad()
     optimizer.step()
-print(f"not {cured[4]:.2f}: That is with the line in its place.")
 print(f"{((w @ x - y) ** 2).item():.1f}")
 
 # %%
@@ -160,6 +162,9 @@ print(f"{((w @ x - y) ** 2).item():.1f}")
 # **Exercise.** Two groups of weights have an optimizer each, and ``first.zero_grad()`` is called in every step, but
 # ``second.zero_grad()`` is not. The model is ``a * 2 + b``, the target is three, both weights start at one half. What
 # is in ``b.grad`` after the second backward pass, with a rate of a tenth?
+#
+# .. answer:: printed
+#    0.0: That is what the second pass gave. The first was not emptied.
 
 a, b = (torch.tensor(0.5, requires_grad=True) for _ in range(2))
 first, second = (torch.optim.SGD([weight], lr=0.1) for weight in (a, b))
@@ -172,7 +177,6 @@ for _ in range(2):
     each.append(rec.grad("b").item())
     first.step()
     second.step()
-print("not 0.0: That is what the second pass gave. The first was not emptied.")
 print(f"{b.grad.item():.1f}")
 
 # %%

@@ -186,12 +186,14 @@ print("right:", bool(report), "  autograd:", report.autograd[0])
 #
 # **Exercise.** ``loss = w**3``, at a weight of two. Before ``backward()`` somebody runs ``w.data.fill_(1.0)``. What is
 # the gradient?
+#
+# .. answer:: printed
+#    12.0: That is right for the loss. But its number was changed.
 
 w = torch.tensor(2.0, requires_grad=True)
 loss = w**3
 w.data.fill_(1.0)
 loss.backward()
-print("not 12.0: That is right for the loss. But its number was changed.")
 print(f"{w.grad.item():.1f}")
 
 # %%
@@ -199,13 +201,15 @@ print(f"{w.grad.item():.1f}")
 #
 # **Exercise.** ``loss = w * x``, and before ``backward()`` somebody runs ``w.data.zero_()``. Both require a gradient;
 # the weight is three, the input is five. What is the gradient of ``w``?
+#
+# .. answer:: printed
+#    0.0: That is the gradient of the input, which is made of the weight.
 
 w = torch.tensor(3.0, requires_grad=True)
 x = torch.tensor(5.0, requires_grad=True)
 loss = w * x
 w.data.zero_()
 loss.backward()
-print("not 0.0: That is the gradient of the input, which is made of the weight.")
 print(f"{w.grad.item():.1f}")
 
 # %%

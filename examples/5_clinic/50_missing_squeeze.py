@@ -169,6 +169,9 @@ print(f"answering the mean: {ignorant}")
 #
 # **Exercise.** Three samples, targets of zero, zero and three, answers in three rows, a loss with the mean of the
 # squares, and no squeeze. To which answer is every sample pulled?
+#
+# .. answer:: printed
+#    1.50: That is half way. But one of the two is there twice.
 
 rows = torch.zeros(3, 1, requires_grad=True)
 wanted = torch.tensor([0.0, 0.0, 3.0])
@@ -176,7 +179,6 @@ for _ in range(200):
     (slope,) = torch.autograd.grad(((rows - wanted) ** 2).mean(), rows)
     with torch.no_grad():
         rows -= 0.5 * slope
-print("not 1.50: That is half way. But one of the two is there twice.")
 print(f"{rows[0].item():.2f}")
 
 # %%
@@ -185,8 +187,10 @@ print(f"{rows[0].item():.2f}")
 #
 # **Exercise.** The same with the shapes exchanged: answers of shape ``(4,)``, targets of shape ``(4, 1)``. How many
 # differences are there?
+#
+# .. answer:: printed
+#    4: The shapes are lined up at the right, and both are stretched.
 
-print("not 4: The shapes are lined up at the right, and both are stretched.")
 print((torch.zeros(4) - torch.zeros(4, 1)).numel())
 
 # %%

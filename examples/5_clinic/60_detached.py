@@ -207,11 +207,13 @@ print(without_gradient(both))
 #
 # **Exercise.** ``loss = w * x.sum() + w.detach() ** 2``, at a weight of three and the inputs from above. What is the
 # gradient of ``w``?
+#
+# .. answer:: printed
+#    16.0: The square is detached, so it counts as a number.
 
 w = torch.tensor(3.0, requires_grad=True)
 loss = w * x.sum() + w.detach() ** 2
 loss.backward()
-print("not 16.0: The square is detached, so it counts as a number.")
 print(f"{w.grad.item():.1f}")
 
 # %%
@@ -221,6 +223,9 @@ print(f"{w.grad.item():.1f}")
 # **Exercise.** A report adds up the losses, ``total = total + loss``, and prints the total at the end. Nobody calls
 # ``backward()`` on it, and the memory fills up. How many of a hundred losses still hold their graph through ``total``,
 # if it is ``total + loss.item()``?
+#
+# .. answer:: printed
+#    100: That is without item().
 
 
 def squares_behind(total):
@@ -239,7 +244,6 @@ for _ in range(100):
     loss = w**2
     as_tensor = as_tensor + loss
     as_number = as_number + loss.item()
-print(f"not {squares_behind(as_tensor)}: That is without item().")
 print(squares_behind(as_number))
 
 # %%

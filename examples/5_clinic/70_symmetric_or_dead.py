@@ -183,12 +183,14 @@ for name in patients:
 #
 # **Exercise.** Somebody starts with *all* weights and biases at zero, and with tanh. How many of the nine numbers have
 # a gradient that is not zero?
+#
+# .. answer:: printed
+#    1: The last bias would have one, if there were more ones than zeros.
 
 weights = make([[0.0, 0.0], [0.0, 0.0]], [0.0, 0.0], [0.0, 0.0])
 answers = forward(weights, torch.tanh)[1]
 ((answers - targets) ** 2).mean().backward()
 alive = sum(int((weight.grad != 0).sum()) for weight in weights)
-print("not 1: The last bias would have one, if there were more ones than zeros.")
 print(alive)
 
 # %%

@@ -220,15 +220,17 @@ print(f"first {norms[0]:.1e}, last {norms[-1]:.1e}")
 #
 # **Exercise.** The slope of a sigmoid is one quarter at most. With weights that keep the norm, how much of the gradient
 # is left after twenty layers of sigmoids at best? Give the exponent of ten, rounded down to a whole number.
+#
+# .. answer:: printed
 
 import math
 
 left = 0.25**20
-print("not 12: The exponent is negative: less than one is left.")
 print(math.floor(math.log10(left)))
 
 # %%
-# ``left < 1e-12``, so the exponent is ``math.floor(math.log10(left)) == -13``. No first weights make up for that, and
+# It is ``left ≈ 0.0000000000009``, with 12 zeros after the point, so the exponent is ``math.floor(math.log10(left)) ==
+# -13``. No first weights make up for that, and
 # so sigmoids are seldom put between layers any more.
 #
 # **Exercise.** Give each layer a path around it, ``h + bend(layer(h))``, and leave the default weights. Is the gradient

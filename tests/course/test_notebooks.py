@@ -18,7 +18,6 @@ from tests.support.course import ROOT, walk
 
 pytestmark = pytest.mark.slow
 
-FORWARD = "examples/1_one_weight/20_forward_pass.py"
 BACKWARD = "examples/1_one_weight/40_backward_pass.py"
 PARABOLA = "examples/2_descent/10_parabola.py"
 VECTOR = "examples/2_descent/20_weight_vector.py"
@@ -142,7 +141,7 @@ PRINTED = [
 ]  # fmt: skip
 
 CLAIMED = {
-    "004 In [5]": (FORWARD, "loss == 1.0"),
+    "004 In [5]": (BACKWARD, "loss == 1.0"),
     "000 In [21], 004 In [6]": (BACKWARD, "w.grad == -2.0"),
     "002 In [6]": (BY_HAND, "predict(5, 0.0) == 0.0"),
     "004 In [32]": (VECTOR, "w.grad == (16.0, 24.0, 8.0)"),

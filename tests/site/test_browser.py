@@ -313,20 +313,20 @@ def test_a_lesson_prints_as_a_handout(name: str, browser: Browser, home: str) ->
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def asked(printed: str) -> str:
-    """Return a page with the field of an exercise whose solution printed this, and the site's script."""
+def asked(*said: str) -> str:
+    """Return a page with the field or the choices of a question that has this for an answer, and the site's script."""
     script = (built.ROOT / "docs/_static/exercise.js").read_text("utf-8")
-    return f"{questions.field(printed)}<script>{script}</script>"
+    return f"{questions.field('', said)}<details></details><script>{script}</script>"
 
 
 BAD = "Type a number, such as 0.5, -2 or 1/3."
 
 
 @pytest.mark.parametrize(
-    ("printed", "answers"),
+    ("said", "answers"),
     [
         (
-            "not -120.0: sum\nnot 7.0: That is the prediction.\n-30.0",
+            ["-30.0", "-120.0: sum", "7.0: That is the prediction."],
             {
                 "-30": "Right: -30.0.",
                 " − 30.04 ": "Right: -30.0.",
@@ -345,38 +345,55 @@ BAD = "Type a number, such as 0.5, -2 or 1/3."
             },
         ),
         (
-            "0.2462",
+            ["0.2462"],
             {"0.2462": "Right", "0.246": "Right", ".25": "Right", "0.3": "is not right", "0.2": "is not right"},
         ),
         (
-            "not 6: The gates of all samples.\n4",
+            ["4", "6: The gates of all samples."],
             {"4": "Right: 4.", "4.0": "Right", "4.01": "not right", "6": "The gates"},
         ),
-        ("0.0", {"0": "Right", "-0": "Right", "1": WORDS["none"]}),
+        (["0.0"], {"0": "Right", "-0": "Right", "1": WORDS["none"]}),
     ],
 )
-def test_an_answer_is_told_on_the_spot(printed: str, answers: dict[str, str], browser: Browser) -> None:
+def test_an_answer_is_told_on_the_spot(said: list[str], answers: dict[str, str], browser: Browser) -> None:
     """The page says at once, and aloud, what is right, which slip a wrong answer looks like, and what it expects."""
     with context(browser) as profile:
         page = profile.new_page()
-        page.set_content(asked(printed))
-        said = page.get_by_role("status")
-        for typed, expected in answers.items():
+        page.set_content(asked(*said))
+        verdict, fold = page.get_by_role("status"), page.locator("details")
+        for typed, expected in reversed(answers.items()):
             page.get_by_label("Your answer").fill(typed)
             page.keyboard.press("Enter")
-            assert expected in said.inner_text(), typed
-        page.get_by_label("Your answer").fill(questions.answer(printed) or "")
+            assert expected in verdict.inner_text(), typed
+            assert expected.startswith("Right") or fold.get_attribute("open") is None
+            fold.evaluate("fold => { fold.open = false; }")
+        page.get_by_label("Your answer").fill(said[0])
         page.get_by_role("button", name="Check").click()
-        assert said.inner_text().startswith("Right")
+        assert verdict.inner_text().startswith("Right")
+        assert fold.get_attribute("open") is not None
 
 
-@pytest.mark.parametrize("name", built.with_class("chainrule-answer")[:1])
+def test_a_choice_is_told_on_the_spot(browser: Browser) -> None:
+    """Of several answers in words each has its verdict at a press, and only the right one opens the fold."""
+    with context(browser) as profile:
+        page = profile.new_page()
+        page.set_content(asked("It rises [up]", "It falls: The prediction is too high.", "It stays"))
+        for name, says in (("falls", "Not so: It falls. The prediction is too high."), ("stays", "Not so: It stays.")):
+            page.get_by_role("button", name=name).click()
+            assert page.get_by_role("status").inner_text() == says
+            assert page.locator("details").get_attribute("open") is None
+        page.get_by_role("button", name="rises").press("Enter")
+        assert page.get_by_role("status").inner_text() == "Right: It rises."
+        assert page.locator("details").get_attribute("open") is not None
+
+
+@pytest.mark.parametrize("name", built.lessons()[:1])
 @pytest.mark.parametrize("javascript", [True, False])
 def test_a_field_needs_javascript_and_nothing_else(javascript: bool, name: str, browser: Browser) -> None:
     """Opened from disk a page answers; without JavaScript there is no field, and the solution opens all the same."""
     with context(browser, javascript=javascript) as profile:
         visit = Visit(profile, (built.SITE / name).as_uri())
-        form = visit.page.locator("form.chainrule-answer").first
+        form = visit.page.locator("form.chainrule-answer:has(input)").first
         assert form.is_visible() == javascript
         if javascript:
             form.get_by_label("Your answer").fill("surely not")
@@ -393,12 +410,45 @@ def test_every_answer_that_a_page_knows_is_right(visit: Visit) -> None:
     """Each field of a page takes its own answer."""
     said = visit.page.evaluate("""[...document.forms].flatMap(form => {
         if (!form.dataset.exercise) return [];
-        form.querySelector('input').value = JSON.parse(form.dataset.exercise).answer;
-        form.requestSubmit();
+        const {answer} = JSON.parse(form.dataset.exercise), field = form.querySelector('input');
+        if (field) field.value = answer;
+        form.requestSubmit(field ? null : [...form.querySelectorAll('button')].find(({value}) => value === answer));
         return form.querySelector('[role=status]').innerText;
     })""")
     assert said
     assert all(words.startswith("Right") for words in said), said
+
+
+DO = """async box => {
+    const before = [...document.querySelectorAll('chainrule-graph')].filter(graph =>
+        graph.compareDocumentPosition(box) & Node.DOCUMENT_POSITION_FOLLOWING);
+    const el = before.at(-1), seen = [];
+    for (let at = el; at; at = at.parentElement) if (at instanceof HTMLDetailsElement) at.open = true;
+    await el.reset();
+    for (const line of box.dataset.do.split(/[,;] /)) {
+        const [what, ...rest] = line.split(' '), number = Number(rest.at(-1));
+        if (what === 'set') await el.set(rest[0], number);
+        else if (what === 'update') for (let i = 0; i < Number(rest[1] ?? 1); i++) await el.update(Number(rest[0]));
+        else if (['play', 'reset'].includes(what)) await el[what]();
+        else if (what === 'says') seen.push([line, el.shadowRoot.textContent.includes(rest.join(' '))]);
+        else {
+            const found = what === 'grad' ? el.gradients()[rest[0]] : el.values()[what];
+            seen.push([`${line} (${found})`, Math.abs(found - number) <= 0.0005 * Math.max(1, Math.abs(number))]);
+        }
+    }
+    const numbers = text => [...text.replaceAll('−', '-').matchAll(/-?\\d+(\\.\\d+)?/g)].map(found => found[0]);
+    const known = numbers(box.dataset.do);
+    for (const number of numbers(box.innerText)) seen.push([`${number} in the text`, known.includes(number)]);
+    return seen.filter(([, holds]) => !holds).map(([what]) => what);
+}"""
+
+
+@visits(built.with_class("chainrule-do"))
+def test_what_the_reader_is_told_to_do_can_be_done(visit: Visit) -> None:
+    """Each box that sends the reader to the live graph above it is right: done so, the graph says what it says."""
+    visit.page.wait_for_function("document.querySelector('chainrule-graph').values")
+    for box in visit.page.locator(".chainrule-do").all():
+        assert box.evaluate(DO) == []
 
 
 def test_one_click_leads_into_the_first_lesson(browser: Browser, home: str) -> None:

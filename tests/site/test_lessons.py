@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import logging
 import os
@@ -21,12 +22,15 @@ ROOT = Path(__file__).parents[2]
 # --- questions
 
 
-def page(word: str, *printed: str | None, chapter: bool = False, read: bool = True) -> nodes.document:
+def page(
+    word: str, *printed: str | None, chapter: bool = False, read: bool = True, said: list[str] | None = None
+) -> nodes.document:
     """Return a page with a question for each output (None: without code), each read out if asked for, and a way on."""
     document = new_document("docs/lessons/1_one_weight/10_nudge.rst")
     document += nodes.comment("", "GENERATED FROM PYTHON SOURCE LINES 24-29")
     for number, output in enumerate(printed, 1):
         document += nodes.paragraph("", "", nodes.strong("", word), nodes.Text(f" Question {number}?"))
+        document += nodes.comment(answer=said) if said else []
         if output is None:
             continue
         code = nodes.literal_block("", f"code {number}", language="Python")
@@ -60,7 +64,7 @@ def folds(document: nodes.document) -> list[questions.Reveal]:
 def test_what_answers_a_question_is_folded(word: str, chapter: bool) -> None:
     """What was shown and printed, the reading and its list go into a fold; of an exercise, the code as well.
 
-    The question becomes a box, and an answer that is a number gives an exercise a field before the fold.
+    The question becomes a box, and an answer that is a number gives it a field before the fold.
     """
     document = page(word, "-2.0", "no number here", chapter=chapter)
     found = folds(document)
@@ -77,7 +81,24 @@ def test_what_answers_a_question_is_folded(word: str, chapter: bool) -> None:
     box = f"chainrule-{word[:-1].lower()}"
     assert sum(box in p["classes"] for p in document.findall(nodes.paragraph)) == 2
     before = [fold.parent[fold.parent.index(fold) - 1].astext() for fold in found]
-    assert ["<form" in html for html in before] == [word == "Exercise.", False]
+    assert ["<form" in html for html in before] == [True, False]
+
+
+@pytest.mark.parametrize("word", ["Predict.", "Exercise."])
+def test_a_fold_reaches_to_the_next_heading(word: str) -> None:
+    """Whatever comes before the next heading is folded too, code and what it shows; what is declared is taken away."""
+    document = page(word, "-2.0", "1.0")
+    (question, _) = (p for p in document.findall(nodes.paragraph) if questions.begins_with(p, word))
+    document.insert(document.index(question) + 1, nodes.comment(answer=["rises [up]", "falls: It is the other way."]))
+    document.append(nodes.literal_block("", "more", language="Python"))
+    document.append(nodes.section("", nodes.paragraph("", "After a heading.")))
+    first, last = folds(document)
+    known = html.unescape(first.parent[first.parent.index(first) - 1].astext())
+    assert '"answer": "rises", "tells": ["up"]' in known
+    assert known.index("<button value='falls'>") < known.index("<button value='rises'>")
+    assert "more" not in last.astext(), "it stands after the way on"
+    assert "After a heading" not in last.astext()
+    assert not [node for node in document.findall(nodes.comment) if "answer" in node]
 
 
 @pytest.mark.parametrize("word", ["Predict.", "Exercise."])
@@ -104,7 +125,7 @@ def test_a_solution_may_print_nothing() -> None:
         (page("Predict.", None), "no output after it"),
         (page("Exercise.", None, "1.0"), "an exercise has no solution"),
         (page("Exercise.", None), "an exercise has no solution"),
-        (page("Exercise.", "not 3.0: path\n1.0"), "`path` needs words of its own"),
+        (page("Exercise.", "1.0", said=["printed", "3.0: path"]), "`path` needs words of its own"),
     ],
 )
 def test_a_question_that_is_not_answered_names_its_line(
@@ -139,7 +160,7 @@ def test_bold_words_elsewhere_ask_nothing() -> None:
         ("tensor(0.25)", None),
         ("4 gates", None),
         ("nan", None),
-        ("not 3.0: of the sum 4", None),
+        ("3.0 of the sum 4", None),
         ("", None),
     ],
 )
@@ -157,10 +178,10 @@ def test_an_answer_is_as_close_as_it_was_printed(text: str, value: float, close:
     assert questions.measured(text) == pytest.approx((value, close))
 
 
-def test_wrong_answers_come_from_the_output_and_from_the_right_one() -> None:
-    """Those that the code printed come first; the sum's sentence says how many times too large it is."""
-    printed = "not -120.0: sum\nnot 7.0: That is the prediction.\n-30.0"
-    found = {value: says for value, _, says in reversed(questions.wrong_answers(printed, "-30.0"))}
+def test_wrong_answers_are_named_or_common() -> None:
+    """Those that are named come first; the sum's sentence says how many times too large it is."""
+    named = [("-120.0", "sum"), ("7.0", "That is the prediction.")]
+    found = {value: says for value, _, says in reversed(questions.wrong_answers(named, "-30.0"))}
     assert found == {
         -120.0: "It is 4 times the right gradient: a mean divides by the number of entries, and this sums.",
         7.0: "That is the prediction.",
@@ -172,19 +193,17 @@ def test_wrong_answers_come_from_the_output_and_from_the_right_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("printed", "wrong"),
+    ("right", "named", "wrong"),
     [
-        ("4", []),
-        ("0.0", []),
-        ("not 3: One is shut.\n4", [3.0]),
-        ("not 1.0: Never said.\n1.0", [-1.0, 0.5, 2.0]),
+        ("4", [], []),
+        ("0.0", [], []),
+        ("4", [("3", "One is shut.")], [3.0]),
+        ("1.0", [("1.0", "Never said.")], [-1.0, 0.5, 2.0]),
     ],
 )
-def test_no_slip_is_as_right_as_the_answer(printed: str, wrong: list[float]) -> None:
+def test_no_slip_is_as_right_as_the_answer(right: str, named: list[tuple[str, str]], wrong: list[float]) -> None:
     """Half a count is no lost factor, zero has neither sign nor inverse, and one is its own inverse."""
-    right = questions.answer(printed)
-    assert right is not None
-    assert [value for value, _, _ in questions.wrong_answers(printed, right)] == wrong
+    assert [value for value, _, _ in questions.wrong_answers(named, right)] == wrong
 
 
 # --- the course

@@ -14,8 +14,8 @@ Kind: TypeAlias = Literal["prose", "code", "math", "listing"]
 _LISTINGS = {"code", "code-block", "sourcecode", "parsed-literal", "literalinclude", "doctest"}
 _SILENT = {"toctree", "include", "image", "figure", "raw", "currentmodule", "minigallery"}
 """Directives whose argument is no prose: a path, a URL, a language."""
-_UNREAD = {"toctree", "include", "raw", "minigallery"}
-"""Those of them whose body is none either."""
+_UNREAD = {"toctree", "include", "raw", "minigallery", "do"}
+"""Those whose body is none either; what a reader is to do and will see then is held by a browser."""
 
 _DIRECTIVE = re.compile(r"(?P<indent>\s*)\.\. (?P<name>[\w:-]+)::(?P<argument>.*)")
 _FENCE = re.compile(r"\s*(?P<fence>`{3,}|~{3,}|:{3,})(?:\{(?P<name>[\w:-]+)\})?(?P<argument>.*)")
@@ -98,11 +98,12 @@ def _directives(lines: list[str], line: int) -> Iterator[Span]:
     """Find reST's listings and formulas, and make them blank in `lines`; what else there may be is read as prose."""
     for start in range(len(lines)):
         match = _DIRECTIVE.match(lines[start])
-        if match and (match["name"] == "math" or match["name"] in _LISTINGS):
+        if match and match["name"] in {"math", "do", *_LISTINGS}:
             end = _end_of_body(lines, start + 1, len(match["indent"]))
             body = "\n".join(lines[start + 1 : end])
             kind: Kind = "math" if match["name"] == "math" else "listing"
-            yield Span(kind, f"{match['argument'] * (kind == 'math')}\n{body}", line + start)
+            if match["name"] != "do":
+                yield Span(kind, f"{match['argument'] * (kind == 'math')}\n{body}", line + start)
             lines[start:end] = [""] * (end - start)
 
 

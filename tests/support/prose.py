@@ -3,7 +3,8 @@
 What prose claims is written as a comparison in code font (`loss == 1.0`, `w ≈ 1.922`). The page is run block
 by block, and each claim is evaluated where it stands; those in the opening text after the last block. Every
 other number in prose, in maths, in plain code font and in the comments of the code has to be held by one of
-those claims, by the page's own code, or by a derivation of the page's recordings: none goes stale in silence.
+those claims, by the page's own code, by what it prints (rounded as the prose has it), or by a derivation of the
+page's recordings: none goes stale in silence.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import re
 import tokenize
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Context, Decimal
 
 from tests.support import claims
 from tests.support.markup import Span, spans
@@ -102,11 +103,12 @@ def check(page: Page, latex_of: Callable[[Namespace], Iterable[str]] = lambda _:
 
     printed = run(page, at_text)
     coded = set().union(*(claims.numbers_in(block.text) for block in page.code))
+    shown = {number.value for number in numbers_in_prose(printed)}
     unchecked = [*seen.failures]
     for span in seen.plain:
         match span.kind:
             case "prose":
-                unchecked.extend(_unchecked_in_prose(span, seen.claimed))
+                unchecked.extend(_unchecked_in_prose(span, seen.claimed | coded, shown))
             case "math":
                 unchecked.extend(_unchecked_in_maths(span, seen.claimed | seen.derived))
             case "code" | "listing":
@@ -172,15 +174,20 @@ def numbers_in_latex(latex: str) -> Iterator[Number]:
         yield Number(-value if match["minus"] else value, match.group().strip(), match.start())
 
 
-def _unchecked_in_prose(span: Span, claimed: set[Decimal]) -> Iterator[tuple[int, str]]:
-    """Find the numbers in prose that no claim holds, and the whole numbers in it, which none could."""
+def _unchecked_in_prose(span: Span, held: set[Decimal], printed: set[Decimal]) -> Iterator[tuple[int, str]]:
+    """Find the numbers in prose that neither a claim, nor the code, nor an output holds."""
     for number in numbers_in_prose(span.text):
-        if not number.is_whole and _held(number.value, claimed):
+        if _held(number.value, held) or _held(number.value, {_rounded(each, number.value) for each in printed}):
             continue
-        advice = f"Write it as a comparison in code font, such as ``loss == {number.value}``"
+        advice = f"Print it, or write it as a comparison in code font, such as ``loss == {number.value}``"
         advice += ", or a small count as a word." if number.is_whole else "."
         line = span.line + span.text.count("\n", 0, number.start)
         yield line, f"{number.text} stands in prose, and nothing checks it. {advice}"
+
+
+def _rounded(value: Decimal, like: Decimal) -> Decimal:
+    """Return a number with as many digits after the point as another has."""
+    return value.quantize(like, context=Context(prec=800))
 
 
 def _unchecked_in_maths(span: Span, derived: set[Decimal]) -> Iterator[tuple[int, str]]:

@@ -25,6 +25,8 @@ from _ext.pages import hosting
 INSTALLS = re.compile(r"(?<=%pip install --quiet ')[^']+")
 COLAB = "https://colab.research.google.com/github/{}/blob/notebooks/{}.ipynb"
 GITHUB = "https://github.com/"
+ANSWER = re.compile(r'\.\. answer::(?:[^"\\]|\\(?!n(?! )).)*')
+"""What is right after a question, in a notebook's JSON: it ends with its text, or at a line that is not indented."""
 TERM = re.compile(r":term:`([^`<]+?)(?: <[^`>]+>)?`")
 
 
@@ -63,7 +65,7 @@ def finish_notebooks(app: Sphinx) -> None:
         text = notebook.read_text("utf-8")
         for target, title in names.items():
             text = text.replace(target, json.dumps(title)[1:-1])
-        notebook.write_text(INSTALLS.sub(package(), TERM.sub(r"**\1**", text)), "utf-8")
+        notebook.write_text(INSTALLS.sub(package(), ANSWER.sub("", TERM.sub(r"**\1**", text))), "utf-8")
 
 
 def archive(folder: Path) -> bytes:

@@ -1,12 +1,14 @@
 """Questions: predictions and exercises, with what answers them folded away until the reader has had a go.
 
-A paragraph that begins with **Predict.** or **Exercise.** becomes a box, and its answer a <details>, which works
-without JavaScript. A prediction is answered by what the next code prints or shows; the next code after an exercise is
-its solution, and is folded away whole. The paragraph that reads the answer out goes in too, and so does a list right
-after it. It is the same in lessons (sphinx-gallery) and chapters (myst-nb).
+A paragraph that begins with **Predict.** or **Exercise.** becomes a box. What answers it goes into a <details>, which
+works without JavaScript: all that follows up to the next heading or question. Of a prediction the next code stays in
+sight, since it is what the reader guesses about; of an exercise it is the solution, and is folded too. It is the same
+in lessons (sphinx-gallery) and chapters (myst-nb).
 
-If the last line that a solution prints ends with its only number, that is the answer, and the reader may type a guess:
-docs/_static/exercise.js compares it in the page. A line such as `not -120: sum` names a wrong answer, and its slip.
+``.. answer:: 40`` after a question says what is right, and each line below names a wrong answer and its slip, such as
+``5: That is the local gradient alone.`` A number gets a field, words become one of several choices; other words that
+would give it away follow in brackets. Without it, or for `printed`, the answer is the number that the code prints last.
+docs/_static/exercise.js compares in the page, and a test sees that nothing in sight tells it.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import html
 import itertools
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -22,6 +25,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +39,6 @@ UNANSWERED = {
 SUMMARIES = {EXERCISE: "Solution", PREDICT: "Guessed? Open the answer"}
 SOURCE_LINES = re.compile(r"GENERATED FROM PYTHON SOURCE LINES (\d+)")
 NUMBER = re.compile(r"(?<![\w.)\]])[-+−]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?!\w)")
-NAMED_SLIP = re.compile(rf"not ({NUMBER.pattern}): (.+)")
 Wrong: TypeAlias = tuple[float, float, str]
 """A wrong answer, how close a guess has to be to count as it, and what its reader is told."""
 
@@ -88,15 +91,23 @@ def outputs(code: nodes.Element) -> list[nodes.Element]:
     return list(itertools.takewhile(is_output, siblings_after(code)))
 
 
-def reading(code: nodes.Element, answers: list[nodes.Element]) -> list[nodes.Element]:
-    """Return the paragraph that reads the outputs, and a list that belongs to it, if they come right after them."""
-    after = siblings_after(code if isinstance(code, nodes.container) or not answers else answers[-1])
-    marks = list(itertools.takewhile(lambda node: isinstance(node, nodes.comment), after))
-    text = after[len(marks) : len(marks) + 2]
-    # What asks, or leads on, does not read out the answer before it.
-    if not text or not isinstance(text[0], nodes.paragraph) or begins_with(text[0], *UNANSWERED, "Next:"):
+def rest(node: nodes.Element) -> list[nodes.Element]:
+    """Return what follows within the same section, up to the next question or the way on."""
+    return list(
+        itertools.takewhile(
+            lambda after: not isinstance(after, nodes.section) and not begins_with(after, *UNANSWERED, "Next:"),
+            siblings_after(node),
+        )
+    )
+
+
+def declared(question: nodes.Element) -> list[str]:
+    """Return what is said of a question's answer, a line each, and take it off the page."""
+    said = next((node for node in siblings_after(question)[:1] if "answer" in node), None)
+    if said is None:
         return []
-    return [*marks, text[0], *(node for node in text[1:] if isinstance(node, nodes.bullet_list))]
+    said.parent.remove(said)
+    return list(said["answer"])
 
 
 def place(document: nodes.document, question: nodes.Element) -> str | nodes.Element:
@@ -131,88 +142,118 @@ def answer(printed: str) -> str | None:
     return number if measured(number)[0] else number.lstrip("-−")
 
 
-def wrong_answers(printed: str, right: str) -> list[Wrong]:
-    """Return the wrong answers that can be told from the right one: those printed, then those that are common."""
-    from chainrule.checking.slips import BY_SIZE, WORDS  # PyTorch comes with it, so only where there is an exercise
+def wrong_answers(named: list[tuple[str, str]], right: str) -> list[Wrong]:
+    """Return the wrong answers that can be told from the right one: those that are named, then the common ones."""
+    from chainrule.checking.slips import BY_SIZE, WORDS  # PyTorch comes with it, so only where there is a question
 
     value, close = measured(right)
     found = []
-    for match in filter(None, map(NAMED_SLIP.fullmatch, map(str.strip, printed.splitlines()))):
-        wrong, own = measured(match[1])
-        found.append((wrong, own, sentence(match[2], abs(wrong / value) if value else 0.0)))
+    for number, says in named:
+        wrong, own = measured(number)
+        found.append((wrong, own, sentence(says, abs(wrong / value) if value else 0.0)))
     if value and close:
         found += [(slip(value), close * abs(slip(value) / value), WORDS[kind]) for kind, slip in BY_SIZE.items()]
     return [each for each in found if abs(each[0] - value) > close]
 
 
 def sentence(says: str, ratio: float) -> str:
-    """Return the sentence of a slip that is named, or what was printed instead of a name."""
+    """Return the sentence of a slip that is named, or what was written instead of a name."""
     from chainrule.checking.slips import WORDS
 
     n = ratio if says == "sum" or not ratio else 1 / ratio
     try:
         return WORDS.get(says, "{says}").format(says=says, n=f"{n:.4g}")
     except KeyError as error:
-        raise ValueError(f"`{says}` needs words of its own here; print the sentence instead") from error
+        raise ValueError(f"`{says}` needs words of its own here; write the sentence instead") from error
 
 
-def field(printed: str, number: int = 1) -> str:
-    """Return the field of an exercise, hidden until the script is there to answer; empty if no number was printed."""
+def field(printed: str, said: Sequence[str] = (), number: int = 1) -> str:
+    """Return the field or the choices of a question, hidden until the script is there; empty if it has no answer."""
     from chainrule.checking.slips import WORDS
 
-    right = answer(printed)
-    if right is None:
+    first, *others = said or ["printed"]
+    right, _, tells = first.removesuffix("]").partition(" [")
+    if right == "printed" and (right := answer(printed) or "") == "":
         return ""
-    known = {
-        "answer": right,
-        "close": measured(right)[1],
-        "wrong": wrong_answers(printed, right),
-        "none": WORDS["none"],
-    }
-    return (
-        f'<form class="chainrule-answer" data-exercise="{html.escape(json.dumps(known, ensure_ascii=False))}" hidden>'
-        f'<label for="chainrule-answer-{number}">Your answer</label> '
-        f'<input id="chainrule-answer-{number}" aria-label="Your answer to exercise {number}" '
-        f'aria-describedby="chainrule-verdict-{number}" autocomplete="off" spellcheck="false" size="12">'
-        f' <button type="submit">Check</button><p id="chainrule-verdict-{number}" role="status"></p></form>\n'
-    )
+    named = [(wrong, says) for wrong, _, says in (line.partition(": ") for line in others)]
+    known: dict[str, Any] = {"answer": right, "tells": tells.split(", ") if tells else [right], "none": WORDS["none"]}
+    label = f'aria-label="Your answer to question {number}"'
+    if NUMBER.fullmatch(right):
+        known |= {"close": measured(right)[1], "wrong": wrong_answers(named, right)}
+        asks = f"""<label for="chainrule-answer-{number}">Your answer</label>
+<input id="chainrule-answer-{number}" {label} aria-describedby="chainrule-verdict-{number}" autocomplete="off"
+spellcheck="false" size="12"> <button type="submit">Check</button>"""
+    else:
+        known["wrong"] = named
+        choices = sorted([right, *dict(named)], key=str.casefold)  # an order that tells nothing
+        asks = "\n".join(f"<button value='{html.escape(each)}'>{html.escape(each)}</button>" for each in choices)
+        asks = f'<span role="group" {label}>{asks}</span>'
+    data = html.escape(json.dumps(known, ensure_ascii=False))
+    verdict = f'<p id="chainrule-verdict-{number}" role="status"></p>'
+    return f'<form class="chainrule-answer" data-exercise="{data}" hidden>{asks}{verdict}</form>\n'
 
 
 # --- on the page
 
 
+class Answer(SphinxDirective):
+    """Say what is right after a question, and which slips lead to other answers."""
+
+    optional_arguments, final_argument_whitespace, has_content = 1, True, True
+
+    def run(self) -> list[nodes.Node]:
+        """Return a comment that holds the lines."""
+        lines = [*"".join(self.arguments).splitlines(), *self.content]
+        return [nodes.comment(answer=[line.strip() for line in lines if line.strip()])]
+
+
+class Do(SphinxDirective):
+    """Send the reader to the live graph above; the argument is what a browser test does and reads there.
+
+    Such as ``set w 2.2, loss 0, grad w 0``.
+    """
+
+    required_arguments, final_argument_whitespace, has_content = 1, True, True
+
+    def run(self) -> list[nodes.Node]:
+        """Return the box."""
+        inside = self.parse_content_to_nodes()
+        inside[0].insert(0, [nodes.strong("", "Do this."), nodes.Text(" ")])  # type: ignore[attr-defined]
+        opened = f'<div class="chainrule-do" data-do="{html.escape(" ".join(self.arguments[0].split()))}">'
+        return [nodes.raw("", opened, format="html"), *inside, nodes.raw("", "</div>", format="html")]
+
+
 class Questions(SphinxTransform):
-    """Mark the questions of a page, fold what answers them, and give exercises a field."""
+    """Mark the questions of a page, fold what answers them, and give them a field."""
 
     default_priority = 400
 
     def apply(self, **_: Any) -> None:
         """Change the page in place; a question without an answer is a warning."""
-        for word in UNANSWERED:
-            asked = [p for p in self.document.findall(nodes.paragraph) if begins_with(p, word)]
-            for number, question in enumerate(asked, 1):
-                question["classes"].append(f"chainrule-{word[:-1].lower()}")
-                try:
-                    self.fold(word, number, code_after(self.document, question))
-                except ValueError as error:
-                    logger.warning("%s", error, location=place(self.document, question))
+        asked = [p for p in self.document.findall(nodes.paragraph) if begins_with(p, *UNANSWERED)]
+        for number, question in enumerate(asked, 1):
+            word = next(word for word in UNANSWERED if begins_with(question, word))
+            question["classes"].append(f"chainrule-{word[:-1].lower()}")
+            try:
+                self.fold(word, number, question)
+            except ValueError as error:
+                logger.warning("%s", error, location=place(self.document, question))
 
-    def fold(self, word: str, number: int, code: nodes.Element | None) -> None:
-        """Fold what answers a question; before the solution of an exercise stands its field."""
+    def fold(self, word: str, number: int, question: nodes.Element) -> None:
+        """Fold what answers a question; before that stands its field."""
+        said, code = declared(question), code_after(self.document, question)
         answers = outputs(code) if code is not None else []
         if code is None or (word == PREDICT and not answers):
             raise ValueError(UNANSWERED[word])
-        parts = [*answers, *reading(code, answers)]
-        if word == EXERCISE:
-            printed = [block.astext() for each in answers for block in each.findall(nodes.literal_block)]
-            parts = [code, *(part for part in parts if part.parent is code.parent)]
-        parent, folded = parts[0].parent, Reveal(summary=SUMMARIES[word])
-        parent.insert(parent.index(parts[0]), folded)
+        printed = [block.astext() for each in answers for block in each.findall(nodes.literal_block)]
+        asks = nodes.raw("", field(printed[-1] if printed else "", said, number), format="html")
+        folded, parent = Reveal(summary=SUMMARIES[word]), code.parent
+        within = [part for part in answers if part.parent is not parent]  # a chapter's cell holds what it gave
+        parts = [code, *rest(code)] if word == EXERCISE else [*within, *rest(code)]
+        parent.insert(parent.index(code) + (word == PREDICT), [asks, folded])
         for part in parts:
             part.parent.remove(part)
             folded += part
-        if word == EXERCISE and (asked := field(printed[-1] if printed else "", number)):
-            parent.insert(parent.index(folded), nodes.raw("", asked, format="html"))
 
 
 def open_fold(translator: Any, node: Reveal) -> None:
@@ -235,6 +276,8 @@ def load_script(app: Sphinx, page: str, template: str, context: dict[str, Any], 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Add the transform, how a fold is written, and the script of the fields."""
+    app.add_directive("answer", Answer)
+    app.add_directive("do", Do)
     app.add_node(Reveal, html=(open_fold, close_fold))
     app.add_transform(Questions)
     app.connect("html-page-context", load_script)
