@@ -162,7 +162,7 @@ rec
 from chainrule.calculus.rules import RULES
 
 for name in ("add", "sub", "mul", "div", "square", "exp", "sigmoid", "abs"):
-    print(f"{name:8} {',  '.join(RULES[name].locals)}")
+    print(f"{name:8} {',  '.join(RULES[name])}")
 
 # %%
 # One short line for each operation, whatever it is used for. You do not have to know them by heart; the lessons of this

@@ -10,19 +10,19 @@ class ChainruleError(Exception):
 
 
 class MissingError(ChainruleError, ImportError):
-    """Raised when a package is missing that only some of this needs."""
+    """Raised when matplotlib is missing, which only figures and plots need."""
 
 
 @contextmanager
-def needed(package: str, extra: str, what: str) -> Iterator[None]:
-    """Name the extra that brings a package, if an import inside the block fails for want of it."""
+def needs_matplotlib() -> Iterator[None]:
+    """Name the extra that brings matplotlib, if an import inside the block fails for want of it."""
     try:
         yield
     except ModuleNotFoundError as error:
-        if error.name != package:
+        if error.name != "matplotlib":
             raise
-        fix = f'Install it with `pip install "chainrule[{extra}]"`.'
-        raise MissingError(f"{package} is not installed, and {what} need it. {fix}") from error
+        fix = 'Install it with `pip install "chainrule[lessons]"`.'
+        raise MissingError(f"matplotlib is not installed, and figures and plots need it. {fix}") from error
 
 
 class TraceError(ChainruleError):

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from chainrule.errors import needed
+from chainrule.errors import needs_matplotlib
 from chainrule.views.colors import LINES
 
-with needed("matplotlib", "lessons", "plots"):
+with needs_matplotlib():
     from matplotlib.axes import Axes
     from matplotlib.colors import LinearSegmentedColormap
 
@@ -128,10 +129,7 @@ def regions(
         outputs, cmap=blue, vmin=0, vmax=1, origin="lower", extent=extent, aspect="auto", interpolation="none"
     )
     axes.contour(x, y, outputs, levels=[0.5], colors=[LINES.text], linestyles="--", linewidths=1.5)
-    same: dict[tuple[float, float, float], int] = {}
-    for point, target in zip(points, targets, strict=True):
-        key = (round(point[0], 2), round(point[1], 2), target)
-        same[key] = same.get(key, 0) + 1
+    same = Counter((round(a, 2), round(b, 2), target) for (a, b), target in zip(points, targets, strict=True))
     for (a, b, target), count in same.items():
         face = LINES.text if target else "#ffffff"
         axes.plot(a, b, "s" if target else "o", color=LINES.text, markerfacecolor=face, markersize=10, clip_on=False)

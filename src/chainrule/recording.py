@@ -15,7 +15,7 @@ from chainrule.calculus.notation import columns, wrapped
 from chainrule.checking import answers as _answers
 from chainrule.diagnosis.report import Why, why_all
 from chainrule.diagnosis.report import why as _why
-from chainrule.errors import ChainruleError, FileError, TraceError, is_name, needed, one_of
+from chainrule.errors import ChainruleError, FileError, TraceError, is_name, needs_matplotlib, one_of
 from chainrule.live.graph import Graph, graph
 from chainrule.recorder.mode import NEEDED, TESTED, Recorder
 from chainrule.recorder.snapshots import Keep
@@ -151,7 +151,7 @@ class Recording:
         >>> rec.figure().get_label()
         'torch.ones(2) = [1, 1], h = [3, 3]'
         """
-        with needed("matplotlib", "lessons", "figures"):
+        with needs_matplotlib():
             from chainrule.views.figure import figure
 
         one_of("direction", direction, "right", "down")

@@ -70,6 +70,11 @@ class Snapshot(_Record):
         """The number of elements."""
         return math.prod(self.shape)
 
+    @property
+    def number(self) -> Any:
+        """The number of a tensor of one element; `None` for any other, or if it was not kept."""
+        return self.data.item() if self.data is not None and self.size == 1 else None
+
     @staticmethod
     def _read(
         shape: tuple[int, ...], dtype: str, data: Callable[..., Array] | None, statistics: Mapping[str, float] | None
@@ -239,30 +244,6 @@ class Term(_Record):
         return self.outputs[0]
 
 
-@dataclass(frozen=True)
-class _Inside:
-    """Follow the way from an op's outputs to one of the nodes inside it, as a number where it is one."""
-
-    outputs: tuple[int, ...]
-    factor: float | None
-    whole: bool = False
-    """Whether the node is the op's last, so that its local gradients are the op's own."""
-
-    def times(self, local: Snapshot | None) -> Snapshot | None:
-        """Multiply on, as far as everything is a single number."""
-        if self.factor is None or local is None or local.data is None or local.size != 1:
-            return None
-        return Snapshot(local.shape, local.dtype, np.asarray(self.factor * local.data))
-
-    def further(self, local: Snapshot | None, other: _Inside | None) -> _Inside:
-        """Go on along an edge to a node that an `other` way may have reached before; then no number leads to it."""
-        if other is not None:
-            return _Inside(tuple(dict.fromkeys((*other.outputs, *self.outputs))), None)
-        if local is None or local.data is None or local.size != 1:
-            return _Inside(self.outputs, None)
-        return _Inside(self.outputs, local.data.item())
-
-
 @dataclass(frozen=True, eq=False, repr=False)
 class Trace(_Record):
     """Hold everything that one recording saw, as plain data.
@@ -303,10 +284,10 @@ class Trace(_Record):
                 "This recording holds no backward pass, so there are no gradients in it. "
                 "Call `.backward()` on the loss inside the `with chainrule.record()` block."
             )
-        if not -len(self.passes) <= index < len(self.passes):
-            held, fix = f"{len(self.passes)} backward passes", f"a number from 0 to {len(self.passes) - 1}"
-            if len(self.passes) == 1:
-                held, fix = "one backward pass", "0"
+        count = len(self.passes)
+        if not -count <= index < count:
+            several = f"{count} backward passes", f"a number from 0 to {count - 1}"
+            held, fix = several if count > 1 else ("one backward pass", "0")
             raise TraceError(
                 f"This recording holds {held}, so there is no backward={index}. Use {fix}, or -1 for the last."
             )
@@ -338,14 +319,11 @@ class Trace(_Record):
         return self._joins(backward).terms_into.get(value, ())
 
     def _joins(self, backward: int) -> _Joins:
-        run = self.backward(backward)
-        if run not in self._joins_of:
-            self._joins_of[run] = _Joins(self, run)
-        return self._joins_of[run]
+        return self._joins_of[self.backward(backward)]
 
     @cached_property
     def _joins_of(self) -> dict[BackwardPass, _Joins]:
-        return {}
+        return {run: _Joins(self, run) for run in self.passes}
 
     @cached_property
     def nodes_in(self) -> Mapping[int | None, int]:
@@ -407,11 +385,6 @@ class _Joins:
         """The letters of each op that no term has taken yet, by value."""
 
     @cached_property
-    def terms(self) -> tuple[Term, ...]:
-        """The gradient steps, in the order in which autograd took them."""
-        return tuple(self._terms())
-
-    @cached_property
     def terms_into(self) -> Mapping[int, list[Term]]:
         """The gradient steps by the value at which they end."""
         found: dict[int, list[Term]] = {}
@@ -420,28 +393,30 @@ class _Joins:
         return found
 
     @cached_property
-    def reached(self) -> frozenset[int]:
-        """The values that a gradient flowed to."""
-        return frozenset(self._reached())
+    def terms(self) -> tuple[Term, ...]:
+        """The gradient steps in autograd's order; the nodes that it made for one op are joined to one step.
 
-    def _terms(self) -> Iterator[Term]:
-        """Join the nodes that autograd made for one op, from its outputs to its inputs."""
-        reached: dict[int, _Inside] = {}
+        On the way to a node inside of an op a single number is carried along, as long as everything is one.
+        """
+        found: list[Term] = []
+        inside: dict[int, tuple[tuple[int, ...], float | None]] = {}
         for visit in self.run.visits:
-            node = self.trace.nodes[visit.node]
-            outputs = self._outputs(visit)
-            here = _Inside(outputs, 1.0, whole=True) if outputs else reached.get(visit.node)
-            if node.op is None or here is None:
+            node, last = self.trace.nodes[visit.node], self._outputs(visit)
+            outputs, factor = (last, None) if last else inside.get(visit.node, ((), None))
+            if node.op is None or not outputs:
                 continue
             for edge, flow in zip(node.edges, visit.flows, strict=False):
-                local = flow.local if here.whole else here.times(flow.local)
+                local = flow.local if last else _times(flow.local, factor)  # the op's own at its last node
                 if edge.value is not None:
                     letter = self._letter(node.op, edge.value)
                     if flow.contribution is not None:
-                        kind = flow.kind if here.whole or local is None else "elementwise"
-                        yield Term(node.op, letter, here.outputs, edge.value, flow.contribution, local, kind)
+                        kind = flow.kind if last or local is None else "elementwise"
+                        found.append(Term(node.op, letter, outputs, edge.value, flow.contribution, local, kind))
+                elif edge.node is not None and (before := inside.get(edge.node)):
+                    inside[edge.node] = tuple(dict.fromkeys((*before[0], *outputs))), None
                 elif edge.node is not None:
-                    reached[edge.node] = here.further(local, reached.get(edge.node))
+                    inside[edge.node] = outputs, None if local is None else local.number
+        return tuple(found)
 
     def _outputs(self, visit: Visit) -> tuple[int, ...]:
         """List the values whose gradients came in as a visit's upstream gradients."""
@@ -460,16 +435,24 @@ class _Joins:
         left = self._free[number].get(value)
         return left.pop() if left else None
 
-    def _reached(self) -> Iterator[int]:
-        """List the values that a gradient flowed to."""
-        yield from self.run.roots
-        yield from self.run.gradients
+    @cached_property
+    def reached(self) -> frozenset[int]:
+        """The values that a gradient flowed to."""
+        found = {*self.run.roots, *self.run.gradients}
         for visit in self.run.visits:
-            yield from (edge.value for edge in self.trace.nodes[visit.node].edges if edge.value is not None)
+            found |= {edge.value for edge in self.trace.nodes[visit.node].edges if edge.value is not None}
             for value in self._outputs(visit):  # an op that has several may use one itself, such as a cell its state
                 op = self.trace.values[value].op
                 if op is not None and len(self.trace.ops[op].outputs) > 1:
-                    yield value
+                    found.add(value)
+        return frozenset(found)
+
+
+def _times(local: Snapshot | None, factor: float | None) -> Snapshot | None:
+    """Multiply single numbers, as far as they are known."""
+    if factor is None or local is None or local.data is None or local.size != 1:
+        return None
+    return Snapshot(local.shape, local.dtype, np.asarray(factor * local.data))
 
 
 @contextmanager

@@ -20,10 +20,8 @@ import numpy.typing as npt
 
 from chainrule.errors import FileError
 
-FORMAT = 2
-"""The version of the JSON layout; a file from a newer one is refused."""
-SMALL = 16
-"""Arrays of up to so many numbers stay where they belong, as lists that a person can read."""
+FORMAT = 2  # the version of the JSON layout; a file from a newer one is refused
+SMALL = 16  # arrays of up to so many numbers stay where they belong, as lists that a person can read
 NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 _Dataclass = TypeVar("_Dataclass")

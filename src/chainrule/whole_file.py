@@ -12,12 +12,9 @@ from chainrule.errors import FileError
 
 FIXES = {
     errno.ENOENT: "Give a folder that exists.",
-    errno.EACCES: "Give a file and a folder that you may write to.",
-    errno.EPERM: "Give a file and a folder that you may write to.",
+    **dict.fromkeys((errno.EACCES, errno.EPERM), "Give a file and a folder that you may write to."),
     errno.EROFS: "Give a folder that you may write to.",
-    errno.ENOSPC: "Make room, or give a folder on another disk.",
-    errno.EDQUOT: "Make room, or give a folder on another disk.",
-    errno.EFBIG: "Make room, or give a folder on another disk.",
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "Make room, or give a folder on another disk."),
     errno.ENAMETOOLONG: "Give a shorter name.",
 }
 """What to do about an error of the operating system while a file is written."""

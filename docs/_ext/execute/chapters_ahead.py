@@ -115,7 +115,6 @@ def start(app: Any) -> None:
     app.connect("env-before-read-docs", lambda *_: process.join())
 
 
-def setup(app: Any) -> dict[str, bool]:
+def setup(app: Any) -> None:
     """Start between MyST, which makes its configuration, and sphinx-gallery, which runs the lessons: see conf.py."""
     app.connect("builder-inited", start)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -111,9 +111,8 @@ def ask_for_words(app: Sphinx, page: str, template: str, context: dict[str, Any]
         logger.warning("a figure says nothing to those who cannot see it; %s", advice, location=page)
 
 
-def setup(app: Sphinx) -> dict[str, bool]:
+def setup(app: Sphinx) -> None:
     """Tell of the end of the build, after everybody else."""
     errors.handle_exception = functools.partial(tell, app)
     app.connect("html-page-context", ask_for_words)
     app.connect("build-finished", leave_mark, priority=1000)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -53,9 +53,8 @@ def open_cache(address: str) -> Engine:
     return create_engine(URL.create("sqlite", database=address.removeprefix("sqlite:///")))
 
 
-def setup(app: Sphinx) -> dict[str, bool]:
+def setup(app: Sphinx) -> None:
     """Forget before anything runs. `make serve` keeps pages, and reads all again when the fingerprint differs."""
     app.add_config_value("chainrule_fingerprint", "", "env", str)
     db.create_engine = open_cache
     app.connect("config-inited", forget)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -52,7 +52,6 @@ def write_profile(app: Sphinx, config: Config) -> None:
     logging.getLogger("traitlets").setLevel(logging.CRITICAL)  # docs/_ext/execute/failure.py says what failed
 
 
-def setup(app: Sphinx) -> dict[str, bool]:
+def setup(app: Sphinx) -> None:
     """Write the profile before the first kernel starts."""
     app.connect("config-inited", write_profile)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

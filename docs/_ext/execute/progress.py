@@ -36,9 +36,8 @@ def writing(app: Sphinx, builder: Builder) -> None:
     say("writing pages")
 
 
-def setup(app: Sphinx) -> dict[str, bool]:
+def setup(app: Sphinx) -> None:
     """Listen to the build."""
     logging.getLogger("sphinx").addHandler(ChapterListener())
     app.connect("env-before-read-docs", reading)
     app.connect("write-started", writing)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

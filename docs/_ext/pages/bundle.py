@@ -68,7 +68,6 @@ def bundle_page(app: Sphinx, page: str, template: str, context: dict[str, Any], 
     context["css_files"], context["script_files"] = styles, scripts
 
 
-def setup(app: Sphinx) -> dict[str, bool]:
+def setup(app: Sphinx) -> None:
     """Look at the files of a page once all others have named theirs."""
     app.connect("html-page-context", bundle_page, priority=950)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -109,10 +109,9 @@ def list_lessons(app: Sphinx, doctree: nodes.document, page: str) -> None:
         content.append(nodes.raw("", listed, format="html"))
 
 
-def setup(app: Sphinx) -> dict[str, bool]:
+def setup(app: Sphinx) -> None:
     """Stand in for sphinx-gallery; look at the API once its links are resolved, and at code once it is highlighted."""
     app.registry.post_transforms.remove(CodeLinksTransform)
     app.connect("doctree-resolved", list_lessons)
     app.connect("html-page-context", link_names, priority=910)
     app.connect("html-page-context", mend_way_back)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

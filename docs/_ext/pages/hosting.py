@@ -117,7 +117,6 @@ def configure(app: Sphinx, config: Config) -> None:
         print(f"no links to sources: it is not known here how {found.repository} addresses a file", flush=True)
 
 
-def setup(app: Sphinx) -> dict[str, bool]:
+def setup(app: Sphinx) -> None:
     """Ask the environment before the theme reads its options (800)."""
     app.connect("config-inited", configure)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

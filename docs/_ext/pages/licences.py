@@ -44,7 +44,6 @@ def write(app: Sphinx, exception: Exception | None) -> None:
         Path(app.outdir, "licences.txt").write_text("\n\n".join(parts), "utf-8")
 
 
-def setup(app: Sphinx) -> dict[str, bool]:
+def setup(app: Sphinx) -> None:
     """Write at the end."""
     app.connect("build-finished", write)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -27,8 +27,7 @@ def write_scripts(app: Sphinx) -> None:
         (static / f"chainrule-{part}.js").write_text(served(part), "utf-8")
 
 
-def setup(app: Sphinx) -> dict[str, bool]:
+def setup(app: Sphinx) -> None:
     """Write the scripts before any page asks for a checksum."""
     app.connect("builder-inited", write_scripts)
     app.add_js_file("chainrule-graph.js", loading_method="defer")
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -64,7 +64,6 @@ def visit(translator: Any, node: nodes.Element) -> None:
     raise nodes.SkipNode
 
 
-def setup(app: Sphinx) -> dict[str, bool]:
+def setup(app: Sphinx) -> None:
     """Make this the way in which the site writes maths."""
     app.add_html_math_renderer("katex", (visit, None), (visit, None))
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

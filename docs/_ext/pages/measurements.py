@@ -132,8 +132,7 @@ class MeasuredNumber(SphinxRole):
         return [nodes.Text(number(found) if isinstance(found, float) else str(found))], []
 
 
-def setup(app: Sphinx) -> dict[str, bool]:
+def setup(app: Sphinx) -> None:
     """Add both."""
     app.add_directive("measured", MeasuredTable)
     app.add_role("measured", MeasuredNumber())
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -42,8 +42,7 @@ def write_sitemap(app: Sphinx, exception: Exception | None) -> None:
         Path(app.outdir, "sitemap.xml").write_text(SITEMAP.format(entries), "utf-8")
 
 
-def setup(app: Sphinx) -> dict[str, bool]:
+def setup(app: Sphinx) -> None:
     """Describe each page as it is written, and list all in the end."""
     app.connect("html-page-context", describe)
     app.connect("build-finished", write_sitemap)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

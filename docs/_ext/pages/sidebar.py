@@ -22,7 +22,6 @@ def rewrite(app: Sphinx, env: BuildEnvironment) -> Iterable[str]:
     return [] if before == now else sorted(env.found_docs)
 
 
-def setup(app: Sphinx) -> dict[str, Any]:
+def setup(app: Sphinx) -> None:
     """Compare once all changed pages have been read."""
     app.connect("env-updated", rewrite)
-    return {"parallel_read_safe": True, "parallel_write_safe": True, "env_version": 1}

@@ -265,7 +265,7 @@ class Notation:
             case Constant(value, source):
                 return self.forms["literal"].format(source) if source else self.number(value)
             case Numbers(tensor, whole):
-                one = None if whole else notation.single(tensor)
+                one = None if whole or tensor is None else tensor.number
                 return self.numbers(tensor) if one is None else self.number(one)
             case Derivative(above, below):
                 return self.derivative(above, below)

@@ -7,19 +7,18 @@ import math
 import re
 import shutil
 import sys
+import textwrap
 from typing import Any
 
 import numpy as np
 
 from chainrule.trace import Snapshot
 
-PIECES = re.compile(r"\s*(?:\([\d, ]*\)|\[*-?\d+(?:\.\d+)?(?:e[+-]?\d+)?|[\w#]+[(\[]*|.)[),.:`\]]*")
+PIECES = re.compile(r"\s+|(?:\([\d, ]*\)|\[*-?\d+(?:\.\d+)?(?:e[+-]?\d+)?|[\w#]+[(\[]*|.)[),.:`\]]*")
 """What stays together where a line of code ends: a shape, a number, a name with the brackets around it."""
 ARRAY = re.compile(r"\[[-+\d.einfaj, \[\]]+\]")
-SHORT = 24
-"""Where there is little room, an array of more letters is described."""
-SHOWN = 9
-"""So many numbers of a tensor are written out; larger tensors are described."""
+SHORT = 24  # where there is little room, an array of more letters is described
+SHOWN = 9  # so many numbers of a tensor are written out; larger tensors are described
 
 
 def number(x: complex) -> str:
@@ -59,15 +58,16 @@ def numbers(tensor: Snapshot | None) -> str:
     return f"{shape(tensor.shape)}{_range(tensor)}"
 
 
-def single(tensor: Snapshot | None) -> Any:
-    """Return the number of a tensor of one element, if it was kept."""
-    return tensor.data.item() if tensor is not None and tensor.data is not None and tensor.size == 1 else None
-
-
 def columns(elsewhere: int = 80) -> int:
     """Return how many letters fit on a line of the terminal, or `elsewhere` where Python does not print to one."""
     to_terminal = sys.stdout is not None and sys.stdout.isatty()
     return shutil.get_terminal_size((elsewhere, 24)).columns if to_terminal else elsewhere
+
+
+class _Wrapper(textwrap.TextWrapper):
+    def _split(self, text: str) -> list[str]:
+        most = max(1, self.width - 2)
+        return [piece[i : i + most] for piece in PIECES.findall(text) for i in range(0, len(piece), most)]
 
 
 def wrapped(text: str, width: int) -> list[str]:
@@ -76,16 +76,7 @@ def wrapped(text: str, width: int) -> list[str]:
     >>> wrapped("y = self.linear(x) * 0.5", 14)
     ['y = self.', '  linear(x) *', '  0.5']
     """
-    if len(text) <= width:
-        return [text]
-    lines, most = [""], max(1, width - 2)
-    pieces = (piece[i : i + most] for piece in PIECES.findall(text) for i in range(0, len(piece), most))
-    for piece in pieces:
-        if lines[-1].strip() and len(lines[-1] + piece) > width:
-            lines.append(f"  {piece.lstrip()}")
-        else:
-            lines[-1] += piece
-    return lines
+    return _Wrapper(width, subsequent_indent="  ").wrap(text)
 
 
 def brief(text: str, longest: int = 300) -> str:

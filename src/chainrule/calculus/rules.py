@@ -1,4 +1,4 @@
-"""Calculus as a table: for each op its local gradients, one expression each, and a sentence.
+"""Calculus as a table: for each op its local gradients, one expression for each argument.
 
 A rule says how a local gradient is *written*; what it *is* comes from PyTorch, and a test holds the two together,
 op by op. In an expression `a`, `b`, ... are the op's arguments in order, `out` is its result, and `n` is the number
@@ -8,43 +8,33 @@ of elements in the first argument divided by that of the result. To add an op, a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from chainrule.calculus.expression import Constant, Expression, Name, Operation, parse, substitute
 from chainrule.trace import Term, Trace
 
-
-@dataclass(frozen=True)
-class Rule:
-    """How one op's local gradients are written, one per argument, and what the op does to a gradient."""
-
-    locals: tuple[str, ...]
-    sentence: str
-
-
-RULES: dict[str, Rule] = {
-    "add": Rule(("1", "1"), "A sum hands the upstream gradient to both inputs unchanged."),
-    "sub": Rule(("1", "-1"), "A difference hands it on to the first input, and with a minus to the second."),
-    "rsub": Rule(("-1", "1"), "The input is subtracted, so the gradient changes its sign."),
-    "mul": Rule(("b", "a"), "A product scales the gradient of each input by the other input."),
-    "div": Rule(("1 / b", "-a / b**2"), "A larger denominator makes the quotient less sensitive."),
-    "neg": Rule(("-1",), "The sign changes, and so does the gradient's."),
-    "square": Rule(("2 * a",), "The further from 0, the steeper."),
-    "pow": Rule(("b * a**(b - 1)", "out * log(a)"), "The exponent comes down as a factor."),
-    "exp": Rule(("out",), "The slope equals the value."),
-    "log": Rule(("1 / a",), "The slope grows without bound towards 0."),
-    "sqrt": Rule(("1 / (2 * out)",), "The slope grows without bound towards 0."),
-    "reciprocal": Rule(("-(out**2)",), "A larger input makes the result smaller."),
-    "abs": Rule(("sign(a)",), "The gradient passes with the input's sign; at 0 it is 0."),
-    "sin": Rule(("cos(a)",), "The slope of a sine is the cosine."),
-    "cos": Rule(("-sin(a)",), "The slope of a cosine is minus the sine."),
-    "tanh": Rule(("1 - out**2",), "Near -1 and 1 almost nothing passes."),
-    "sigmoid": Rule(("out * (1 - out)",), "At most a quarter passes; near 0 and 1 almost nothing."),
-    "relu": Rule(("step(a)",), "A gate: open where the input is above 0, shut elsewhere."),
-    "sum": Rule(("1",), "Each term counts once, so each gets the upstream gradient."),
-    "mean": Rule(("1 / n",), "Each of n terms counts 1/n, so each gets that share of the gradient."),
-    "dot": Rule(("b", "a"), "A dot product scales the gradient of each vector by the other vector."),
-    "clone": Rule(("1",), "A copy hands the gradient on unchanged."),
+RULES: dict[str, tuple[str, ...]] = {
+    "add": ("1", "1"),  # a sum hands the upstream gradient to both inputs unchanged
+    "sub": ("1", "-1"),  # a difference hands it on to the first input, and with a minus to the second
+    "rsub": ("-1", "1"),  # the input is subtracted, so the gradient changes its sign
+    "mul": ("b", "a"),  # a product scales the gradient of each input by the other input
+    "div": ("1 / b", "-a / b**2"),  # a larger denominator makes the quotient less sensitive
+    "neg": ("-1",),  # the sign changes, and so does the gradient's
+    "square": ("2 * a",),  # the further from 0, the steeper
+    "pow": ("b * a**(b - 1)", "out * log(a)"),  # the exponent comes down as a factor
+    "exp": ("out",),  # the slope equals the value
+    "log": ("1 / a",),  # the slope grows without bound towards 0
+    "sqrt": ("1 / (2 * out)",),  # the slope grows without bound towards 0
+    "reciprocal": ("-(out**2)",),  # a larger input makes the result smaller
+    "abs": ("sign(a)",),  # the gradient passes with the input's sign; at 0 it is 0
+    "sin": ("cos(a)",),  # the slope of a sine is the cosine
+    "cos": ("-sin(a)",),  # the slope of a cosine is minus the sine
+    "tanh": ("1 - out**2",),  # near -1 and 1 almost nothing passes
+    "sigmoid": ("out * (1 - out)",),  # at most a quarter passes; near 0 and 1 almost nothing
+    "relu": ("step(a)",),  # a gate: open where the input is above 0, shut elsewhere
+    "sum": ("1",),  # each term counts once, so each gets the upstream gradient
+    "mean": ("1 / n",),  # each of n terms counts 1/n, so each gets that share of the gradient
+    "dot": ("b", "a"),  # a dot product scales the gradient of each vector by the other vector
+    "clone": ("1",),  # a copy hands the gradient on unchanged
 }
 
 CARRIERS = {"matmul": ("G @ b.T", "a.T @ G"), "linear": ("G @ b", "G.T @ a")}
@@ -91,8 +81,7 @@ def local_gradient(op: str, letter: str, words: Mapping[str, Expression]) -> Exp
     >>> str(local_gradient("pow", "a", {"a": Name("error"), "b": Constant(2)}))
     '2 error'
     """
-    rule = RULES.get(canonical(op))
-    tree = _rule(rule.locals, letter) if rule else None
+    tree = _rule(RULES.get(canonical(op), ()), letter)
     return None if tree is None else substitute(tree, words)
 
 

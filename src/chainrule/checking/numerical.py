@@ -6,7 +6,7 @@ import itertools
 import reprlib
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +22,7 @@ from chainrule.trace import Array, Trace
 
 TOLERATED = 100
 """So many times the error of a central difference is allowed: that is about `rounding ** (2 / 3)` at the best step."""
-BELIEVED = 0.01
-"""Recorded steps that lead this close to what was measured, are taken for those of the function."""
+BELIEVED = 0.01  # recorded steps that lead this close to what was measured, are taken for those of the function
 
 
 @dataclass(frozen=True)
@@ -187,43 +186,32 @@ def _explain(
 ) -> tuple[str, ...]:
     """Say of each input which slip autograd's gradient looks like, held against the function's own steps."""
     leaves = [point.clone().requires_grad_() for point in points]
-    recorder = Recorder("all")
-    trace, alone = _steps(loss_of, leaves, recorder)
+    recorder, trace = Recorder("all"), Trace()
+    alone: Sequence[torch.Tensor | None] = [None] * len(leaves)
+    # whatever a function cannot do in pieces; then the numbers have to do
+    with suppress(Exception), torch.random.fork_rng(devices=[]), torch.enable_grad(), _taken_apart() as results:
+        with _Undetached(), recorder:
+            loss_of(*leaves).backward(retain_graph=True)
+        if results:  # the local gradients of custom functions alone
+            total = torch.stack([part.sum() for part in results]).sum()
+            alone = torch.autograd.grad(total, leaves, allow_unused=True)
+        trace = Trace() if recorder.failures else recorder.trace()
     told = []
     for leaf, local, given, wanted in zip(leaves, alone, exact, measured, strict=True):
         found: list[Slip] = [("upstream", {})] if local is not None and same(given, local.double().numpy()) else []
-        values = recorder.values_of(leaf) if trace is not None else ()
-        on_the_way = _along(trace, values[-1], given, wanted) if trace is not None and values else iter(())
+        on_the_way = _along(trace, recorder.values_of(leaf)[-1:], given, wanted)
         says = said(fitting(given, wanted, itertools.chain(found, on_the_way)))
         told.append("" if same(given, wanted, max(CLOSE, tolerance)) else says)
     return tuple(told)
 
 
-def _steps(
-    loss_of: Callable[..., torch.Tensor], leaves: Sequence[torch.Tensor], recorder: Recorder
-) -> tuple[Trace | None, Sequence[torch.Tensor | None]]:
-    """Record the function, taken apart; return the trace, and the local gradients of its custom functions alone."""
-    alone: Sequence[torch.Tensor | None] = [None] * len(leaves)
-    try:
-        with torch.random.fork_rng(devices=[]), torch.enable_grad(), _taken_apart() as results, _Undetached():
-            with recorder:
-                loss = loss_of(*leaves)
-                loss.backward(retain_graph=True)
-            trace = None if recorder.failures else recorder.trace()
-            if results:
-                total = torch.stack([part.sum() for part in results]).sum()
-                alone = torch.autograd.grad(total, leaves, allow_unused=True)
-    except Exception:  # whatever a function cannot do in pieces; then the numbers have to do
-        return None, alone
-    return trace, alone
-
-
-def _along(trace: Trace, value: int, given: Array, wanted: Array) -> Iterator[Slip]:
+def _along(trace: Trace, values: Sequence[int], given: Array, wanted: Array) -> Iterator[Slip]:
     """Yield the slips along recorded steps, which are believed only where they lead to what was measured."""
-    steps = trace.gradient(value)
-    if steps is not None and steps.data is not None and same(steps.data, wanted, BELIEVED):
-        way = Way(trace, -1, value, trace.values[value].name, given, steps.data)
-        yield from fitting(given, steps.data, way.slips())
+    for value in values if trace.passes else ():
+        steps = trace.gradient(value)
+        if steps is not None and steps.data is not None and same(steps.data, wanted, BELIEVED):
+            way = Way(trace, -1, value, trace.values[value].name, given, steps.data)
+            yield from fitting(given, steps.data, way.slips())
 
 
 def _run(loss_of: Callable[..., torch.Tensor], inputs: Sequence[torch.Tensor]) -> torch.Tensor:

@@ -34,10 +34,8 @@ BY_SIZE: Mapping[str, Callable[[Any], Any]] = {
 """The slips that show in the numbers alone: what each makes of the right answer, a number or an array."""
 
 # Thresholds.
-CLOSE = 1e-4
-"""Answers worked out by hand count as right when they are this close, relative to the largest entry."""
-MOST_PARTS = 8
-"""Any of so many contributions may have been left out (256 sums); of more, only one alone or all but one."""
+CLOSE = 1e-4  # answers worked out by hand count as right when they are this close, relative to the largest entry
+MOST_PARTS = 8  # any of so many contributions may have been left out (256 sums); of more, only one alone or all but one
 MOST_PATHS, LONGEST_PATH = 32, 50
 """A factor is looked for along so many paths, each of so many factors: the work is their product, twice."""
 

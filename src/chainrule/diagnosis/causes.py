@@ -329,7 +329,7 @@ _HOLDS: Mapping[str, Callable[[Evidence], Any]] = {
     "has no error": lambda at: at.names(at.op.inputs) if at.out.is_zero else None,
     "picked the other": _condition,
     "has one token": lambda at: number(at.given.low) if at.given.low == at.given.high else None,
-    "masked everything": lambda at: at.one(at.op.inputs[1:], lambda z: z.is_true),
+    "masked everything": lambda at: at.one(at.op.inputs[1:], lambda z: z.dtype == "bool" and z.low == 1),
     "gave 0": lambda at: at.out.is_zero,
     "has others": lambda at: at.one(at.others),
     "adds up": _adds_up,

@@ -46,11 +46,6 @@ class Span:
         return self.zeros == self.size
 
     @property
-    def is_true(self) -> bool:
-        """Tell whether every entry is True."""
-        return self.dtype == "bool" and self.low == 1
-
-    @property
     def are_zero(self) -> str:
         """Say how many are 0."""
         return self.entries("0", self.zeros)

@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
 from chainrule.calculus.notation import number
 from chainrule.diagnosis.causes import Finding, Spot, flattens, say, why_not_finite, why_zero
-from chainrule.diagnosis.evidence import Evidence, call, code, grad, is_bad, name, norm, span
+from chainrule.diagnosis.evidence import Evidence, call, code, grad, name, norm, span
 from chainrule.diagnosis.missing import Missing
 from chainrule.diagnosis.thresholds import ALONE, CANCELLED, HUGE, MOST_OF_IT, SMALLEST, TINY
 from chainrule.errors import TraceError
@@ -90,10 +90,6 @@ class Search:
     def _loudest(self, slot: _Slot | None) -> _Came | None:
         """Return the largest contribution to a slot."""
         return max(self._came.get(slot or (-1, 0), ()), key=lambda came: came.loud, default=None)
-
-    def bad_root(self) -> int | None:
-        """Return what was differentiated and is not finite."""
-        return next((root for root in self.run.roots if is_bad(self.trace.values[root].tensor)), None)
 
     def op_at(self, turn: int) -> int | None:
         """Return the op behind a visit."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from chainrule.calculus.notation import columns, number
 from chainrule.diagnosis.causes import Finding, why_forward
-from chainrule.diagnosis.evidence import call, grad, name, span
+from chainrule.diagnosis.evidence import call, grad, is_bad, name, span
 from chainrule.diagnosis.locate import Search
 from chainrule.diagnosis.thresholds import NAMED, REASONS
 from chainrule.trace import Trace
@@ -87,8 +87,11 @@ def why_all(trace: Trace, backward: int = -1) -> Why:
             groups.setdefault(lost.key, (lost, []))[1].append(value)
     order = sorted(groups.values(), key=lambda group: (_RANK[group[0].what], -len(group[1])))
     reasons = [_reason(search, lost, tuple(values)) for lost, values in order]
-    if (root := search.bad_root()) is not None and not any(lost.what == "bad" for lost, _ in order):
-        reasons.insert(0, _bad_root(trace, root))
+    bad = [root for root in search.run.roots if is_bad(trace.values[root].tensor)]
+    if bad and not any(lost.what == "bad" for lost, _ in order):
+        found = why_forward(trace, bad[0])
+        says = f"{name(trace, bad[0])} is not finite{_because(trace, found)}: {found.proof}."
+        reasons.insert(0, _told(trace, found, bad[:1], f"{says} The gradients happen to be finite."))
     if not reasons:
         return Why((), _all_fine(search))
     more = len(reasons) - REASONS
@@ -150,15 +153,6 @@ def _spreads(search: Search, found: Finding) -> str:
     if op is None or op == found.op:
         return ""
     return f" On the way back it shows first at {call(search.trace, op)}."
-
-
-def _bad_root(trace: Trace, root: int) -> Reason:
-    """Say that the loss itself is not finite, although the gradients are."""
-    found = why_forward(trace, root)
-    says = (
-        f"{name(trace, root)} is not finite{_because(trace, found)}: {found.proof}. The gradients happen to be finite."
-    )
-    return _told(trace, found, (root,), says)
 
 
 def _fine(search: Search, value: int) -> str:

@@ -69,14 +69,6 @@ class BackwardHooks:
         if isinstance(node, BackwardCFunction):  # what it computes anew, and differentiates, is part of the pass
             self._handles.append(node.register_prehook(partial(_enter, self._me, number)))
 
-    def enter(self, number: int) -> None:
-        """Watch what a custom Function's own backward pass does."""
-        run = self._pass_of.get(_running_task()) or self._running(number, leaf=False)
-        mode = self.mode()
-        if run is not None and mode is not None and mode not in _get_current_function_mode_stack():
-            self.inside.append(run)
-            _push_mode(mode)
-
     def leave(self, depth: int) -> None:
         """Watch no longer, but for as many as are still running around it."""
         while len(self.inside) > depth:
@@ -207,6 +199,10 @@ def _report(me: weakref.ref[BackwardHooks], number: int, is_leaf: bool, first: G
 
 
 def _enter(me: weakref.ref[BackwardHooks], number: int, _: Gradients) -> None:
-    """Autograd calls this before a custom Function's own backward pass."""
-    if (hooks := me()) is not None:
-        hooks.enter(number)
+    """Watch what a custom Function's own backward pass does: autograd calls this before it."""
+    if (hooks := me()) is None:
+        return
+    run, mode = hooks._running(number, leaf=False), hooks.mode()
+    if run is not None and mode is not None and mode not in _get_current_function_mode_stack():
+        hooks.inside.append(run)
+        _push_mode(mode)

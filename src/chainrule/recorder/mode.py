@@ -35,8 +35,7 @@ from chainrule.recorder.tape import SeenOp, SeenPass, Tape
 from chainrule.recorder.values import Values, made_by
 from chainrule.trace import Argument, Call, Number, Trace, many_objects
 
-TESTED = "2.13"
-"""The version of PyTorch that the tests run with; another one is recorded if it has what is needed."""
+TESTED = "2.13"  # the version of PyTorch that the tests run with; another one is recorded if it has what is needed
 NEEDED = ("_current_graph_task_id", "DisableTorchFunction", "_ExcludeDispatchKeyGuard", "_functorch")
 """What is used of PyTorch's own internals."""
 

@@ -161,17 +161,11 @@ def _shape_alone(shape: tuple[int, ...], dtype: torch.dtype) -> Snapshot:
     return Snapshot(tuple(shape), _dtype_name(dtype))
 
 
-@lru_cache
-def _held_as(dtype: str) -> torch.dtype:
-    held: torch.dtype = getattr(torch, str(held_dtype(dtype)))
-    return held
-
-
 def _array(tensor: Tensor, dtype: str) -> np.ndarray[Any, np.dtype[Any]]:
     if tensor._is_zerotensor():  # it stands for zeros, and has no memory
         tensor = torch.zeros_like(tensor)
     tensor = tensor.resolve_conj().resolve_neg()
-    array: np.ndarray[Any, np.dtype[Any]] = tensor.to(_held_as(dtype)).numpy()
+    array: np.ndarray[Any, np.dtype[Any]] = tensor.to(getattr(torch, str(held_dtype(dtype)))).numpy()
     array.setflags(write=False)
     return array
 

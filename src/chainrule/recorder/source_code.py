@@ -91,7 +91,8 @@ def _read(code: CodeType, instruction: int, direct: bool) -> SourceSpan:
     expression = _text(lines, node)
     if isinstance(node, ast.AugAssign):
         expression = f"{_text(lines, node.target)} {_SYMBOL.get(type(node.op), '?')} {_text(lines, node.value)}"
-    arguments = tuple(_text(lines, part) for part in operands if not _is_number(part))
+    written = (part for part in operands if not isinstance(getattr(part, "operand", part), ast.Constant))  # no -1
+    arguments = tuple(_text(lines, part) for part in written)
     variables = tuple(text if text.isidentifier() else "" for text in arguments)
     targets = _targets(node, parents)
     return replace(bare, expression=expression, targets=targets, arguments=arguments, variables=variables)
@@ -146,11 +147,6 @@ def _parts(node: ast.expr | ast.AugAssign) -> list[ast.expr] | None:
         case _:
             return None
     return [item for part in parts for item in (part.elts if isinstance(part, (ast.List, ast.Tuple)) else [part])]
-
-
-def _is_number(part: ast.expr) -> bool:
-    inner = part.operand if isinstance(part, ast.UnaryOp) else part
-    return isinstance(inner, ast.Constant)
 
 
 def _targets(node: ast.expr | ast.AugAssign, parents: tuple[ast.AST, ...]) -> tuple[str | None, ...]:

@@ -35,10 +35,8 @@ class _Files(dict[str, int]):
 
 
 _files = _Files()
-_MODULE_CALL = torch.nn.Module._wrapped_call_impl.__code__
-"""What runs whenever a module is called."""
-_STEP = torch.optim.Optimizer.profile_hook_step(print).__code__
-"""What runs whenever an optimizer takes a step."""
+_MODULE_CALL = torch.nn.Module._wrapped_call_impl.__code__  # what runs whenever a module is called
+_STEP = torch.optim.Optimizer.profile_hook_step(print).__code__  # what runs whenever an optimizer takes a step
 _NO_OPERAND = (ModuleType, type, bool, int, float, complex, str)
 _Names: TypeAlias = dict[int, list[tuple[str, CodeType]]]
 """What holds each object, by its id, and the code whose variable it is."""

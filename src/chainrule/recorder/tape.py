@@ -140,20 +140,13 @@ class Tape:
         self._drop_lost_ops()
         whole = len({id(held.paths[0].root) for held in self.values if held.paths}) > 1
         values = tuple(self._values(whole))
-        return Trace(
-            values=values,
-            ops=tuple(self._op(op, values, whole) for op in self.ops),
-            nodes=tuple(
-                Node(node.name, node.op, tuple(Edge(to, slot, value) for to, slot, value in node.edges))
-                for node in self.nodes
-            ),
-            passes=tuple(map(self._pass, self.passes)),
-            notes=(
-                *(f"Something could not be read ({failure}). Everything else is recorded." for failure in failures),
-                *([_NO_NUMBERS] if numbers and any(map(_is_shape_alone, self._snapshots.values())) else []),
-            ),
-            modules=self._modules(whole),
-        )
+        ops = tuple(self._op(op, values, whole) for op in self.ops)
+        nodes = tuple(Node(node.name, node.op, tuple(Edge(*edge) for edge in node.edges)) for node in self.nodes)
+        passes = tuple(map(self._pass, self.passes))
+        notes = [f"Something could not be read ({failure}). Everything else is recorded." for failure in failures]
+        if numbers and any(held.data is None and held.statistics is None for _, held in self._snapshots.values()):
+            notes.append(_NO_NUMBERS)
+        return Trace(values, ops, nodes, passes, tuple(notes), self._modules(whole))
 
     def _drop_lost_ops(self) -> None:
         """Leave out each call whose results could not be written down."""
@@ -236,17 +229,17 @@ class Tape:
                 if value is not None:
                     reached[to] = max(value, reached.get(to, 0))
             local = rest if isinstance(rest, dict) else {}
-            flows = tuple(self._flow(lazy, local.get(edge)) for edge, lazy in enumerate(outgoing))
-            visits.append(Visit(number, upstream, flows))
+            flows = []
+            for edge, lazy in enumerate(outgoing):
+                factor, kind = local.get(edge, (None, None))
+                went = None if lazy is None else self._snapshot(lazy)
+                flows.append(Flow(went, None if factor is None else self._snapshot(factor), kind))
+            visits.append(Visit(number, upstream, tuple(flows)))
         gradients = {value: self._snapshot(lazy) for value, lazy in (got | run.asked).items()}
         hooks = (
             Hook(value, name, self._snapshot(before), self._snapshot(after)) for value, name, before, after in run.hooks
         )
         return BackwardPass(run.roots, tuple(visits), gradients, tuple(hooks))
-
-    def _flow(self, lazy: Lazy | None, local: tuple[Tensor, Kind] | None) -> Flow:
-        contribution = None if lazy is None else self._snapshot(lazy)
-        return Flow(contribution) if local is None else Flow(contribution, self._snapshot(local[0]), local[1])
 
 
 def _sum(before: Lazy | None, now: Lazy) -> Lazy:
@@ -257,7 +250,3 @@ def _sum(before: Lazy | None, now: Lazy) -> Lazy:
         case (first, dtype), (second, _):
             return first + second, dtype
     return now
-
-
-def _is_shape_alone(converted: tuple[Lazy, Snapshot]) -> bool:
-    return converted[1].data is None and converted[1].statistics is None

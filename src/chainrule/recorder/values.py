@@ -70,7 +70,8 @@ class Values:
             leaf = maker is None
             if maker is not None and (node := self._nodes.number_of.get(maker)) is not None:
                 slot = tensor.output_nr
-        held = SeenValue(self._copies.of(tensor), leaf, wanted, _is_parameter(tensor), op, node, slot)
+        parameter = type(tensor) is not Tensor and isinstance(tensor, torch.nn.Parameter)
+        held = SeenValue(self._copies.of(tensor), leaf, wanted, parameter, op, node, slot)
         tape.values.append(held)
         if node is not None:
             tape.value_at[node, slot] = number
@@ -262,7 +263,3 @@ def made_by(tensor: Tensor) -> TorchNode | None:
         return tensor.grad_fn
     except RuntimeError:
         return None
-
-
-def _is_parameter(tensor: Tensor) -> bool:
-    return type(tensor) is not Tensor and isinstance(tensor, torch.nn.Parameter)
