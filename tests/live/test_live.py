@@ -348,6 +348,56 @@ def test_playing_rests_where_it_is_paused(page: Page) -> None:
     assert page.get_by_role("button", name="Play").is_visible()
 
 
+def test_playing_can_stop_before_each_product(page: Page) -> None:
+    """Set so, it stops where both factors are in sight and the product is not, and goes on when asked."""
+    show(page, first_lesson().graph().element)
+    page.get_by_label("Speed").select_option("stop at ?")
+    ask(page, "step(4)")
+    for wanted in ("1 upstream × -2 local = ?", "-2 upstream × 1 local = ?", "-2 upstream × 1 local = ?"):
+        press(page, "Play")
+        page.get_by_role("button", name="Play").wait_for()
+        assert " ".join(page.locator(".product").inner_text().split()).startswith(wanted)
+    press(page, "Play")
+    page.wait_for_function("document.querySelector('chainrule-graph').moment().step == 7")
+
+
+def test_each_mark_explains_itself(page: Page) -> None:
+    """Pointed at or come to by keys, a mark says what it is, with its own numbers."""
+    show(page, chain(5.0, 11.0, 3.0).graph().element)
+    for mark, wanted in {
+        ".edge[data-e='0'] .halo": ["Local gradient dy_hat/dw = 5", "5 times as much"],
+        ".box[data-v='0'] .g": ["Gradient dloss/dw = 40", "40 times as much"],
+        ".box .v": ["Value w = 3, given"],
+        "[data-kind=upstream]": ["upstream gradient is the gradient of an operation's result"],
+    }.items():
+        page.mouse.move(1, 1)
+        page.locator(mark).first.hover()
+        told = page.locator(".tip").inner_text().replace("\u2019", "'")
+        assert all(part in told for part in wanted), told
+    page.locator("[data-kind=local]").focus()
+    assert "stands on its arrow" in page.get_by_role("tooltip").inner_text()
+    page.keyboard.press("Escape")
+    assert not page.get_by_role("tooltip").count()
+
+
+def test_a_lecture_fills_the_screen(browser: Browser) -> None:
+    """In full screen, at 1280 x 720 with 200 % zoom, the graph is whole in sight; a remote control's keys step it."""
+    with browser.new_context(viewport={"width": 640, "height": 360}, reduced_motion="reduce") as hall:
+        page = hall.new_page()
+        show(page, chain(5.0, 11.0, 3.0).graph().element)
+        press(page, "Full screen")
+        page.wait_for_function("document.fullscreenElement")
+        page.keyboard.press("Home")
+        for _ in range(6):
+            page.keyboard.press("PageDown")
+        page.keyboard.press("PageUp")
+        assert ask(page, "moment().step") == 5
+        box = page.locator(".stage svg").first.bounding_box()
+        assert box
+        assert 0 <= box["y"] < box["y"] + box["height"] <= 360
+        assert page.locator(".product b").first.evaluate("b => parseFloat(getComputedStyle(b).fontSize)") >= 28
+
+
 def test_at_a_fork_the_paths_are_added(page: Page) -> None:
     """Where two paths meet, the first part stands there alone until the second is added to it."""
     show(page, fork(1.0).graph().element)
@@ -858,6 +908,14 @@ def test_each_ability_by_touch(where: str, browser: Browser) -> None:
         finger(page, box["x"] + 6, box["y"] + 10, 40)
         assert numbers() != before
         leaf.tap()
+        more = graph.get_by_role("button", name="More")
+        before = numbers()
+        more.tap()
+        assert numbers() != before
+        assert not graph.get_by_label("New number for").count()  # a keyboard comes when it is asked for
+        small = "all => all.map(b => b.getBoundingClientRect()).filter(b => b.height < 44 || b.width < 44).length"
+        assert not graph.locator("button").evaluate_all(small)
+        graph.get_by_role("button", name="Type").tap()
         graph.get_by_label("New number for").fill("0.25")
         page.keyboard.press("Enter")
         assert leaf.get_attribute("aria-valuenow") == "0.25"

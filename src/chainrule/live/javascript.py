@@ -24,7 +24,8 @@ PARTS = {
         "tensors", "text", "ops", "model", "dom", "drawing", "state", "more", "player", "element",
     ),
     "panels": (
-        "numbers", "training", "sizes", "maths", "slips", "plots", "curve", "predict", "table", "code", "share",
+        "numbers", "training", "sizes", "maths", "slips", "plots", "curve", "explain", "predict", "table", "code",
+        "share",
         "panels",
     ),
     "ops": ("calls", "entries", "losses", "layers"),

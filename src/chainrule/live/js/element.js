@@ -15,6 +15,13 @@ import { derivative, number, numbers } from './text.js';
 
 const TAG = 'chainrule-graph';
 const SMALLEST = 0.72;
+/** The marks of a graph: kind, colour, and what the legend has for it. */
+const LEGEND = [
+  ['value', 'v', 'value, forward →'],
+  ['gradient', 'g', '⇠ gradient, backward'],
+  ['upstream', 'g', 'upstream gradient'],
+  ['local', 'g', '× local gradient'],
+];
 
 export class Ui {
   firstRate = 0.1;
@@ -26,6 +33,7 @@ export class Ui {
   /** The value that the formula is about, once somebody has chosen one. */
   chosen = -1;
   #touched = false;
+  #equipped = false;
   #later = 0;
   /** @type {import('./training.js').Training | undefined} */ #training;
   /** @type {Map<string, Panel>} */ #panels = new Map();
@@ -58,8 +66,9 @@ export class Ui {
     this.player = new Player(this);
     const speed = h(
       'select',
-      { 'aria-label': 'Speed', change: () => (this.player.speed = Number(speed.value)) },
+      { 'aria-label': 'Speed', class: 'speed', change: () => this.player.go(Number(speed.value)) },
       ...[0.5, 1, 2].map((times) => h('option', { value: times, selected: times === 1 }, `${times}×`)),
+      model.last > model.forward && h('option', { value: 0 }, 'stop at ?'),
     );
     const panels = { 'Loss curve': live, Predict: model.last > 0, Table: true, Share: true };
     for (const [key, there] of Object.entries(panels)) if (there) this.#toggles.push(this.#toggle(key));
@@ -78,9 +87,11 @@ export class Ui {
       h(
         'p',
         { class: 'legend' },
-        h('span', { class: 'v' }, 'value, forward →'),
-        model.last > model.forward && h('span', { class: 'g' }, '⇠ gradient, backward'),
-        model.last > model.forward && h('span', { class: 'g' }, '× local gradient'),
+        ...LEGEND.map(
+          ([kind, look, text]) =>
+            (kind === 'value' || model.last > model.forward) &&
+            h('span', { class: look, 'data-kind': kind, tabindex: 0 }, text),
+        ),
         !!plain.scale && h('span', { class: 'g' }, `▂▂ size of a gradient, from 1e${plain.scale.join(' to 1e')}`),
       ),
       h(
@@ -93,6 +104,7 @@ export class Ui {
         h('span', { class: 'gap' }),
         !fixed && button('Reset', () => this.reset(), { title: 'The recorded numbers again' }),
         ...this.#toggles,
+        document.fullscreenEnabled && button('Full screen', () => this.#hall()),
       ),
       this.#trail,
       this.#stage,
@@ -182,6 +194,8 @@ export class Ui {
 
   /** Let numbers be changed and sizes be seen, once what does that is there. */
   #arm() {
+    if (!this.#equipped) HANDS.equip?.(this, this.#body);
+    this.#equipped = Boolean(HANDS.equip);
     const { drawing } = this;
     if (drawing && !drawing.dress) drawing.dress = HANDS.dress?.(drawing);
     for (const { handle, v, at, name } of HANDS.edit ? (drawing?.handles.splice(0) ?? []) : [])
@@ -301,6 +315,12 @@ export class Ui {
     this.#fit();
   }
 
+  /** Take the whole screen, or give it back. */
+  #hall() {
+    void (document.fullscreenElement ? document.exitFullscreen() : this.#host.requestFullscreen());
+    this.#stage.focus({ preventScroll: true });
+  }
+
   /** @param {KeyboardEvent} event */
   #key(event) {
     if ((event.key === 'Enter' || event.key === ' ') && this.#opened(event)) return event.preventDefault();
@@ -311,7 +331,9 @@ export class Ui {
       event.preventDefault();
       return this.#play.click();
     }
-    const to = { ArrowLeft: model.at - 1, ArrowRight: model.at + 1, Home: 0, End: model.last }[event.key];
+    const page = document.fullscreenElement ? 'Page' : 'None'; // what a lecturer's remote control sends
+    const keys = { ArrowLeft: model.at - 1, ArrowRight: model.at + 1, Home: 0, End: model.last };
+    const to = { ...keys, [`${page}Up`]: model.at - 1, [`${page}Down`]: model.at + 1 }[event.key];
     if (to === undefined) return;
     event.preventDefault();
     event.stopPropagation();

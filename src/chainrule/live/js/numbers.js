@@ -1,6 +1,6 @@
 // Numbers that can be changed where they stand: drag, type, or use the arrow keys.
 
-import { attribute, h } from './dom.js';
+import { attribute, button, h } from './dom.js';
 import { number } from './text.js';
 
 /**
@@ -52,7 +52,9 @@ export function makeEditable(handle, editing) {
   handle.addEventListener('pointerup', (event) => {
     if (event.pointerId !== held) return;
     held = -1;
-    if (!moved) type('');
+    if (moved) return;
+    if (event.pointerType === 'touch') pad();
+    else type('');
   });
   handle.addEventListener('pointercancel', () => {
     held = -1;
@@ -70,13 +72,49 @@ export function makeEditable(handle, editing) {
     event.stopPropagation();
   });
 
+  /** Where something over the number stands. */
+  function over() {
+    const place = handle.getBoundingClientRect();
+    const { layer } = editing;
+    const base = layer.getBoundingClientRect();
+    return {
+      left: place.left - base.left + layer.scrollLeft - 4,
+      top: place.top - base.top + layer.scrollTop - 4,
+      place,
+    };
+  }
+
+  /** Offer fingers less, more, and a keyboard, which hides half of the page. */
+  function pad() {
+    const { layer } = editing;
+    const { left, top } = over();
+    const step = (/** @type {number} */ by) => {
+      const grid = unit(editing.get() || 1);
+      change(onGrid(editing.get() + by * grid, grid));
+    };
+    const keys = h(
+      'div',
+      {
+        class: 'pad',
+        style: `left:${Math.min(left, layer.clientWidth - 158)}px;top:${Math.min(top + 34, layer.scrollHeight - 58)}px`,
+      },
+      button('−', () => step(-1), { 'aria-label': `Less ${editing.name}` }),
+      button('+', () => step(1), { 'aria-label': `More ${editing.name}` }),
+      button('⌨', () => (keys.remove(), type('')), { 'aria-label': `Type ${editing.name}` }),
+    );
+    for (const old of layer.querySelectorAll('.pad')) old.remove();
+    layer.append(keys);
+    const away = (/** @type {Event} */ event) => {
+      if (event.composedPath().includes(keys)) return;
+      keys.remove();
+      document.removeEventListener('pointerdown', away);
+    };
+    document.addEventListener('pointerdown', away);
+  }
+
   /** Open a field over the number. @param {string} first what was typed already */
   function type(first) {
-    const place = handle.getBoundingClientRect();
-    const base = editing.layer.getBoundingClientRect();
-    const { layer } = editing;
-    const left = place.left - base.left + layer.scrollLeft - 4;
-    const top = place.top - base.top + layer.scrollTop - 4;
+    const { left, top, place } = over();
     const field = h('input', {
       class: 'type',
       'aria-label': `New number for ${editing.name}`,

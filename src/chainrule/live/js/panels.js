@@ -2,6 +2,7 @@
 
 import { curvePanel } from './curve.js';
 import { h } from './dom.js';
+import { explain } from './explain.js';
 import { formula } from './maths.js';
 import { HANDS, PANELS } from './more.js';
 import { makeEditable } from './numbers.js';
@@ -11,13 +12,18 @@ import { dress } from './sizes.js';
 import { tablePanel } from './table.js';
 import { Training } from './training.js';
 
-const MAKERS = { 'loss curve': curvePanel, predict: predictPanel, table: tablePanel, share: sharePanel };
+/** Give a graph the looks of what can be done to it, and let its marks explain themselves.
+ * @param {import('./element.js').Ui} ui @param {HTMLElement} body */
+function equip(ui, body) {
+  body.append(h('style', {}, PANEL_STYLE));
+  explain(ui, body);
+}
 
-Object.assign(HANDS, { dress, edit: makeEditable, Training });
-PANELS.formula = formula;
-for (const [name, make] of Object.entries(MAKERS))
-  PANELS[name] = (ui) => {
-    const panel = make(ui);
-    panel.node.prepend(h('style', {}, PANEL_STYLE));
-    return panel;
-  };
+Object.assign(HANDS, { dress, equip, edit: makeEditable, Training });
+Object.assign(PANELS, {
+  formula,
+  'loss curve': curvePanel,
+  predict: predictPanel,
+  table: tablePanel,
+  share: sharePanel,
+});

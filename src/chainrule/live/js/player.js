@@ -18,7 +18,8 @@ const brief = (text) => (text.length > LONGEST ? `${text.slice(0, LONGEST - 1)}â
 
 export class Player {
   playing = false;
-  speed = 1;
+  #speed = 1;
+  /** Whether it stops before each product, for a guess. */ #stops = false;
   /** @type {Beat} */ beat = REST;
   #turn = 0;
   /** @type {SVGGElement[]} */ #pills = [];
@@ -41,6 +42,12 @@ export class Player {
     if (this.beat !== REST) this.#resume();
     else this.#run();
     return rest;
+  }
+
+  /** Set the speed; 0 is the normal one, with a stop before each product. @param {number} times */
+  go(times) {
+    this.#speed = times || 1;
+    this.#stops = !times;
   }
 
   /** Stop where it is, also in the middle of a step. */
@@ -125,6 +132,7 @@ export class Player {
       if (local) {
         at('product');
         move(0.5, `${brief(upstream)} Ã— ${brief(local)}`);
+        if (this.#stops) this.pause();
         await this.#wait(turn, TIMES.held);
       }
       at('arrive');
@@ -181,7 +189,7 @@ export class Player {
       if (turn !== this.#turn) throw OVERTAKEN;
       const now = await new Promise((/** @type {(time: number) => void} */ on) => requestAnimationFrame(on));
       if (turn !== this.#turn) throw OVERTAKEN;
-      if (then) spent += (now - then) * this.speed;
+      if (then) spent += (now - then) * this.#speed;
       then = now;
       draw?.(this.#still.matches ? 1 : Math.min(1, ease(spent / length)));
       if (spent >= length) return;

@@ -1,0 +1,68 @@
+// What each mark of a graph says about itself, to whoever points at it, taps it or comes to it by keys.
+
+import { h } from './dom.js';
+import { derivative, number } from './text.js';
+
+/** @typedef {import('./element.js').Ui} Ui */
+/** @typedef {import('./model.js').Model} Model */
+
+const KINDS = /** @type {Record<string, string>} */ ({
+  value: 'A value is computed from the values before it, and goes forward along the solid arrows.',
+  gradient:
+    'A gradient says how fast the loss changes with a value. It goes backward along the dashed arrows; where two ' +
+    'arrows end, their numbers add up.',
+  local: 'A local gradient stands on its arrow: it says how fast the result of one operation changes with one input.',
+  upstream: 'The upstream gradient is the gradient of an operation’s result. Times the local gradient, it goes on.',
+});
+
+/** How fast one thing changes with another, in words. @param {string} of @param {string} by @param {string} factor */
+function rates(of, by, factor) {
+  const x = Number(factor);
+  if (!factor || Number.isNaN(x)) return '.';
+  if (!x) return `: a small change of ${by} does not change ${of}.`;
+  const way = x < 0 ? ', the other way' : '';
+  return `: a small change of ${by} changes ${of} ${number(Math.abs(x))} times as much${way}.`;
+}
+
+/** @param {Model} model @param {Element} target @returns {string} nothing where there is nothing to say */
+function words(model, target) {
+  const kind = target.closest('[data-kind]')?.getAttribute('data-kind');
+  if (kind) return KINDS[kind];
+  const loss = model.names[model.loss];
+  const e = target.closest('.edge')?.getAttribute('data-e');
+  if (e) {
+    const [of, by] = [model.names[model.view.edges[Number(e)].r], model.names[model.source(Number(e))]];
+    if (!model.passed(Number(e))) return `${by} goes into ${of}.`;
+    const factor = model.localOf(Number(e));
+    return `Local gradient ${derivative(of, by)} = ${factor}${rates(of, by, factor)}`;
+  }
+  const v = Number(target.closest('.box')?.getAttribute('data-v') ?? -1);
+  if (v < 0) return '';
+  const name = model.names[v];
+  const op = model.view.ops[model.maker[v]];
+  if (target.closest('.g') && model.gradientText(v))
+    return `Gradient ${derivative(loss, name)} = ${model.gradientText(v)}${rates(loss, name, model.gradientText(v))}`;
+  if (!target.closest('.v') || !model.reached(v)) return '';
+  return `Value ${name}${op && op.e !== name ? ` = ${op.e}` : ''} = ${model.valueText(v)}${op ? '' : ', given'}.`;
+}
+
+/** @param {Ui} ui @param {HTMLElement} body where the marks are */
+export function explain(ui, body) {
+  const tip = h('div', { class: 'tip', role: 'tooltip', hidden: true });
+  body.append(tip);
+  /** @param {Event} event */
+  function show({ target }) {
+    const text = target instanceof Element ? words(ui.model, target) : '';
+    tip.hidden = !text;
+    if (!text || !(target instanceof Element)) return;
+    tip.textContent = text;
+    const mark = target.getBoundingClientRect();
+    const room = body.getBoundingClientRect();
+    const wide = tip.offsetWidth;
+    tip.style.left = `${Math.max(0, Math.min(room.width - wide, mark.left + mark.width / 2 - room.left - wide / 2))}px`;
+    tip.style.top = `${mark.bottom - room.top + 8}px`;
+  }
+  for (const kind of ['pointerover', 'focusin', 'click']) body.addEventListener(kind, show);
+  for (const kind of ['pointerleave', 'focusout', 'pointerdown', 'keydown'])
+    body.addEventListener(kind, () => (tip.hidden = true));
+}
