@@ -79,20 +79,18 @@ class BackwardHooks:
     def observe_hooks(self, tensor: Tensor, value: int, name: str, user: RemovableHandle | None = None) -> None:
         """Look at a gradient before and after a hook of the `user`'s, or all those that a tensor has."""
         if user is None or list(tensor._backward_hooks or ()) == [user.id]:
-            self._observe(tensor, value, first=True)
+            self._observe(tensor, value)
         self._observe(tensor, value, name, user)
 
-    def _observe(
-        self, tensor: Tensor, value: int, name: str = "", user: RemovableHandle | None = None, first: bool = False
-    ) -> None:
-        """Have the next look between two hooks; the `first` look comes before them all."""
+    def _observe(self, tensor: Tensor, value: int, name: str = "", user: RemovableHandle | None = None) -> None:
+        """Have the next look between two hooks; one without a name comes before them all."""
         reference = self._me
 
         def look(gradient: Tensor) -> None:
             if (hooks := reference()) is not None and (user is None or user.id in (user.hooks_dict_ref() or ())):
                 hooks._guard.run(hooks.look, value, name, gradient)
 
-        theirs = dict(tensor._backward_hooks or {}) if first else {}
+        theirs = {} if name else dict(tensor._backward_hooks or {})
         self._handles.append(tensor.register_hook(look))
         ordered: Any = tensor._backward_hooks
         try:

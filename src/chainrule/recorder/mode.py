@@ -27,10 +27,10 @@ from torch.utils.hooks import RemovableHandle
 from chainrule.recorder.advice import add_notes
 from chainrule.recorder.guard import Guard, unseen
 from chainrule.recorder.hooks import BackwardHooks
+from chainrule.recorder.module_paths import ModulePaths
 from chainrule.recorder.nodes import Nodes
 from chainrule.recorder.snapshots import Copies, Keep
-from chainrule.recorder.source_names import CallSite, call_site, caller_of, frames_from
-from chainrule.recorder.stand_in import call_from
+from chainrule.recorder.source_names import CallSite, call_from, call_site, caller_of, frames_from
 from chainrule.recorder.tape import SeenOp, SeenPass, Tape
 from chainrule.recorder.values import Values, made_by
 from chainrule.trace import Argument, Call, Number, Trace, many_objects
@@ -113,7 +113,7 @@ class Recorder(TorchFunctionMode):
         self._guard.run(self._values.name_the_rest)
         self._hooks.clear()
         self._nodes.number_of.clear()
-        self._values.paths.clear()
+        self._values.paths = ModulePaths(self._values.paths.block)
 
     @property
     def failures(self) -> Collection[str]:

@@ -40,10 +40,10 @@ class ModulePath(NamedTuple):
 
 
 class ModulePaths:
-    """Look paths up, each module of the user's once; what was looked up is kept alive until `clear`."""
+    """Look paths up, each module of the user's once; what was looked up is kept alive."""
 
-    def __init__(self) -> None:
-        self.block: CodeType | None = None
+    def __init__(self, block: CodeType | None = None) -> None:
+        self.block = block
         """The code that the `with` block stands in; what it calls a module comes first."""
         self.tensors: dict[int, tuple[Tensor, list[ModulePath]]] = {}
         """Each parameter and buffer that was found, by its id, with its paths."""
@@ -51,13 +51,6 @@ class ModulePaths:
         self._looked: set[CodeType | None] = set()
         """The code that a parameter was looked for from; what its variables hold later is found at the end."""
         self._modules: dict[int, tuple[Module, ModulePath]] = {}
-
-    def clear(self) -> None:
-        """Forget every module."""
-        self.tensors.clear()
-        self._roots.clear()
-        self._looked.clear()
-        self._modules.clear()
 
     def find(self, tensor: Tensor, site: CallSite, parameter: bool, made: bool) -> Sequence[ModulePath]:
         """Return each path of a parameter or a buffer, from an outermost module that the user's code holds or calls.

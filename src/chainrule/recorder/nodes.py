@@ -18,7 +18,6 @@ from chainrule.recorder.limits import DEPTH
 from chainrule.recorder.tape import SeenEdge, SeenNode, Tape
 
 _NO_EDGE: SeenEdge = (None, 0, None)
-_ValueOf: TypeAlias = Callable[[Any], int]
 _Children: TypeAlias = tuple[tuple[TorchNode | None, int], ...]
 
 

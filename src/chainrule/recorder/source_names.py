@@ -1,4 +1,4 @@
-"""Find out what the code that is running calls its values: from its frames, and from the source that they stand in."""
+"""Find out where the code that is running stands, and what it calls its values: from its frames and their source."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import contextlib
 import dis
 import os
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from inspect import CO_COROUTINE, CO_GENERATOR, CO_OPTIMIZED
 from pathlib import Path
-from types import BuiltinFunctionType, CodeType, FrameType, ModuleType
-from typing import TypeAlias
+from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, ModuleType
+from typing import Any, TypeAlias
 
 import torch
 
@@ -37,6 +37,9 @@ class _Files(dict[str, int]):
 _files = _Files()
 _MODULE_CALL = torch.nn.Module._wrapped_call_impl.__code__  # what runs whenever a module is called
 _STEP = torch.optim.Optimizer.profile_hook_step(print).__code__  # what runs whenever an optimizer takes a step
+_CALL = (lambda func, args, kwargs: func(*args, **kwargs)).__code__
+_stand_ins: dict[tuple[int, int], tuple[CodeType, CodeType]] = {}
+"""For an instruction the code that it is in, kept so that its id stays its own, and the one that stands in for it."""
 _NO_OPERAND = (ModuleType, type, bool, int, float, complex, str)
 _Names: TypeAlias = dict[int, list[tuple[str, CodeType]]]
 """What holds each object, by its id, and the code whose variable it is."""
@@ -100,6 +103,20 @@ def caller_of(called: CodeType | None) -> FrameType | None:
     while frame is not None and (_files[frame.f_code.co_filename] == 1 or frame.f_code is called):
         frame = frame.f_back
     return frame
+
+
+def call_from(frame: FrameType | None, func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """Call a function as if from the line that asked for it, so that a warning points there and is counted there."""
+    if frame is None:
+        return func(*args, **kwargs)
+    code = frame.f_code
+    known = _stand_ins.get((id(code), frame.f_lasti))
+    if known is None:
+        if len(_stand_ins) > SPANS:
+            _stand_ins.clear()
+        there = _CALL.replace(co_filename=code.co_filename, co_name=code.co_name, co_firstlineno=frame.f_lineno)
+        known = _stand_ins[id(code), frame.f_lasti] = code, there
+    return FunctionType(known[1], frame.f_globals)(func, args, kwargs)
 
 
 def passed_on(site: CallSite, block: CodeType | None) -> tuple[SourceSpan, FrameType | None]:
