@@ -245,6 +245,14 @@ class Term(_Record):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
+class Module(_Record):
+    """Name one of the user's modules, by its path as in `Op.module`, and its class."""
+
+    path: str
+    kind: str
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Trace(_Record):
     """Hold everything that one recording saw, as plain data.
 
@@ -265,8 +273,8 @@ class Trace(_Record):
     passes: tuple[BackwardPass, ...] = ()
     notes: tuple[str, ...] = ()
     """What is missing from it, in a sentence each."""
-    modules: Mapping[str, str] = field(default_factory=dict)
-    """The class of each module that made a call, and of those around it, by its path."""
+    modules: tuple[Module, ...] = ()
+    """The modules that made calls, and those around them."""
 
     def __repr__(self) -> str:
         """Count what it holds."""

@@ -6,10 +6,10 @@ import math
 
 import pytest
 import torch
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 import chainrule
-from tests.live.test_live import SAID, page, show
+from tests.live.test_live import SAID, page, show, xor
 from tests.support.gpt import gpt
 
 pytestmark = pytest.mark.browser
@@ -63,3 +63,98 @@ def test_bars_show_where_gradients_fade(page: Page) -> None:
     assert blocks == sorted(blocks)
     assert blocks[0] < 0.1
     assert max(seen.values()) > 0.9
+
+
+LOOK = """graph => {
+    const stage = graph.shadowRoot.querySelector('.stage'), svg = stage.querySelector('svg');
+    const box = svg.getBoundingClientRect(), scale = box.width / svg.viewBox.baseVal.width;
+    return {scale, letters: 12 * scale, hidden: stage.scrollHeight - stage.clientHeight, across: stage.scrollWidth,
+        width: stage.clientWidth, left: stage.scrollLeft, top: stage.scrollTop, below: graph.offsetHeight};
+}"""
+
+
+GROUND = """graph => {
+    const stage = graph.shadowRoot.querySelector('.stage'), box = stage.getBoundingClientRect();
+    const x = box.left + box.width / 2;
+    let y = Math.min(box.bottom, innerHeight) - 30;
+    while (graph.shadowRoot.elementFromPoint(x, y).closest('.box')) y -= 5;
+    return [x, y];
+}"""
+
+
+def look(page: Page) -> dict[str, float]:
+    """Measure how a graph is shown."""
+    found: dict[str, float] = page.locator("chainrule-graph").evaluate(LOOK)
+    return found
+
+
+def test_a_graph_of_up_to_forty_boxes_is_no_scroller(page: Page) -> None:
+    """XOR stands there whole, with text as large as it says, on a wide page and on a phone."""
+    for width in (1000, 390):
+        page.set_viewport_size({"width": width, "height": 800})
+        show(page, xor().graph().element)
+        page.wait_for_selector(".zoom")
+        seen = look(page)
+        assert seen["hidden"] <= 0
+        assert seen["across"] <= seen["width"]
+        assert seen["letters"] > 11.5
+        page.get_by_role("button", name="100 %").click()
+        assert look(page)["letters"] == pytest.approx(12, abs=0.01)
+    page.set_viewport_size({"width": 1000, "height": 800})
+
+
+def test_a_large_graph_is_zoomed_and_moved(page: Page) -> None:
+    """Buttons, keys and the wheel zoom, about the point that is meant; the ground is dragged; nothing below moves."""
+    show(page, deep().graph().element)
+    page.wait_for_selector(".zoom")
+    stage = page.locator("chainrule-graph .stage")
+    stage.focus()
+    for key, factor in (("+", 1.25), ("-", 1.0), ("0", 1.0)):
+        page.keyboard.press(key)
+        assert look(page)["scale"] == pytest.approx(factor, abs=0.01)
+    placed = look(page)  # the formula that keys bring has come
+    page.get_by_role("button", name="Zoom in").click()
+    page.get_by_role("button", name="Zoom in").click()
+    assert look(page)["scale"] == pytest.approx(1.5625, abs=0.01)
+    page.get_by_role("button", name="fit: all").click()
+    assert look(page)["scale"] < 0.3
+    page.get_by_role("button", name="100 %").click()
+    middle = page.locator("chainrule-graph .box", has_text="0 · Linear").first
+    box = middle.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 5, box["y"] + 5)
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -300)
+    page.keyboard.up("Control")
+    page.wait_for_function("look => (" + LOOK + ")(document.querySelector('chainrule-graph')).scale > 2")
+    moved = middle.bounding_box()
+    assert moved
+    assert (moved["x"], moved["y"]) == pytest.approx((box["x"], box["y"]), abs=12)
+    before = look(page)
+    x, y = page.locator("chainrule-graph").evaluate(GROUND)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x - 30, y - 20, steps=4)
+    page.mouse.up()
+    after = look(page)
+    assert (after["left"] - before["left"], after["top"] - before["top"]) == pytest.approx((30, 20), abs=2)
+    assert after["below"] == placed["below"]
+    assert not SAID
+
+
+def test_two_fingers_zoom(browser: Browser) -> None:
+    """On a phone two fingers zoom the graph, and not the page."""
+    with browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True) as phone:
+        page = phone.new_page()
+        show(page, deep().graph().element)
+        page.wait_for_selector(".zoom")
+        before, whole = look(page)["scale"], page.evaluate("visualViewport.scale")
+        box = page.locator("chainrule-graph .stage").bounding_box()
+        assert box
+        x, y = box["x"] + box["width"] / 2, box["y"] + 200
+        cdp = page.context.new_cdp_session(page)
+        for kind, far in (("touchStart", 40), ("touchMove", 60), ("touchMove", 80), ("touchEnd", 0)):
+            points = [{"x": x - far, "y": y, "id": 0}, {"x": x + far, "y": y, "id": 1}] if far else []
+            cdp.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+        assert look(page)["scale"] == pytest.approx(2 * before, rel=0.05)
+        assert page.evaluate("visualViewport.scale") == whole

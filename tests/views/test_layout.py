@@ -142,7 +142,7 @@ def test_long_text_is_cut_in_the_picture() -> None:
     assert "a_result_with_a_name_of_some_length" in printed(rec)
 
 
-@pytest.mark.parametrize("inputs", [[2.25, 3.25, 1.25], [2.0, 3.0, 1.0], [0.5, 1.0]])
+@pytest.mark.parametrize("inputs", [[2.2, 3.2, 1.2], [2.0, 3.0, 1.0], [0.5, 1.0]])
 def test_a_long_label_has_room_between_the_boxes(inputs: list[float]) -> None:
     """A local gradient with several numbers stands beside its edge and on no box."""
     x, y, w = torch.tensor(inputs), torch.tensor(3.0), torch.ones(len(inputs), requires_grad=True)

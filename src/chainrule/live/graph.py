@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from chainrule.live.graph_data import GraphData, PlacedView, path
 from chainrule.live.javascript import script, version
-from chainrule.live.limits import HEARD, MOST, NARROW, PER_VALUE, TOO_WIDE
+from chainrule.live.limits import HEARD, MOST, NARROW, PHONE, TOO_WIDE
 from chainrule.trace import Trace
 from chainrule.views.colors import DARK, LIGHT, Palette
 from chainrule.views.folding import Folded, Group
@@ -87,14 +87,15 @@ def _made(data: GraphData, rows: str) -> Graph:
     _, wide, narrow = views[0]
     title = _title(data.trace, wide, data.backward)
     shown = Graph(_svg(wide), _svg(narrow), title, rows, _json(data, views, inside))
-    room = MOST - len(shown.element)
+    room, known = MOST - len(shown.element), {*views[0].view.values}
     for at, (view, _, _) in enumerate(views):  # what is opened is looked into in its turn
         for i, step in enumerate(view.steps):
             if step.group is None or len(step.ops) == 1 or room <= 0:
                 continue
             opened = _placed(data.folded, step.group)
-            room -= data.size(opened) + PER_VALUE * len(opened.view.values)
+            room -= data.size(opened, known)
             if room > 0:
+                known |= {*opened.view.values}
                 inside[at, i] = len(views)
                 views.append(opened)
     return replace(shown, data=_json(data, views, inside)) if inside else shown
@@ -103,8 +104,9 @@ def _made(data: GraphData, rows: str) -> Graph:
 def _placed(folded: Folded, group: Group | None) -> PlacedView:
     view = folded.view(group)
     wide = layout(folded.trace, folded.backward, "right", view)
-    narrow = layout(folded.trace, folded.backward, "down", view)
-    return PlacedView(view, narrow if wide.width > TOO_WIDE else wide, narrow)
+    if wide.width > TOO_WIDE:
+        wide = layout(folded.trace, folded.backward, "down", view, TOO_WIDE)
+    return PlacedView(view, wide, layout(folded.trace, folded.backward, "down", view, PHONE))
 
 
 def _json(data: GraphData, views: Sequence[PlacedView], inside: Mapping[tuple[int, int], int]) -> str:
@@ -143,7 +145,8 @@ def _svg(drawn: Layout) -> str:
     width, height = round(drawn.width), round(drawn.height)
     style = (
         "text{font:12px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}.n{font-weight:700}"
-        ".f,.b{fill:none;stroke-width:1.5}.b{stroke-dasharray:5 3}.h{paint-order:stroke;stroke-width:4px}"
+        ".f,.b{fill:none;stroke-width:1.5}.c{stroke-opacity:.45;stroke-width:5}"
+        ".b{stroke-dasharray:5 3}.h{paint-order:stroke;stroke-width:4px}"
         f"{_colours(LIGHT)}@media(prefers-color-scheme:dark){{{_colours(DARK)}}}"
     )
     return (
@@ -175,7 +178,8 @@ def _box(box: Box) -> str:
 
 
 def _arrow(arrow: Arrow) -> str:
-    drawn = f"<path class='f' d='{path(arrow.forward)}'/>{_head(arrow.forward, 'fh')}"
+    cord = " c" if arrow.backward and arrow.backward[-1] == arrow.forward[0] else ""
+    drawn = f"<path class='f{cord}' d='{path(arrow.forward)}'/>{_head(arrow.forward, 'fh')}"
     if arrow.backward:
         drawn += f"<path class='b' d='{path(arrow.backward)}'/>{_head(arrow.backward, 'bh')}"
     if arrow.local:

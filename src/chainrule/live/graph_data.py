@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from chainrule.calculus.expression import Name, formula
 from chainrule.calculus.maths import MathML, mathml
-from chainrule.calculus.notation import SHOWN, numbers
+from chainrule.calculus.notation import SHOWN, numbers, shape
 from chainrule.calculus.rules import canonical, recorded_local_gradient
 from chainrule.live import pytorch_code
 from chainrule.live.limits import COMPUTED, LONG
@@ -91,10 +91,11 @@ class GraphData:
         held = [tensor for v in shown for tensor in (self.trace.values[v].tensor, self._gradient(v)) if tensor]
         return 2 * sum(tensor.size for tensor in held if self._is_written(tensor))
 
-    def size(self, placed: PlacedView) -> int:
-        """Count the letters that one more view takes, without what its values take."""
+    def size(self, placed: PlacedView, known: Set[int]) -> int:
+        """Count the letters that one more view takes, with those of its values that are not known yet."""
         place = {value: i for i, value in enumerate(placed.view.values)}
-        return len(json.dumps(self._view(0, placed, place, {}), ensure_ascii=False))
+        values = [self._value(value, True) for value in place if value not in known]
+        return len(json.dumps([self._view(0, placed, place, {}), values], ensure_ascii=False))
 
     def _view(self, at: int, placed: PlacedView, place: Places, inside: Mapping[tuple[int, int], int]) -> Plain:
         view = placed.view
@@ -163,7 +164,7 @@ class GraphData:
             plain["f"] = self.flow_of[key]
         plain["k"] = (term.kind or "")[:1]
         if term.local:
-            plain["l"] = local_text(term.local)
+            plain["l"] = local_text(term.local) or shape(term.local.shape)
         if words := recorded_local_gradient(self.trace, term):
             values = (*self.trace.ops[number].inputs, edge.target)
             names = {self.trace.values[v].name: place[v] for v in values if v in place}

@@ -24,8 +24,8 @@ PARTS = {
         "tensors", "text", "ops", "model", "dom", "drawing", "state", "more", "player", "element",
     ),
     "panels": (
-        "numbers", "training", "sizes", "maths", "slips", "plots", "curve", "explain", "predict", "table", "code",
-        "share",
+        "numbers", "training", "sizes", "zoom", "maths", "slips", "plots", "curve", "explain", "predict", "table",
+        "code", "share",
         "panels",
     ),
     "ops": ("calls", "entries", "losses", "layers"),
@@ -81,7 +81,7 @@ def _body(part: str) -> str:
         given = {}
     if part == "panels":
         slips = json.loads((Path(__file__).parents[1] / "checking" / "slips.json").read_text("utf-8"))
-        given = {"SLIPS": slips, "PANEL_STYLE": _style("panels")}
+        given = {"SLIPS": slips, "PANEL_STYLE": _style("panels"), "ZOOM_STYLE": _style("zoom")}
     constants = "".join(f"const {name}={json.dumps(value, ensure_ascii=False)};\n" for name, value in given.items())
     return constants + before + "".join(_tight(_source(name)) for name in PARTS[part]) + after
 

@@ -10,7 +10,7 @@ import weakref
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, starmap
 from typing import TypeAlias
 
 from torch import Tensor
@@ -18,7 +18,22 @@ from torch import Tensor
 from chainrule.recorder.module_paths import ModulePath
 from chainrule.recorder.snapshots import Lazy, to_snapshot
 from chainrule.recorder.source_code import NOWHERE, SourceSpan, relative_path
-from chainrule.trace import BackwardPass, Call, Edge, Flow, Hook, Kind, Node, Number, Op, Snapshot, Trace, Value, Visit
+from chainrule.trace import (
+    BackwardPass,
+    Call,
+    Edge,
+    Flow,
+    Hook,
+    Kind,
+    Module,
+    Node,
+    Number,
+    Op,
+    Snapshot,
+    Trace,
+    Value,
+    Visit,
+)
 
 SeenEdge: TypeAlias = tuple[int | None, int, int | None]
 """A node, a slot and a value."""
@@ -146,7 +161,7 @@ class Tape:
         notes = [f"Something could not be read ({failure}). Everything else is recorded." for failure in failures]
         if numbers and any(held.data is None and held.statistics is None for _, held in self._snapshots.values()):
             notes.append(_NO_NUMBERS)
-        return Trace(values, ops, nodes, passes, tuple(notes), self._modules(whole))
+        return Trace(values, ops, nodes, passes, tuple(notes), tuple(self._modules(whole)))
 
     def _drop_lost_ops(self) -> None:
         """Leave out each call whose results could not be written down."""
@@ -201,8 +216,8 @@ class Tape:
         where = file, op.span.line, module
         return Op(op.name, op.inputs, op.outputs, expression, tuple(letters), constants, *where, op.call)
 
-    def _modules(self, whole: bool) -> dict[str, str]:
-        """Find the class of each module that made a call, and of those that it is part of."""
+    def _modules(self, whole: bool) -> Iterator[Module]:
+        """Find the modules that made calls, and those that they are part of."""
         found: dict[str, str] = {}
         for root, path in dict.fromkeys(op.module for op in self.ops if op.module):
             names = path.split(".") if path else []
@@ -210,7 +225,7 @@ class Tape:
                 part = part.strip(".")
                 if kind := root.parts.get(part, "" if part else root.kind):
                     found[ModulePath(root, part).text(whole) or root.kind] = kind
-        return found
+        return starmap(Module, found.items())
 
     def _pass(self, run: SeenPass) -> BackwardPass:
         """Convert each turn to a visit, and find what each leaf got."""

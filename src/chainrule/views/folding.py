@@ -194,6 +194,7 @@ class Folded:
         whole = len(values_of(trace, self.ops)) <= (DRAWN if limit == STEPS else limit)
         self.root = Group("", self.ops if whole else self._narrow(fold(trace, backward, limit)))
         self.is_folded = self.root.parts != self.ops
+        self._kinds = {module.path: module.kind for module in trace.modules}
         self._roots = dict.fromkeys(() if backward is None else trace.backward(backward).roots)
         self.terms: defaultdict[int, list[Term]] = defaultdict(list)
         """What flowed back through each op."""
@@ -275,7 +276,7 @@ class Folded:
     def _called(self, part: Part, inside: str) -> str:
         """Name the module that a group is, or that an op alone is."""
         name = part.name if isinstance(part, Group) else self._module_of(part) if self.is_folded else ""
-        kind = self.trace.modules.get(name, "")
+        kind = self._kinds.get(name, "")
         short = name.removeprefix(f"{inside}.")
         return f"{short} · {kind}" if kind and kind != name else kind
 
@@ -284,7 +285,7 @@ class Folded:
         ops, op = self.trace.ops, self.trace.ops[number]
         beside = [one.module or "" for one in (*ops[max(0, number - 1) : number], *ops[number + 1 : number + 2])]
         others = any(f"{path}.".startswith(f"{op.module}.") for path in beside)
-        return "" if others or op.module == self.trace.modules.get(op.module or "") else op.module or ""
+        return "" if others or op.module == self._kinds.get(op.module or "") else op.module or ""
 
     def _step(self, at: int, part: Part, shown: dict[int, int], inside: str) -> tuple[FoldedStep, list[FoldedEdge]]:
         """Make one step and its edges, one for each time it takes an input; an op's with what flowed back along it."""

@@ -11,11 +11,11 @@ from bisect import bisect_right, insort
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from statistics import fmean
 from typing import Literal, TypeAlias
 
-from chainrule.calculus.notation import SHOWN, numbers, shape
+from chainrule.calculus.notation import SHOWN, numbers
 from chainrule.trace import Snapshot, Trace
 from chainrule.views.folding import Folded, FoldedEdge, FoldedStep, FoldedView
 from chainrule.views.limits import CHANGED, LABEL, LETTERS
@@ -26,8 +26,8 @@ Point: TypeAlias = tuple[float, float]
 
 # Sizes in pixels.
 CHARACTER, LINE, PADDING = 7.25, 17.0, 10.0  # one letter at 12 px, one line of text, the space around it
-GAP_ALONG, GAP_ACROSS = 76.0, 30.0  # space between layers, at least, and between the boxes of one layer
-POINT = 12.0  # room across for an edge that passes a layer
+GAP_RIGHT, GAP_DOWN, GAP_ACROSS = 76.0, 56.0, 30.0  # space between layers, at least, and the boxes of one layer
+POINT, GAP_POINT = 12.0, 12.0  # room across for an edge that passes a layer, and beside it
 LANE = 4.0  # how far the way forward and the way back stand from the middle of an edge
 PORT = 26.0  # how far apart edges meet a box, at most
 
@@ -73,26 +73,34 @@ class Layout:
 
 
 def layout(
-    trace: Trace, backward: int | None, direction: Direction = "right", view: FoldedView | None = None
+    trace: Trace,
+    backward: int | None,
+    direction: Direction = "right",
+    view: FoldedView | None = None,
+    room: float = math.inf,
 ) -> Layout:
-    """Place the values of one view; without one, of all that led to what a backward pass started from, folded."""
+    """Place the values of one view; without one, of all that led to what a backward pass started from, folded.
+
+    What runs down takes no more `room` from side to side than its boxes and the edges beside them need.
+    """
     view = view or Folded(trace, backward).view()
     layer = _layers(view.values, view.edges)
     made = {value: step for step in view.steps for value in step.outputs}
     boxes = {value: _measure(trace, value, backward, made.get(value)) for value in view.values}
+    layer = _spread(layer, boxes, set(made), room - 2 * PADDING)
     chains = {edge: _chain(edge, layer) for edge in view.edges}
     rows = _order([(value, -1, layer[value]) for value in view.values], list(chains.values()))
     return _Placing(boxes, chains, direction == "right").layout(rows)
 
 
 Spot: TypeAlias = tuple[int, int, int]
-"""A value in its layer (value, -1, layer), or an edge's point in a layer that it passes (source, target, layer)."""
+"""A value in its layer (value, -1, layer), or the point where its edges pass another layer (value, 0, layer)."""
 
 
 def local_text(local: Snapshot) -> str:
-    """Write a local gradient for the side of an edge: its numbers if there is room for them, else its shape."""
+    """Write a local gradient for the side of an edge: its numbers, if there is room for them."""
     text = numbers(local)
-    return text if len(text) <= LABEL else shape(local.shape)
+    return text if len(text) <= LABEL else ""
 
 
 def _layers(values: Sequence[int], edges: Sequence[FoldedEdge]) -> dict[int, int]:
@@ -105,6 +113,18 @@ def _layers(values: Sequence[int], edges: Sequence[FoldedEdge]) -> dict[int, int
         if edge.source not in made:
             layer[edge.source] = layer[edge.target] - 1
     return layer
+
+
+def _spread(layer: dict[int, int], boxes: Mapping[int, Box], made: set[int], room: float) -> dict[int, int]:
+    """Spread each layer that is too broad over several, what was made last, since others wait for it."""
+    found, rows, before, breadth = dict[int, int](), -1, -1, 0.0
+    for value in sorted(layer, key=lambda value: (layer[value], value in made)):
+        width = boxes[value].width
+        if layer[value] != before or breadth + GAP_ACROSS + width > room:
+            rows, before, breadth = rows + 1, layer[value], -GAP_ACROSS
+        breadth += GAP_ACROSS + width
+        found[value] = rows
+    return found
 
 
 def _measure(trace: Trace, value: int, backward: int | None, step: FoldedStep | None) -> Box:
@@ -128,8 +148,8 @@ def _cut(text: str) -> str:
 
 
 def _chain(edge: FoldedEdge, layer: dict[int, int]) -> list[Spot]:
-    """Lead an edge from its source through each layer between to its target."""
-    between = [(edge.source, edge.target, k) for k in range(layer[edge.source] + 1, layer[edge.target])]
+    """Lead an edge from its source through each layer between to its target, together with the source's others."""
+    between = [(edge.source, 0, k) for k in range(layer[edge.source] + 1, layer[edge.target])]
     return [(edge.source, -1, layer[edge.source]), *between, (edge.target, -1, layer[edge.target])]
 
 
@@ -175,6 +195,10 @@ def _crossings(rows: list[list[Spot]], behind: dict[Spot, list[Spot]]) -> int:
     return total
 
 
+def _apart(a: Spot, b: Spot) -> float:
+    return GAP_POINT if max(a[1], b[1]) >= 0 else GAP_ACROSS
+
+
 class _Placing:
     """Turn layers and orders into pixels: points are (along, across) the graph's direction until the very end."""
 
@@ -201,23 +225,23 @@ class _Placing:
 
     def _place(self, rows: list[list[Spot]]) -> Point:
         """Place each spot, short rows beside the middle, and return how long and how broad all is."""
-        sizes = [sum(map(self._across, row)) + GAP_ACROSS * (len(row) - 1) for row in rows]
+        sizes = [sum(map(self._across, row)) + sum(map(_apart, row, row[1:])) for row in rows]
         breadth, end, gap = max(sizes, default=0.0), PADDING, 0.0
         for layer, (row, size) in enumerate(zip(rows, sizes, strict=True)):
             start = end + gap
             thick = max((self.size[spot[0]][0] for spot in row if spot[1] < 0), default=0.0)
             beside = PADDING + (breadth - size) / 2
-            for spot in row:
+            for spot, after in zip_longest(row, row[1:]):
                 self.at[spot] = (start + thick / 2, beside + self._across(spot) / 2)
-                beside += self._across(spot) + GAP_ACROSS
+                beside += self._across(spot) + (_apart(spot, after) if after else 0)
             end, gap = start + thick, self._gap(layer)
         return end + PADDING, breadth + 2 * PADDING
 
     def _gap(self, layer: int) -> float:
         """Leave room behind a layer: side by side, for the longest label of the edges that arrive in the next."""
         arriving = [self.local[edge] for edge, chain in self.chains.items() if chain[-1][2] == layer + 1]
-        labels = [(len(text) + 6) * CHARACTER for text in arriving if text and self.right]
-        return max([GAP_ALONG, *labels])
+        labels = [(len(text) + 5) * CHARACTER for text in arriving if text and self.right]
+        return max([GAP_RIGHT if self.right else GAP_DOWN, *labels])
 
     def _ports(self) -> dict[tuple[FoldedEdge, bool], float]:
         """Spread the edges that share a side of a box over it, as they come from the side: (edge, leaves) -> shift."""
@@ -227,10 +251,17 @@ class _Placing:
             sides[edge.target, False].append((self.at[chain[-2]][1], edge.position, edge))
         found = {}
         for (value, leaves), side in sides.items():
-            step = min(PORT if self.right else 1.8 * PORT, 0.7 * self.size[value][1] / len(side))
-            for place, (_, _, edge) in enumerate(sorted(side, key=lambda s: s[:2])):
-                found[edge, leaves] = (place - (len(side) - 1) / 2) * step
+            side.sort(key=lambda s: s[:2])
+            ports = list(dict.fromkeys(self._port(edge, leaves) for _, _, edge in side))
+            step = min(PORT if self.right else 1.8 * PORT, 0.7 * self.size[value][1] / len(ports))
+            for _, _, edge in side:
+                found[edge, leaves] = (ports.index(self._port(edge, leaves)) - (len(ports) - 1) / 2) * step
         return found
+
+    def _port(self, edge: FoldedEdge, leaves: bool) -> Spot | FoldedEdge:
+        """Let the edges that leave for the same point leave as one."""
+        after = self.chains[edge][1]
+        return after if leaves and after[1] >= 0 else edge
 
     def _arrow(self, edge: FoldedEdge, leave: float, arrive: float) -> Arrow:
         """Lead one edge from box to box past the points between, forward and back beside each other."""
@@ -239,9 +270,9 @@ class _Placing:
         start = (along + self.size[edge.source][0] / 2, across + leave)
         end = (along_end - self.size[edge.target][0] / 2, across_end + arrive)
         middle = [start, *(self.at[spot] for spot in between), end]
-        lane = LANE if edge.carries_gradient else 0.0
-        forward = self._curve([(u, v - lane) for u, v in middle])
-        backward = self._curve([(u, v + lane) for u, v in middle[::-1]]) if lane else ()
+        lane = LANE if edge.carries_gradient and not between else 0.0  # what goes far is one cord
+        forward = self._curve([(u, v - lane) for u, v in middle], lane)
+        backward = self._curve([(u, v + lane) for u, v in middle[::-1]], lane) if edge.carries_gradient else ()
         label = self._label(middle[-2], middle[-1], len(self.local[edge]))
         return Arrow(edge.source, edge.target, self.local[edge], forward, backward, label)
 
@@ -253,9 +284,10 @@ class _Placing:
         away = 10 + abs(self._turned(normal)[0]) * CHARACTER * (letters + 2) / 2
         return self._turned(((a[0] + b[0]) / 2 + normal[0] * away, (a[1] + b[1]) / 2 + LANE + normal[1] * away))
 
-    def _curve(self, points: list[Point]) -> tuple[Point, ...]:
-        """Join points by curves that leave and arrive along the direction of the graph."""
+    def _curve(self, points: list[Point], lane: float) -> tuple[Point, ...]:
+        """Join points by curves that leave and arrive along the direction of the graph, and stay in their lane."""
         curve = [points[0]]
         for (u0, v0), (u1, v1) in pairwise(points):
-            curve += [((u0 + u1) / 2, v0), ((u0 + u1) / 2, v1), (u1, v1)]
+            turn = (u0 + u1) / 2 + (1.5 * math.copysign(lane, v1 - v0) if abs(v1 - v0) > PORT else 0)
+            curve += [(turn, v0), (turn, v1), (u1, v1)]
         return tuple(map(self._turned, curve))

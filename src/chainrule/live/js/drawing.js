@@ -44,13 +44,14 @@ export class Drawing {
     const local = s('text', { class: 'g halo', x, y: y + 4, 'text-anchor': 'middle' });
     const group = s(
       'g',
-      { class: 'edge', 'data-e': e },
+      { 'data-e': e },
       s('path', { class: 'hit', d: forward }),
       s('path', { class: 'f', d: forward, 'marker-end': 'url(#vh)' }),
     );
     if (backward) group.append(s('path', { class: 'b', d: backward, 'marker-end': 'url(#gh)' }), local, ' ');
     this.svg.append(group);
-    return { group, local };
+    const [start] = forward.slice(1).split('C');
+    return { group, local, sort: backward.endsWith(` ${start}`) ? 'edge cord' : 'edge' };
   }
 
   /** @param {number} v @param {number} left @param {number} top @param {number} w @param {number} height
@@ -124,11 +125,13 @@ export class Drawing {
       fit(box.gradient, gradient && `grad  ${cut(gradient)}`, box.room);
       this.dress?.(v);
     }
-    this.edges.forEach(({ group, local }, e) => {
+    this.edges.forEach(({ group, local, sort }, e) => {
       const edge = model.view.edges[e];
       const passed = model.passed(e);
       const label = passed && model.localText(e);
-      const kind = `edge${edge.o < model.at ? '' : ' todo'}${passed ? ' passed' : ''}${flowing.has(e) ? ' now' : ''}`;
+      const kind = `${sort}${edge.o < model.at ? '' : ' todo'}${passed ? ' passed' : ''}${
+        flowing.has(e) ? ' now' : ''
+      }`;
       if (this.looks[e] === `${kind} ${label}`) return;
       this.looks[e] = `${kind} ${label}`;
       write(local, label ? `× ${label}` : '');

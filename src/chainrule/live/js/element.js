@@ -14,7 +14,6 @@ import { derivative, number, numbers } from './text.js';
 /** @typedef {import('./more.js').Panel} Panel */
 
 const TAG = 'chainrule-graph';
-const SMALLEST = 0.72;
 /** The marks of a graph: kind, colour, and what the legend has for it. */
 const LEGEND = [
   ['value', 'v', 'value, forward →'],
@@ -22,6 +21,12 @@ const LEGEND = [
   ['upstream', 'g', 'upstream gradient'],
   ['local', 'g', '× local gradient'],
 ];
+/** Text has 12 px; that it is a little smaller may spare a small graph its other layout. */
+const SMALLEST = 0.96;
+/** So many boxes are shown without a frame that scrolls. */
+const MANY = 40;
+/** With fewer boxes all is in sight, and a wheel with Ctrl is the page's own. */
+const FEW_BOXES = 12;
 
 export class Ui {
   firstRate = 0.1;
@@ -40,7 +45,8 @@ export class Ui {
   /** @type {Map<string, Drawing>} */ #drawings = new Map();
   /** @type {HTMLButtonElement[]} */ #toggles = [];
   #trail = h('nav', { class: 'bar', 'aria-label': 'Opened groups', hidden: true });
-  #stage = h('div', { class: 'stage', tabindex: 0, role: 'group', 'aria-label': 'Graph. Arrow keys step through it.' });
+  stage = h('div', { class: 'stage', tabindex: 0, role: 'group', 'aria-label': 'Graph. Arrow keys step through it.' });
+  frame = h('div', { class: 'frame' }, this.stage);
   formula = h('div', { class: 'maths' });
   #said = h('p', { class: 'say', role: 'status' });
   #count = h('span', { class: 'count' });
@@ -107,13 +113,13 @@ export class Ui {
         document.fullscreenEnabled && button('Full screen', () => this.#hall()),
       ),
       this.#trail,
-      this.#stage,
+      this.frame,
       this.#beat,
       this.formula,
       this.#said,
       this.#holder,
     );
-    this.#stage.addEventListener('click', (event) => {
+    this.stage.addEventListener('click', (event) => {
       if (this.#opened(event)) return;
       const v = /** @type {Element} */ (event.target).closest('[data-v]')?.getAttribute('data-v');
       if (v && model.at === model.last && model.arrived(Number(v))) this.choose(Number(v));
@@ -137,7 +143,7 @@ export class Ui {
     root.replaceChildren(style, this.#body, h('div', { class: 'still' }, document.createElement('slot')));
     attribute(this.#host, 'data-lm-suppress-shortcuts', 'true');
     this.#fit();
-    new ResizeObserver(() => this.#fit()).observe(this.#stage);
+    new ResizeObserver(() => this.#fit()).observe(this.stage);
     const tone = () => {
       this.#body.style.colorScheme = isDark(this.#host) ? 'dark' : 'light';
     };
@@ -158,7 +164,7 @@ export class Ui {
         fresh = false;
         this.player.play();
       }
-    }).observe(this.#stage);
+    }).observe(this.stage);
     this.#touched =
       location.hash.includes('graph=') && (this.model.at !== this.model.last || this.model.values !== this.model.start);
     if (this.#toggles.some((toggle) => toggle.dataset.panel === panel)) this.open(panel);
@@ -176,7 +182,7 @@ export class Ui {
   #fit() {
     const { model } = this;
     const { wide, narrow } = model.view;
-    const room = this.#stage.clientWidth - 4;
+    const room = this.stage.clientWidth - 4;
     if (room <= 0 && this.drawing) return;
     const key = room <= 0 || room >= SMALLEST * wide.w || narrow.w >= wide.w ? 'wide' : 'narrow';
     const layout = model.view[key];
@@ -185,18 +191,35 @@ export class Ui {
     const drawing = /** @type {Drawing} */ (this.#drawings.get(held));
     if (this.drawing === drawing) return;
     this.drawing = drawing;
-    drawing.svg.style.cssText = `max-width:${layout.w}px;min-width:${Math.round(SMALLEST * layout.w)}px`;
-    this.#stage.classList.toggle('tall', layout.h > 620);
-    this.#stage.replaceChildren(drawing.svg);
+    this.frame.classList.toggle('zooms', this.zooms);
+    this.whole();
+    this.stage.replaceChildren(drawing.svg);
     this.#arm();
     this.redraw();
   }
 
-  /** Let numbers be changed and sizes be seen, once what does that is there. */
+  /** Whether it is large enough to be zoomed. */
+  get zooms() {
+    const { scale, views } = this.model.plain;
+    return Boolean(scale) || views[0].wide.b.length > FEW_BOXES;
+  }
+
+  /** Show the graph as large as it is, in a frame only where there are many boxes. */
+  whole() {
+    const { drawing, stage } = this;
+    if (!drawing) return;
+    const { w, b } = drawing.layout;
+    drawing.svg.style.cssText = `max-width:${w}px;min-width:${Math.round(SMALLEST * w)}px`;
+    stage.style.height = '';
+    stage.classList.toggle('tall', b.length > MANY);
+  }
+
+  /** Let numbers be changed, the graph be zoomed and sizes be seen, once what does that is there. */
   #arm() {
     if (!this.#equipped) HANDS.equip?.(this, this.#body);
     this.#equipped = Boolean(HANDS.equip);
     const { drawing } = this;
+    if (HANDS.zoom && this.zooms && this.frame.childElementCount < 2) HANDS.zoom(this);
     if (drawing && !drawing.dress) drawing.dress = HANDS.dress?.(drawing);
     for (const { handle, v, at, name } of HANDS.edit ? (drawing?.handles.splice(0) ?? []) : [])
       HANDS.edit?.(handle, {
@@ -204,7 +227,7 @@ export class Ui {
         get: () => this.model.values[v]?.data[at] ?? NaN,
         set: (to) => this.setEntries([[v, at, to]]),
         say: (text, bad) => this.say(text, bad),
-        layer: this.#stage,
+        layer: this.stage,
       });
   }
 
@@ -222,7 +245,7 @@ export class Ui {
     const [now, flowing] = this.#coming().map((numbers) => new Set(numbers));
     drawing.render(now, flowing);
     this.#written();
-    this.#stage.classList.toggle('back', at > model.forward);
+    this.stage.classList.toggle('back', at > model.forward);
     this.#slider.max = String(model.last);
     this.#slider.value = String(at);
     this.#count.textContent = `${at} of ${model.last}`;
@@ -262,7 +285,7 @@ export class Ui {
   /** Bring a value into view, without moving the page. @param {number} v */
   #show(v) {
     const place = this.drawing?.place(v);
-    const stage = this.#stage;
+    const stage = this.stage;
     if (!place || !this.drawing) return;
     const scale = this.drawing.svg.getBoundingClientRect().width / this.drawing.layout.w;
     const [, x, y, w, h] = place.map((n) => n * scale);
@@ -285,7 +308,7 @@ export class Ui {
     this.enter(view);
     this.say(this.#words());
     this.changed();
-    this.#stage.focus({ preventScroll: true });
+    this.stage.focus({ preventScroll: true });
     return true;
   }
 
@@ -318,7 +341,7 @@ export class Ui {
   /** Take the whole screen, or give it back. */
   #hall() {
     void (document.fullscreenElement ? document.exitFullscreen() : this.#host.requestFullscreen());
-    this.#stage.focus({ preventScroll: true });
+    this.stage.focus({ preventScroll: true });
   }
 
   /** @param {KeyboardEvent} event */
@@ -327,7 +350,7 @@ export class Ui {
     const target = /** @type {Element} */ (event.target);
     const { model } = this;
     if (event.ctrlKey || event.metaKey || event.altKey || target.closest('input, textarea, select, .panel')) return;
-    if (event.key === ' ' && target === this.#stage) {
+    if (event.key === ' ' && target === this.stage) {
       event.preventDefault();
       return this.#play.click();
     }

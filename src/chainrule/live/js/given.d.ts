@@ -5,3 +5,4 @@ declare const PALETTES: Record<string, string>[];
 declare const DRAWING: string;
 declare const STYLE: string;
 declare const PANEL_STYLE: string;
+declare const ZOOM_STYLE: string;

@@ -2,7 +2,7 @@
 
 import { back, ELEMENTWISE, isKnown, Lacking, local, otherwise, run } from './ops.js';
 import { flat, fromNested, map, near, sameShape, sizeOf, spread } from './tensors.js';
-import { numbers, shapeText } from './text.js';
+import { numbers } from './text.js';
 
 /** @typedef {import('./tensors.js').Tensor} Tensor */
 /** @typedef {import('./ops.js').Step} Step */
@@ -321,10 +321,9 @@ export class Model {
     return t ? numbers(t) : (this.view.edges[e].l ?? '');
   }
 
-  /** @param {number} e */
+  /** A local gradient for the side of an edge: nothing where only its shape would fit. @param {number} e */
   localText(e) {
-    const t = this.local(e);
-    const text = t && numbers(t);
-    return text && t ? (text.length > LABEL ? shapeText(t.shape) : text) : (this.view.edges[e].l ?? '');
+    const text = this.localOf(e);
+    return text.length > LABEL || text.startsWith('(') ? '' : text;
   }
 }

@@ -9,7 +9,8 @@ import { h } from './dom.js';
 export const PANELS = {};
 /** What makes numbers editable, and what updates weights: they come with it. @type {{
  *   edit?: typeof import('./numbers.js').makeEditable, Training?: typeof import('./training.js').Training,
- *   dress?: typeof import('./sizes.js').dress, equip?: (ui: Ui, body: HTMLElement) => void}} */
+ *   dress?: typeof import('./sizes.js').dress, zoom?: typeof import('./zoom.js').zoom,
+ *   equip?: (ui: Ui, body: HTMLElement) => void}} */
 export const HANDS = {};
 
 const FROM = document.currentScript instanceof HTMLScriptElement ? document.currentScript.src : '';

@@ -11,6 +11,7 @@ import { sharePanel } from './share.js';
 import { dress } from './sizes.js';
 import { tablePanel } from './table.js';
 import { Training } from './training.js';
+import { zoom } from './zoom.js';
 
 /** Give a graph the looks of what can be done to it, and let its marks explain themselves.
  * @param {import('./element.js').Ui} ui @param {HTMLElement} body */
@@ -19,7 +20,7 @@ function equip(ui, body) {
   explain(ui, body);
 }
 
-Object.assign(HANDS, { dress, equip, edit: makeEditable, Training });
+Object.assign(HANDS, { dress, equip, edit: makeEditable, Training, zoom });
 Object.assign(PANELS, {
   formula,
   'loss curve': curvePanel,
