@@ -60,7 +60,7 @@ suppress_warnings = [
     "sphinx_gallery.space_in_filename",  # it looks at the whole path, and a checkout's folder may have spaces
 ]
 nitpicky = True
-nitpick_ignore_regex = [("py:class", r"[~\w.]+\[.*")]  # where a default is made anew, types are cut at their commas
+nitpick_ignore_regex = [("py:class", r"[~\w.]+\[.*|Number")]  # a default made anew cuts types at their commas
 default_role = "literal"  # in docstrings and lessons, `code` is code
 
 # Links to other projects, checked without a network against the names that docs/_inventories lists

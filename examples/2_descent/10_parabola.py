@@ -1,94 +1,155 @@
 """
-Walk down a parabola
-====================
+Walk downhill: gradient descent and its rate
+============================================
 
 **What you get:** gradient descent, a handful of lines in a loop; what its rate does when it is too small or too large;
 who does what, since one part finds the slope and another takes the step; and momentum, which is one line more.
 
-**What you need:** :ref:`sphx_glr_lessons_1_one_weight_50_forks.py`. Reading time: 10 minutes.
+**What you need:** :ref:`sphx_glr_lessons_1_one_weight_50_forks.py`. Reading time: 19 minutes.
 """
 
 # %%
-# A loss and nothing else
-# -----------------------
+# Who moves the weight?
+# ---------------------
 #
-# We leave the model out for a moment. The loss is the square of the weight, so we can see from here where it is
-# smallest: at zero. The weight starts at ten.
+# The model of the first part: an input of 5, a target of 11, a weight of 3. The prediction is 15, and the loss 16.
 
 import torch
 
 import chainrule
 
-w = torch.tensor(10.0, requires_grad=True)
+x, y = torch.tensor(5.0), torch.tensor(11.0)
+w = torch.tensor(3.0, requires_grad=True)
 
 with chainrule.record() as rec:
-    loss = w**2
+    loss = (w * x - y) ** 2
     loss.backward()
 
-rec.graph(backward=None)
+rec
 
 # %%
-# **Predict.** A square has a local gradient of twice its input. What does ``backward()`` leave in ``w.grad``? And what
-# is ``w`` now?
+# **Predict.** ``backward()`` has run. What has become of the weight?
+#
+# .. answer:: It is what it was [moves nothing, still 3]
+#    It has gone down, towards the bottom: Who would have moved it? So far there is a gradient, and nobody used it.
+#    It has gone up, along the gradient: Who would have moved it? So far there is a gradient, and nobody used it.
 
 print(f"gradient {w.grad.item()}, weight {w.item()}")
 
 # %%
-# The gradient is ``w.grad == 20.0``, and the weight is still ``w == 10.0``. **Backpropagation finds the gradient. It
-# moves nothing.** You often read that backpropagation "reduces the weight" or "lowers the loss". It does neither.
-#
-# One step
-# --------
-#
-# The gradient says which way the loss rises, so the step goes the other way. How far? We take a fixed share of the
-# gradient, the :term:`learning rate`. Here it is a tenth. This part is called **gradient descent**:
+# The weight is still 3. **Backpropagation finds the gradient. It moves nothing.** The step is another part. It goes
+# against the gradient, since that says which way the loss rises. How far? We take a fixed share of the gradient, the
+# :term:`learning rate`. Here it is 0.01. This part is called **gradient descent**:
 
-rate = 0.1
+rate = 0.01
 
 with torch.no_grad():
     w -= rate * w.grad
 
-# %%
-# (``torch.no_grad()`` tells PyTorch that the step belongs to no graph: nobody will ever want its gradient.)
-#
-# **Predict.** What is the weight now, and what is the loss there?
-
-print(f"weight {w.item()}, loss {w.item() ** 2}")
+print(f"weight {w.item():.2f}, error {(w * x - y).item():.2f}")
 
 # %%
-# A tenth of twenty is two, so the weight has moved to ``w == 8.0``, and the loss from a hundred to
-# ``w.item() ** 2 == 64.0``.
+# (``torch.no_grad()`` tells PyTorch that the step belongs to no graph: nobody will ever want its gradient.) A hundredth
+# of 40 is 0.4, so the weight has moved to 2.6, and the error from 4 to 2.
 #
 # And again
 # ---------
 #
-# At the new weight the slope is a new one, so each step begins with a backward pass. (``w.grad = None`` empties the
-# last gradient, as in the lesson on forks: the next would be added to it.) In this list, each line holds what belongs
-# together: a weight, the loss *at that weight*, and the gradient *at that weight*.
+# At the new weight the slope is a new one, so each step begins with a forward and a backward pass. (``w.grad = None``
+# empties the last gradient, as in the lesson on forks: the next would be added to it.)
 #
-# **Predict.** From ten to eight, the weight lost a fifth. How much will it lose in the second step: two again, or a
-# fifth again? Roughly where is it after fifteen?
+# **Predict.** The first step took the weight from 3 to 2.6. The error is half of what it was. Where does the second
+# step take the weight?
+#
+# .. answer:: 2.40
+#    2.20: That would be another step of the same length. But the gradient is smaller now.
+
+w = torch.tensor(3.0, requires_grad=True)
+print("step     w     loss  gradient")
+for step in range(5):
+    w.grad = None
+    loss = (w * x - y) ** 2
+    loss.backward()
+    print(f"{step:4} {w.item():5.2f} {loss.item():8.4f} {w.grad.item():9.2f}")
+    with torch.no_grad():
+        w -= rate * w.grad
+
+# %%
+# Each line holds what belongs together: a weight, the loss *at that weight*, and the gradient *at that weight*. The
+# gradient at 2.6 is 20, half of what it was, and so the second step is half as long. (Of the same length, it would end
+# at the bottom, ``2.6 - 0.4 ≈ 2.20``.) Each step halves the error, and leaves a quarter of the loss: 16, 4, 1, 0.25.
+#
+# Too small, too large
+# --------------------
+#
+# The rate is ours to choose, and nothing computes it for us. Here the gradient is 10 times the error, and a step of the
+# weight moves the prediction by 5 times that. So each step multiplies the error by ``1 - 50 * rate == 0.5``.
+#
+# **Predict.** What will a rate of 0.04 do?
+#
+# .. answer:: It jumps to the other side and back, for ever [other side and back, -4.00]
+#    It lands on the target in one step: That is a rate with a factor of 0. Put 0.04 into 1 - 50 × rate.
+#    It comes closer, from both sides in turn: Put 0.04 into 1 - 50 × rate. Does it shrink?
+#    It flies off: That takes a factor below -1. Put 0.04 into 1 - 50 × rate.
+
+print("rate   factor   errors")
+for trial in (0.01, 0.02, 0.03, 0.04, 0.05):
+    error, errors = 4.0, []
+    for _ in range(5):
+        errors.append(f"{error:6.2f}")
+        error = error * (1 - 50 * trial)
+    print(f"{trial:<6} {1 - 50 * trial:6.1f}  ", *errors)
+
+# %%
+# - 0.01 halves the error in each step.
+# - 0.02 lands in a single step. So exact a rate is luck.
+# - 0.03 goes too far, and arrives from both sides in turn.
+# - 0.04 *oscillates*: it jumps to the other side and back, and never comes closer.
+# - 0.05 lands further out with each step. The loss *rises*, although each gradient was right.
+#
+# So there is a limit to the rate, and it belongs to this loss: where the curve bends more, it is lower.
+#
+# .. do:: update 0.01, w 2.6, loss 4; reset; update 0.02, w 2.2, loss 0; reset; update 0.04, w 1.4, loss 16;
+#    update 0.04, w 3, loss 16
+#
+#    In the graph above, open Descent. Set the learning rate to 0.01 and press Update: the point on the curve goes to
+#    ``w`` 2.6, and the loss to 4. Reset, and try 0.02: ``w`` is 2.2 and the loss 0. Reset, and press Update twice with
+#    0.04: ``w`` goes to 1.4 and back to 3, and the loss is 16 each time.
+#
+# A longer walk
+# -------------
+#
+# Now a loss and nothing else: the square of the weight, which is smallest at 0. The weight starts at 10, and the rate
+# is 0.1.
+#
+# **Predict.** The gradient of the square is two times the weight. By which factor does each step multiply the weight?
+#
+# .. answer:: 0.8
+#    0.9: A tenth of the gradient is taken off, and the gradient is twice the weight.
+#    0.2: That is what a step takes off. What is left?
 
 w = torch.tensor(10.0, requires_grad=True)
-path = []
+path, rate = [], 0.1
 
-print("step       w       loss    gradient")
+print("step          w      loss")
 for step in range(16):
     w.grad = None
     loss = w**2
     loss.backward()
-    print(f"{step:4} {w.item():10.7f} {loss.item():10.5f} {w.grad.item():8.4f}")
     path.append((w.item(), loss.item()))
+    if step in (0, 1, 2, 5, 10, 15):
+        print(f"{step:4} {w.item():10.7f} {loss.item():9.5f}")
     if step < 15:
         with torch.no_grad():
             w -= rate * w.grad
 
+print("factor", round(path[1][0] / path[0][0], 4))
+
 # %%
-# A fifth each time. The gradient is twice the weight, and a tenth of that is a fifth of the weight, so every step
-# multiplies by ``1 - rate * 2 ≈ 0.8``. The steps get shorter by themselves, because the slope gets flatter. After
-# fifteen of them the weight is ``w ≈ 0.3518437``, which is ``10 * 0.8**15 ≈ 0.3518437``.
-#
-# It comes closer with each step, and it never arrives. That is how descent ends: not at the bottom, but close enough.
+# A tenth of twice the weight is a fifth of it, so 0.8 is left: the first step goes to 8, where the loss is 64
+# (``path[1] == (8.0, 64.0)``). The steps get shorter by themselves, because the slope
+# gets flatter. After 15 of them the weight is 0.3518437, which is ``10 * 0.8**15 ≈ 0.3518437``. It comes closer with
+# each step, and it never arrives. That is how descent ends: not at the bottom, but close enough.
 
 from chainrule.plots import curves, descent
 
@@ -96,48 +157,6 @@ weights = [i / 10 for i in range(-110, 111)]
 descent(weights, [v**2 for v in weights], path)
 
 # %%
-# Too small, too large
-# --------------------
-#
-# The rate is ours to choose, and nothing computes it for us.
-#
-# **Predict.** Try three others: a hundredth, nine tenths, and one and a tenth. Each step multiplies the weight by one
-# minus twice the rate. Which of the three arrives, which crawls, and which does something else?
-
-
-def descend(rate, steps=15, w=10.0):
-    """Give the weights that a descent on the square goes through."""
-    weights = [w]
-    for _ in range(steps):
-        w = w - rate * 2 * w
-        weights.append(w)
-    return weights
-
-
-for trial in (0.01, 0.1, 0.9, 1.1):
-    walked = descend(trial)
-    first = "  ".join(f"{w:7.3f}" for w in walked[:4])
-    print(f"rate {trial:<4}  {first}  ...  {walked[-1]:9.4f}")
-
-losses = {f"rate {r}": [w**2 for w in descend(r)] for r in (0.01, 0.1, 1.1)}
-curves(losses, log=True)
-
-# %%
-# One crawls, one arrives from both sides in turn, and one runs away.
-#
-# - With a hundredth it crawls: the factor is 0.98 (``1 - 2 * 0.01 ≈ 0.98``), and after fifteen steps the weight is
-#   still ``descend(0.01)[-1] ≈ 7.39``.
-# - With nine tenths it jumps over the bottom to the other side, and back, with the factor ``1 - 2 * 0.9 ≈ -0.8``. It
-#   does arrive, as fast as with a tenth: ``descend(0.9)[-1] ≈ -0.3518``.
-# - With one and a tenth each jump lands further out than the last, since the factor is ``1 - 2 * 1.1 ≈ -1.2``. After
-#   fifteen steps the weight is ``descend(1.1)[-1] ≈ -154.07``. The loss *rises*, although each gradient was right.
-#
-# The picture has three of them. It is drawn on a *logarithmic* scale: each line on its left stands for ten times the
-# one below, so what shrinks by the same share in each step is straight.
-#
-# So there is a limit to the rate, and it belongs to this loss: where the curve bends more, it is lower. Two lessons
-# from here we will find it for a model with data.
-#
 # Momentum, in one line more
 # --------------------------
 #
@@ -146,7 +165,7 @@ curves(losses, log=True)
 # it was and adds the new gradient:
 
 
-def descend_with_momentum(rate, momentum, steps=15, w=10.0):
+def descend_with_momentum(rate, momentum, steps=60, w=10.0):
     """Give the weights of a descent that keeps a share of its velocity."""
     weights, velocity = [w], 0.0
     for _ in range(steps):
@@ -157,65 +176,71 @@ def descend_with_momentum(rate, momentum, steps=15, w=10.0):
 
 
 # %%
-# **Predict.** We take the rate that crawled, a hundredth, and keep nine tenths of the velocity. After fifteen steps the
-# plain descent was at a bit more than seven. Is this one ahead of it? And does a ball stop at the bottom?
+# **Predict.** A rate of 0.01 crawls, with a factor of ``1 - 2 * 0.01 == 0.98``. We keep nine tenths of the velocity.
+# Where is the ball after 15 steps, and what does it do there?
+#
+# .. answer:: It has just rolled past the bottom [rolled past, swings]
+#    It rests at the bottom: A ball that arrives has speed, and nothing stops it at once.
+#    It is still half way up: It adds up the gradients of many steps. Together they are ten times as long.
 
-rolled = descend_with_momentum(0.01, momentum=0.9, steps=60)
-plain = descend(0.01, steps=60)
+rolled = descend_with_momentum(0.01, momentum=0.9)
+plain = descend_with_momentum(0.01, momentum=0.0)
 for step in (15, 30, 45, 60):
     print(f"after {step}: plain {plain[step]:.3f}, momentum {rolled[step]:6.3f}")
 
 curves({"plain": plain, "momentum 0.9": rolled}, ylabel="w")
 
 # %%
-# After fifteen steps it has reached the bottom, and rolled a little past it: ``rolled[15] ≈ -0.746``. From there it
-# swings back and forth, less and less, and after sixty steps it is at ``rolled[60] ≈ 0.014``. The plain descent is
-# still at ``plain[60] ≈ 2.976``.
-#
-# The next lesson has a program whose author used momentum without meaning to.
+# After 15 steps it has reached the bottom and rolled past it, to -0.746. From there it swings back and forth, less and
+# less, and after 60 steps it is at 0.014. The plain descent is still at 2.976.
 #
 # Take away
 # ---------
 #
 # - Backpropagation finds the gradient. Descent takes the step: ``w -= rate * w.grad``.
 # - A weight, its loss and its gradient belong together. After a step all three are new.
-# - Too small a rate crawls. Too large a rate makes the loss rise. Between them there is room.
+# - Too small a rate crawls. Too large a rate oscillates, or makes the loss rise. Between them there is room.
 # - Momentum keeps a share of the last steps, in one more line.
 #
 # On your own
 # -----------
 #
-# **Exercise.** There is one rate with which this descent arrives in a single step. Which?
+# **Exercise.** The loss is the square of the weight. There is one rate with which this descent arrives in a single
+# step. Which?
+#
+# .. answer:: printed
+#    1.0: With this rate the weight jumps to the other side and back.
 
-print(descend(0.5, steps=1))
-print(f"rate {1 / 2}")
+print("factor", 1 - 2 * 0.5)
+print("rate", 1 / 2)
 
 # %%
-# The factor, one minus twice the rate, has to be zero: ``1 - 2 * 0.5 == 0.0``.
+# The factor, one minus twice the rate, has to be zero.
 #
 # **Exercise.** Make the loss three times the square. Up to which rate does the descent arrive? (Its factor has to stay
-# above minus one.)
+# above -1.) Four digits after the point.
 #
 # .. answer:: printed
 #    1.0000: That is for the square alone. This is three times as steep.
 #    0.1667: With this rate one step arrives. It may be larger.
 
-limit = 2 / (3 * 2)
-print(f"{limit:.4f}")
+print(f"in one step: {1 / 6:.4f}")
+print(f"limit: {2 / 6:.4f}")
 
 # %%
-# The gradient is three times as large, so the factor is one minus six times the rate, which is zero at ``limit / 2 ≈
-# 0.1667`` and minus one at ``limit ≈ 0.3333``. ``descend`` shows it with three times the rate: ``abs(descend(3 * 0.33,
-# steps=500)[-1]) < 0.001``, and ``abs(descend(3 * 0.34, steps=500)[-1]) > 1000``.
+# The gradient is three times as large, so the factor is one minus six times the rate. That is 0 at 0.1667 and -1 at
+# 0.3333.
 #
-# **Exercise.** In ``descend_with_momentum``, set the momentum to one, with a rate of a hundredth. Do the swings get
-# smaller? To the nearest whole number, how far from the bottom does it still come after a thousand steps?
+# **Exercise.** In ``descend_with_momentum``, set the momentum to 1, with a rate of 0.01. Do the swings get smaller? To
+# the nearest whole number, how far from the bottom does it still come after 1000 steps?
+#
+# .. answer:: printed
+#    0: What would take the speed away?
 
 endless = descend_with_momentum(0.01, momentum=1.0, steps=1100)
 print(f"{max(map(abs, endless[1000:])):.0f}")
 
 # %%
-# They do not. It comes back to where it began, ``max(map(abs, endless[1000:])) > 9.9``, for a velocity that forgets
-# nothing has no friction.
+# They do not. It comes back to where it began, for a velocity that forgets nothing has no friction.
 #
 # **Next:** several weights at once, :ref:`sphx_glr_lessons_2_descent_20_weight_vector.py`.

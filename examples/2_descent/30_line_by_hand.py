@@ -1,9 +1,9 @@
 """
-Fit a line by hand
-==================
+Fit a line by hand: the mean squared error
+==========================================
 
 **What you get:** a model that learns from four samples, with every line of it written out: prediction, loss, gradient,
-step. And you will find a mistake that stands in many tutorials, by a check that takes three lines.
+step. And a check of three lines that tells a right gradient from a wrong one.
 
 **What you need:** :ref:`sphx_glr_lessons_2_descent_20_weight_vector.py`. Reading time: 13 minutes.
 """
@@ -43,13 +43,18 @@ def loss_at(w):
 
 
 # %%
-# **Predict.** At a weight of zero every prediction is zero. What is the loss?
+# **Predict.** At a weight of 0 every prediction is 0. What is the loss?
+#
+# .. answer:: 30.0
+#    120.0: That is the sum of the squares. Take their mean.
+#    25.0: The errors are squared first, and then the mean is taken.
 
 print(loss_at(0.0))
 
 # %%
-# The errors are minus two, minus four, minus six and minus eight. Squared, they are
-# ``(predict(x, 0.0) - y) ** 2 == (4, 16, 36, 64)``, and the mean of these is ``loss_at(0.0) == 30.0``.
+# The errors are ``predict(x, 0.0) - y == (-2, -4, -6, -8)``. Squared and added up they make
+# ``4 + 16 + 36 + 64 == 120``, and the mean is a quarter of that: 30. (The mean of the errors, squared, would be
+# ``5**2 == 25``: nobody squares last.)
 #
 # The gradient, by hand
 # ---------------------
@@ -65,7 +70,7 @@ print(loss_at(0.0))
 # The sign :math:`\sum` means: add up what follows, once for each sample :math:`i`. :math:`N` is the number of samples,
 # here ``len(x) == 4``.
 #
-# Here are two programs for it. Both have been published.
+# Here are two programs for it.
 
 
 def gradient_one(w):
@@ -77,8 +82,11 @@ def gradient_two(w):
 
 
 # %%
-# **Predict.** Do they give the same number at a weight of zero? If not, which of them is the slope of the loss? You
-# have a way to find out without any formula.
+# **Predict.** Which of them is the slope of the loss? You have a way to find out without any formula.
+#
+# .. answer:: The first [-30.00, four times]
+#    The second: What does np.dot do with the four products?
+#    Both, they give the same number: What does np.dot do with the four products?
 
 nudge = 0.01
 nudged = (loss_at(nudge) - loss_at(-nudge)) / (2 * nudge)
@@ -87,16 +95,20 @@ print(f"two:    {gradient_two(0.0):.2f}")
 print(f"nudged: {nudged:.2f}")
 
 # %%
-# The nudge says ``nudged ≈ -30.00``, and so does the first, ``gradient_one(0.0) == -30.0``. The second is four times
-# too large: ``gradient_two(0.0) == -120.0``. A dot product has already added the four products up. What ``mean`` gets
-# to see is a single number, and the mean of one number is that number. **It is a sum that is called a mean.**
+# The nudge says -30, and so does the first, ``gradient_one(0.0) == -30.0``. The second is four times too large. A dot
+# product has already added the four products up. What ``mean`` gets to see is a single number, and the mean of one
+# number is that number. **It is a sum that is called a mean.**
 #
-# The gradient that descent needs
-# -------------------------------
+# Two walks
+# ---------
 #
 # We let both walk, with the same rate. Each line has a weight and the loss *at that weight*.
 #
-# **Predict.** The second takes steps that are four times as long. Will it get to two sooner, later, or not at all?
+# **Predict.** The second takes steps that are four times as long. When does it get to 2?
+#
+# .. answer:: Sooner than the first [Sooner]
+#    Later than the first: Its steps go the right way, and they are longer.
+#    Never: It would fly off if its steps were longer than twice the distance. Look at the first of them.
 
 
 def descend(gradient, rate, steps=20):
@@ -116,21 +128,28 @@ for step in (0, 1, 2, 3, 5, 10, 20):
     print(f"{step:4} {a:9.4f} {loss_at(a):9.5f} {b:9.4f} {loss_at(b):9.5f}")
 
 # %%
-# Sooner! After twenty steps it is at ``total[20] ≈ 2.0000``, where the right gradient has come to ``mean[20] ≈
-# 1.9225``. That is why it is easily missed.
+# Sooner! After 20 steps it is at 2.0000, where the right gradient has come to 1.9225. That is why it is easily missed.
 #
-# Look at how far each is from two. With the mean, a step leaves 85 % of the distance, ``(2 - mean[1]) / 2 ≈ 0.85``.
-# With the sum it leaves 40 %, ``(2 - total[1]) / 2 ≈ 0.40``.
+# Look at how far each is from 2. With the mean, a step leaves 85 % of the distance, ``(2 - mean[1]) / 2 ≈ 0.85``. With
+# the sum it leaves 40 %, ``(2 - total[1]) / 2 ≈ 0.40``.
 #
-# **Predict.** Now give the *mean* a rate of four hundredths in place of one. What will its table look like?
+# The same walk by another name
+# -----------------------------
+#
+# **Predict.** Which rate makes the *mean* walk just as the sum did with 0.01?
+#
+# .. answer:: 0.04
+#    0.01: With that it takes steps a quarter as long.
+#    0.0025: That makes its steps shorter still.
 
-renamed = descend(gradient_one, rate=0.04)
+renamed = descend(gradient_one, rate=4 * 0.01)
 for step in (0, 1, 2, 3, 5, 10, 20):
     print(f"{step:4} {renamed[step]:9.4f} {loss_at(renamed[step]):9.5f}")
+print("rate", 4 * 0.01, " a quarter of the other:", 0.01 / 4)
 
 # %%
-# It is the table of the sum, number by number: ``np.abs(np.subtract(renamed, total)).max() < 1e-6``. So the sum is not
-# a better gradient. It is the same gradient with a rate four times as high, and you can have that by its name.
+# It is the table of the sum, number by number. So the sum is not a better gradient. It is the same gradient with a rate
+# four times as high, and you can have that by its name.
 #
 # Why it matters then
 # -------------------
@@ -148,11 +167,20 @@ print(f"mean: {2 * (x**2).mean()}, sum: {2 * (x**2).sum()}")
 # - with the mean, ``2 / (2 * (x**2).mean()) ≈ 0.1333``, which is two fifteenths;
 # - with the sum, ``2 / (2 * (x**2).sum()) ≈ 0.0333``, which is two sixtieths.
 #
-# **Predict.** A rate of a twentieth lies between the two limits. What will each of the gradients do with it?
+# Between the limits
+# ------------------
+#
+# **Predict.** A rate of 0.05 lies between the two limits. By which factor does it multiply the distance, with the sum?
+#
+# .. answer:: -2.0
+#    0.25: That is with the mean.
+#    3.0: That is what a step takes off. What is left?
 
 mean = descend(gradient_one, rate=0.05)
 total = descend(gradient_two, rate=0.05)
 print(f"mean: {mean[20]:.6f}   sum: {total[20]:.0f}")
+print(f"factor with the mean: {1 - 0.05 * 2 * (x**2).mean():.2f}")
+print(f"factor with the sum: {1 - 0.05 * 2 * (x**2).sum():.1f}")
 
 curves(
     {
@@ -163,22 +191,21 @@ curves(
 )
 
 # %%
-# The mean arrives, ``mean[20] ≈ 2.000000``. The sum flies off, to ``total[20] < -2_000_000``. With ten times as many
+# The mean arrives. The sum flies off, twice as far in each step, to ``total[20] < -2_000_000``. With ten times as many
 # such samples, the limit of the mean would stay about where it is, and that of the sum would be ten times lower. A
 # program that worked on four samples would fail on forty, and nobody would think of the gradient.
 #
 # Before and after
 # ----------------
 #
-# What we wanted was a prediction for an input that is not among the samples. Twenty steps with the right gradient and
-# the rate of a hundredth:
+# What we wanted was a prediction for an input that is not among the samples. 20 steps with the right gradient and a
+# rate of 0.01:
 
 w = descend(gradient_one, rate=0.01)[20]
 print(f"prediction for 5: before {predict(5, 0.0):.3f}, after {predict(5, w):.3f}")
 
 # %%
-# From ``predict(5, 0.0) == 0.0`` to ``predict(5, w) ≈ 9.612``. Ten would be right. Twenty steps were not enough with
-# this rate, and that is all there is to it.
+# From ``predict(5, 0.0) == 0.0`` to 9.612, where 10 would be right. 20 steps were not enough with this rate.
 #
 # Take away
 # ---------
@@ -190,7 +217,7 @@ print(f"prediction for 5: before {predict(5, 0.0):.3f}, after {predict(5, w):.3f
 # On your own
 # -----------
 #
-# **Exercise.** Replace ``.mean()`` by ``.sum()`` in the *loss*. What is the slope at a weight of zero now?
+# **Exercise.** Replace ``.mean()`` by ``.sum()`` in the *loss*. What is the slope at a weight of 0 now?
 #
 # .. answer:: printed
 #    -30.0: mean
@@ -206,15 +233,18 @@ print(f"{(total_loss_at(nudge) - total_loss_at(-nudge)) / (2 * nudge):.1f}")
 # For this loss the program with the dot product is right: ``gradient_two(0.0) == -120.0``. A gradient is right or wrong
 # only for the loss that it belongs to.
 #
-# **Exercise.** Take the samples twice, so that there are eight, and the mean again. What is the gradient at zero?
+# **Exercise.** Take the samples twice, so that there are eight, and the mean again. What is the gradient at 0?
+#
+# .. answer:: printed
+#    -60.0: That is twice the gradient of four samples. A mean does not know how many there are.
 
 x_twice, y_twice = np.tile(x, 2), np.tile(y, 2)
 gradient = (2 * x_twice * (0.0 * x_twice - y_twice)).mean()
 print(f"{gradient:.1f}")
 
 # %%
-# The mean of the same numbers, each taken twice, is the same: ``gradient == -30.0``. The sum would be twice as large,
-# and so would its steps.
+# The mean of the same numbers, each taken twice, is the same, -30. (Twice that, ``2 * gradient == -60``, it would be
+# with a sum for each four.)
 #
 # **Exercise.** Add a bias: predictions ``w * x + b``, and targets one higher. Derive the gradient of ``b``. What is it,
 # with weight and bias at zero?

@@ -1,6 +1,6 @@
 """
-Fit the same line with autograd
-===============================
+Fit the same line with autograd: loss.backward()
+================================================
 
 **What you get:** the line once more, with PyTorch in charge of the gradient: what each line of the loop is there for,
 which loss belongs to which weight, and what becomes of the descent after a thousand steps.
@@ -32,8 +32,12 @@ with chainrule.record() as rec:
 rec.graph(backward=None)
 
 # %%
-# **Predict.** Walk back with four numbers at a time. What does the mean hand to each of the four squares? What becomes
-# of it at the square, and at the product? One ``w`` was used for all four samples: so what is its gradient?
+# **Predict.** Walk back with four numbers at a time. The mean hands each of the four squares its share. Then come the
+# squares, and the product. One ``w`` was used for all four samples: so what is its gradient?
+#
+# .. answer:: -30.0
+#    -120.0: The mean hands each square a quarter of what arrives.
+#    -7.5: The four parts are not averaged once more. The mean has done that at the loss.
 
 print(w.grad)
 rec.derivation("w")
@@ -41,7 +45,16 @@ rec.derivation("w")
 # %%
 # The mean hands each square a quarter. (The sign :math:`\odot` multiplies entry by entry: first with first, second with
 # second.) Each part is multiplied by twice its error and by its input, and because one ``w`` was used for all four, the
-# four parts add up: ``w.grad == -30.0``. Nobody had to think of that sum. It follows from the graph.
+# four parts add up: ``w.grad == -30.0``. Without the quarter it would be ``4 * w.grad == -120``, and with one more
+# ``w.grad / 4 == -7.5``. Nobody had to think of that sum. It follows from the graph.
+
+rec
+
+# %%
+# .. do:: set w 2, loss 0, grad w 0; set w 3, loss 7.5, grad w 15
+#
+#    Set ``w`` to 2, the weight that fits: loss and gradient are 0. Go on to 3: the loss is 7.5, and the gradient 15,
+#    with the sign turned around.
 #
 # The loop
 # --------
@@ -70,8 +83,10 @@ def loss_at(w):
 
 
 # %%
-# **Predict.** The loss at the start is thirty, as before, and the rate is a hundredth. What are the first gradient and
-# the second weight?
+# **Predict.** The rate is 0.01. What is the second weight?
+#
+# .. answer:: 0.3000
+#    0.0100: That is the rate. The step is the rate times the gradient.
 
 weights, gradients = fit(steps=20)
 print("step        w      loss   gradient")
@@ -81,8 +96,8 @@ for step in (0, 1, 2, 3, 5, 10, 19):
 print(f"prediction for 5: {5 * weights[20]:.3f}")
 
 # %%
-# The first gradient is ``gradients[0] == -30.0``, so the second weight is ``weights[1] ≈ 0.3000``. After twenty steps
-# the prediction for five is ``5 * weights[20] ≈ 9.612``, the same as by hand.
+# The first gradient is -30, so the second weight is 0.3. After 20 steps the prediction for 5 is 9.612, the same as by
+# hand.
 #
 # - ``with torch.no_grad():`` The step is no part of the model. Without this line PyTorch refuses it: a leaf that
 #   requires a gradient must not be changed in place while PyTorch takes notes.
@@ -103,33 +118,39 @@ with torch.no_grad():
     w -= 0.01 * w.grad
 
 # %%
-# **Predict.** Now we print ``w`` and ``loss``. Which loss do we see, that of the new weight? And what is in ``w.grad``?
+# **Predict.** Now we print ``w`` and ``loss``. Which pair do we see?
+#
+# .. answer:: The new weight and the old loss [w = 0.300]
+#    The new weight and its loss: Nobody has computed that loss. It takes another forward pass.
+#    The old weight and its loss: The step has changed the weight in place.
 
 print(f"w = {w:.3f}, loss = {loss:.3f}, gradient = {w.grad:.3f}")
 
 # %%
-# It prints the *new* weight, ``w ≈ 0.300``, beside the *old* loss, ``loss == 30.0``, and the old gradient,
-# ``w.grad == -30.0``. The loss was computed once, before the step, and does not follow. At the new weight it is
-# ``loss_at(w) ≈ 21.675``. Nothing is wrong with the training, only with the report: one who reads it off takes a loss
-# and a weight for a pair that never was.
+# It prints the new weight beside the *old* loss, 30, and the old gradient. The loss was computed once, before the step,
+# and does not follow. At the new weight it is ``loss_at(w) ≈ 21.675``. Nothing is wrong with the training, only with
+# the report: whoever reads it takes a loss and a weight for a pair that never was.
 #
 # A thousand steps
 # ----------------
 #
-# **Predict.** We let it run for a thousand steps. Each leaves 85 % of the distance to two (``1 - 0.01 * 15 ≈ 0.85``).
-# Does it get to two exactly?
+# **Predict.** We let it run for 1000 steps. Each leaves 85 % of the distance to 2 (``1 - 0.01 * 15 ≈ 0.85``). How does
+# it end?
+#
+# .. answer:: It stands still beside 2 [nothing has moved, 1.99999964]
+#    It arrives at 2: Each step leaves something of the distance. Would the last one not?
+#    It comes closer with each step, to the last: In mathematics it does. How fine are the numbers of a computer?
 
 weights, gradients = fit(steps=1000)
 print(f"after 1000 steps: {weights[1000]:.8f}")
 print(f"loss there:       {loss_at(weights[1000]):.1e}")
 
 still = weights.index(weights[1000])
-print(f"nothing has moved since step {still}")
+print(f"the first of its kind: {still}")
 
 # %%
-# No. It stands at ``weights[1000] ≈ 1.99999964``, and from step ``still == 94`` on, nothing has moved. The gradient
-# there is not zero, ``gradients[999] ≈ -0.0000052``, and a hundredth of it is a step of ``0.01 * gradients[999] ≈
-# -0.000000052``.
+# It stands at ``weights[1000] ≈ 1.99999964``, and from step 94 on, nothing has moved. The gradient there is not zero,
+# ``gradients[999] ≈ -0.0000052``, and the step is a hundredth of it.
 #
 # But ``float32`` has gaps. How far is it from here to the next larger number?
 
@@ -138,19 +159,15 @@ gap = torch.nextafter(nearby, torch.tensor(2.0)) - nearby
 print(f"{gap.item():.3e} away; the step is {abs(0.01 * gradients[999]):.3e}")
 
 # %%
-# ``gap ≈ 0.000000119``. The step is less than half of that, so the sum is rounded back to where it was. It
-# is not a wrong gradient that stops the descent here. It is the end of the precision. In ``float64`` the gaps are much
-# smaller, and it would go on for a while.
+# The step is less than half of the gap, so the sum is rounded back to where it was. It is not a wrong gradient that
+# stops the descent here. It is the end of the precision. In ``float64`` the gaps are much smaller, and it would go on
+# for a while.
 #
 # Which is more exact?
 # --------------------
 #
-# After twenty steps autograd was at 9.612 (``5 * weights[20] ≈ 9.612``), where the program with the dot product had
-# already reached ten. One tutorial concludes that "backpropagation is not as exact as numerical gradient computation".
-#
-# You know better about the dot product: it was no numerical gradient, but one derived by hand, and four times too
-# large. Still, the question is a good one, and it can be measured. We take a weight of one. There the errors are minus
-# one to minus four, and the true gradient is minus fifteen, with every number on the way exact.
+# A nudge and a backward pass both give the slope. Which of them is closer to it can be measured. We take a weight of 1.
+# There the errors are -1 to -4, and the true gradient is -15, with every number on the way exact.
 
 true = -15.0
 
@@ -170,8 +187,12 @@ def by_nudging(dtype, nudge=1e-6):
 
 
 # %%
-# **Predict.** Three numbers: autograd in ``float32``, and a nudge of a millionth in ``float32`` and in ``float64``.
-# Which is furthest from minus fifteen, and which is closest?
+# **Predict.** Three numbers: autograd in ``float32``, and a nudge of 0.000001 in ``float32`` and in ``float64``. Which
+# is closest to -15?
+#
+# .. answer:: Autograd in float32 [off by 0.0e+00, not off at all]
+#    The nudge in float64: It is close. But it subtracts two losses that are almost equal.
+#    The nudge in float32: It subtracts two losses that are almost equal, in coarse numbers.
 
 found = {
     "autograd, float32": by_autograd,
@@ -182,14 +203,11 @@ for how, gradient in found.items():
     print(f"{how:18} {gradient:.10f}, off by {abs(gradient - true):.1e}")
 
 # %%
-# Autograd is not off at all, ``by_autograd == -15.0``: it multiplied and added a few numbers, and each
-# fits into a ``float32`` exactly. The
-# nudge in ``float64`` is off by less than a billionth, ``abs(by_nudging(torch.float64) + 15) < 1e-9``. In ``float32``
-# it is off by nearly half, ``abs(by_nudging(torch.float32) + 15) > 0.4``, because it subtracts two numbers that are
-# almost equal, and little of them is left.
+# Autograd is not off at all, ``by_autograd == -15.0``: it multiplied and added a few numbers, and each fits into a
+# ``float32`` exactly. The nudge in ``float64`` is off by less than a billionth. In ``float32`` it is off by nearly
+# half, because it subtracts two numbers that are almost equal, and little of them is left.
 #
-# So it is the other way round. We use nudges to *check* autograd, because they cannot share its mistakes. Being exact
-# is not what they are for.
+# We use nudges to *check* autograd, because they cannot share its mistakes. Being exact is not what they are for.
 #
 # Take away
 # ---------
@@ -202,8 +220,8 @@ for how, gradient in found.items():
 # On your own
 # -----------
 #
-# **Exercise.** After the first step the weight is at three tenths. Each step leaves 85 % of the distance to two. Where
-# is the weight after the second?
+# **Exercise.** After the first step the weight is at 0.3. Each step leaves 85 % of the distance to 2. Where is the
+# weight after the second?
 #
 # .. answer:: printed
 #    0.600: The second step is shorter: the slope is flatter.
@@ -214,24 +232,32 @@ print(f"{weights[2]:.3f}")
 # What is left of the distance is ``2 * 0.85**2 ≈ 1.445``, so the weight is ``weights[2] ≈ 0.555``, and not
 # ``2 * weights[1] ≈ 0.600``.
 #
-# **Exercise.** Back to the pass that we recorded at the top, with ``w`` at zero. Derive the gradient of ``error``, four
-# numbers, and that of ``w``, from ``error`` and ``x``. Ask ``rec.check(error=..., w=...)``.
+# **Exercise.** Back to the pass that we recorded at the top, with ``w`` at 0. Derive the gradient of ``error``, four
+# numbers, from ``error``. What is the last of them? (In your own code, ``rec.check(error=...)`` tells.)
+#
+# .. answer:: -4.0
+#    -16.0: The mean hands each square a quarter.
+#    -8.0: That is the error, before anything is multiplied.
 
 d_error = 2 * error / 4
 print(rec.check(error=d_error, w=(d_error * x).sum()))
 print(rec.check(error=2 * error, w=(2 * error * x).sum()))
 
 # %%
-# The mean hands each sample a quarter, and the uses of ``w`` add up: ``d_error == (-1, -2, -3, -4)`` and
-# ``(d_error * x).sum() == -30.0``. Without the quarter it is the gradient of a sum, and the check knows it.
+# The mean hands each sample a quarter, and the uses of ``w`` add up: ``d_error == (-1, -2, -3, -4)``, from the errors
+# ``error == (-2, -4, -6, -8)``. Without the quarter, as in ``2 * error[3] == -16``, it is the gradient of a sum, and
+# the check knows it.
 #
-# **Exercise.** Nudge in ``float32`` by one whole, ``by_nudging(torch.float32, nudge=1.0)``, where the true gradient is
-# minus fifteen. How far off is it?
+# **Exercise.** Nudge in ``float32`` by one whole, ``by_nudging(torch.float32, nudge=1.0)``. What does it give?
+#
+# .. answer:: The right gradient, to the last digit [Just what is right]
+#    The same as with a nudge of 0.000001: The larger the nudge, the less is lost when one loss is taken off the other.
+#    Something far off, for the nudge is large: The curve bends away on one side as much as on the other.
 
-print(f"{abs(by_nudging(torch.float32, nudge=1.0) - true):.1f}")
+print(f"nudged {by_nudging(torch.float32, nudge=1.0):.1f}, right {true:.1f}")
 
 # %%
-# Not at all: ``by_nudging(torch.float32, nudge=1.0) == -15.0``. This loss is a parabola, and on a parabola a nudge to
+# Just what is right. This loss is a parabola, and on a parabola a nudge to
 # both sides is exact for any size: what the curve bends away on one side, it bends away on the other. And the larger
 # the nudge, the less is lost when one loss is subtracted from the other. On other curves the nudge has to be small.
 #

@@ -1,6 +1,6 @@
 """
-Hand over the loss and the step
-===============================
+Hand over the loss and the step: MSELoss and SGD
+================================================
 
 **What you get:** PyTorch's own loss and its own descent in the loop of the last lesson. You will know what the two do,
 down to the line that they replace, and which order of the calls goes wrong in silence.
@@ -41,8 +41,12 @@ def fit_by_hand(steps, rate=0.01):
 #
 # ``nn.MSELoss`` is the mean squared error, as an object that can be called with predictions and targets.
 #
-# **Predict.** Written out, the loss was a difference, a square and a mean, three operations. How many boxes will stand
-# between ``y_hat`` and ``loss`` in the graph now? And what will the local gradient on the last arrow be?
+# **Predict.** Written out, the loss was a difference, a square and a mean: two boxes between ``y_hat`` and ``loss``.
+# How many stand between them now?
+#
+# .. answer:: None [become one operation]
+#    One: That would be a step between the call and its result.
+#    Two: Those were the steps that were written out.
 
 from torch import nn
 
@@ -61,19 +65,29 @@ rec
 
 # %%
 # None: the difference, the square and the mean have become one operation. Its local gradient has one number for each
-# prediction, twice the error, divided by four. The loss and the gradient are those of before, ``loss == 30.0`` and
-# ``w.grad == -30.0``.
+# prediction, twice the error, divided by 4. The loss and the gradient are those of before, 30 and -30.
 #
-# **Predict.** There is a switch, ``nn.MSELoss(reduction="sum")``. What does it do to the loss and the gradient?
+# .. do:: set w 1, loss 7.5, grad w -15
+#
+#    Set ``w`` to 1. The loss is 7.5, and the gradient is -15: half of the way, half of the slope.
+#
+# A switch
+# --------
+#
+# **Predict.** There is a switch, ``nn.MSELoss(reduction="sum")``. What is the loss with it, at a weight of 0?
+#
+# .. answer:: 120.0
+#    30.0: That is the mean.
 
 w = torch.tensor(0.0, requires_grad=True)
 total = nn.MSELoss(reduction="sum")(w * x, y)
 total.backward()
-print(total.item(), w.grad.item())
+print("gradient", w.grad.item())
+print("loss", total.item())
 
 # %%
-# It adds up and does not divide: ``total == 120.0``, and ``w.grad == -120.0``. There is the number from the lesson by
-# hand again. With its right name there is nothing wrong with it; only the rate has to be chosen for it.
+# It adds up and does not divide: 120, and a gradient of -120. There is the number from the lesson by hand again. With
+# its right name there is nothing wrong with it; only the rate has to be chosen for it.
 #
 # The step
 # --------
@@ -88,8 +102,11 @@ optimizer = torch.optim.SGD([w], lr=0.01)
 loss_of(w * x, y).backward()
 
 # %%
-# **Predict.** Two calls follow, ``step()`` and ``zero_grad()``. Which of them changes ``w``? Which changes ``w.grad``,
-# and to what?
+# **Predict.** Two calls follow, ``step()`` and ``zero_grad()``. Which of them changes ``w``?
+#
+# .. answer:: Only step [left the gradient alone]
+#    Only zero_grad: It looks after the gradient, and after nothing else.
+#    Both, each a part of it: One changes the weight, the other the gradient.
 
 optimizer.step()
 print(f"after step():      w = {w.item():.2f}, w.grad = {w.grad}")
@@ -97,9 +114,9 @@ optimizer.zero_grad()
 print(f"after zero_grad(): w = {w.item():.2f}, w.grad = {w.grad}")
 
 # %%
-# ``step()`` did what ``w -= rate * w.grad`` does, and left the gradient alone: ``w ≈ 0.30``. ``zero_grad()`` emptied
-# it, and despite its name it left no zero but nothing at all, ``w.grad == None``. (Older versions filled it with zeros.
-# So does ``zero_grad(set_to_none=False)`` today.)
+# ``step()`` did what ``w -= rate * w.grad`` does, and left the gradient alone. ``zero_grad()`` emptied it, and despite
+# its name it left no zero but nothing at all, ``w.grad == None``. (Older versions filled it with zeros. So does
+# ``zero_grad(set_to_none=False)`` today.)
 #
 # Neither of them computes a gradient. That is ``backward()`` alone.
 #
@@ -122,17 +139,21 @@ def fit(steps, rate=0.01, momentum=0.0):
 
 
 # %%
-# **Predict.** We run both loops for twenty steps, the one by hand and this one. How many of the weights will differ?
+# **Predict.** We run both loops for 20 steps, the one by hand and this one. How do the weights compare?
+#
+# .. answer:: They are the same at every step [None of them]
+#    They end alike, on different ways: What does SGD do that the loop by hand does not?
+#    SGD gets further: What does SGD do that the loop by hand does not?
 
 by_hand, by_optimizer = fit_by_hand(20), fit(20)
 for step in (0, 1, 2, 10, 20):
     print(f"{step:4} {by_hand[step]:10.6f} {by_optimizer[step]:10.6f}")
-largest = max(abs(a - b) for a, b in zip(by_hand, by_optimizer, strict=True))
-print("equal to six digits:", largest < 1e-6)
+apart = [abs(a - b) for a, b in zip(by_hand, by_optimizer, strict=True)]
+print("weights that differ:", sum(each > 1e-6 for each in apart))
 
 # %%
-# None: ``largest < 1e-6``, and both end at ``by_optimizer[20] ≈ 1.9225``, with a prediction for five of
-# ``5 * by_optimizer[20] ≈ 9.612``.
+# None of them differs in the first six digits, and both end with a prediction for 5 of ``5 * by_optimizer[20] ≈
+# 9.612``.
 #
 # The order of the three calls
 # ----------------------------
@@ -140,7 +161,12 @@ print("equal to six digits:", largest < 1e-6)
 # ``backward``, ``step``, ``zero_grad``: or ``zero_grad`` first, as many programs have it. Both are right, since both
 # empty the gradient somewhere between two backward passes, and not between a backward pass and its step.
 #
-# **Predict.** One order is wrong: ``backward``, ``zero_grad``, ``step``. What will the weight do?
+# **Predict.** One order is wrong: ``backward``, ``zero_grad``, ``step``. Where is the weight after
+# 20 steps?
+#
+# .. answer:: Where it began [stays where it is]
+#    Where the right order takes it: What does step find in w.grad?
+#    Too far, since the gradients add up: They are emptied, only too early.
 
 w = torch.tensor(0.0, requires_grad=True)
 optimizer = torch.optim.SGD([w], lr=0.01)
@@ -151,15 +177,19 @@ for _ in range(20):
 print(w.item())
 
 # %%
-# It stays where it is, ``w == 0.0``, without a warning: ``step`` finds no gradient and takes no step.
+# It stays where it is, without a warning: ``step`` finds no gradient and takes no step.
 #
 # And momentum
 # ------------
 #
 # The two lines of momentum from the parabola are a switch, too.
 #
-# **Predict.** Here are our two lines, with a share of one half. After the first step the weight is at three tenths, as
-# before. Is the second step longer or shorter than the first? And does the switch give the same weights?
+# **Predict.** Here are our two lines, with a share of 0.5. After the first step the weight is at 0.3, as before, and
+# the gradient there is -25.5. Where is it after the second step?
+#
+# .. answer:: 0.705
+#    0.555: That is the step without momentum. Half of the first velocity comes on top.
+#    0.450: That is half of the first velocity alone. The gradient at the new weight comes on top.
 
 w = torch.tensor(0.0, requires_grad=True)
 velocity = 0.0
@@ -174,10 +204,13 @@ for _ in range(3):
 switched = fit(3, momentum=0.5)
 print("two lines: ", [round(weight, 4) for weight in rolled])
 print("the switch:", [round(weight, 4) for weight in switched])
+print("without:   ", [round(weight, 4) for weight in fit(3)])
 
 # %%
-# Longer: the slope is flatter at the new weight, but half of the first velocity comes on top. The two agree,
-# ``rolled ≈ [0.0000, 0.3000, 0.7050, 1.1018]`` and ``switched ≈ [0.0000, 0.3000, 0.7050, 1.1018]``.
+# The gradient at 0.3 is ``(2 * x * (0.3 * x - y)).mean() ≈ -25.5``. Half of the first velocity, -30, and this gradient
+# make ``0.5 * -30 - 25.5 == -40.5``, so the second step is longer
+# than the first, although the slope is flatter. (Half of the first step alone would end at ``0.3 + 0.15 ≈ 0.450``.) The
+# switch does the same.
 #
 # Take away
 # ---------
@@ -189,7 +222,7 @@ print("the switch:", [round(weight, 4) for weight in switched])
 # On your own
 # -----------
 #
-# **Exercise.** Swap the arguments, ``loss_of(y, w * x)``, with the weight at zero. The loss is the same. What is the
+# **Exercise.** Swap the arguments, ``loss_of(y, w * x)``, with the weight at 0. The loss is the same. What is the
 # gradient?
 
 w = torch.tensor(0.0, requires_grad=True)
@@ -197,10 +230,10 @@ loss_of(y, w * x).backward()
 print(w.grad.item())
 
 # %%
-# The same, ``w.grad == -30.0``. Each error changes its sign, and so does the local gradient of the subtraction; twice
+# The same. Each error changes its sign, and so does the local gradient of the subtraction; twice
 # minus is plus.
 #
-# **Exercise.** Give the optimizer a second weight, which starts at one, and which the loss does not depend on. What is
+# **Exercise.** Give the optimizer a second weight, which starts at 1, and which the loss does not depend on. What is
 # that weight after ``backward()`` and ``step()``?
 
 w = torch.tensor(0.0, requires_grad=True)
@@ -213,10 +246,10 @@ print("the weight:", other.item())
 
 # %%
 # No walk back arrives at it, so its gradient is not zero but nothing, ``other.grad == None``, and ``step`` passes it
-# over: ``other == 1.0``. A weight that does not move is worth a look at its ``.grad``.
+# over. A weight that does not move is worth a look at its ``.grad``.
 #
-# **Exercise.** Take ``torch.optim.Adam`` in place of ``SGD``, with a rate of a tenth. It divides each gradient by the
-# size that gradients of this weight have had. Where is the weight after the first step from zero?
+# **Exercise.** Take ``torch.optim.Adam`` in place of ``SGD``, with a rate of 0.1. It divides each gradient by the size
+# that gradients of this weight have had. Where is the weight after the first step from 0?
 #
 # .. answer:: printed
 #    3.0: That is the step of SGD.
@@ -229,6 +262,6 @@ print(f"{w.item():.1f}")
 
 # %%
 # At the first step the gradient is divided by its own size, so that only its sign is left, and the step is as long as
-# the rate: ``w ≈ 0.1000``, whatever the gradient was.
+# the rate, whatever the gradient was. SGD would have stepped to ``-0.1 * w.grad == 3``.
 #
 # **Next:** the prediction is the last part that is ours, :ref:`sphx_glr_lessons_2_descent_60_module.py`.

@@ -1,6 +1,6 @@
 """
-Put it into a module
-====================
+Put it into a module: nn.Module and nn.Linear
+=============================================
 
 **What you get:** the same model as PyTorch users write it, and four programs side by side: by hand, with autograd,
 with an optimizer, as a module. What each one hides, you have written yourself.
@@ -13,11 +13,15 @@ minutes.
 # A new target
 # ------------
 #
-# This time the targets are *five* times the inputs, so that nothing can be remembered from before. The gradient at a
-# weight of zero was minus thirty when the targets were twice the inputs.
+# This time the targets are 5 times the inputs. The gradient at a weight of 0 was -30 when the targets were twice the
+# inputs.
 #
-# **Predict.** The gradient is the mean of ``2 * x * (w * x - y)``. With targets of five times the inputs, what is it at
-# a weight of zero?
+# **Predict.** The gradient is the mean of ``2 * x * (w * x - y)``. With targets of 5 times the inputs, what is it at a
+# weight of 0?
+#
+# .. answer:: -75.0
+#    -30.0: That is with targets of twice the inputs. Now each error is larger.
+#    -300.0: That is the sum over the samples.
 
 import torch
 
@@ -31,8 +35,8 @@ loss.backward()
 print(f"loss {loss.item()}, gradient {w.grad.item()}")
 
 # %%
-# At zero all errors are two and a half times as large, so the gradient is, too: ``w.grad == -75.0``. The loss grows by
-# the square of that, to ``loss == 187.5``.
+# At 0 all errors are 2.5 times as large, ``-75 / -30 == 2.5``, so the gradient is, too. (The sum over the samples would
+# be ``4 * -75 == -300``.) The loss grows by the square of that, to 187.5.
 #
 # A module
 # --------
@@ -67,17 +71,24 @@ print(list(model.named_parameters()))
 # - Its weight starts at random. We set it to zero, to compare.
 # - It wants a *table*, with a row for each sample and a column for each input. So the four numbers become four rows.
 #
-# **Predict.** What shape does the weight have, and what shape do the predictions have?
+# **Predict.** What shape do the predictions have?
+#
+# .. answer:: Four rows of one number [prediction for each row]
+#    Four numbers, without rows: It wants rows, and gives rows.
+#    One row of one number: That is the shape of the weight.
+#    Four rows of four numbers: Only a difference of rows and numbers would do that.
 
 linear = nn.Linear(1, 1, bias=False)
 nn.init.zeros_(linear.weight)
 
-rows, wanted = x.reshape(4, 1), y.reshape(4, 1)
-print(tuple(linear.weight.shape), tuple(linear(rows).shape))
+rows, wanted = x[:, None], y[:, None]
+print("weight", tuple(linear.weight.shape))
+print("predictions", tuple(linear(rows).shape))
 
 # %%
-# The weight is a table of one by one, ``linear.weight.shape == (1, 1)``, and there is a prediction for each row,
-# ``linear(rows).shape == (4, 1)``.
+# There is a prediction for each row, and one in it, since there is one output. The weight is a table of 1 by 1.
+# ``nn.Linear`` keeps a row for each *output* and a column for each *input*. With one of each nobody sees the
+# difference; in a later lesson you will.
 #
 # The targets must have that shape, too. Four numbers beside four rows are no mistake to PyTorch: it would pair *each*
 # number with *each* row, and compute sixteen errors. A subtraction does so in silence; ``nn.MSELoss`` at least prints a
@@ -151,8 +162,10 @@ def as_module(steps, model):
 
 
 # %%
-# **Predict.** We let all of them walk for a hundred steps. What is the first weight? Where do they end? And how far
-# apart are they on the way?
+# **Predict.** We let all of them walk for 100 steps. What is the weight after the first of them?
+#
+# .. answer:: 0.7500
+#    0.3000: That was with targets of twice the inputs.
 
 four = by_hand(100), with_autograd(100), with_optimizer(100), as_module(100, linear)
 ladder = list(zip(*four, strict=True))
@@ -163,12 +176,12 @@ for step in (1, 2, 3, 5, 10, 20, 50, 100):
 
 apart = max((max(rungs) - min(rungs)) / max(rungs) for rungs in ladder)
 print("never further apart than a millionth:", apart < 1e-6)
+print("after 1 step:", round(ladder[0][0], 4))
 
 # %%
-# The first step goes to ``ladder[0] ≈ (0.750, 0.750, 0.750, 0.750)``, since a hundredth of seventy-five is three
-# quarters. (Where a row shows another last digit, the weights lie on either side of an edge of rounding: they are far
-# closer than they look.) They end at ``ladder[99] ≈ (5.0000, 5.0000, 5.0000, 5.0000)``, and at every step the four
-# agree to a millionth, ``apart < 1e-6``. Four ways to write one and the same thing.
+# The first step goes to 0.75, a hundredth of 75. (Where a row shows another last digit, the weights lie on either side
+# of an edge of rounding: they are far closer than they look.) They end at ``ladder[99] ≈ (5.00, 5.00, 5.00, 5.00)``,
+# and at every step the four agree to a millionth. Four ways to write one and the same thing.
 #
 # And the last digit?
 # -------------------
@@ -181,9 +194,9 @@ left, right = (0.1 + 0.2) + 0.3, 0.1 + (0.2 + 0.3)
 print(left, right, left == right)
 
 # %%
-# In mathematics the two are equal. In Python they are ``left == 0.6000000000000001`` and ``right == 0.6``, one unit in
-# the last place apart. A processor that adds several numbers at once adds them in another order than one that does not,
-# and ends up with the other of the two. So compare such numbers with a tolerance, never digit by digit.
+# In mathematics the two are equal. In Python they are one unit in the last place apart. A processor that adds several
+# numbers at once adds them in another order than one that does not, and ends up with the other of the two. So compare
+# such numbers with a tolerance, never digit by digit.
 #
 # Use it
 # ------
@@ -198,14 +211,17 @@ def predict(number):
 
 
 # %%
-# **Predict.** What will it say for five? And for minus three, which is far from every sample?
+# **Predict.** What will it say for -3, which is far from every sample?
+#
+# .. answer:: -15.0000
+#    0: It does not know where its samples were. It multiplies.
+#    5.0: That is the weight. The prediction is the weight times the input.
 
-for number in (5, -3, 0.5):
+for number in (5, 0.5, -3):
     print(f"{number:4}: {predict(number):8.4f}")
 
 # %%
-# ``predict(5) ≈ 25.0000``, and ``predict(-3) ≈ -15.0000``. Outside its samples this model is still a line through zero.
-# Whether the world is, too, it cannot know.
+# Outside its samples this model is still a line through 0. Whether the world is, too, it cannot know.
 #
 # Take away
 # ---------
@@ -218,14 +234,14 @@ for number in (5, -3, 0.5):
 # On your own
 # -----------
 #
-# **Exercise.** What will ``predict`` say for seven, to one digit after the point?
+# **Exercise.** What will ``predict`` say for 7, to one digit after the point?
 
 print(f"{predict(7):.1f}")
 
 # %%
-# Five times seven: ``predict(7) ≈ 35.000``.
+# 5 times 7.
 #
-# **Exercise.** Give the module its bias back, with weight and bias at zero, and leave the targets. Derive the gradient
+# **Exercise.** Give the module its bias back, with weight and bias at 0, and leave the targets. Derive the gradient
 # of the bias. What is it?
 #
 # .. answer:: printed
@@ -240,11 +256,16 @@ derived = (2 * (0.0 - wanted)).mean()
 print(with_bias.bias.grad.item())
 
 # %%
-# The mean of twice the error, and every error is minus the target: ``derived == -25.0`` and
-# ``with_bias.bias.grad == -25.0``. (The sum is ``4 * derived == -100.0``.)
+# The mean of twice the error, and every error is minus the target: ``derived == -25.0``. (The sum is ``4 * derived ==
+# -100.0``.)
 #
-# **Exercise.** Descend with that bias, a hundred steps as before. The targets are still five times the inputs, so the
-# best bias is zero. Does the descent get there? (Guess before you open it.)
+# **Exercise.** Descend with that bias, 100 steps as before. The targets are still 5 times the inputs, so the best bias
+# is
+# 0. Where is the bias then?
+#
+# .. answer:: Above 0, and on its way back [too far]
+#    At 0: It had to learn that from the samples, and started with a gradient of its own.
+#    Below 0: At the start both weights are pushed up.
 
 walked = list(as_module(100, with_bias))
 print("weight", round(walked[-1], 2), "bias", round(with_bias.bias.item(), 2))

@@ -1,9 +1,9 @@
 """
-Step through a network
-======================
+Step through a neural network: ReLU and sigmoid
+===============================================
 
 **What you get:** a network with two layers, small enough to hold every number in your hands. You follow one sample
-forward and backward, then see what each of the four has to say, and why one of them says next to nothing.
+forward and backward, then see what each of the four has to say.
 
 **What you need:** :ref:`sphx_glr_lessons_2_descent_20_weight_vector.py`. Reading time: 15 minutes.
 """
@@ -50,8 +50,13 @@ b2 = torch.tensor([0.0], requires_grad=True)
 #
 # We begin with the last sample, where both inputs are one and the target is zero.
 #
-# **Predict.** ``x @ w1`` takes the dot product of ``x`` with each column of ``w1``. Both inputs are one, so for each
-# unit add up its column and its bias. Which gates are open: none, one, or both?
+# **Predict.** ``x @ w1`` takes the dot product of ``x`` with each column of ``w1``. Both inputs are 1, so for each unit
+# add up its column and its bias. What is ``z`` of the second unit?
+#
+# .. answer:: 0.2
+#    0.4: The bias is missing.
+#    0.3: That is its weight for the first input. There are two inputs, and a bias.
+#    0.5: That is the first unit.
 
 x, y = samples[3], targets[3]
 
@@ -68,8 +73,8 @@ print("z     ", z.detach())
 print("hidden", hidden.detach())
 
 # %%
-# ``z ≈ (0.5, 0.2)``. Both are positive, so both gates are open, and the ReLU changes nothing:
-# ``hidden ≈ (0.5, 0.2)``.
+# ``0.3 + 0.1 - 0.2 ≈ 0.2`` for the second unit, 0.5 for the first. Both are positive, so both gates are open, and the
+# ReLU changes nothing. (Without the bias it would be ``0.3 + 0.1 ≈ 0.4``.)
 #
 # The second layer gives ``score ≈ -0.03``. The sigmoid of ``s`` is ``1 / (1 + exp(-s))``, which is one half at zero,
 # and a bit less at a bit less: ``y_hat ≈ 0.4925``. So the network is undecided, and the loss is ``loss ≈ 0.2426``.
@@ -82,56 +87,87 @@ rec.graph(backward=None)
 #
 # Nothing new is needed: upstream times local at each arrow. We go as far as ``score`` first.
 #
-# **Predict.** The local gradient of the square is twice the error. That of the sigmoid is ``y_hat * (1 - y_hat)``,
-# which is close to a quarter here. About how large is the gradient of ``score``?
+# The sigmoid is ``1 / (1 + exp(-s))``. When ``s`` rises, ``exp(-s)`` shrinks by its own size, and a quotient moves by
+# minus itself over its denominator. Multiplied, that is the sigmoid times what it lacks to 1: ``y_hat * (1 - y_hat)``.
+# At one half that is a quarter, and on both sides less.
+#
+# **Predict.** The answer and the error are both close to one half. How large is the gradient of ``score``, to two
+# digits after the point?
+#
+# .. answer:: 0.25
+#    0.98: That is what arrives at y_hat. The slope of the sigmoid is still to be multiplied in.
+#    0.49: That is the error. The square has a two, and the sigmoid a slope.
 
-print(rec.grad("score"))
+print(f"error {error.item():.4f}, twice {2 * error.item():.4f}")
+print(f"slope {(y_hat * (1 - y_hat)).item():.4f}")
+print(f"score {rec.grad('score').item():.4f}")
 
 # %%
-# Twice the error is ``2 * error ≈ 0.985``, a quarter of that is about a quarter: ``rec.grad("score") ≈ 0.2462``.
-# It is positive, so a higher score means a higher loss, as it must be for a target of zero.
+# Twice the error is 0.98, and a quarter of that is 0.25, or 0.2462 to be exact. It is positive, so a higher score means
+# a higher loss, as it must be for a target of zero.
+#
+# The second layer
+# ----------------
 #
 # **Predict.** From here it is a dot product, as in the lesson on three weights. Each weight of the second layer gets
-# the gradient of ``score`` times the number that it multiplied. Which of the two gets more? And what does ``b2`` get?
+# the gradient of ``score``, 0.2462, times the number that it multiplied. What does the first of them get?
+#
+# .. answer:: 0.1231
+#    0.0246: That is times its own value. The local gradient is the other factor, the hidden unit.
+#    0.0492: That is what the second gets.
 
 print(w2.grad, b2.grad)
 
 # %%
-# ``w2.grad ≈ [[0.1231], [0.0492]]``: half of it and a fifth of it, since the hidden units held a half and a fifth. The
-# bias was only added, so it gets the gradient of ``score`` as it is, ``b2.grad ≈ 0.2462``.
+# Half of it and a fifth of it, since the hidden units held 0.5 and 0.2. The bias was only added, so it gets the
+# gradient of ``score`` as it is.
 #
-# On to the first layer. Going back through the dot product, each *hidden unit* gets the gradient of ``score`` times its
-# weight in ``w2``.
+# The first layer
+# ---------------
 #
-# **Predict.** Those weights are a tenth and minus four tenths. Which signs do the gradients of the two units have? And
-# what becomes of them at the gates?
+# Going back through the dot product, each *hidden unit* gets the gradient of ``score`` times its weight in ``w2``.
+# Those weights are 0.1 and -0.4.
+#
+# **Predict.** Both gates are open, and both inputs are 1. What is the gradient of the weights of the second unit?
+#
+# .. answer:: -0.0985
+#    0.0246: That is the first unit.
+#    -0.4: That is the local gradient alone. The gradient of score is still to be multiplied in.
 
 print("hidden", rec.grad("hidden"))
 print("z     ", rec.grad("z"))
 print(w1.grad)
 
 # %%
-# ``rec.grad("hidden") ≈ (0.0246, -0.0985)``: a larger first unit would raise the loss, a larger second one would lower
-# it. The gates are open, and an open gate has a local gradient of one: ``rec.grad("z") == rec.grad("hidden")``.
-#
-# In the first layer every weight gets the gradient of its unit times its input. Both inputs are one, so both rows are
-# alike: ``w1.grad ≈ [[0.0246, -0.0985], [0.0246, -0.0985]]``. Here is the whole way back to it:
+# A larger first unit would raise the loss, a larger second one would lower it, so the signs differ. The gates are open,
+# and an open gate has a local gradient of 1. Every weight gets the gradient of its unit times its input, and both
+# inputs are 1, so both rows are alike: ``-0.4 * 0.2462 ≈ -0.0985`` for the second unit. Here is the whole way back to
+# it:
 
 rec.derivation("w1")
 
 # %%
 # The sign :math:`\odot` multiplies entry by entry. The sign :math:`\top` turns a row into a column and a column into a
 # row: in the last line, a column of inputs times a row of gradients fills a table, with a row for each input and a
-# column for each unit, as in ``w1``. And the graph, with all of it:
+# column for each unit, as in ``w1``. (Each entry is one weight's own: the input of its row times the gradient of its
+# column.) And the graph, with all of it:
 
 rec
 
 # %%
+# .. do:: set x [0,1], grad w1 [[0,0],[0.02525,0]]
+#
+#    Set the first entry of ``x`` to 0. In the gradient of ``w1`` the row of that input becomes 0. So does the column of
+#    the second unit, whose gate has shut.
+#
 # All four samples
 # ----------------
 #
-# **Predict.** Two gates for each of four samples make eight. Both were open at the last sample. How many of the other
-# six are? (Only the first input, only the second, or none is one then.)
+# **Predict.** Two gates for each of four samples make eight. Both were open at the last sample. How many of the eight
+# are open?
+#
+# .. answer:: 6
+#    4: The first unit is open more often than that.
 
 
 def passes(x, y):
@@ -158,16 +194,22 @@ for x, y in zip(samples, targets, strict=True):
     signs = "  ".join(gates[one, two])
     row = f"({one}, {two})      {y:.0f}     {z[0]:4.1f} {z[1]:4.1f}   {signs}"
     print(f"{row}   {y_hat:.4f}  {loss:.4f}")
+print("open:", sum(state.count("open") for state in gates.values()))
 
 # %%
-# Four of the six are open. The first unit is open at every sample; the second is shut at ``gates[0, 0] == ["open",
-# "shut"]`` and ``gates[0, 1] == ["open", "shut"]``. All four answers are close to one half: the network knows nothing
-# yet.
+# The first unit is open at every sample, the second at two. That makes 6. All four answers are close to one half: the
+# network knows nothing yet.
 #
-# And this is what each sample says about the weights of the first layer. A row is an input, a column a unit.
+# What each sample teaches
+# ------------------------
 #
-# **Predict.** Some of the sixteen numbers are exactly zero. There are two reasons for a zero: a shut gate, and
-# something else. Which samples have zeros, and how many?
+# This is what each sample says about the weights of the first layer. A row is an input, a column a unit.
+#
+# **Predict.** Some of the sixteen numbers are exactly zero. A shut gate is one reason, and there is another. How many
+# are zero?
+#
+# .. answer:: 9
+#    4: Those are behind a shut gate. What is the local gradient of a product whose other factor is zero?
 
 teaches = {}
 for x, y in zip(samples, targets, strict=True):
@@ -176,43 +218,51 @@ for x, y in zip(samples, targets, strict=True):
     teaches[one, two] = w1.grad.clone()
     rows = [[round(entry, 4) + 0.0 for entry in row] for row in w1.grad.tolist()]
     print(f"({one}, {two})", rows)
+print("zero:", sum(int((each == 0).sum()) for each in teaches.values()))
 
 # %%
-# Nine of the sixteen are zero: ``sum(int((each == 0).sum()) for each in teaches.values()) == 9``.
+# There are 9 of them:
 #
-# - At the last sample there are none: ``(teaches[1, 1] == 0).sum() == 0``.
+# - At the last sample there are none.
 # - A shut gate has a local gradient of zero. The second unit is shut at the second sample, so its whole column is zero,
-#   and so is the row of the input that is zero: ``(teaches[0, 1] == 0).sum() == 3``.
-# - At the third sample both gates are open, but the second input is zero: ``(teaches[1, 0] == 0).sum() == 2``.
+#   and so is the row of the input that is zero: three zeros.
+# - At the third sample both gates are open, but the second input is zero: two zeros.
 # - **At the first sample all four are zero**: ``(teaches[0, 0] == 0).all() == True``.
 #
-# What a zero input teaches
-# -------------------------
+# A sample of zeros
+# -----------------
 #
 # At a product, the local gradient is the other factor. For a weight of the first layer, that is the input. If the input
 # is zero, a nudge of the weight changes nothing whatsoever, and the gradient says so. It is not small. It is zero.
 #
-# **Predict.** Is there *anything* that the network learns from this sample? Of the other parameters, ``b1``, ``w2`` and
-# ``b2``, which get a gradient?
+# **Predict.** Is there *anything* that the network learns from the first sample? How many of the five numbers in
+# ``b1``, ``w2`` and ``b2`` get a gradient that is not zero?
+#
+# .. answer:: Three of them [3 of them]
+#    All five: One gate is shut. What is behind it gets nothing.
+#    One of them: The bias of the open unit does not depend on the input, and the weight behind it neither.
+#    None: The biases do not depend on the input.
 
 rec, z, y_hat, loss = passes(samples[0], targets[0])
 for name, weight in (("w1", w1), ("b1", b1), ("w2", w2), ("b2", b2)):
     print(name, [round(entry, 4) for entry in weight.grad.flatten().tolist()])
 
 # %%
-# The bias of the open unit, the weight behind it, and the last bias: ``b1.grad ≈ (0.0252, 0.0000)``,
+# 3 of them do: the bias of the open unit, the weight behind it, and the last bias. ``b1.grad ≈ (0.0252, 0.0000)``,
 # ``w2.grad ≈ [[0.0505], [0.0000]]``, ``b2.grad ≈ 0.2525``. The second unit is shut, so neither its bias nor the weight
-# behind it gets anything.
-#
-# If you want to show how backpropagation works, this sample is the worst of the four to begin with. The notebook from
-# which this network comes began with it, and printed a table of zeros without a word.
+# behind it gets anything. Whoever starts with this sample to see how backpropagation works sees mostly zeros.
 #
 # One step
 # --------
 #
-# Take a step for the last sample alone, with a large rate, one half, so that something can be seen.
+# Take a step for the last sample alone, with a large rate, 0.5, so that something can be seen.
 #
-# **Predict.** Its loss will fall. What will happen to the losses of the other three?
+# **Predict.** Its loss falls. What do the losses of the other three do?
+#
+# .. answer:: One falls with it, two rise [0.2779]
+#    All three rise: One of them has the same target.
+#    All three fall: Two of them have the other target.
+#    Nothing: All four samples share the weights.
 
 before = [passes(x, y)[3] for x, y in zip(samples, targets, strict=True)]
 passes(samples[3], targets[3])
@@ -242,8 +292,11 @@ for x, old, new in zip(samples, before, after, strict=True):
 # -----------
 #
 # **Exercise.** Set the weights once more, since the step has moved them. Derive the gradient of ``score`` for the
-# second sample, ``(0, 1)``, with its target of one. Which sign must it have? Ask ``rec.check(score=[...])``, in
-# brackets because ``score`` has one entry.
+# second sample, ``(0, 1)``, with its target of 1. (In your own code, ``rec.check(score=[...])`` tells.)
+#
+# .. answer:: -0.2449
+#    -0.98: That is what arrives at y_hat. The slope of the sigmoid is still to be multiplied in.
+#    0.2499: That is the slope of the sigmoid alone.
 
 w1 = torch.tensor([[0.1, 0.3], [0.2, 0.1]], requires_grad=True)
 b1 = torch.tensor([0.2, -0.2], requires_grad=True)
@@ -252,15 +305,20 @@ b2 = torch.tensor([0.0], requires_grad=True)
 
 rec, z, y_hat, loss = passes(samples[1], targets[1])
 twice, slope = 2 * (y_hat - 1.0), y_hat * (1 - y_hat)
+print(f"score {twice * slope:.4f} = {twice:.4f} times {slope:.4f}")
 print(rec.check(score=[twice * slope]))
 print(rec.check(score=[slope]))
 print(rec.check(score=[twice]))
 
 # %%
-# The target is one and the answer about one half, so a higher score would lower the loss, and the gradient is negative:
-# ``twice * slope ≈ -0.2449``. The other two lines have one factor each, and the check says which is missing.
+# The target is 1 and the answer about one half, so a higher score would lower the loss, and the gradient is negative.
+# The other two lines have one factor each, and the check says which is missing.
 #
-# **Exercise.** Set ``b1`` to minus one for both units. How many of the eight gates are open then?
+# **Exercise.** Set ``b1`` to -1 for both units. How many of the eight gates are open then?
+#
+# .. answer:: None [add up to less]
+#    The four of the first unit: Its weights add up to 0.3.
+#    One, at the last sample: There the weights of a unit add up to 0.3 or 0.4.
 
 with torch.no_grad():
     b1.fill_(-1.0)
@@ -271,28 +329,25 @@ for x, y in zip(samples, targets, strict=True):
 print(open_gates)
 
 # %%
-# None, ``open_gates == 0``: the weights of a unit add up to less than one. Then the network answers with ``b2`` alone,
+# None: the weights of a unit add up to less than one. Then the network answers with ``b2`` alone,
 # the same to every sample, and nothing in the first layer gets a gradient: ``(w1.grad == 0).all() == True``. It is
 # stuck there.
 #
-# **Exercise.** Back to the old ``b1``. Does the loss at the sample ``(0, 0)`` move, if ``w1[0, 0]`` is nudged? And what
-# is the gradient of ``w1[0, 0]`` at ``(1, 0)``? Derive that one as the gradient of the score times the local gradients
-# on the way. (The score there is minus one hundredth, so its gradient is close to minus one quarter.)
+# **Exercise.** Back to the old ``b1``. What is the gradient of ``w1[0, 0]`` at the sample ``(1, 0)``? Derive it as the
+# gradient of the score times the local gradients on the way. (The score there is close to zero, so its gradient is
+# close to minus one quarter.)
 #
 # .. answer:: printed
 #    -0.251: That is the gradient of the score. Go on to w1.
 
 with torch.no_grad():
     b1.copy_(torch.tensor([0.2, -0.2]))
-passes(samples[0], targets[0])
-print("at (0, 0) nothing:", w1.grad[0, 0] == 0)
 rec, z, y_hat, loss = passes(samples[2], targets[2])
 d_score = rec.grad("score").item()
 print(f"{w1.grad[0, 0]:.3f}")
 
 # %%
-# At ``(0, 0)`` it does not move. At ``(1, 0)`` the gradient of the score is ``d_score ≈ -0.251``. On the way to the
-# first unit it is multiplied by a tenth, the weight in ``w2``; the gate is open and the input is one. So ``w1.grad[0,
-# 0] ≈ -0.0251``.
+# The gradient of the score is ``d_score ≈ -0.251``. On the way to the
+# first unit it is multiplied by 0.1, the weight in ``w2``; the gate is open and the input is 1.
 #
 # **Next:** twenty thousand such steps, :ref:`sphx_glr_lessons_3_xor_20_trained.py`.

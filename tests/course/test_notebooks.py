@@ -155,7 +155,7 @@ CLAIMED = {
         "gradient_one(0.0) == -30.0",
     ),
     "30 beside w = 1.200, which belongs to w = 0": (MISTAKES, "loss_at(1.2) ≈ 4.800"),
-    "100 beside w = 8, which belongs to w = 10": (PARABOLA, "w.item() ** 2 == 64.0"),
+    "100 beside w = 8, which belongs to w = 10": (PARABOLA, "path[1] == (8.0, 64.0)"),
     "a gradient of 0 that is left over from the loop before": (MISTAKES, "w.grad == -30.0"),
     '"by iteration 15, the loss is completely 0"': (MISTAKES, "losses[14] ≈ 0.00000000022"),
     '"the w is now correct", where it stands still before it': (AUTOGRAD, "weights[1000] ≈ 1.99999964"),

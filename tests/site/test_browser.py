@@ -424,16 +424,18 @@ DO = """async box => {
         graph.compareDocumentPosition(box) & Node.DOCUMENT_POSITION_FOLLOWING);
     const el = before.at(-1), seen = [];
     for (let at = el; at; at = at.parentElement) if (at instanceof HTMLDetailsElement) at.open = true;
+    const near = (found, told) => Array.isArray(told) ? told.every((each, i) => near(found[i], each))
+        : Math.abs(found - told) <= 0.0005 * Math.max(1, Math.abs(told));
     await el.reset();
     for (const line of box.dataset.do.split(/[,;] /)) {
-        const [what, ...rest] = line.split(' '), number = Number(rest.at(-1));
+        const [what, ...rest] = line.split(' '), number = /^[-\\d[]/.test(rest.at(-1)) && JSON.parse(rest.at(-1));
         if (what === 'set') await el.set(rest[0], number);
         else if (what === 'update') for (let i = 0; i < Number(rest[1] ?? 1); i++) await el.update(Number(rest[0]));
         else if (['play', 'reset'].includes(what)) await el[what]();
         else if (what === 'says') seen.push([line, el.shadowRoot.textContent.includes(rest.join(' '))]);
         else {
             const found = what === 'grad' ? el.gradients()[rest[0]] : el.values()[what];
-            seen.push([`${line} (${found})`, Math.abs(found - number) <= 0.0005 * Math.max(1, Math.abs(number))]);
+            seen.push([`${line} (${found})`, near(found, number)]);
         }
     }
     const numbers = text => [...text.replaceAll('−', '-').matchAll(/-?\\d+(\\.\\d+)?/g)].map(found => found[0]);
