@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 import chainrule
+from chainrule.live.pytorch_code import kept
 from chainrule.trace import Argument, Op, Trace
 from tests.support import graphs
 
@@ -77,11 +78,13 @@ def replay(
     for number in trace.ops_of(backward):
         op = trace.ops[number]
         shape = trace.values[op.outputs[0]].shape
-        made: torch.Tensor = _call(op, [get(value) for value in op.inputs], shape)
-        assert made.shape == shape
-        if made.requires_grad:
-            made.retain_grad()
-        held[op.outputs[0]] = made
+        inputs = [t if t.requires_grad else t.clone() for t in map(get, op.inputs)]  # some are changed in place
+        made = inputs[0] * torch.tensor(kept(trace, op)) if op.name == "dropout" else _call(op, inputs, shape)
+        for value, result in zip(op.outputs, made if len(op.outputs) > 1 else [made], strict=True):
+            assert result.shape == trace.values[value].shape
+            if result.requires_grad:
+                result.retain_grad()
+            held[value] = result
     if backward is not None:
         for root in trace.backward(backward).roots:
             get(root).backward(retain_graph=True)
@@ -95,7 +98,7 @@ def _call(op: Op, inputs: Sequence[torch.Tensor], shape: tuple[int, ...]) -> Any
         return inputs[0].reshape(shape)
     if op.name == "T":
         return inputs[0].T
-    if op.arguments or hasattr(torch.nn.functional, op.name):
+    if op.arguments or (op.name in dir(torch.nn.functional) and not op.name.startswith("_")):
         return _call_again(op, inputs)
     words: dict[str, Any] = {**dict(zip(op.letters, inputs, strict=True)), **op.constants}
     arguments = [words[letter] for letter in sorted(words)]
@@ -104,17 +107,23 @@ def _call(op: Op, inputs: Sequence[torch.Tensor], shape: tuple[int, ...]) -> Any
     if op.name in ("sum", "mean") and len(arguments) == 2:
         return getattr(torch, op.name)(*arguments, keepdim="keepdim" in op.expression)
     name = op.name if op.name.endswith("__") else op.name.removesuffix("_")  # in place, the value before would change
-    return getattr(torch.Tensor, name)(*arguments)
+    return getattr(torch if name in ("where", "pow") else torch.Tensor, name)(*arguments)
 
 
 def _call_again(op: Op, inputs: Sequence[torch.Tensor]) -> Any:
     """Call an op with all that it was given."""
 
-    def read(given: Argument) -> Any:
+    def read(given: Argument, top: bool = False) -> Any:
         if isinstance(given, tuple):
-            return [read(one) for one in given]
-        return inputs[int(given[1:])] if isinstance(given, str) and given[0] == "@" else given
+            return tuple(map(read, given)) if top else [read(one) for one in given]
+        if isinstance(given, str) and given[0] == "@":
+            return inputs[int(given[1:])]
+        if isinstance(given, str) and op.name == "__getitem__":
+            return ... if given == "..." else slice(*(int(end) if end else None for end in given.split(":")))
+        return given
 
+    if op.name == "__getitem__":
+        return inputs[0][read(op.call["1"], top=True)]
     function = next(getattr(at, op.name) for at in (torch.nn.functional, torch, torch.Tensor) if hasattr(at, op.name))
     words = {place: read(given) for place, given in op.call.items()}
     return function(
@@ -128,7 +137,7 @@ def off(page: Plain, torch_: Mapping[str, torch.Tensor], close: float) -> list[s
     wrong = []
     for name, wanted in torch_.items():
         got = torch.tensor(page[name], dtype=torch.float64) if name in page else torch.tensor(float("nan"))
-        finite = wanted[wanted.isfinite()]
+        finite = wanted[wanted.isfinite()].double()
         scale = float(finite.abs().max()) if finite.numel() else 0.0
         if got.shape == wanted.shape:
             same = (got == wanted) | (got.isnan() & wanted.isnan())  # as infinite numbers are, which have no distance

@@ -21,16 +21,24 @@ class Draw:
 
     def __call__(self, *shape: int, low: float = -2.0, high: float = 2.0) -> Tensor:
         """Make a leaf."""
-        numbers = [round(self.random.uniform(low, high), 3) for _ in range(torch.Size(shape).numel())]
-        return torch.tensor(numbers, dtype=self.dtype).reshape(shape).requires_grad_()
+        return self.fixed(*shape, low=low, high=high).requires_grad_()
+
+    def fixed(self, *shape: int, low: float = 0.2, high: float = 2.0) -> Tensor:
+        """Make a tensor that is not differentiated by."""
+        return self._filled(shape, lambda: round(self.random.uniform(low, high), 3))
+
+    def whole(self, *shape: int) -> Tensor:
+        """Make a leaf of whole numbers, many of which tie."""
+        return self._filled(shape, lambda: float(self.random.randint(-1, 1))).requires_grad_()
 
     def index(self, below: int, *shape: int) -> Tensor:
         """Make classes, or places to pick."""
-        return torch.tensor([self.random.randrange(below) for _ in range(torch.Size(shape).numel())]).reshape(shape)
+        return self._filled(shape, lambda: self.random.randrange(below), torch.int64)
 
-    def fixed(self, *shape: int) -> Tensor:
-        """Make a tensor that is not differentiated by."""
-        return self(*shape, low=0.2).detach()
+    def _filled(self, shape: tuple[int, ...], number: Callable[[], float], dtype: torch.dtype | None = None) -> Tensor:
+        with torch._C.DisableTorchFunction():  # else its reshape would be recorded
+            numbers = [number() for _ in range(torch.Size(shape).numel())]
+            return torch.tensor(numbers, dtype=dtype or self.dtype).reshape(shape)
 
 
 OPS: dict[str, list[Callable[[Draw], Tensor]]] = {
@@ -63,6 +71,109 @@ OPS: dict[str, list[Callable[[Draw], Tensor]]] = {
         lambda x: x(2, 2, 3) @ x(3),
         lambda x: torch.bmm(x(2, 2, 3), x(2, 3, 2)),
         lambda x: x(3) @ x(3),
+    ],
+    "abs": [lambda x: x.whole(3).abs(), lambda x: torch.abs(x(2, 3).tanh())],
+    "clamp": [
+        lambda x: x(2, 3).clamp(-1, 1),
+        lambda x: torch.clamp(x.whole(4), min=0),
+        lambda x: x(2, 3).clamp(max=0.5),
+        lambda x: x(2, 3).clamp(x(3), x(2, 1)),
+    ],
+    "where": [
+        lambda x: torch.where(x(2, 3) > 0, x(3), x(2, 1)),
+        lambda x: torch.where(x.fixed(3) >= 1, x(3), 2.0),
+        lambda x: torch.where(x.whole(3) == 1, 0, x(3)),
+    ],
+    "masked_fill": [lambda x: x(2, 3).masked_fill(x.fixed(2, 3) < 1, -2.5)],
+    "pow": [
+        lambda x: x(2, 3, low=0.2) ** x(3),
+        lambda x: torch.pow(2, x(3)),
+        lambda x: x(3).pow(3),
+        lambda x: x(3, low=0.1) ** -0.5,
+        lambda x: 0.5 ** x(3),
+    ],
+    "max": [
+        lambda x: x(2, 3).max(),
+        lambda x: x.whole(4).max(),
+        lambda x: x.whole(2, 3).max(dim=1).values,
+        lambda x: torch.max(x.whole(2, 3), 0, True)[0],
+        lambda x: torch.maximum(x.whole(3), x.whole(3)),
+    ],
+    "min": [
+        lambda x: x.whole(4).min(),
+        lambda x: x.whole(2, 2, 2).min(1)[0],
+        lambda x: torch.minimum(x.whole(3), x.whole(1)),
+    ],
+    "amax": [
+        lambda x: x.whole(2, 3).amax(1),
+        lambda x: x.whole(2, 3).amax(dim=(0, 1)),
+        lambda x: x.whole(2, 3, 2).amin(dim=(0, -1), keepdim=True),
+    ],
+    "remainder": [lambda x: x(3) % 0.7, lambda x: torch.round(x(3) * 2) + torch.floor(x(3)) + torch.sign(x(3)) * x(3)],
+    "getitem": [
+        lambda x: x(3)[1],
+        lambda x: x(3, 4)[1:, ::2],
+        lambda x: x(3, 4)[..., -1, None],
+        lambda x: x(3, 4)[:, [0, 2, 0]],
+        lambda x: x(3, 4)[[0, 2, 2], [1, 1, 3]],
+        lambda x: x(3, 4)[x.index(3, 2, 2)],
+        lambda x: x(2, 3, 4)[x.index(2, 3), :, x.index(4, 3)],
+        lambda x: x(2, 3, 4)[0, :, x.index(4, 3)],
+        lambda x: x(3, 4)[torch.tensor([True, False, True])],
+        lambda x: x(3, 4)[torch.tensor(2), -3:-1],
+    ],
+    "select": [
+        lambda x: x(3, 4).select(1, 2),
+        lambda x: x(3, 4).narrow(-1, 1, 2),
+        lambda x: x(3, 4).index_select(0, x.index(3, 4)),
+    ],
+    "cat": [
+        lambda x: torch.cat([x(2, 3), x(1, 3)]),
+        lambda x: torch.cat((x(2, 1), x(2, 3), x(2, 1)), dim=-1),
+        lambda x: torch.cat([x(2)] * 2, 0),
+    ],
+    "stack": [lambda x: torch.stack([x(3), x(3)]), lambda x: torch.stack((x(2, 3), x(2, 3)), dim=-1)],
+    "gather": [lambda x: x(3, 4).gather(1, x.index(4, 3, 2)), lambda x: torch.gather(x(3, 4), 0, x.index(3, 2, 3))],
+    "split": [
+        lambda x: torch.cat([part * (i + 1) for i, part in enumerate(x(5, 2).split(2))]),
+        lambda x: x(2, 5).split([1, 4], dim=1)[1],
+        lambda x: torch.mul(*x(2, 6).chunk(2, dim=-1)),
+        lambda x: torch.mul(*x(2, 3)),
+    ],
+    "expand": [lambda x: x(3, 1).expand(2, 3, 4), lambda x: x(1, 3).expand(2, -1)],
+    "permute": [
+        lambda x: x(2, 3, 4).permute(2, 0, -2),
+        lambda x: x(2, 3, 4).transpose(-1, 1),
+        lambda x: x(2, 3).transpose(0, 1),
+    ],
+    "embedding": [
+        lambda x: F.embedding(x.index(4, 2, 3), x(4, 2)),
+        lambda x: F.embedding(x.index(4, 5), x(4, 2), padding_idx=1),
+    ],
+    "layer_norm": [
+        lambda x: F.layer_norm(x(2, 4), (4,), x(4), x(4)),
+        lambda x: torch.nn.LayerNorm([2, 3], dtype=x.dtype)(x(2, 2, 3)),
+        lambda x: F.layer_norm(x(2, 4), (4,), eps=0.1),
+    ],
+    "batch_norm": [
+        lambda x: F.batch_norm(x(4, 3), None, None, x(3), x(3), training=True),
+        lambda x: F.batch_norm(x(2, 3, 2), x.fixed(3), x.fixed(3), x(3), x(3)),
+        lambda x: torch.nn.BatchNorm1d(3, dtype=x.dtype)(x(4, 3)),
+        lambda x: F.group_norm(x(2, 4, 2), 2, x(4), x(4)),
+    ],
+    "gelu": [lambda x: F.gelu(x(2, 3)), lambda x: F.gelu(x(4, low=-6, high=6), approximate="tanh")],
+    "silu": [lambda x: F.silu(x(2, 3))],
+    "dropout": [lambda x: F.dropout(x(2, 3, low=0.1), 0.4), lambda x: torch.nn.Dropout(0.5)(torch.relu(x(2, 3)))],
+    "scaled_dot_product_attention": [
+        lambda x: F.scaled_dot_product_attention(x(2, 3), x(4, 3), x(4, 2)),
+        lambda x: F.scaled_dot_product_attention(x(2, 3, 2), x(2, 3, 2), x(2, 3, 2), is_causal=True, scale=0.3),
+        lambda x: F.scaled_dot_product_attention(x(2, 3), x(4, 3), x(4, 3), attn_mask=x.fixed(2, 4)),
+        lambda x: F.scaled_dot_product_attention(x(2, 2), x(2, 2), x(2, 2), torch.eye(2, dtype=torch.bool)),
+    ],
+    "conv2d": [
+        lambda x: F.conv2d(x(2, 2, 4, 3), x(3, 2, 2, 2), x(3)),
+        lambda x: F.conv2d(x(1, 2, 4, 5), x(2, 1, 3, 2), None, (2, 1), (1, 1), 1, 2),
+        lambda x: torch.nn.Conv2d(1, 2, 3, padding="same", dilation=2, dtype=x.dtype)(x(1, 4, 4)),
     ],
 }
 

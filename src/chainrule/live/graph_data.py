@@ -56,13 +56,21 @@ class GraphData:
         self.flows = self._flows()
         self.flow_of = {key: i for i, key in enumerate(self.flows)}
 
-    def _flows(self) -> dict[tuple[int, int, int], tuple[int, int]]:
-        """Map each gradient step (op, position, target) to its step and position in the whole, in autograd's order."""
+    def _flows(self) -> dict[tuple[int, int, int], tuple[int, ...]]:
+        """Map each gradient step (op, position, target) to its step and position in the whole, in autograd's order.
+
+        Where an op has several results, the target's place among them follows.
+        """
         if self.whole is None:
             return {}
         turn = {step: i for i, step in enumerate(self.whole.back)}
         edges = sorted((e for e in self.whole.edges if e.term), key=lambda e: turn[e.step])
-        return {(self.whole.steps[e.step].ops[0], e.position, e.target): (e.step, e.position) for e in edges}
+        flows: dict[tuple[int, int, int], tuple[int, ...]] = {}
+        for e in edges:
+            step = self.whole.steps[e.step]
+            place = step.outputs.index(e.target)
+            flows[step.ops[0], e.position, e.target] = (e.step, e.position, place)[: 3 if place else 2]
+        return flows
 
     def write(self, views: Sequence[PlacedView], inside: Mapping[tuple[int, int], int]) -> Plain:
         """Return the data of views; `inside` says which view a step of a view opens."""
@@ -131,6 +139,8 @@ class GraphData:
             plain["c"] = constants
         if given := {name: _argument(one) for name, one in op.arguments.items() if one is not None and name[0] != "_"}:
             plain["g"] = given
+        if canonical(op.name) == "dropout" and (mask := pytorch_code.kept(self.trace, op)) is not None:
+            plain["g"] = given | {"mask": [_number(share) for share in mask.reshape(-1)]}
         return plain
 
     def _value(self, value: int, drawn: bool) -> Plain:

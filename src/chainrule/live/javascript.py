@@ -28,7 +28,7 @@ PARTS = {
         "code", "share",
         "panels",
     ),
-    "ops": ("calls", "entries", "losses", "layers"),
+    "ops": ("calls", "entries", "moves", "losses", "layers"),
 }  # fmt: skip
 """The files of each script, in the order in which they are joined: each knows only those before it."""
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from chainrule.calculus.rules import canonical
-from chainrule.trace import Argument, Number, Op, Trace
+from chainrule.trace import Argument, Array, Number, Op, Trace
 
 TWO = {
     "add": "{} + {}", "sub": "{} - {}", "mul": "{} * {}", "div": "{} / {}", "pow": "{}**{}", "matmul": "{} @ {}",
@@ -18,9 +18,17 @@ TWO = {
 FUNCTIONS = frozenset(
     ["square", "exp", "log", "sqrt", "reciprocal", "abs", "sin", "cos", "tanh", "sigmoid", "relu", "clone", "detach"]
 )
-FUNCTIONAL = frozenset(["linear", "mse_loss", "l1_loss", "nll_loss", "cross_entropy"])
+FUNCTIONAL = frozenset([
+    "linear", "mse_loss", "l1_loss", "nll_loss", "cross_entropy", "layer_norm", "batch_norm", "group_norm", "gelu",
+    "silu", "embedding", "conv2d", "scaled_dot_product_attention",
+])  # fmt: skip
 """What stands in `torch.nn.functional`."""
-METHODS = frozenset(["softmax", "log_softmax", "bmm"])
+METHODS = frozenset([
+    "softmax", "log_softmax", "bmm", "clamp", "masked_fill", "maximum", "minimum", "max", "min", "amax", "amin",
+    "round", "floor", "sign", "remainder", "gt", "lt", "ge", "le", "eq", "ne", "select", "index_select", "narrow", "unbind",
+    "split", "chunk", "gather", "expand", "permute", "transpose",
+])  # fmt: skip
+"""What can be asked of a tensor."""
 SHAPED = frozenset(["reshape", "view", "flatten", "squeeze", "unsqueeze"])
 
 
@@ -60,10 +68,17 @@ def _line(trace: Trace, op: Op, inputs: list[str]) -> str | None:
     given = [
         f"{'' if place.isdigit() else place + '='}{_code(one, inputs)}"
         for place, one in op.call.items()
-        if one is not None and place[0] != "_"
+        if place.isdigit() or not (one is None or place[0] == "_")
     ]
     if name in FUNCTIONAL and given:
         return f"torch.nn.functional.{name}({', '.join(given)})"
+    if name in ("cat", "stack") or (name == "where" and trace.values[op.inputs[0]].dtype == "bool"):
+        return f"torch.{name}({', '.join(given)})"
+    if name == "getitem" and len(given) == 2:
+        index = op.call["1"] if isinstance(op.call["1"], tuple) else (op.call["1"],)
+        return f"{inputs[0]}[{', '.join(_code(one, inputs, in_index=True) for one in index)}]"
+    if name == "dropout" and (mask := kept(trace, op)) is not None:
+        return f"{inputs[0]} * torch.tensor({mask.tolist()}, dtype=torch.{mask.dtype})"
     if name in METHODS and op.call.get("0") == "@0":
         return f"{inputs[0]}.{name}({', '.join(given[1:])})"
     if not words:  # given by keyword, so that nobody knows which is which
@@ -97,10 +112,22 @@ def reduced(trace: Trace, op: Op) -> tuple[int, ...] | None:
     return (fits[0],) if len(fits) == 1 and len(before) == len(after) + 1 else None
 
 
-def _code(given: Argument, inputs: list[str]) -> str:
+def kept(trace: Trace, op: Op) -> Array | None:
+    """Return what a dropout multiplied each entry by; `None` if it cannot be told."""
+    given, made = (trace.values[value].data for value in (op.inputs[0], op.outputs[0]))
+    for backward in range(len(trace.passes)):
+        for term in trace.terms_into(op.inputs[0], backward):
+            if term.outputs == op.outputs and term.local is not None:
+                return term.local.data
+    return None if given is None or made is None or not given.all() else made / given
+
+
+def _code(given: Argument, inputs: list[str], in_index: bool = False) -> str:
     if isinstance(given, tuple):
         return f"[{', '.join(_code(one, inputs) for one in given)}]"
     if isinstance(given, str):
+        if in_index and re.fullmatch(r"\.\.\.|[-\d:]+", given):
+            return given
         return inputs[int(given[1:])] if re.fullmatch(r"@\d+", given) else repr(given)
     return "None" if given is None else _number(given)
 

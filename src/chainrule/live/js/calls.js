@@ -43,6 +43,7 @@ function read(takes, step, x) {
           : one in NOT_FINITE
             ? NOT_FINITE[/** @type {'NaN'} */ (one)]
             : one;
+  if (/"\?"/.test(JSON.stringify(given(step)))) throw otherwise(step.name);
   /** @type {Given} */ const a = {};
   for (const [key, one] of Object.entries(given(step))) {
     const name = nameOf(takes, key);
@@ -100,7 +101,8 @@ const readers = (takes, a, shape) =>
   namesOf(takes).map((name) => {
     const one = a[name];
     const where = one?.data && spread(one.shape, shape);
-    return (/** @type {number} */ i) => (one?.data ? one.data[where ? where[i] : i] : one);
+    return (/** @type {number} */ i) =>
+      one?.data ? one.data[where ? where[i] : i] : Array.isArray(one) ? one[i] : one;
   });
 
 /**

@@ -14,7 +14,7 @@ import { numbers } from './text.js';
  *   q?: unknown[]}} PlainEdge */
 /** @typedef {{w: number, h: number, b: number[][], a: [string, string, number, number][]}} Layout */
 /** @typedef {{ops: PlainOp[], edges: PlainEdge[], back: number[], wide: Layout, narrow: Layout}} View */
-/** @typedef {{values: PlainValue[], views: View[], run?: PlainOp[], flows: [number, number][],
+/** @typedef {{values: PlainValue[], views: View[], run?: PlainOp[], flows: [number, number, number?][],
  *   roots: [number, unknown[] | null][], code: string | null, called: Record<number, string>,
  *   scale?: [number, number]}} Plain */
 
@@ -128,7 +128,7 @@ export class Model {
     const result = values[v];
     if (!isKnown(op.n)) throw new Lacking(`${op.n} is none of the ops that a page can compute`);
     const round = ROUND[result.t];
-    if (!round || op.i.some((i) => values[i].w && values[i].t !== result.t))
+    if (!round || (result.w && op.i.some((i) => values[i].w && values[i].t !== result.t)))
       throw new Error(`${op.n} gives ${result.t}`);
     const letters = op.a ?? '';
     const rule = ELEMENTWISE[op.n];
@@ -164,11 +164,12 @@ export class Model {
     const found = /** @type {Tensor[]} */ (this.values);
     this.gradients = this.values.map(() => null);
     for (const [v, start] of this.plain.roots) if (start) this.#add(v, { shape: found[v].shape, data: flat(start) });
-    this.plain.flows.forEach(([o, i], f) => {
+    this.plain.flows.forEach(([o, i, r = 0], f) => {
       const step = this.steps[o];
-      const upstream = step.outputs.map((v) => this.gradients[v]);
-      if (!upstream.some(Boolean)) return;
-      this.passing[f] = back(step, upstream[1] === undefined ? upstream[0] : upstream, found, i);
+      const upstream = this.gradients[step.outputs[r]];
+      if (!upstream) return;
+      const each = step.outputs.map((_, k) => (k === r ? upstream : null));
+      this.passing[f] = back(step, each[1] === undefined ? upstream : each, found, i);
       this.#add(step.inputs[i], this.passing[f]);
     });
   }

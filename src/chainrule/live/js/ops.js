@@ -34,7 +34,7 @@ import { gather, map, product, sameShape, sizeOf, spread, tensor, transposed } f
  * @typedef {object} Whole
  * @property {(x: Tensor[], step: Step) => Tensor | Tensor[]} run
  * @property {(g: any, x: Tensor[], k: number, step: Step, out: Tensor) => Tensor} back for input k; where there are
- * several results `g` is a list, in which nothing stands for what got no gradient
+ * several results `g` is a list, with nothing at all but one
  */
 
 /** @param {number} a @param {number} b @param {Round} r */
