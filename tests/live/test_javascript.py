@@ -13,7 +13,7 @@ from chainrule.live.javascript import FOLDER, PARTS, joined, minified, script, s
 
 DECLARED = re.compile(r"^(?:export )?(?:const|let|function|class) (?:\[|\{)?(\w+)", re.MULTILINE)
 FILES = [name for part in PARTS.values() for name in part]
-LARGEST = {"graph": 16_000, "panels": 24_000, "ops": 6_000}
+LARGEST = {"graph": 16_000, "panels": 24_000, "ops": 6_600}
 """Bytes of each script with gzip. The first is what a page loads, the others what it fetches at rest, or waits for."""
 
 

@@ -72,12 +72,13 @@ def joined(part: str) -> str:
 @cache
 def _body(part: str) -> str:
     """Write the files one behind the other, and what one script hands to the other."""
-    shared = ",".join([*_shared(), "PALETTES", "DRAWING"])
+    shared = ",".join([*_shared("panels", "ops"), "PALETTES", "DRAWING"])
     if part == "graph":
         given = {"PALETTES": [asdict(LIGHT), asdict(DARK)], "DRAWING": _style("drawing"), "STYLE": _style("graph")}
         before, after = "", f"versions[VERSION].shared??={{{shared}}};\n"
     else:
-        before, after = f"const{{{shared}}}=chainruleGraphs[VERSION].shared;\n", ""
+        wanted = ",".join(_shared(part)) + ",PALETTES,DRAWING" * (part == "panels")
+        before, after = f"const{{{wanted}}}=chainruleGraphs[VERSION].shared;\n", ""
         given = {}
     if part == "panels":
         slips = json.loads((Path(__file__).parents[1] / "checking" / "slips.json").read_text("utf-8"))
@@ -86,9 +87,9 @@ def _body(part: str) -> str:
     return constants + before + "".join(_tight(_source(name)) for name in PARTS[part]) + after
 
 
-def _shared() -> list[str]:
-    """List what the other scripts import from the files of the first."""
-    imports = [found for name in (*PARTS["panels"], *PARTS["ops"]) for found in _IMPORT.findall(_source(name))]
+def _shared(*parts: str) -> list[str]:
+    """List what other scripts import from the files of the first."""
+    imports = [found for part in parts for name in PARTS[part] for found in _IMPORT.findall(_source(name))]
     return sorted({name for names, file in imports if file in PARTS["graph"] for name in names.split(", ")})
 
 

@@ -25,8 +25,8 @@ FUNCTIONAL = frozenset([
 """What stands in `torch.nn.functional`."""
 METHODS = frozenset([
     "softmax", "log_softmax", "bmm", "clamp", "masked_fill", "maximum", "minimum", "max", "min", "amax", "amin",
-    "round", "floor", "sign", "remainder", "gt", "lt", "ge", "le", "eq", "ne", "select", "index_select", "narrow", "unbind",
-    "split", "chunk", "gather", "expand", "permute", "transpose",
+    "round", "floor", "sign", "remainder", "gt", "lt", "ge", "le", "eq", "ne", "select", "index_select", "narrow",
+    "unbind", "split", "chunk", "gather", "expand", "permute", "transpose",
 ])  # fmt: skip
 """What can be asked of a tensor."""
 SHAPED = frozenset(["reshape", "view", "flatten", "squeeze", "unsqueeze"])
