@@ -27,7 +27,7 @@ from chainrule.trace_file import from_plain, to_plain
 
 Array: TypeAlias = npt.NDArray[Any]
 Number: TypeAlias = bool | int | float | complex
-Argument: TypeAlias = Any
+Argument: TypeAlias = Number | str | tuple[Any, ...] | None
 """What a call was given: `@0` is its first input, `1:3` a slice, `...` an ellipsis, and `?` what cannot be written."""
 Call: TypeAlias = Mapping[str, Argument]
 """All arguments, by position or keyword."""
