@@ -887,6 +887,7 @@ def test_each_ability_by_touch(where: str, browser: Browser) -> None:
     with browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True) as phone:
         page = phone.new_page()
         page.goto((BUILT / where).as_uri())
+        page.evaluate("document.querySelectorAll('details').forEach(fold => fold.open = true)")
         slope = page.get_by_role("button", name="Loss curve", exact=True)
         graph = page.locator("chainrule-graph").filter(has=slope).first  # one with a backward pass
         graph.scroll_into_view_if_needed()
