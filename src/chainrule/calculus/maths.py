@@ -12,6 +12,7 @@ from chainrule.calculus import notation
 from chainrule.calculus.expression import ATOM, NEEDS, POWER, Name, Notation
 from chainrule.trace import Snapshot
 
+WORD = r"[^\W\d_]{3,}"
 GREEK = frozenset({
     "alpha", "beta", "gamma", "delta", "epsilon", "eta", "theta", "lambda", "mu", "rho", "sigma", "tau", "phi", "psi",
     "omega",
@@ -35,6 +36,8 @@ class Maths(Notation):
         """Return a variable's name: its stem, with accents and indices; code is a stem of its own."""
         bare, _, again = called.partition("#")
         found = re.fullmatch(r"([^\W\d_]+)(\d*)((?:_+[^\W_]+)*)", bare)
+        if found and found[1] not in GREEK and re.match(rf"{WORD}_(?!({'|'.join(ACCENTS)})(_|$)){WORD}", bare):
+            found = None  # two words are one name: no `norm` of a `layer`
         stem, digits, rest = found.groups() if found else (bare, "", "")
         parts = [digits, *rest.split("_"), f"({again})" if again else ""]
         written = self._stem(stem)

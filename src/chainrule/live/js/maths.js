@@ -75,7 +75,7 @@ export class Maths {
       values[v].n === op.e ? '' : name(values[v]),
       words,
       filled || '',
-      value ? tensorMaths(value) : `<mtext>${values[v].as}</mtext>`,
+      value ? tensorMaths(value) : `<mtext>${escape(values[v].as ?? '')}</mtext>`,
     ]);
   }
 
