@@ -174,11 +174,16 @@ def _box(box: Box) -> str:
     ]
     if box.gradient:
         lines.append(f"<text x='{x:.0f}' y='{y + 2 * LINE:.0f}' class='g'>grad  {html.escape(box.gradient)}</text>")
+    base = top + box.height - LINE * len(box.weights) + 9
+    for i, (_, text) in enumerate(box.weights):
+        lines.append(f"<text x='{x:.0f}' y='{base + LINE * i:.0f}' class='v'>{html.escape(text)}</text>")
     frame = f"<rect x='{left:.0f}' y='{top:.0f}' width='{box.width:.0f}' height='{box.height:.0f}' rx='6'/>"
     return frame + " ".join(lines)
 
 
 def _arrow(arrow: Arrow) -> str:
+    if not arrow.forward:
+        return ""
     cord = " c" if arrow.backward and arrow.backward[-1] == arrow.forward[0] else ""
     drawn = f"<path class='f{cord}' d='{path(arrow.forward)}'/>{_head(arrow.forward, 'fh')}"
     if arrow.backward:

@@ -215,10 +215,14 @@ def _layout(drawn: Layout, place: Places) -> Plain:
         "w": round(drawn.width),
         "h": round(drawn.height),
         "b": [
-            [place[b.value], *map(round, (b.x - b.width / 2, b.y - b.height / 2, b.width, b.height))]
+            [
+                place[b.value],
+                *map(round, (b.x - b.width / 2, b.y - b.height / 2, b.width, b.height)),
+                *([[place[weight], text] for weight, text in b.weights],) * bool(b.weights),
+            ]
             for b in drawn.boxes
         ],
-        "a": [[path(a.forward), path(a.backward) if a.backward else "", *map(round, a.label)] for a in drawn.arrows],
+        "a": [[path(a.forward), path(a.backward), *map(round, a.label)] for a in drawn.arrows],
     }
 
 
@@ -237,7 +241,9 @@ def _scale(sizes: Sequence[float]) -> list[int]:
 
 
 def path(points: tuple[Point, ...]) -> str:
-    """Write a curve as SVG does: a start, then three points a segment."""
+    """Write a curve as SVG does: a start, then three points a segment; nothing where there is none."""
+    if not points:
+        return ""
     start, *rest = (f"{x:.0f} {y:.0f}" for x, y in points)
     return f"M{start}C{' '.join(rest)}"
 

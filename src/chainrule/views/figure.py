@@ -27,7 +27,7 @@ def figure(trace: Trace, backward: int | None, direction: Direction = "right") -
     axes.set_axis_off()
     axes.set_xlim(0, drawn.width)
     axes.set_ylim(drawn.height, 0)
-    for arrow in drawn.arrows:
+    for arrow in (arrow for arrow in drawn.arrows if arrow.forward):
         for patch in _arrow(arrow):
             axes.add_patch(patch)
         if arrow.local:
@@ -52,7 +52,8 @@ def _words(box: Box) -> list[tuple[int, int, str, str, str]]:
         words.append((0, len(box.name) + 1, f"= {box.expression}", LINES.text, "normal"))
     if box.gradient:
         words.append((2, 0, f"grad  {box.gradient}", LINES.gradient, "normal"))
-    return words
+    below = 3 if box.gradient else 2
+    return words + [(below + i, 0, text, LINES.value, "normal") for i, (_, text) in enumerate(box.weights)]
 
 
 def _arrow(arrow: Arrow) -> Iterator[FancyArrowPatch]:

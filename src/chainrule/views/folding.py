@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby, pairwise, takewhile
 from pathlib import PurePosixPath
 from typing import TypeAlias
 
+from chainrule.calculus.notation import SHOWN
 from chainrule.trace import Op, Term, Trace
 from chainrule.views.limits import BESIDE, DRAWN, FEW, STEPS
 
@@ -183,6 +184,8 @@ class FoldedView:
     """The values that are drawn, in the order in which they come up."""
     back: tuple[int, ...]
     """The steps that passed gradients on, in the order in which autograd made them."""
+    beside: Mapping[int, int] = field(default_factory=dict)
+    """The weights that stand in the box of the one result that they are used for, with that result."""
 
 
 class Folded:
@@ -225,7 +228,18 @@ class Folded:
         drawn |= dict.fromkeys(shown.get(root, root) for root in roots)
         last = {i: max((self._turn.get(n, -1) for n in step.ops), default=-1) for i, step in enumerate(steps)}
         back = sorted((i for i in last if last[i] >= 0), key=last.__getitem__)
-        return FoldedView(steps, tuple(edge for _, edges in made for edge in edges), tuple(drawn), tuple(back))
+        edges = tuple(edge for _, edges in made for edge in edges)
+        return FoldedView(steps, edges, tuple(drawn), tuple(back), self._weights(edges) if self.is_folded else {})
+
+    def _weights(self, edges: Sequence[FoldedEdge]) -> dict[int, int]:
+        """Find the weights that one result alone is made with; numbers that a page can change keep their boxes."""
+        uses: defaultdict[int, set[int]] = defaultdict(set)
+        for edge in edges:
+            uses[edge.source].add(edge.target)
+        held = {value: self.trace.values[value] for value in uses}
+        weights = (v for v, one in held.items() if one.leaf and one.requires_grad and v not in self._roots)
+        alone = (v for v in weights if len(uses[v]) == 1 and (held[v].parameter or held[v].tensor.size > SHOWN))
+        return {value: next(iter(uses[value])) for value in alone}
 
     def _narrow(self, group: Group) -> tuple[Part, ...]:
         """List a group's parts; an op with more ends than can be drawn is one of its own, of which a few are drawn."""

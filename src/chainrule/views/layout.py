@@ -15,8 +15,8 @@ from itertools import pairwise, zip_longest
 from statistics import fmean
 from typing import Literal, TypeAlias
 
-from chainrule.calculus.notation import SHOWN, numbers
-from chainrule.trace import Snapshot, Trace
+from chainrule.calculus.notation import SHOWN, numbers, shape
+from chainrule.trace import Snapshot, Trace, Value
 from chainrule.views.folding import Folded, FoldedEdge, FoldedStep, FoldedView
 from chainrule.views.limits import CHANGED, LABEL, LETTERS
 
@@ -45,6 +45,8 @@ class Box:
     y: float
     width: float
     height: float
+    weights: tuple[tuple[int, str], ...] = ()
+    """The weights that stand in it, a line each."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,10 @@ class Arrow:
     target: int
     local: str
     forward: tuple[Point, ...]
-    """A curve of cubic Bezier segments, from the input to the result: a start, then three points a segment."""
+    """A curve of cubic Bezier segments, from the input to the result: a start, then three points a segment.
+
+    It is empty where the input stands in the result's own box.
+    """
     backward: tuple[Point, ...]
     """The same way back, beside it; empty where no gradient flows."""
     label: Point
@@ -84,13 +89,18 @@ def layout(
     What runs down takes no more `room` from side to side than its boxes and the edges beside them need.
     """
     view = view or Folded(trace, backward).view()
-    layer = _layers(view.values, view.edges)
+    values = [value for value in view.values if value not in view.beside]
+    edges = [edge for edge in view.edges if edge.source not in view.beside]
+    layer = _layers(values, edges)
     made = {value: step for step in view.steps for value in step.outputs}
-    boxes = {value: _measure(trace, value, backward, made.get(value)) for value in view.values}
+    inside: defaultdict[int, list[int]] = defaultdict(list)
+    for weight, value in view.beside.items():
+        inside[value].append(weight)
+    boxes = {value: _measure(trace, value, backward, made.get(value), inside[value]) for value in values}
     layer = _spread(layer, boxes, set(made), room - 2 * PADDING)
-    chains = {edge: _chain(edge, layer) for edge in view.edges}
-    rows = _order([(value, -1, layer[value]) for value in view.values], list(chains.values()))
-    return _Placing(boxes, chains, direction == "right").layout(rows)
+    chains = {edge: _chain(edge, layer) for edge in edges}
+    rows = _order([(value, -1, layer[value]) for value in values], list(chains.values()))
+    return _Placing(boxes, chains, direction == "right").layout(rows, view.edges)
 
 
 Spot: TypeAlias = tuple[int, int, int]
@@ -127,7 +137,7 @@ def _spread(layer: dict[int, int], boxes: Mapping[int, Box], made: set[int], roo
     return found
 
 
-def _measure(trace: Trace, value: int, backward: int | None, step: FoldedStep | None) -> Box:
+def _measure(trace: Trace, value: int, backward: int | None, step: FoldedStep | None, inside: Sequence[int]) -> Box:
     """Write the lines of a box, and make it as large as they need, at no place yet."""
     held = trace.values[value]
     made = "" if held.op is None or held.leaf else trace.ops[held.op].expression
@@ -138,9 +148,16 @@ def _measure(trace: Trace, value: int, backward: int | None, step: FoldedStep | 
     below = "" if gradient is None else _cut(numbers(gradient))
     room = min(LETTERS, held.tensor.size * CHANGED + 2) if 1 < held.tensor.size <= SHOWN else CHANGED
     title = f"{name} = {expression}" if expression or module else name
-    longest = max(len(title), 6 + room, 7 + len(number), 7 + len(below))
-    height = LINE * (3 if below else 2) + 2 * PADDING
-    return Box(value, name, expression, number, below, 0, 0, longest * CHARACTER + 2 * PADDING, height)
+    weights = tuple((weight, _weight(trace.values[weight], module)) for weight in inside)
+    longest = max(len(title), 6 + room, 7 + len(number), 7 + len(below), *(len(text) + 9 for _, text in weights))
+    height = LINE * ((3 if below else 2) + len(weights)) + 2 * PADDING
+    return Box(value, name, expression, number, below, 0, 0, longest * CHARACTER + 2 * PADDING, height, weights)
+
+
+def _weight(held: Value, module: str) -> str:
+    """Name a weight and its shape; beside its module, without the module's path."""
+    name = held.name.rpartition(".")[2] if module else held.name
+    return f"{_cut(name)[: LETTERS // 2]} {shape(held.shape)}"
 
 
 def _cut(text: str) -> str:
@@ -208,13 +225,18 @@ class _Placing:
         self.local = {e: local_text(e.term.local) if e.term and e.term.local else "" for e in chains}
         self.at: dict[Spot, Point] = {}
 
-    def layout(self, rows: list[list[Spot]]) -> Layout:
+    def layout(self, rows: list[list[Spot]], edges: Sequence[FoldedEdge]) -> Layout:
         """Place the rows one behind the other, then the boxes, then what leads from one to the other."""
         whole = self._place(rows)
         middles = {spot[0]: self._turned(point) for spot, point in self.at.items() if spot[1] < 0}
         boxes = [replace(box, x=middles[value][0], y=middles[value][1]) for value, box in self.boxes.items()]
         ports = self._ports()
-        arrows = [self._arrow(edge, ports[edge, True], ports[edge, False]) for edge in self.chains]
+        arrows = [
+            self._arrow(edge, ports[edge, True], ports[edge, False])
+            if edge in self.chains
+            else Arrow(edge.source, edge.target, "", (), (), (0, 0))
+            for edge in edges
+        ]
         return Layout(tuple(boxes), tuple(arrows), *self._turned(whole))
 
     def _turned(self, point: Point) -> Point:

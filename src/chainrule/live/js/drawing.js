@@ -7,10 +7,11 @@ import { entryName, isShown, number } from './text.js';
 /** @typedef {import('./model.js').Layout} Layout */
 /** @typedef {{handle: SVGGElement, v: number, at: number, name: string}} Handle for a number that can be changed */
 /** @typedef {{group: SVGGElement, value: SVGTextElement, gradient: SVGTextElement, entries: SVGGElement[],
+ *   weights: {v: number, part: SVGGElement}[],
  *   x: number, y: number, room: number, looks?: string}} Box */
 
 const CHARACTER = 7.25;
-const LINE = 17;
+export const LINE = 17;
 const PADDING = 10;
 const LETTERS = 34;
 
@@ -36,27 +37,26 @@ export class Drawing {
     this.edges = layout.a.map((drawn, e) => this.#edge(drawn, e));
     /** How each edge was drawn last. @type {string[]} */ this.looks = [];
     /** @type {Map<number, Box>} */ this.boxes = new Map();
-    for (const [v, x, y, w, height] of layout.b) this.boxes.set(v, this.#box(v, x, y, w, height));
+    for (const box of layout.b) this.boxes.set(box[0], this.#box(box));
   }
 
   /** @param {[string, string, number, number]} drawn @param {number} e */
   #edge([forward, backward, x, y], e) {
     const local = s('text', { class: 'g halo', x, y: y + 4, 'text-anchor': 'middle' });
-    const group = s(
-      'g',
-      { 'data-e': e },
-      s('path', { class: 'hit', d: forward }),
-      s('path', { class: 'f', d: forward, 'marker-end': 'url(#vh)' }),
-    );
+    const group = s('g', { 'data-e': e });
+    if (forward)
+      group.append(
+        s('path', { class: 'hit', d: forward }),
+        s('path', { class: 'f', d: forward, 'marker-end': 'url(#vh)' }),
+      );
     if (backward) group.append(s('path', { class: 'b', d: backward, 'marker-end': 'url(#gh)' }), local, ' ');
     this.svg.append(group);
     const [start] = forward.slice(1).split('C');
-    return { group, local, sort: backward.endsWith(` ${start}`) ? 'edge cord' : 'edge' };
+    return { group, local, sort: backward && backward.endsWith(` ${start}`) ? 'edge cord' : 'edge' };
   }
 
-  /** @param {number} v @param {number} left @param {number} top @param {number} w @param {number} height
-   * @returns {Box} */
-  #box(v, left, top, w, height) {
+  /** @param {import('./model.js').PlacedBox} placed @returns {Box} */
+  #box([v, left, top, w, height, inside = []]) {
     const { model } = this;
     const plain = model.plain.values[v];
     const x = left + PADDING;
@@ -104,8 +104,14 @@ export class Drawing {
       }
     }
     group.append(gradient);
+    const weights = inside.map(([weight, words], i) => {
+      const row = s('text', { class: 'v', x, y: top + height - LINE * (inside.length - i) + 9 }, words);
+      const part = s('g', { class: 'weight', 'data-v': weight }, row);
+      group.append(' ', part);
+      return { v: weight, part };
+    });
     this.svg.append(group);
-    return { group, value, gradient, entries, x, y: y + LINE, room };
+    return { group, value, gradient, entries, weights, x, y: y + LINE, room };
   }
 
   /** Show the numbers of the step that is shown, and which op it is about.
@@ -115,7 +121,10 @@ export class Drawing {
     for (const [v, box] of this.boxes) {
       const text = model.valueText(v);
       const kind = `box${model.reached(v) ? '' : ' todo'}${now.has(v) ? ' now' : ''}`;
-      const looks = `${kind} ${box.entries.length ? model.values[v]?.data : text} ${model.gradientText(v)}`;
+      const marks = box.weights.map(
+        (weight) => model.gradientText(weight.v) && `weight${now.has(weight.v) ? ' now' : ''}`,
+      );
+      const looks = `${kind} ${box.entries.length ? model.values[v]?.data : text} ${model.gradientText(v)} ${marks}`;
       if (box.looks === looks) continue; // asking the page itself what it shows is what takes long
       box.looks = looks;
       attribute(box.group, 'class', kind);
@@ -123,6 +132,7 @@ export class Drawing {
       else fit(box.value, `value ${cut(text)}`, box.room);
       const gradient = model.gradientText(v);
       fit(box.gradient, gradient && `grad  ${cut(gradient)}`, box.room);
+      box.weights.forEach(({ part }, i) => attribute(part, 'class', marks[i] || 'weight'));
       this.dress?.(v);
     }
     this.edges.forEach(({ group, local, sort }, e) => {

@@ -288,7 +288,7 @@ export class Ui {
     const stage = this.stage;
     if (!place || !this.drawing) return;
     const scale = this.drawing.svg.getBoundingClientRect().width / this.drawing.layout.w;
-    const [, x, y, w, h] = place.map((n) => n * scale);
+    const [, x, y, w, h] = /** @type {number[]} */ (place.slice(0, 5)).map((n) => n * scale);
     /** @param {number} from @param {number} size @param {number} seen @param {number} room */
     const to = (from, size, seen, room) =>
       from < seen || from + size > seen + room ? from + size / 2 - room / 2 : seen;

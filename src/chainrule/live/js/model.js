@@ -12,7 +12,9 @@ import { numbers } from './text.js';
  *   c?: Record<string, unknown>, g?: Record<string, unknown>, dims?: number[]}} PlainOp */
 /** @typedef {{o: number, i: number, r: number, b?: 1, f?: number, k?: string, l?: string, m?: string, p?: 1,
  *   q?: unknown[]}} PlainEdge */
-/** @typedef {{w: number, h: number, b: number[][], a: [string, string, number, number][]}} Layout */
+/** A value, its left, top, width and height, and the weights in it. @typedef {[
+ *   number, number, number, number, number, [number, string][]?]} PlacedBox */
+/** @typedef {{w: number, h: number, b: PlacedBox[], a: [string, string, number, number][]}} Layout */
 /** @typedef {{ops: PlainOp[], edges: PlainEdge[], back: number[], wide: Layout, narrow: Layout}} View */
 /** @typedef {{values: PlainValue[], views: View[], run?: PlainOp[], flows: [number, number, number?][],
  *   roots: [number, unknown[] | null][], code: string | null, called: Record<number, string>,
