@@ -21,31 +21,18 @@ project_copyright = author
 language = "en"
 
 extensions = [
-    "_ext.execute.progress",
-    "_ext.execute.fingerprint",
     "sphinx.ext.autodoc",
     "sphinx.ext.intersphinx",
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
     "myst_nb",
-    "_ext.execute.chapters_ahead",  # when MyST is configured, and before the lessons run
+    "_ext.execute",  # when MyST is configured, and before the lessons run
     "sphinx_gallery.gen_gallery",
-    "_ext.execute.gallery",
-    "_ext.pages.maths",
-    "_ext.execute.failure",
-    "_ext.execute.kernel",
-    "_ext.pages.live_scripts",
-    "_ext.pages.measurements",
+    "_ext.pages",
     "_ext.lessons.course",
     "_ext.lessons.downloads",
     "_ext.lessons.questions",
     "_ext.lessons.error_index",
-    "_ext.pages.sidebar",
-    "_ext.pages.hosting",
-    "_ext.pages.sharing",
-    "_ext.pages.licences",
-    "_ext.pages.code_links",
-    "_ext.pages.bundle",
 ]
 exclude_patterns = [
     "_build",

@@ -1,1 +1,1 @@
-"""Hold the site's own Sphinx code, one concern a file; each is an extension that conf.py names."""
+"""Hold the site's own Sphinx code, one concern a file; conf.py names the extensions among them."""

@@ -113,8 +113,3 @@ def start(app: Any) -> None:
     process.start()
     atexit.register(process.kill)  # should a lesson fail; its kernels end with it
     app.connect("env-before-read-docs", lambda *_: process.join())
-
-
-def setup(app: Any) -> None:
-    """Start between MyST, which makes its configuration, and sphinx-gallery, which runs the lessons: see conf.py."""
-    app.connect("builder-inited", start)

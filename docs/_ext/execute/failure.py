@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 import sys
 from pathlib import Path
@@ -109,10 +108,3 @@ def ask_for_words(app: Sphinx, page: str, template: str, context: dict[str, Any]
     if 'role="img" aria-label=""' in context.get("body", ""):
         advice = 'add a title, or `figure.set_label("...")`'
         logger.warning("a figure says nothing to those who cannot see it; %s", advice, location=page)
-
-
-def setup(app: Sphinx) -> None:
-    """Tell of the end of the build, after everybody else."""
-    errors.handle_exception = functools.partial(tell, app)
-    app.connect("html-page-context", ask_for_words)
-    app.connect("build-finished", leave_mark, priority=1000)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from jupyter_cache.cache import db
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sqlalchemy import URL, Engine, create_engine
@@ -51,10 +50,3 @@ def forget(app: Sphinx, config: Config) -> None:
 def open_cache(address: str) -> Engine:
     """Return what opens myst-nb's cache; jupyter-cache takes its path, which may hold `%20`, for an address."""
     return create_engine(URL.create("sqlite", database=address.removeprefix("sqlite:///")))
-
-
-def setup(app: Sphinx) -> None:
-    """Forget before anything runs. `make serve` keeps pages, and reads all again when the fingerprint differs."""
-    app.add_config_value("chainrule_fingerprint", "", "env", str)
-    db.create_engine = open_cache
-    app.connect("config-inited", forget)

@@ -154,9 +154,3 @@ def last_words(where: IO[str], code: int | None, limit: int) -> str:
             "If it has to, raise `nb_execution_timeout` in conf.py"
         )
     return "\n".join([*reversed([line for line in calls if "File" in line]), why])
-
-
-def setup(app: Sphinx) -> None:
-    """Stand in for sphinx-gallery where it runs a lesson."""
-    stand_in: Callable[..., Any] = functools.partial(run_apart, app)
-    gen_rst.generate_file_rst = stand_in

@@ -50,8 +50,3 @@ def write_profile(app: Sphinx, config: Config) -> None:
     (profile / "ipython_kernel_config.py").write_text(text, "utf-8")
     os.environ["IPYTHONDIR"] = str(home)
     logging.getLogger("traitlets").setLevel(logging.CRITICAL)  # docs/_ext/execute/failure.py says what failed
-
-
-def setup(app: Sphinx) -> None:
-    """Write the profile before the first kernel starts."""
-    app.connect("config-inited", write_profile)

@@ -34,10 +34,3 @@ def reading(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
 def writing(app: Sphinx, builder: Builder) -> None:
     """Say that pages are written."""
     say("writing pages")
-
-
-def setup(app: Sphinx) -> None:
-    """Listen to the build."""
-    logging.getLogger("sphinx").addHandler(ChapterListener())
-    app.connect("env-before-read-docs", reading)
-    app.connect("write-started", writing)

@@ -66,8 +66,3 @@ def bundle_page(app: Sphinx, page: str, template: str, context: dict[str, Any], 
         styles.append(_CascadingStyleSheet("_static/katex/maths.css"))
     context["theme_script"] = _JavaScript("_static/theme.js")  # before anything is painted, so not with the others
     context["css_files"], context["script_files"] = styles, scripts
-
-
-def setup(app: Sphinx) -> None:
-    """Look at the files of a page once all others have named theirs."""
-    app.connect("html-page-context", bundle_page, priority=950)

@@ -16,7 +16,6 @@ from typing import Any
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
-from sphinx_gallery._doctree_links import CodeLinksTransform
 
 IMPORTED_AS = re.compile(r"^\s*import ([\w.]+) as (\w+)", re.MULTILINE)
 IMPORTED_FROM = re.compile(r"^\s*from ([\w.]+) import ([\w, ]+)$", re.MULTILINE)
@@ -107,11 +106,3 @@ def list_lessons(app: Sphinx, doctree: nodes.document, page: str) -> None:
         number = f"{len(users)} lesson{'s' * (len(users) > 1)}"
         listed = f'<details class="chainrule-used"><summary>Used in {number}</summary><ul>{links}</ul></details>'
         content.append(nodes.raw("", listed, format="html"))
-
-
-def setup(app: Sphinx) -> None:
-    """Stand in for sphinx-gallery; look at the API once its links are resolved, and at code once it is highlighted."""
-    app.registry.post_transforms.remove(CodeLinksTransform)
-    app.connect("doctree-resolved", list_lessons)
-    app.connect("html-page-context", link_names, priority=910)
-    app.connect("html-page-context", mend_way_back)

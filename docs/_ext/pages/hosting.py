@@ -115,8 +115,3 @@ def configure(app: Sphinx, config: Config) -> None:
         config.html_theme_options = {**config.html_theme_options, **buttons}
     elif found:
         print(f"no links to sources: it is not known here how {found.repository} addresses a file", flush=True)
-
-
-def setup(app: Sphinx) -> None:
-    """Ask the environment before the theme reads its options (800)."""
-    app.connect("config-inited", configure)

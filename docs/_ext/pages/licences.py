@@ -42,8 +42,3 @@ def write(app: Sphinx, exception: Exception | None) -> None:
         parts = [heading("chainrule") + ours.read_text("utf-8"), *map(licence, OTHERS)]
         parts.append(heading("KaTeX, its fonts included") + katex.read_text("utf-8"))
         Path(app.outdir, "licences.txt").write_text("\n\n".join(parts), "utf-8")
-
-
-def setup(app: Sphinx) -> None:
-    """Write at the end."""
-    app.connect("build-finished", write)

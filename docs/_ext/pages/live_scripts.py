@@ -25,9 +25,3 @@ def write_scripts(app: Sphinx) -> None:
     static.mkdir(parents=True, exist_ok=True)
     for part in PARTS:
         (static / f"chainrule-{part}.js").write_text(served(part), "utf-8")
-
-
-def setup(app: Sphinx) -> None:
-    """Write the scripts before any page asks for a checksum."""
-    app.connect("builder-inited", write_scripts)
-    app.add_js_file("chainrule-graph.js", loading_method="defer")

