@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from chainrule.calculus.expression import Constant, Expression, Name, Operation, parse, substitute
-from chainrule.trace import Term, Trace
+from chainrule.trace import Op, Term, Trace
 
 RULES: dict[str, tuple[str, ...]] = {
     "add": ("1", "1"),  # a sum hands the upstream gradient to both inputs unchanged
@@ -58,19 +58,19 @@ def canonical(name: str) -> str:
     return ALIASES.get(bare, bare)
 
 
-def carrier(trace: Trace, term: Term) -> Operation | None:
-    """Return the product that carries an upstream gradient `G` through a product of matrices to an argument.
+def carrier(trace: Trace, term: Term, upstream: Expression) -> list[tuple[str, Expression]]:
+    """Return the factors that carry an upstream gradient `G` through a product of matrices to an argument.
 
-    `None` if the op is no such product, multiplies stacks of matrices, or takes the same value twice.
+    Each comes by its letter and in the names of the code that ran. There are none if the op is no such product,
+    multiplies stacks of matrices, or takes the same value twice.
     """
     op = trace.ops[term.op]
-    if (written := CARRIERS.get(canonical(op.name))) is None:
-        return None
     letters = [letter for letter, value in op.operands.items() if value == term.value]
     stacked = any(len(trace.values[value].shape) > 2 for value in (*op.inputs, *op.outputs))
-    known = len(letters) == 1 and op.operands.keys() >= {"a", "b"}
-    found = None if stacked or not known else _rule(written, letters[0])
-    return found if isinstance(found, Operation) else None
+    if stacked or len(letters) != 1 or not op.operands.keys() >= {"a", "b"}:
+        return []
+    found, words = _rule(CARRIERS.get(canonical(op.name), ()), letters[0]), {**_names(trace, op), "G": upstream}
+    return [(str(part), substitute(part, words)) for part in found.parts] if isinstance(found, Operation) else []
 
 
 def local_gradient(op: str, letter: str, words: Mapping[str, Expression]) -> Expression | None:
@@ -93,11 +93,14 @@ def recorded_local_gradient(trace: Trace, term: Term) -> Expression | None:
         return None
     if term.kind == "jacobian" or any("complex" in dtype for dtype in types):
         return None  # rules are about real numbers, entry by entry
-    words: dict[str, Expression] = {letter: Name(trace.values[value].name) for letter, value in op.operands.items()}
-    words["out"] = Name(trace.values[term.output].name)
+    words = {**_names(trace, op), "out": Name(trace.values[term.output].name)}
     share = trace.values[term.value].tensor.size // max(1, trace.values[term.output].tensor.size)
     words |= {letter: Constant(value) for letter, value in (*op.constants.items(), ("n", share))}
     return local_gradient(op.name, term.letter, words)
+
+
+def _names(trace: Trace, op: Op) -> dict[str, Expression]:
+    return {letter: Name(trace.values[value].name) for letter, value in op.operands.items()}
 
 
 def _rule(written: tuple[str, ...], letter: str) -> Expression | None:

@@ -12,17 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from chainrule.calculus.expression import (
-    Derivative,
-    Expression,
-    Name,
-    Numbers,
-    Operation,
-    Recorded,
-    figures,
-    product,
-    substitute,
-)
+from chainrule.calculus.expression import Derivative, Expression, Numbers, Operation, Recorded, figures, product
 from chainrule.calculus.maths import latex, mathml
 from chainrule.calculus.notation import SHOWN, brief, numbers
 from chainrule.calculus.rules import carrier, recorded_local_gradient
@@ -224,8 +214,8 @@ class _Deriver:
             return Recorded(local.words, Numbers(term.local))
         if self._is_single(term):
             return product("chain", before[0], local)
-        if found := carrier(self.trace, term):
-            return self._carried(term, before[0], found)
+        if factors := carrier(self.trace, term, before[0]):
+            return self._carried(term, factors)
         if term.local is None or term.kind is None:
             name = self.trace.ops[term.op].name.strip("_")
             return Recorded(Operation(f"vjp_{name}()", tuple(before)), Numbers(term.contribution))
@@ -235,23 +225,21 @@ class _Deriver:
         summed = term.kind == "elementwise" and term.local.shape != self.trace.values[term.value].shape
         return Operation("sum()", (scaled,)) if summed else scaled
 
-    def _carried(self, term: Term, before: Expression, carrier: Operation) -> Expression:
+    def _carried(self, term: Term, factors: Sequence[tuple[str, Expression]]) -> Expression:
         """Return one step through a product of matrices as the product that it is again, such as `G @ w.T`."""
-        operands = self.trace.ops[term.op].operands
-        names = {letter: Name(self.trace.values[value].name) for letter, value in operands.items()}
-        tensors = {letter: self.trace.values[value].tensor for letter, value in operands.items()}
-        upstream = self.trace.gradient(term.output, self.backward)
-        words = [substitute(factor, {**names, "G": before}) for factor in carrier.parts]
-        factors = [(str(part), upstream if str(part)[0] == "G" else tensors[str(part)[0]]) for part in carrier.parts]
-        data = [one.data for _, one in factors if one is not None and one.data is not None and one.size <= SHOWN]
+        tensors = {"G": self.trace.gradient(term.output, self.backward)}
+        for letter, value in self.trace.ops[term.op].operands.items():
+            tensors[letter] = self.trace.values[value].tensor
+        held, words = [tensors[letter[0]] for letter, _ in factors], tuple(word for _, word in factors)
+        data = [one.data for one in held if one is not None and one.data is not None and one.size <= SHOWN]
         if len(data) < 2:  # too many numbers to be shown
-            return Recorded(Operation("@", tuple(words)), Numbers(term.contribution, whole=True))
+            return Recorded(Operation("@", words), Numbers(term.contribution, whole=True))
         if data[0].ndim == data[1].ndim == 1:  # a column and a row make a matrix
             shaped = [data[0][:, None], data[1][None, :]]
         else:
             shaped = [one.T if letter.endswith(".T") else one for one, (letter, _) in zip(data, factors, strict=True)]
-        held = [Numbers(Snapshot(one.shape, "float64", one), whole=True) for one in shaped]
-        return Operation("@", tuple(map(Recorded, words, held)))
+        numbered = [Numbers(Snapshot(one.shape, "float64", one), whole=True) for one in shaped]
+        return Operation("@", tuple(map(Recorded, words, numbered)))
 
     def _chain(self, target: int) -> Expression | None:
         """Return the bare chain of derivatives, where there is one path and no line in between."""
