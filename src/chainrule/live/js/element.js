@@ -1,6 +1,6 @@
 // The element: puts the parts together, and is what a page or a script talks to.
 
-import { attribute, button, h, write } from './dom.js';
+import { attribute, button, h, s, write } from './dom.js';
 import { Drawing } from './drawing.js';
 import { Model } from './model.js';
 import { HANDS, more, PANELS } from './more.js';
@@ -110,7 +110,7 @@ export class Ui {
         h('span', { class: 'gap' }),
         !fixed && button('Reset', () => this.reset(), { title: 'The recorded numbers again' }),
         ...this.#toggles,
-        document.fullscreenEnabled && button('Full screen', () => this.#hall()),
+        document.fullscreenEnabled && this.#corners(),
       ),
       this.#trail,
       this.frame,
@@ -336,6 +336,14 @@ export class Ui {
       ]),
     );
     this.#fit();
+  }
+
+  /** The button that fills the screen, with four corners on it. */
+  #corners() {
+    const made = button('', () => this.#hall(), { 'aria-label': 'Full screen', title: 'Full screen' });
+    const path = s('path', { class: 'corners', d: 'M1 4V1H4M8 1H11V4M11 8V11H8M4 11H1V8' });
+    made.append(s('svg', { viewBox: '0 0 12 12', width: 13, height: 13, 'aria-hidden': 'true' }, path));
+    return made;
   }
 
   /** Take the whole screen, or give it back. */

@@ -44,6 +44,7 @@ export function plot(height, attributes) {
   /** @param {Mark} mark */
   const put = ({ at: [x, y], kind, text, side = 'middle', lower = -9 }) => {
     if (px(x) < left - 9 || px(x) > width - 5 || py(y) < 0 || py(y) > bottom + 9) return [];
+    if (side === 'start' && px(x) + LETTER * (text ?? '').length > width - RIGHT) side = 'end';
     const by = side === 'start' ? 6 : side === 'end' ? -6 : 0;
     return [
       kind.includes('dot') ? s('circle', { class: kind, cx: px(x), cy: py(y), r: kind.includes('here') ? 7 : 4 }) : '',
