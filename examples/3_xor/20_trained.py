@@ -1,6 +1,6 @@
 """
-Train it, and look inside
-=========================
+Train the network for XOR, and look inside
+==========================================
 
 **What you get:** the network after twenty thousand steps: what it answers, what its hidden layer does to the problem,
 and why one of the four answers lags behind. At the end, a report that is wrong because of one missing word.
@@ -51,11 +51,18 @@ def report():
 
 
 # %%
-# **Predict.** Four samples, five thousand epochs: twenty thousand steps with a rate of a hundredth. At the start all
-# answers are near one half, so the mean loss is about a quarter. Does it fall at once? And where does it end?
+# **Predict.** Four samples, 5000 epochs, a small rate. At the start all answers are near one half,
+# so the mean loss is about a quarter. How does it fall?
+#
+# .. answer:: Slowly, then quickly, then slowly again [slow to get going]
+#    Quickly at once, then slower: On the parabola it does. Here the hidden units are all but alike at first.
+#    By the same amount in each epoch: The slope changes on the way.
+#    Not at all: The weights were chosen so that it does.
 
 losses = {0: report()}
-step(samples[0], targets[0])  # one extra step, as in the notebook
+step(
+    samples[0], targets[0]
+)  # one extra step, which the clinic and the page of XOR take too
 for epoch in range(1, 5001):
     for x, y in zip(samples, targets, strict=True):
         step(x, y)
@@ -66,12 +73,9 @@ for epoch in (0, 1, 1001, 2001, 3001, 4001, 5000):
     print(f"after epoch {epoch:4}: {losses[epoch]:.4f}")
 
 # %%
-# It starts at ``losses[0] ≈ 0.2475`` and is slow to get going: a thousand epochs take it only to
-# ``losses[1001] ≈ 0.2041``. Then it goes faster, ``losses[2001] ≈ 0.1395`` and ``losses[3001] ≈ 0.0583``, and slower
-# again, ``losses[4001] ≈ 0.0255``. At the end it is ``losses[5000] ≈ 0.0142``.
-#
-# (The notebook prints once in a thousand epochs. So the last loss that its readers see is from long before the end,
-# ``losses[4001] ≈ 0.0255``, and it is easily taken for the result.)
+# It starts at 0.2475 and is slow to get going: 1000 epochs take it only to 0.2041. Then it goes faster, and slower
+# again. At the end it is ``losses[5000] ≈ 0.0142``. (A program that prints once in 1000 epochs shows 0.0255 last, which
+# is easily taken for the result.)
 
 from chainrule.plots import curves
 
@@ -88,8 +92,7 @@ for x, y, answer in zip(samples, targets, answers, strict=True):
     print(f"({int(x[0])}, {int(x[1])})  target {y:.0f}  answer {answer:.3f}")
 
 # %%
-# ``answers ≈ (0.177, 0.903, 0.902, 0.079)``. Rounded, all four are right. The first is the least sure of itself, and we
-# will see why.
+# Rounded, all four are right. The first is the least sure of itself, and we will see why.
 #
 # Between the samples the network has answers, too. Here they are for the whole square: the bluer, the closer to one.
 
@@ -119,9 +122,14 @@ print("w1", [[round(entry, 2) for entry in row] for row in w1.tolist()])
 print("b1", [round(entry, 2) + 0.0 for entry in b1.tolist()])
 
 # %%
-# **Predict.** In each column the two numbers are equal, to two digits. So what does a unit look at? Work out what the
-# two units say to each of the four samples: four places in the plane of the hidden units. (Do two of the places
-# coincide?)
+# In each column the two numbers are equal, to two digits. Work out what the two units say to each of the four samples:
+# that is a place in the plane of the hidden units for each.
+#
+# **Predict.** How many different places are there?
+#
+# .. answer:: Three [Both units look at]
+#    Four: In each column the two weights are equal. Which two samples does a unit then not tell apart?
+#    Two: The second unit has a bias. At which sample alone is it above zero?
 
 with torch.no_grad():
     hidden = torch.relu(samples @ w1 + b1)
@@ -129,13 +137,19 @@ for x, place in zip(samples, hidden.tolist(), strict=True):
     print(f"({int(x[0])}, {int(x[1])})  hidden ({place[0]:.2f}, {place[1]:.2f})")
 
 # %%
-# ``hidden ≈ [[0.00, 0.00], [1.64, 0.00], [1.64, 0.00], [3.28, 2.21]]``. Both units look at the *sum* of the inputs,
-# which is zero, one, one and two. The first unit grows with the sum right away. The second has a bias of ``b1[1] ≈
-# -2.21``, just as much as one input brings, so it wakes up only when the sum goes past one. So the two samples in
-# the middle have come to lie on one another, and the last one has been bent upward, away from the line through the
-# others.
+# Both units look at the *sum* of the inputs, which is 0, 1, 1 and 2. The first unit grows with the sum right away. The
+# second has a bias of -2.21, just as much as one input brings, so it wakes up only when the sum goes past one. So the
+# two samples in the middle have come to lie on one another, and the last one has been bent upward, away from the line
+# through the others.
 #
-# **Predict.** Can you separate them with one straight line now?
+# The plane of the hidden units
+# -----------------------------
+#
+# **Predict.** Draw the places on paper. Which line separates the two targets?
+#
+# .. answer:: A straight one, with the two in the middle below it [One line is enough]
+#    Only one with a bend: Draw the last sample where it is, high up on the right.
+#    None: Samples with different targets lie in different places.
 
 reach = np.linspace(-0.4, 4.0, 101)
 plane = torch.tensor([[[a, b] for a in reach] for b in reach], dtype=torch.float32)
@@ -153,10 +167,16 @@ regions(reach, reach, outputs, hidden.tolist(), targets.tolist(), names=units)
 # Why the first answer lags behind
 # --------------------------------
 #
-# At ``(0, 0)`` the answer should be zero, and it is ``answers[0] ≈ 0.177``, about twice as far off as the others are.
+# At ``(0, 0)`` the answer should be 0, and it is 0.177, about twice as far off as the others are.
 #
-# **Predict.** We record one more pass for that sample, without a step. Its inputs are zero, so ``w1`` gets nothing, as
-# in the last lesson. Which of the other parameters get a gradient this time? (Look at the places above first.)
+# **Predict.** We record one more pass for that sample, without a step. Its inputs are 0, so ``w1`` gets nothing, as in
+# the last lesson. How many of the other five numbers get a gradient this time? (Look at the place of this sample
+# first.)
+#
+# .. answer:: One: b2 [Only the last bias]
+#    Three: b1, w2 and b2 of the open unit: Is a unit open at this sample now?
+#    All five: At this sample the hidden units say 0.
+#    None of them: The last bias does not ask what the hidden units say.
 
 for weight in parameters:
     weight.grad = None
@@ -174,9 +194,8 @@ for name, weight in (("w1", w1), ("b1", b1), ("w2", w2), ("b2", b2)):
     print(name, [round(entry, 4) + 0.0 for entry in weight.grad.flatten().tolist()])
 
 # %%
-# Only ``b2.grad ≈ 0.0517``. Both hidden units are shut here, so the score is nothing but the last bias, ``score ==
-# b2``, and the sample can move nothing else. The answer is the sigmoid of ``b2 ≈ -1.535``. The other three samples move
-# that bias as well:
+# Only the last bias. Both hidden units are shut here, so the score is nothing but that bias, ``score == b2``, and the
+# sample can move nothing else. The answer is the sigmoid of ``b2 ≈ -1.535``. The other three samples move it as well:
 
 pulls = []
 for x, y in zip(samples, targets, strict=True):
@@ -187,8 +206,8 @@ for x, y in zip(samples, targets, strict=True):
 print(f"together {-sum(pulls):+.4f}")
 
 # %%
-# Two samples pull it down, and the two that want a one pull it up. Together they still pull it down, with
-# ``sum(pulls) ≈ 0.029``, and a hundredth of that is the step. So the answer is on its way to zero. It is only slow,
+# Two samples pull it down, and the two that want a 1 pull it up. Together they still pull it down, with ``sum(pulls) ≈
+# 0.029``, and a hundredth of that is the step. So the answer is on its way to zero. It is only slow,
 # because one number has to do all the work.
 #
 # Look at the first unit's ``z`` once more, ``-0.01 < z[0] < 0``. It is a hair from its bend. Were it on the other side,
@@ -213,22 +232,27 @@ print("open after some epochs, shut after others:", len(set(swings)) == 2)
 # ``predict(samples).shape == (4, 1)``. In ``report`` the word ``squeeze()`` makes them alike.
 #
 # **Predict.** Without it, PyTorch pairs each target with each prediction, as the lesson on modules warned. How many
-# differences are there then? And what will the report say about this network, which answers well?
+# differences are there then?
+#
+# .. answer:: 16
+#    4: That is with shapes that agree.
+#    8: Each of four with each of four.
 
 with torch.no_grad():
     differences = targets - predict(samples)
     wrong = torch.mean(differences**2).item()
 print(f"{tuple(differences.shape)}: {wrong:.4f}, and it should be {report():.4f}")
+print("differences:", differences.numel(), " of the other kind:", 4 * 2)
 
 # %%
-# Sixteen differences, ``differences.shape == (4, 4)``. Half of them compare a prediction with the target of a sample of
+# 16 differences. Half of them compare a prediction with the target of a sample of
 # the other kind, so the report says ``wrong > 0.39`` of a network whose loss is ``report() < 0.015`` (the hundred
 # epochs more have lowered it a little). That would be worse than guessing one half each time. At the start it would
 # have said a quarter, and nobody would have noticed.
 #
 # The training was not touched by this, since the loop takes one sample at a time. Had it taken all four at once, with
 # the same word missing, the network would have learned to answer one half to everything, and no error would have
-# appeared: :doc:`/concepts/mistakes` runs it.
+# appeared: :ref:`sphx_glr_lessons_5_clinic_50_missing_squeeze.py` runs it.
 #
 # Take away
 # ---------
@@ -241,20 +265,26 @@ print(f"{tuple(differences.shape)}: {wrong:.4f}, and it should be {report():.4f}
 # On your own
 # -----------
 #
-# **Exercise.** Back to the pass that we recorded at ``(0, 0)``, with its target of zero. Derive the gradient of ``b2``
-# from ``y_hat``, and ask ``rec.check(b2=...)``.
+# **Exercise.** Back to the pass that we recorded at ``(0, 0)``, with its target of 0. ``y_hat`` is 0.1773 there. Derive
+# the gradient of ``b2`` from it. (In your own code, ``rec.check(b2=...)`` tells.)
+#
+# .. answer:: 0.0517
+#    0.3546: The slope of the sigmoid is missing.
+#    0.1459: That is the slope of the sigmoid alone.
 
 slope = y_hat * (1 - y_hat)
+print(f"{2 * y_hat.item():.4f} times {slope.item():.4f}, at {y_hat.item():.4f}")
+print(f"is {(2 * y_hat * slope).item():.4f}")
 print(rec.check(b2=2 * y_hat * slope))
 print(rec.check(b2=2 * y_hat))
 print(rec.check(b2=y_hat * slope))
 
 # %%
 # The error is ``y_hat`` itself, for the target is zero. Twice that, times the slope of the sigmoid, and the sum passes
-# it on: ``2 * y_hat * slope ≈ 0.0517``. The other lines lack the sigmoid, and the two of the square.
+# it on. The other lines lack the sigmoid, and the two of the square.
 #
-# **Exercise.** Start again with the weights from the top, raise the rate to a tenth, and take five hundred epochs
-# instead of five thousand. Where does the mean loss end, to two digits after the point?
+# **Exercise.** Start again with the weights from the top, raise the rate to 0.1, and take 500 epochs instead of 5000.
+# Where does the mean loss end, to two digits after the point?
 
 
 def begin(*values):
@@ -271,11 +301,15 @@ for _ in range(500):
 print(f"{report():.2f}")
 
 # %%
-# About where it ended before, ``0.005 < report() < 0.02``. As long as the steps are small, ten steps along nearly the
+# About where it ended before. As long as the steps are small, ten steps along nearly the
 # same slope are as good as one step ten times as long. That has an end: there is a limit to the rate here, too.
 #
 # **Exercise.** Start with all weights of ``w1`` equal, and both entries of ``b1`` and of ``w2`` equal, too. How far
-# apart are the two units after five hundred epochs?
+# apart are the two units after 500 epochs?
+#
+# .. answer:: Not at all [Equal units get equal gradients]
+#    A little: What would make the one step differ from the other?
+#    As far as in the trained network: What would make the one step differ from the other?
 
 begin([[0.2, 0.2], [0.2, 0.2]], [0.1, 0.1], [[0.3], [0.3]], [0.0])
 for _ in range(500):
@@ -284,7 +318,7 @@ for _ in range(500):
 print(f"apart by {(w1[:, 0] - w1[:, 1]).abs().max():.1f}")
 
 # %%
-# Not at all, ``(w1[:, 0] == w1[:, 1]).all() == True``. Equal units get equal gradients, take equal steps, and stay
+# Not at all. Equal units get equal gradients, take equal steps, and stay
 # equal: the network has one unit, twice. That is why weights start at random.
 #
 # **Next:** was it luck? The weights to begin with were chosen by hand. Draw others, a thousand times:

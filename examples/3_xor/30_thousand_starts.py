@@ -66,6 +66,9 @@ print("answers", tuple(answers.shape))
 #
 # **Predict.** Does the gradient of a network's weights depend on the other networks now? Take one of them out, number
 # seven, and compare.
+#
+# .. answer:: No [It does not]
+#    Yes, since there is one sum: What is the local gradient of a sum, for each of its parts?
 
 
 def losses_of(weights, bend):
@@ -95,8 +98,12 @@ for name in only:
 # A thousand steps with a rate of one, each with the gradient of the mean over the four samples. We call a network
 # *solved* if all four of its answers are on the right side of one half.
 #
-# **Predict.** The network with two ReLU units can solve XOR: you have seen it. From how many of a thousand starts does
-# it? And does it help to give it eight units, of which it needs two?
+# **Predict.** The network with two ReLU units can solve XOR: you have seen it. From which share of the starts does it?
+#
+# .. answer:: About a quarter [a quarter of the starts]
+#    About a half: Fewer.
+#    About nine of ten: Far fewer.
+#    Nearly all: That takes more units, or another bend.
 
 
 def train(width, bend, steps=1000, rate=1.0, seed=0, reach=1.0):
@@ -128,10 +135,10 @@ for (bend, width), weights in trained.items():
     print(f"{width} units, {bend}: {share[bend, width]:6.1%}")
 
 # %%
-# With two ReLU units about a quarter of the starts lead to a solution, ``0.2 < share["ReLU", 2] < 0.32``. Three of four
-# fail. Width helps, although two units would do: ``0.6 < share["ReLU", 4] < 0.76``, and with eight it is nearly all,
-# ``0.92 < share["ReLU", 8] < 0.99``. With tanh two units do better, ``0.55 < share["tanh", 2] < 0.75``, and four
-# units hardly ever fail, ``share["tanh", 4] > 0.97``.
+# With two ReLU units about a quarter of the starts lead to a solution, ``0.2 < share["ReLU", 2] < 0.32``. Width helps,
+# although two units would do: ``0.6 < share["ReLU", 4] < 0.76``, and with eight it is nearly all, ``0.92 <
+# share["ReLU", 8] < 0.99``. With tanh two units do better, ``0.55 < share["tanh", 2] < 0.75``, and four units hardly
+# ever fail, ``share["tanh", 4] > 0.97``.
 #
 # (``torch.autograd.grad`` gives the gradients back instead of adding them to ``.grad``, so there is nothing to set to
 # zero.)
@@ -170,8 +177,11 @@ print(f"2 units, ReLU, drawn anew: {again:.1%}")
 # Would it help to wait?
 # ----------------------
 #
-# **Predict.** Three of four networks with two ReLU units have not learned it in a thousand steps. Are they on their
-# way, or have they stopped? How large are the gradients of those that failed?
+# **Predict.** Many of the networks with two ReLU units have not learned it in 1000 steps. What are they doing?
+#
+# .. answer:: Nearly all of them stand still [have stopped]
+#    Most are on their way: Look at their gradients.
+#    Most swing back and forth: Look at their gradients.
 
 weights = {
     name: weight.requires_grad_() for name, weight in trained["ReLU", 2].items()
@@ -182,22 +192,24 @@ largest = torch.stack(
 )
 largest = largest.amax(0)
 failed = ~solved(weights, torch.relu)
-still = (largest[failed] < 0.001).float().mean().item()
-print(
-    f"of those that failed, {still:.0%} have no entry in any gradient above 0.001"
-)
+share_still = (largest[failed] < 0.001).float().mean().item()
+print(f"of those that failed, {share_still:.0%} have no gradient above 0.001")
 
 # %%
-# Nearly all of them have stopped, ``still > 0.85``. A gradient of almost zero means that no small step helps. Waiting
-# will not change that.
+# Nearly all of them have stopped, ``share_still > 0.85``. A gradient of almost zero means that no small step helps.
+# Waiting will not change that.
 #
 # Inside a failed one
 # -------------------
 #
 # What holds them? We look at what was there before the first step: the gates.
 #
-# **Predict.** A unit whose gate is shut at all four samples passes nothing on, whatever the sample. Call it *dead*. Of
-# the networks that start with a dead unit, how many get to a solution?
+# **Predict.** A unit whose gate is shut at all four samples passes nothing on, whatever the sample. Call it *dead*.
+# Which share of the networks that start with a dead unit get to a solution?
+#
+# .. answer:: None [Not one]
+#    About a quarter, as of all: A dead unit gets no gradient. What could wake it?
+#    About half: A dead unit gets no gradient. What could wake it?
 
 hidden, _ = forward(start(width=2), torch.relu)
 dead = (hidden == 0).all(0).sum(0)
@@ -209,11 +221,19 @@ for count in (0, 1, 2):
     )
 
 # %%
-# Not one: ``success[dead > 0].sum() == 0``. Close to half of all networks are lost before the first step,
+# Not one. Close to half of all networks are lost before the first step,
 # ``0.4 < (dead > 0).float().mean() < 0.52``. To see why, we record one pass of a network that starts with both units
 # dead, over its four samples at once.
 #
+# One with both units dead
+# ------------------------
+#
 # **Predict.** Which of its four parameters get a gradient?
+#
+# .. answer:: b2 alone [Every gate is shut]
+#    w2 and b2: w2 was multiplied by hidden units. What do those say?
+#    None: The last bias does not ask what the hidden units say.
+#    All four: Go back from the loss, and see what a shut gate does.
 
 import chainrule
 
@@ -237,10 +257,10 @@ for name, weight in (("w1", w1), ("b1", b1), ("w2", w2), ("b2", b2)):
     print(name, [round(entry, 4) + 0.0 for entry in weight.grad.flatten().tolist()])
 
 # %%
-# Every ``z`` is negative, so every gate is shut: ``(z < 0).all() == True``. Going back, a shut gate multiplies by zero,
-# so ``w1`` and ``b1`` get nothing, ``(rec.grad("z") == 0).all() == True``. And ``w2`` was multiplied by hidden units
-# that are zero, so it gets nothing either. Only ``b2`` is left. It moves all four answers together, and the best that
-# it can do is to answer one half to everything. Nothing in this network can open a gate again.
+# Every gate is shut, since every ``z`` is negative. Going back, a shut gate multiplies by zero, so ``w1`` and ``b1``
+# get nothing. And ``w2`` was multiplied by hidden units that are zero, so it gets nothing either. Only ``b2`` is left.
+# It moves all four answers together, and the best that it can do is to answer one half to everything. Nothing in this
+# network can open a gate again.
 
 rec
 
@@ -261,8 +281,8 @@ for loss in (0.125, 1 / 6, 0.25):
 # are right, and the two others get the same answer, one half. And near ``0.25`` all four get one half.
 #
 # On the first two, samples with different targets have come to lie in the same place of the hidden layer, and no second
-# layer can part them. On the third no unit bends anything. Each is open at all four samples or at none:
-# ``((hidden[:, :, alike] > 0).sum(0) % 4 == 0).float().mean() > 0.97``. What is left is a model without a bend, and you
+# layer can part them. On the third no unit bends anything. Nearly each is open at all four samples, or at none.
+# What is left is a model without a bend, and you
 # know that it cannot solve XOR.
 #
 # A tanh unit is never entirely flat, so it cannot die like that. Can it get stuck? With two units, about one in three
@@ -294,29 +314,36 @@ print(f"{(errors**2).mean():.4f}")
 # of that is ``(errors**2).mean() ≈ 0.3125``. One half for everything costs less, ``((0.5 - targets) ** 2).mean() ==
 # 0.25``, and that is where ``b2`` goes.
 #
-# **Exercise.** Draw the weights from a range twice as wide, from minus two to two, with the same seed. By how much does
-# the number of networks change that start with a dead unit?
+# **Exercise.** Draw the weights from a range twice as wide, with ``reach=2.0``, and the same seed. What happens to the
+# number of networks that start with a dead unit?
+#
+# .. answer:: It stays just as it is [None more and none fewer]
+#    It doubles: The bias doubles with the weights.
+#    It falls: What becomes of the sign of z?
 
 hidden, _ = forward(start(width=2, reach=2.0), torch.relu)
 wide = (hidden == 0).all(0).sum(0)
 print("change:", int((wide > 0).sum() - (dead > 0).sum()))
 
 # %%
-# None more and none fewer: ``(wide == dead).all() == True``. Twice the weights and twice the bias make twice the ``z``,
+# None more and none fewer. Twice the weights and twice the bias make twice the ``z``,
 # and its sign is the same. So a wider range does not save dead units. (It changes the training that follows.)
 #
-# **Exercise.** Derive the gradient of ``b2`` in the recorded network, where all four answers are one number. Write
-# the gradient with ``y_hat`` and ``targets``, and ask ``rec.check(b2=...)``. (The sigmoid's local gradient is
-# ``y_hat * (1 - y_hat)``.)
+# **Exercise.** Both units are dead, and the answer to all four samples is one half. What is the gradient of ``b2``
+# then? (Write it with ``y_hat`` and ``targets`` first. The sigmoid's local gradient is ``y_hat * (1 - y_hat)``.)
+#
+# .. answer:: 0, it stops there [there even b2 stops]
+#    0.25, the slope of the sigmoid: Multiply it by twice the errors, and take the mean.
+#    0.5, the error: Two of the four errors have the other sign.
 
 derived = (2 * error * y_hat * (1 - y_hat)).detach()
 print(rec.check(b2=derived.sum()))
 print(rec.check(b2=derived.mean()))
 
 # %%
-# Twice the error, times the slope of the sigmoid, and then the mean over the samples, for the loss is a mean. The sum
-# alone is told what it looks like. Since half of the targets are one, the mean of the errors is zero once the answer is
-# one half: there even ``b2`` stops.
+# In the recorded network, it is twice the error, times the slope of the sigmoid, and then the mean over the samples.
+# The sum alone is told what it looks like. Since half of the targets are one, the mean of the errors is zero once the
+# answer is one half: there even ``b2`` stops.
 #
 # **Next:** the samples went through all at once here, as they do in practice. What does that do to shapes and
 # gradients? :ref:`sphx_glr_lessons_4_further_10_batches.py`.

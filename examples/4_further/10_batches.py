@@ -36,8 +36,11 @@ b = torch.tensor([0.0, 1.0], requires_grad=True)
 # ``x @ w`` takes the dot product of every row of ``x`` with every column of ``w``. Then the bias is added, and the
 # errors are squared and added up.
 #
-# **Predict.** ``x`` has four rows and three columns, ``w`` three rows and two columns. What is the shape of ``z``? And
-# ``b`` is only two numbers: to what are they added?
+# **Predict.** ``x`` has four rows and three columns, ``w`` three rows and two columns. What is the shape of ``z``?
+#
+# .. answer:: A row for each sample, two columns [A row for each sample]
+#    A row for each input, two columns: The middle dimension is what is added up over.
+#    One number for each sample: There are two units.
 
 with chainrule.record() as rec:
     z = x @ w + b
@@ -57,7 +60,11 @@ print("loss", loss.item())
 # --------
 #
 # **Predict.** At ``z`` the gradient is twice the error, one number for each sample and unit. What is the gradient of
-# ``b``, and which shape does it have? (One ``b``, used in four rows: think of the lesson on forks.)
+# the first entry of ``b``? (One ``b``, used in four rows: think of the lesson on forks.)
+#
+# .. answer:: 4.0
+#    1.0: A part for each row adds up.
+#    8.0: There are four parts, and one of them has the other sign.
 
 print(rec.grad("z"))
 print("b", b.grad)
@@ -86,8 +93,12 @@ print(one_weight.item(), w.grad[0, 1].item())
 # on its side first. That is its :term:`transpose`, ``x.T``, with rows and columns exchanged.
 #
 # **Predict.** You can find the whole formula from shapes alone. ``w.grad`` has three rows and two columns. You have
-# ``x`` with four rows and three columns, and ``dz`` with four rows and two columns. Which product, with which
-# transpose, gives that shape? And what gives ``x`` its gradient, four rows and three columns, from ``dz`` and ``w``?
+# ``x`` with four rows and three columns, and ``dz`` with four rows and two columns. Which product gives ``w.grad``?
+#
+# .. answer:: x.T @ dz [for the weights, middle dimension]
+#    dz @ x.T: Its shape is four by three times three by four, or it does not fit at all.
+#    dz.T @ x: That has two rows and three columns, the other way round.
+#    x @ dz.T: That has four rows and four columns, or it does not fit at all.
 
 dw = x.T @ dz
 dx = dz @ w.detach().T
@@ -112,8 +123,10 @@ rec.derivation("w")
 # The loss above is a sum. The lesson that fits a line by hand showed what a mean does with four numbers. Now there are
 # two directions in which to divide.
 #
-# **Predict.** ``nn.MSELoss()`` says that it takes the mean. Of our loss of nine, what does it make: a half, a quarter,
-# or an eighth?
+# **Predict.** ``nn.MSELoss()`` says that it takes the mean. What does it make of our loss of 9?
+#
+# .. answer:: 1.125
+#    2.25: It divides by the samples times the units.
 
 from torch import nn
 
@@ -128,8 +141,11 @@ print(as_sum, as_mean, per_sample)
 # 2.25``. (``sum(dim=1)`` adds up each row, ``sum(dim=0)`` each column.) Both are in use. They differ by a factor, and a
 # factor is a change of the learning rate.
 #
-# **Predict.** Now the batch has every sample twice. The samples say nothing new. What happens to the gradient of ``b``
-# with the sum, and what with the mean?
+# **Predict.** Now the batch has every sample twice. The samples say nothing new. What happens to the gradient of ``b``?
+#
+# .. answer:: It doubles with the sum, and stays with the mean [sum doubles]
+#    It doubles with both: A mean divides by the number of samples.
+#    It stays with both: A sum has twice as many parts.
 
 
 def bias_gradient(x, target, reduction):
@@ -176,9 +192,11 @@ def shrink(gradient, shape):
 
 
 # %%
-# **Predict.** ``z + b``, ``z + scale`` and ``z + shift`` with the shapes above, and all three get the same upstream
-# gradient, twice the errors of before. It adds up to six. How many numbers does each of the three get, and what do they
-# add up to?
+# **Predict.** ``z + b``, ``z + scale`` and ``z + shift`` with the shapes above all get the same upstream gradient,
+# twice the errors of before. What do the numbers that ``scale`` gets add up to?
+#
+# .. answer:: 6.0
+#    3.0: Each part of it arrives somewhere, whatever the shape.
 
 found = []
 for shape in ((2,), (4, 1), ()):
@@ -206,7 +224,11 @@ wanted = torch.tensor([0.0, 1.0, 2.0, 3.0])
 
 # %%
 # **Predict.** Every prediction is exactly right, so the loss and all gradients should be zero. What will the gradients
-# be, at least their signs?
+# be?
+#
+# .. answer:: Some are told to rise, some to fall [two are told to rise, to rise and]
+#    All are zero: They would be, if each were compared with its own target.
+#    All are told to fall: The targets lie on both sides.
 
 loss = ((predictions - wanted) ** 2).mean()
 loss.backward()
@@ -293,7 +315,10 @@ print(share)
 # if all parts are equally large, and then each counts one divided by the number of parts. (That is how large batches
 # are trained on small machines. It is called *gradient accumulation*.)
 #
-# For the last exercise, here is a layer that scales each unit before it adds the bias. ``h`` is a table of four rows
+# A layer that scales
+# -------------------
+#
+# Here is a layer that scales each unit before it adds the bias. ``h`` is a table of four rows
 # and two columns, and ``g`` has two entries:
 
 h = (x @ w).detach().requires_grad_()
@@ -308,8 +333,12 @@ with chainrule.record() as rec:
 dz = 2 * error.detach()
 
 # %%
-# **Exercise.** Derive the gradients of ``g``, ``b`` and ``h`` from ``dz``, and let ``rec.check(g=..., b=..., h=...)``
-# judge them.
+# **Exercise.** Derive the gradients of ``g``, ``b`` and ``h`` from ``dz``. What is that of ``g``? (In your own code,
+# ``rec.check(g=..., b=..., h=...)`` tells.)
+#
+# .. answer:: (dz * h).sum(dim=0) [dz * h.detach]
+#    dz * h: That has a row for each sample. g was stretched over the rows.
+#    dz.sum(dim=0) * h: The product comes first, entry by entry, and then the sum.
 
 report = rec.check(
     g=(dz * h.detach()).sum(dim=0),

@@ -28,8 +28,12 @@ true = (y * (1 - y)).item()
 print(f"{true:.6f}")
 
 # %%
-# **Predict.** We nudge by a tenth, a hundredth, and so on, down to a billionth. Does the numerical gradient come closer
-# and closer to ``true ≈ 0.1966``?
+# **Predict.** We nudge by 0.1, 0.01, and so on. Does the numerical gradient come closer and closer to ``true ≈
+# 0.1966``?
+#
+# .. answer:: At first, then it gets worse [Only at first]
+#    Yes, with each step: A computer's numbers have an end.
+#    No, it is off by as much each time: The curve bends, and a smaller nudge sees less of that.
 
 nudges = [10.0**-k for k in range(1, 10)]
 slopes = []
@@ -84,7 +88,11 @@ measured = {
 
 # %%
 # **Predict.** Both curves will come down, turn, and go up again. ``float64`` has about sixteen digits in place of
-# seven. Does it turn at a smaller nudge, at a larger one, or at the same? And how exact is the best that each can do?
+# seven. Where does it turn, compared with ``float32``?
+#
+# .. answer:: At a smaller nudge [an arm of its own]
+#    At a larger nudge: The finer the numbers, the smaller the difference that can be seen.
+#    At the same nudge: The bend is the same. The rounding is not.
 
 from chainrule.plots import Figure
 
@@ -154,7 +162,11 @@ def mean_price_hurried(amounts):
 
 # %%
 # **Predict.** The second takes the total out of PyTorch with ``.item()``, as a plain number. Both give the same mean
-# price, two. Do they have the same gradient? If not, which of the two does autograd get wrong?
+# price. Which of the two does autograd get wrong?
+#
+# .. answer:: The second [a constant to PyTorch]
+#    The first: It divides tensors, as it should.
+#    Neither: Which of the two lets go of a path?
 
 for function in (mean_price, mean_price_hurried):
     report = chainrule.check_gradient(function, amounts)
@@ -185,7 +197,11 @@ print(f"nudge {report.step:.1e}, in {report.dtype}")
 # gradients. Unlike ours, it leaves the precision to you.
 #
 # **Predict.** We check the sigmoid, about which there is no doubt, at five points: once in ``float64``, once in
-# ``float32``. Its nudge is a millionth. Look at the figure: what will it say?
+# ``float32``. What will it say?
+#
+# .. answer:: It passes in float64 and fails in float32 [wrong is the check]
+#    It passes in both: Its nudge is 0.000001. Look at the figure.
+#    It fails in both: Look at the figure, at the left arm of float64.
 
 import warnings
 
@@ -207,8 +223,11 @@ for dtype in (torch.float64, torch.float32):
 # Where there is no slope
 # -----------------------
 #
-# **Predict.** A ReLU is flat below zero and has a slope of one above. What does a nudge to both sides find at zero? And
-# what does autograd say?
+# **Predict.** A ReLU is flat below zero and has a slope of 1 above. What does a nudge to both sides find at zero?
+#
+# .. answer:: 0.5
+#    0.0: That is what autograd says.
+#    1.0: That is the slope on one side.
 
 report = chainrule.check_gradient(
     lambda z: torch.relu(z).sum(), torch.tensor([0.0])
@@ -226,6 +245,10 @@ print("numerical", report.numerical[0].tolist())
 #
 # **Predict.** A layer with random weights and inputs, twenty gates in all. Once the inputs are ``float32``, so that the
 # check has to be, too, with its wide nudge. Once they are ``float64``. What do the two reports say?
+#
+# .. answer:: The first says wrong, the second right [The first says that]
+#    Both say right: The nudge in float32 is wide. What may lie within it?
+#    Both say wrong: The nudge in float64 is narrow.
 
 torch.manual_seed(0)
 weights, inputs = torch.randn(3, 4), torch.randn(5, 3)
@@ -280,6 +303,9 @@ print(min(medians, key=medians.get))
 # torch.finfo(torch.float64).eps ** 0.5 < 1e-7``, so minus seven is nearly as good as minus eight. And the best that it
 # can do is worse by far than with two sides: ``min(medians.values()) > 100 * measured[torch.float64][:, 1].min()``.
 #
+# With a thousand weights
+# -----------------------
+#
 # A check of each weight to both sides takes two thousand runs if there are a thousand weights, as here:
 
 torch.manual_seed(0)
@@ -294,7 +320,11 @@ loss_of(w).backward()
 
 # %%
 # **Exercise.** Move *all* the weights at once, a little, along a random direction. How fast must the loss change, if
-# the gradient is right? Write a check of two runs.
+# the gradient is right?
+#
+# .. answer:: By the dot product of gradient and direction [That is a dot product]
+#    By the norm of the gradient: That would be so along the gradient itself.
+#    By the sum of the gradient: Each weight moves by its own share.
 
 direction = torch.randn(1000, dtype=torch.float64)
 direction /= direction.norm()
@@ -310,7 +340,10 @@ print(f"nudged {along:.5f}, expected {expected:.5f}")
 # the slope along a direction is ``w.grad @ direction``, and the two agree: ``abs(along - expected) < 1e-5``. A single
 # direction can miss a mistake that happens to be at right angles to it. A random one hardly ever does.
 #
-# And here is a loss with one weight and four samples:
+# With one weight and four samples
+# --------------------------------
+#
+# Here is another loss:
 
 x = torch.tensor([-1.0, 0.5, 1.0, 2.0], dtype=torch.float64)
 y = torch.tensor([0.0, 1.0, 1.0, 1.0], dtype=torch.float64)
@@ -322,8 +355,12 @@ def squared_error(w):
 
 
 # %%
-# **Exercise.** Derive its gradient, and hold your formula, without any autograd, against the numerical gradient that
-# ``check_gradient`` finds.
+# **Exercise.** Derive its gradient, with ``p`` for the sigmoid of ``w * x``. (The solution holds it against
+# ``check_gradient``.)
+#
+# .. answer:: 2 (p - y) p (1 - p) x, and the mean [the mean over the samples]
+#    2 (p - y) x, and the mean: The sigmoid is on the way, too.
+#    (p - y) p (1 - p) x, and the mean: The square has a two.
 
 p = torch.sigmoid(w * x)
 derived = (2 * (p - y) * p * (1 - p) * x).mean().item()

@@ -31,8 +31,11 @@ scores = torch.log(torch.tensor([1.0, 2.0, 5.0]))
 print([round(score, 4) for score in scores.tolist()])
 
 # %%
-# **Predict.** The exponentials are one, two and five. What are the three probabilities? And what do they become if ten
-# is added to *every* score?
+# **Predict.** The exponentials are 1, 2 and 5. What is the probability of the last?
+#
+# .. answer:: 0.625
+#    5: That is the exponential. Divide it by the sum of all three.
+#    0.2: The share is the part of the whole, not the other way round.
 
 p = torch.softmax(scores, dim=0)
 shifted = torch.softmax(scores + 10, dim=0)
@@ -63,9 +66,12 @@ for share in (1.0, 0.5, 0.25, 0.125, 0.001):
 # The gradient
 # ------------
 #
-# **Predict.** Descent moves *against* the gradient. Of the three gradients at the scores, which is negative? Which of
-# the two wrong animals gets the larger one? And what do all three add up to? (What does the loss do if you add the same
-# to every score?)
+# **Predict.** Descent moves *against* the gradient. Which of the three gradients at the scores is negative?
+#
+# .. answer:: The right animal's [score should rise]
+#    That of the favourite: It should fall, so its gradient is positive.
+#    All three: What does the loss do if you add the same to every score?
+#    None: Descent moves against the gradient, and one score should rise.
 
 scores.requires_grad_()
 with chainrule.record() as rec:
@@ -113,8 +119,11 @@ rec.derivation("scores")
 # So why a logarithm, and not the squared error of before? Suppose the network is sure, and wrong: with each line, the
 # dog's score is two lower.
 #
-# **Predict.** As the dog's probability goes to zero, what does the gradient at its score do with cross-entropy? And
-# with the squared error ``((p - truth) ** 2).sum()``?
+# **Predict.** As the dog's probability goes to zero, what does the gradient at its score do?
+#
+# .. answer:: It grows to 1 with cross-entropy, and fades with the squared error [lets go]
+#    It fades with both: Cross-entropy has the logarithm's slope, 1 / p.
+#    It grows with both: The squared error has only the small slope of the softmax.
 
 
 def pull(dog, loss_of):
@@ -156,7 +165,11 @@ curves(pulls, xlabel="times the dog's score was lowered by two", ylabel="gradien
 # everything but the cat, whose score grows. The right answer is still the dog. Since the cat wins by so much, the loss
 # should be about the cat's score.
 #
-# **Predict.** With scores of ten, a hundred and a thousand for the cat, what will the three programs below give?
+# **Predict.** With scores of ten, a hundred and a thousand for the cat, which of the three programs below are right?
+#
+# .. answer:: Only the last is right each time [both have neither]
+#    All are right: How large is the exponential of a thousand?
+#    The last two are right each time: How small may a probability get before it is 0?
 
 
 def written_out(scores):
@@ -215,6 +228,10 @@ def by_hand(scores):
 
 # %%
 # **Predict.** Does it survive the thousand, forward and backward?
+#
+# .. answer:: Yes, forward and backward [It does: ]
+#    Only forward: Look at what is kept for the way back.
+#    No: Nothing in it takes the exponential of a large number.
 
 scores = torch.tensor([1000.0, 0.0, 0.0], requires_grad=True)
 loss = by_hand(scores)
@@ -232,7 +249,11 @@ print(loss.item(), scores.grad.tolist())
 # For several samples, each row has its own softmax and its own right class, and the loss is the mean.
 #
 # **Predict.** Two samples with the scores of the beginning. The first is a dog, the second a fox. What is the gradient
-# at the second row?
+# at the fox's score in the second row?
+#
+# .. answer:: -0.1875
+#    -0.375: That is what it says minus what is true. The loss is a mean of two.
+#    0.3125: Its class is the right one: take 1 off.
 
 batch = torch.log(torch.tensor([[1.0, 2.0, 5.0], [1.0, 2.0, 5.0]])).requires_grad_()
 torch.nn.functional.cross_entropy(batch, torch.tensor([1, 2])).backward()
@@ -288,6 +309,9 @@ print(f"{loss.item():.4f}")
 # zero is one. So the right class gets ``e / (e + others) ≈ 0.2320``, and the loss is ``loss ≈ 1.4612``. It cannot get
 # lower, however long you train. A loss that comes to rest near this number is a well-known sign of a softmax too many.
 #
+# With two classes
+# ----------------
+#
 # The last exercise has two classes, whose scores are ``s`` and zero. The first is right:
 
 s = torch.tensor(0.5, requires_grad=True)
@@ -297,8 +321,12 @@ with chainrule.record() as rec:
     loss.backward()
 
 # %%
-# **Exercise.** Derive the loss and its gradient with respect to ``s``. You will meet the *sigmoid*, ``1 / (1 +
-# exp(-s))``. Check the gradient with ``rec.check(s=...)``.
+# **Exercise.** Derive the loss and its gradient with respect to ``s``. (You will meet the *sigmoid*. In your own code,
+# ``rec.check(s=...)`` tells.)
+#
+# .. answer:: 1 / (1 + exp(-s)) - 1 [what it says minus what is true]
+#    1 / (1 + exp(-s)): The class is the right one: take the truth off.
+#    1 - 1 / (1 + exp(-s)): The sign is the other one: a higher score lowers the loss.
 
 share = 1 / (1 + torch.exp(-s.detach()))
 print(rec.check(s=share - 1))

@@ -200,7 +200,11 @@ def backward_that_keeps_all(result):
 
 # %%
 # **Predict.** We call it, empty the gradient of the leaf, as one does, and call it again for the same ``d``. It should
-# be ten both times. What is it the second time?
+# be 10 both times. What is it the second time?
+#
+# .. answer:: 24.0
+#    10.0: It should be. But what is left in b and c?
+#    20.0: The leaf is emptied. What is left in b and c?
 
 a = Value(1.0)
 b = 2 * a
@@ -238,8 +242,11 @@ Value.__truediv__, Value.__rtruediv__ = div, lambda self, other: div(other, self
 Value.__neg__ = lambda self: 0.0 - self
 
 # %%
-# **Predict.** We count the lines, with their comments and the empty ones in between. How many, about, is the whole
-# engine?
+# **Predict.** We count the lines, with their comments and the empty ones in between. How many is the whole engine?
+#
+# .. answer:: Fewer than a hundred [The rest of this page]
+#    A few hundred: You have seen all of it, but for a line an operation.
+#    More than a thousand: You have seen all of it, but for a line an operation.
 
 import inspect
 
@@ -333,8 +340,12 @@ print("with a gradient above a hundredth:", moved)
 # Ten thousand steps deep
 # -----------------------
 #
-# **Predict.** ``y`` starts as ``w``, and ten thousand times we multiply it by a little more than one. The gradient of
-# ``w`` is the product of ten thousand local gradients. You may know the number it comes close to.
+# **Predict.** ``y`` starts as ``w``, and ten thousand times we multiply it by 1.0001. What is the gradient of ``w``,
+# about? (You may know the number it comes close to.)
+#
+# .. answer:: 2.7181
+#    1.0000: Each factor is a little more than one, and there are ten thousand.
+#    2: The growth is itself multiplied, again and again.
 
 w = Value(1.0)
 y = w
@@ -351,6 +362,10 @@ print(f"{w.grad:.4f}")
 # each call waits for the ones inside it.
 #
 # **Predict.** What happens ten thousand calls deep?
+#
+# .. answer:: Python gives up [for the deep one]
+#    It takes longer, and is right: Each call waits for the ones inside it. How many may wait?
+#    It gives a wrong order: The order is right, as far as it comes.
 
 
 def recursive_order(value, found):
@@ -432,9 +447,12 @@ print(len(order(v)))
 # ``len(order(v)) == 61``: sixty sums and the leaf, each once. The gradient, ``start.grad == 2**60``, counts the paths;
 # nobody walked them.
 #
-# **Exercise.** Give the engine a sigmoid as *one* operation: :math:`s(a) = 1 / (1 + e^{-a})`. Derive its local gradient
-# from that of the quotient and of ``exp``, write it into the table, and check it against the four steps from before,
-# at a few places.
+# **Exercise.** Give the engine a sigmoid as *one* operation: :math:`s(a) = 1 / (1 + e^{-a})`. What is its local
+# gradient, written with its result? Derive it from that of the quotient and of ``exp``.
+#
+# .. answer:: s (1 - s) [times the rest]
+#    s itself: That is exp's. The quotient brings its own.
+#    1 - s**2: That is the local gradient of tanh.
 
 
 def s(a):

@@ -14,6 +14,11 @@ what you change by ``retain_graph``, ``detach``, ``no_grad`` and checkpoints. Ea
 #
 # **Predict.** Here are a weight, twice the weight, and a loss. After ``backward()`` we ask each for its ``grad``. Which
 # of the three have one?
+#
+# .. answer:: Only the weight [Only w]
+#    The weight and its double: What arrives on the way is used and forgotten.
+#    All three: What arrives on the way is used and forgotten.
+#    Only the loss: The way back begins there, and ends at a leaf.
 
 import warnings
 
@@ -41,6 +46,10 @@ s = s - 0.1 * s.grad
 
 # %%
 # **Predict.** Both backward passes ran without an error. What is ``s.grad`` now?
+#
+# .. answer:: None at all [found is None]
+#    The gradient of the second pass: Is s still the leaf that it was?
+#    The sum of both: Is s still the leaf that it was?
 
 with warnings.catch_warnings(action="ignore"):
     found = s.grad
@@ -77,7 +86,12 @@ class Watch(torch.autograd.graph.saved_tensors_hooks):
 
 # %%
 # **Predict.** Five operations, each on a thousand numbers. A local gradient that is the same everywhere needs nothing
-# to be kept. Which of the five keep something, and how many tensors does the product keep?
+# to be kept. How many of the five keep something?
+#
+# .. answer:: Three of them [Three keep something]
+#    All five: A local gradient that is the same everywhere needs nothing.
+#    One, the product: A square and an exponential have local gradients that differ, too.
+#    None: What are the local gradients made of?
 
 a = torch.rand(1000, requires_grad=True)
 b = torch.rand(1000, requires_grad=True)
@@ -120,6 +134,10 @@ print(watch.kept, quiet.requires_grad)
 #
 # **Predict.** You call ``backward()`` twice on the same loss. The first time everything that was kept is used. What
 # happens the second time?
+#
+# .. answer:: It stops with an error [lets go of what it kept]
+#    The gradient doubles: It would, if what was kept were still there.
+#    Nothing changes: backward adds, or refuses.
 
 h = a * b
 loss = (h**2).sum()
@@ -150,6 +168,10 @@ print(w.grad)
 # use. Here is such a loop, with a state that is carried from step to step.
 #
 # **Predict.** The second step fails. Which of the two steps made what it complains about?
+#
+# .. answer:: The first step [notes of the first]
+#    The second step: Its own notes are fresh.
+#    Neither: Something that the second loss depends on is gone.
 
 w = torch.tensor(0.5, requires_grad=True)
 state = torch.tensor(1.0)
@@ -190,7 +212,11 @@ def products_walked(cut):
 
 
 # %%
-# **Predict.** Five numbers for each way: how many products does each pass walk through?
+# **Predict.** Through how many products does each pass walk, first with ``retain_graph``, then with ``detach``?
+#
+# .. answer:: One more in each step, and always one [slower with every step]
+#    Always one, with both: With retain_graph each loss still depends on all the steps before.
+#    One more in each step, with both: detach cuts the history off.
 
 retained, detached = products_walked(cut=False), products_walked(cut=True)
 print("retain_graph", retained)
@@ -206,8 +232,13 @@ print("detach      ", detached)
 #
 # What is kept is the tensor itself. So what if you change it before the way back?
 #
-# **Predict.** The loss is the square of ``w``, with ``w`` at three: the gradient is six. Between forward and backward
-# we set the weight to zero. Once inside ``no_grad``, once through ``.data``. What comes of each?
+# **Predict.** The loss is the square of ``w``, with ``w`` at 3. Between forward and backward we set the weight to zero.
+# Once inside ``no_grad``, once through ``.data``. What comes of each?
+#
+# .. answer:: An error inside no_grad, a wrong gradient through .data [not counted]
+#    An error both times: A change through .data is on the same memory. Who counts it?
+#    A wrong gradient both times: In the open, changes are counted.
+#    The right gradient both times: The square keeps w itself, and no copy.
 
 w = torch.tensor(3.0, requires_grad=True)
 loss = w**2
@@ -277,8 +308,11 @@ print(kept_all, "tensors kept,", runs_once, "layers run")
 # runs a part of the network without recording, keeps only what went *into* the part, and when the way back comes by,
 # runs the part once more, recording this time.
 #
-# **Predict.** Four parts of five layers each. How many tensors are kept on the way forward? And how many layers run,
-# the second runs included?
+# **Predict.** Four parts of five layers each. How many tensors are kept on the way forward?
+#
+# .. answer:: 4
+#    20: That is all of them. A part keeps what goes in, and makes the rest anew.
+#    5: Those are made anew, on the way back.
 
 from torch.utils.checkpoint import checkpoint
 
@@ -324,6 +358,10 @@ print(
 # -----------
 #
 # **Exercise.** ``u = torch.sigmoid(a) + 3 * a``, for a thousand numbers. How many tensors are kept?
+#
+# .. answer:: printed
+#    2: The product with a plain number keeps nothing: its local gradient is the same everywhere.
+#    3: The sum keeps nothing either.
 
 with Watch() as watch:
     u = torch.sigmoid(a) + 3 * a
@@ -349,8 +387,12 @@ print(min(sums, key=sums.get))
 # pass.
 #
 # **Exercise.** With the state detached, each step's gradient treats the state that comes in as data. Derive the
-# gradient of ``tanh(w * state) ** 2`` for ``w``, with ``state`` fixed. Record it with numbers that you choose, and ask
-# ``rec.check(w=...)``. Then say what is missing in it if the state depends on ``w``, too.
+# gradient of ``new**2`` for ``w``, where ``new = tanh(w * state)``, with ``state`` fixed. Then say what is missing in
+# it if the state depends on ``w``, too.
+#
+# .. answer:: 2 new (1 - new²) state [local gradient of tanh]
+#    2 new state: The tanh is on the way, too.
+#    2 new (1 - new²) w: The local gradient of a product is the other factor.
 
 import chainrule
 

@@ -28,8 +28,11 @@ def softplus(x):
 x = torch.tensor([0.0, 10.0, 100.0], requires_grad=True)
 
 # %%
-# **Predict.** Are the three values right? The slope of the curve is a half at zero and close to one at ten. What will
-# the three gradients be?
+# **Predict.** The third number is 100. Are the values right, and the gradients?
+#
+# .. answer:: Right values, and a gradient that is no number [no number]
+#    All are right: exp(100) is beyond the range of float32. What is done with it on the way back?
+#    Wrong values too: Where the number is large, the value is taken from it directly.
 
 y = softplus(x)
 y.sum().backward()
@@ -91,8 +94,11 @@ class Softplus(torch.autograd.Function):
 # The operation is called with ``Softplus.apply(x)``. Inside ``forward`` nothing is recorded, so the trap of before is
 # not set.
 #
-# **Predict.** The loss is the sum of the squares. What is the gradient at a hundred? And how many rows does our
-# operation have in the table: one for each of its steps, or one?
+# **Predict.** The loss is the sum of the squares. What is the gradient at 100?
+#
+# .. answer:: 200.0
+#    1.0: That is the local gradient. The upstream gradient is still to be multiplied in.
+#    100.0: The square has a two.
 
 x = torch.tensor([0.0, 10.0, 100.0], requires_grad=True)
 with chainrule.record() as rec:
@@ -132,6 +138,11 @@ class Forgetful(torch.autograd.Function):
 #
 # **Predict.** Here are two checks of the forgetful one, with the sum of its outputs and with their mean. Which of the
 # two notices?
+#
+# .. answer:: The one with the mean [mean sends a third]
+#    The one with the sum: What is the upstream gradient of a sum?
+#    Both of them: What is the upstream gradient of a sum?
+#    Neither: What is the upstream gradient of a mean?
 
 points = torch.tensor([-2.0, 0.5, 3.0], dtype=torch.float64)
 
@@ -179,8 +190,11 @@ def search(x, halvings):
 
 
 # %%
-# **Predict.** The root of eight is two. Can autograd follow this search back to ``x``? Where exactly does ``x`` come
-# in?
+# **Predict.** The root of 8 is 2. Can autograd follow this search back to ``x``? Where exactly does ``x`` come in?
+#
+# .. answer:: No [It cannot]
+#    Yes, through the comparisons: A comparison answers yes or no.
+#    Yes, through the halvings: Where do the numbers come from that are halved?
 
 x = torch.tensor(8.0, dtype=torch.float64, requires_grad=True)
 root = search(x, 60)
@@ -216,7 +230,10 @@ class CubeRoot(torch.autograd.Function):
 # ``forward`` has two arguments, so ``backward`` returns two things. The number of halvings has no gradient, which is
 # written ``None``.
 #
-# **Predict.** What is the gradient at eight?
+# **Predict.** What is the gradient at 8?
+#
+# .. answer:: 0.0833
+#    2: That is the root itself.
 
 root = CubeRoot.apply(x, 60)
 root.backward()
@@ -256,7 +273,11 @@ print(f"{x.grad.item():.4f}")
 # the twelfth, ``x.grad / 4 ≈ 0.0833``.
 #
 # **Exercise.** Write an operation that multiplies a table ``x`` by a single number ``k``. Both need a gradient. Which
-# shape must that of ``k`` have? Let ``gradcheck`` say whether yours is right.
+# shape must that of ``k`` have? (Let ``gradcheck`` say whether yours is right.)
+#
+# .. answer:: A single number [and a single number]
+#    The shape of the table: A gradient has the shape of what it belongs to.
+#    One number a row: One k was used for all entries.
 
 
 class Scale(torch.autograd.Function):
@@ -281,8 +302,11 @@ print(scale_passes)
 # Inside ``forward`` nobody shrinks the gradient of a broadcast value for you.
 #
 # **Exercise.** Write cross-entropy for one sample as one operation: the logarithm of the sum of exponentials, minus the
-# right score. Derive what to keep and what to return (the lesson on softmax has it). It must survive a score of a
-# thousand.
+# right score. What is best kept for the way back? It must survive a score of a thousand.
+#
+# .. answer:: The probabilities minus the truth [keep the probabilities]
+#    The scores alone: Then all of it has to be computed anew.
+#    The loss: Nothing can be derived from it alone.
 
 
 class CrossEntropy(torch.autograd.Function):

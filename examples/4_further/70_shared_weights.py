@@ -37,8 +37,11 @@ rec.graph(backward=None)
 # %%
 # The states are one, ``h2 == 3.0``, ``h3 == 7.0``. The weight is one value, with an arrow to each product.
 #
-# **Predict.** The weight took part twice. Moved by a little, how much does the last product move the end, with the
-# state before it held still? How much does the first product move it? And the two together?
+# **Predict.** The weight took part twice. How far does the end move when the weight does, by both of its parts?
+#
+# .. answer:: 5.0
+#    3.0: That is the last product alone, with the state before it held still.
+#    2.0: That is the first product alone.
 
 print(w.grad)
 
@@ -61,6 +64,10 @@ rec.derivation("w")
 # is the same. This time we start one step earlier, from a state of zero.
 #
 # **Predict.** Which gradients do the three weights get?
+#
+# .. answer:: 0 and 2 and 3 [The first use gets nothing]
+#    1 and 1 and 3: Each use gets its state, times what follows.
+#    5 and 5 and 5: Together they make five.
 
 
 def read(weights, inputs):
@@ -90,8 +97,12 @@ print(parts)
 # There is one thing new, and it is about length. What the first input does to the end has to pass *every* product on
 # the way. At each it is multiplied by the same weight.
 #
-# **Predict.** Fifty inputs. How far does the end move when the *first* input moves, with a weight of one half? With a
-# weight of one and a half? (Powers of ten will do.)
+# **Predict.** Fifty inputs. How far does the end move when the *first* input moves, with a weight of one half, and with
+# one and a half?
+#
+# .. answer:: Hardly at all, and a hundred million times [has vanished]
+#    By half, and by one and a half: There are 49 products on the way.
+#    By a tenth, and by ten times: There are 49 products on the way.
 
 
 def first_to_last(weight, steps=50):
@@ -145,6 +156,10 @@ def gradient_norms(factor, around=False):
 # %%
 # **Predict.** With a factor of one half, and of two: what will the two curves look like on a logarithmic scale? A third
 # network has the factor of one half, and its step *adds* a tenth of the new state to the old one. And its curve?
+#
+# .. answer:: Down, up, and about level [stays near where it was]
+#    Down, up, and down: The third hands on what arrives, and adds a little.
+#    All about level: Each step multiplies once more.
 
 small, large = gradient_norms(0.5), gradient_norms(2.0)
 around = gradient_norms(0.5, around=True)
@@ -209,8 +224,12 @@ print(products)
 # by that of nine tenths, rounded up. A network with such a weight learns little from what is further back.
 #
 # **Exercise.** Now with ``tanh``: each step is ``h = torch.tanh(w * h + u * x)``, three steps from a state of one half,
-# and the loss is the square of the last state. Choose the weights and the inputs. Write the way back as a loop, which
-# gives the gradients of ``w`` and of ``u``, and ask ``rec.check(w=..., u=...)``.
+# and the loss is the square of the last state. Write the way back as a loop. What does each step do with what has come
+# through its ``tanh``? (In your own code, ``rec.check(w=..., u=...)`` tells.)
+#
+# .. answer:: It adds to both weights, and goes on to the state before [adds its part]
+#    It replaces what both weights have: Each step uses the same weights. What becomes of the others' parts?
+#    It goes to the weights alone: Then the steps before would hear nothing.
 
 w = torch.tensor(0.8, requires_grad=True)
 u = torch.tensor(0.5, requires_grad=True)

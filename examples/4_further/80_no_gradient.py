@@ -29,8 +29,11 @@ with chainrule.record() as rec:
     loss.backward()
 
 # %%
-# **Predict.** The prediction is two too low, so the loss is four. Does PyTorch refuse to go back through the rounding?
-# If not, what is the gradient of ``w``?
+# **Predict.** The prediction is 2 too low, so the loss is 4. PyTorch does not refuse to go back through the rounding.
+# What is the gradient of ``w``?
+#
+# .. answer:: 0.0
+#    -4.0: That is what arrives at the rounded weight. What is the slope of a staircase?
 
 print("loss", loss.item(), "gradient", w.grad.item())
 rec.derivation("w")
@@ -50,6 +53,11 @@ rec.derivation("w")
 #
 # **Predict.** Each of these four results is made from a tensor that requires a gradient. Which of the four still do, so
 # that a backward pass could go on from there?
+#
+# .. answer:: Only the first [Only the first]
+#    The first two: A comparison gives yes or no.
+#    All four: Results that are whole numbers have no gradient.
+#    None: Rounding has a gradient, even if it is zero.
 
 scores = torch.tensor([0.2, 1.5, 0.3], requires_grad=True)
 table = torch.tensor([0.0, 1.0, 4.0, 9.0, 16.0], requires_grad=True)
@@ -108,8 +116,12 @@ def smooth_loss(w):
 
 
 # %%
-# **Predict.** Move the threshold from zero to four and a half. One of the two curves can be walked down by descent.
-# What does the other one look like?
+# **Predict.** Move the threshold from 0 to 4.5. One of the two curves can be walked down by descent. What does the
+# other one look like?
+#
+# .. answer:: A staircase [is a staircase]
+#    A valley, turned over: A picture is right or wrong, and nothing in between.
+#    A straight line: A picture is right or wrong, and nothing in between.
 
 from chainrule.plots import Figure
 
@@ -157,8 +169,12 @@ print("the best that any threshold can do:", max(accuracy(w) for w in thresholds
 # its share. (So "softargmax" would be the better name.) The scores can be divided by a number first, the
 # **temperature**. The lower it is, the more the largest score takes it all.
 #
-# **Predict.** Three values, three scores. As the temperature goes down, where does the mixed value go? And the gradient
-# at the second score, which is the largest: does it grow or shrink?
+# **Predict.** Three values, three scores. As the temperature goes down, what becomes of the gradient at the second
+# score, which is the largest?
+#
+# .. answer:: It shrinks to nothing [goes to zero with it]
+#    It grows without end: Closer to a choice is closer to a step.
+#    It stays as it is: Closer to a choice is closer to a step.
 
 values = torch.tensor([2.0, 0.0, 5.0])
 chosen = values[scores.argmax()].item()
@@ -188,7 +204,10 @@ position.grad = None
 between.backward()
 
 # %%
-# **Predict.** The two entries are four and nine. What is the mixed value, and what is the gradient at ``position``?
+# **Predict.** The two entries are 4 and 9. What is the gradient at ``position``?
+#
+# .. answer:: 5.0000
+#    9.0000: A move exchanges a bit of one entry for a bit of the other.
 
 print(f"value {between.item():.4f}, gradient {position.grad.item():.4f}")
 
@@ -211,8 +230,11 @@ def round_straight_through(w):
 
 
 # %%
-# **Predict.** Forward, ``w`` cancels, and the rounded weight remains. Backward, the bracket is a constant. What are the
-# value at one and a fifth, and the gradient of the loss? And what does ``check_gradient`` say to that?
+# **Predict.** Forward, ``w`` cancels, and the rounded weight remains. Backward, the bracket is a constant. What is the
+# gradient of the loss at a weight of 1.2?
+#
+# .. answer:: -4.0
+#    0.0: That is with plain rounding. Here the bracket is a constant on the way back.
 
 start = 1.2
 w = torch.tensor(start, requires_grad=True)
@@ -229,8 +251,12 @@ print("right:", bool(report), " nudge", report.numerical[0].item())
 # protest, ``bool(report) == False``: it is not the slope of this loss. It is advice, from a model that is close by:
 # "larger".
 #
-# **Predict.** Twenty steps with a rate of a tenth, once with plain rounding and once straight through. Where do the two
+# **Predict.** Twenty steps with a rate of 0.1, once with plain rounding and once straight through. Where do the two
 # end?
+#
+# .. answer:: One does not move, the other finds 3 [has not moved]
+#    Both find 3: What is the gradient of plain rounding?
+#    Neither moves: The second hands its gradient on.
 
 
 def descend(rounding, target, steps=20):
@@ -286,8 +312,12 @@ print(w.grad.item())
 # Through the second factor: the first one times one, ``torch.floor(w) == 2.0``. Through the first: a local gradient of
 # zero. Together ``w.grad == 2.0``, and a nudge says so, too.
 #
-# **Exercise.** Write straight-through rounding as an operation with a backward of its own, and have it go the same way
-# as ours.
+# **Exercise.** Write straight-through rounding as an operation with a backward of its own. What does its backward
+# return?
+#
+# .. answer:: The upstream gradient [upstream gradient times one]
+#    Zero: That is the slope of rounding.
+#    The rounded number: On the way back nobody asks for the value.
 
 
 class Straight(torch.autograd.Function):

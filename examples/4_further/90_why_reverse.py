@@ -29,7 +29,10 @@ last = np.array([[1, 2, 1]])  # three inputs, one result
 # the left has columns.
 #
 # **Predict.** Count the multiplications from the inputs on, ``last @ (second @ first)``, and from the loss on,
-# ``(last @ second) @ first``.
+# ``(last @ second) @ first``. How many are they from the loss on?
+#
+# .. answer:: 15
+#    24: That is from the inputs on.
 
 count = 0
 
@@ -83,8 +86,12 @@ print(table)
 # %%
 # The table has a row for each result. In the first, the local gradients of a product are the other factors.
 #
-# **Predict.** Only the second input moves: the direction is ``(0, 1)``. How fast do the three results move? And the
-# other way round: only the third result counts, ``(0, 0, 1)``. How much does each input count?
+# **Predict.** Only the second input moves: the direction is ``(0, 1)``. Forward mode then gives a part of the table.
+# And reverse mode gives one if only the third result counts, ``(0, 0, 1)``. Which parts?
+#
+# .. answer:: The second column, and the third row [second column]
+#    The second row, and the third column: A column is what one input does to every result.
+#    The whole table, both times: One direction goes in each time.
 
 _, moves = jvp(f, (x,), (torch.tensor([0.0, 1.0]),))
 _, back = vjp(f, x)
@@ -185,8 +192,12 @@ for method in (by_nudging, by_forward_mode):
     print(f"{method.__name__:15} the same: {apart < 1e-5}")
 
 # %%
-# **Predict.** From a width of two to one of sixteen, the weights become sixty-four times as many, from twelve to
-# ``3 * 16**2 == 768``. By which factor does each of the three counts grow?
+# **Predict.** From a width of 2 to one of 16, the weights become 64 times as many. How much does the count grow with
+# reverse mode, and with the others?
+#
+# .. answer:: Less than the weights, the others far more [reverse mode grows by]
+#    All as much as the weights: Nudging runs the model once for each weight.
+#    All far more than the weights: Reverse mode walks once.
 
 methods = {"nudging": by_nudging, "forward mode": by_forward_mode}
 methods["reverse mode"] = by_reverse_mode
@@ -238,7 +249,11 @@ figure
 # It is a matter of counting rows and columns, and sometimes there are fewer columns.
 #
 # **Predict.** A function takes *two* numbers, say a launch's speed and angle, and gives a thousand: the height of the
-# ball at a thousand moments. You want the whole table. How many walks does each mode take?
+# ball at a thousand moments. You want the whole table. How many walks does forward mode take?
+#
+# .. answer:: Two [make all their walks]
+#    A thousand: That is with reverse mode: a walk for each row.
+#    One: One direction goes in at a time, and there are more.
 
 from torch.func import jacfwd
 
@@ -294,6 +309,10 @@ print(from_loss)
 #
 # **Exercise.** The weights of the network of width four all move at once, in some direction. How many walks forward
 # does it take to know how fast the loss moves?
+#
+# .. answer:: One [One: a direction]
+#    As many as there are weights: That is for all the slopes, one by one.
+#    As many as there are layers: A walk goes through all of them.
 
 weights, x = network(4)
 tables = tuple(torch.tensor(w) for w in weights)
@@ -320,9 +339,13 @@ print(walks)
 # One: a direction goes in, a speed comes out. It is the sum of all slopes times their share of the direction, and you
 # have it without knowing any of them. So for *one* direction, forward is enough, however many weights move.
 #
-# **Exercise.** Forward mode fits into a few lines: a number that carries along how fast it moves. Derive how fast a
-# sum, a product and a ``tanh`` move, write them down, and check the slope of ``x * tanh(x * x + x)`` by
-# ``check_gradient``.
+# **Exercise.** Forward mode fits into a few lines: a number that carries along how fast it moves. How fast does a
+# product of ``a`` and ``b`` move? Write it down, with a sum and a ``tanh``, and check the slope of ``x * tanh(x * x +
+# x)``.
+#
+# .. answer:: a's speed times b, plus b's speed times a [agree to all digits]
+#    a's speed times b's speed: Only one factor moves at a time.
+#    The sum of both speeds: That is for a sum.
 
 from dataclasses import dataclass
 

@@ -109,6 +109,10 @@ def right(weights):
 # %%
 # **Predict.** The network has not learned anything yet. About how many of the ``len(y_held) == 500`` pictures that we
 # put aside does it get right?
+#
+# .. answer:: About a tenth of them [About one in ten]
+#    About a half of them: There are ten digits.
+#    None: Even a guess is right now and then.
 
 print(right(start), "of", len(y_held))
 
@@ -123,8 +127,12 @@ print(right(start), "of", len(y_held))
 # the same three rules. To a weight: the transposed inputs of the layer times what arrives. To a bias: the sum over the
 # batch. To the layer before: what arrives times the transposed weights, and through the open gates only.
 #
-# **Predict.** A batch has thirty-two pictures, and the gradient of the scores has a row for each of them. Which shapes
-# do the gradients of the four weights and biases have? Where do the thirty-two rows go?
+# **Predict.** A batch has 32 pictures, and the gradient of the scores has a row for each of them. In the gradients of
+# the weights, where do these rows go?
+#
+# .. answer:: They are added up [have added up]
+#    They stay, as rows of each gradient: A gradient has the shape of what it belongs to.
+#    The mean is taken of each column: The loss has divided already.
 
 
 def by_hand(weights, x, y):
@@ -171,6 +179,10 @@ def with_autograd(weights, x, y):
 
 # %%
 # **Predict.** These are four gradients, and more than a thousand numbers. How far is the worst of them from PyTorch's?
+#
+# .. answer:: By no more than rounding [alike to 1e-12: True]
+#    By a few percent: Both compute the same products and sums.
+#    By nothing at all: Both compute the same sums, in another order.
 
 judge = with_autograd(start, x, y)
 for name in start:
@@ -207,8 +219,11 @@ def trained(gradient, epochs=30):
 
 
 # %%
-# **Predict.** How many of the five hundred will be right after *one* epoch, in which the network sees each picture
-# once? And after thirty?
+# **Predict.** Which share will be right after *one* epoch, in which the network sees each picture once?
+#
+# .. answer:: More than three quarters [three quarters after a single]
+#    About one in ten: That was before.
+#    About a third: An epoch has many steps.
 
 weights, counts = trained(by_hand)
 for epoch in (0, 1, 2, 5, 10, 30):
@@ -220,7 +235,11 @@ for epoch in (0, 1, 2, 5, 10, 30):
 # And that with a network of two layers, and a way back of four lines.
 #
 # **Predict.** The same with PyTorch's gradients. Each of the more than a thousand steps differs in its last digits, and
-# each starts from where the one before ended. Are the networks still the same at the end?
+# each starts from where the one before ended. What are the networks like at the end?
+#
+# .. answer:: They are the same, to many digits [weights differ by, alike to eight digits: True]
+#    They answer alike, and their weights do not: How far do rounding errors grow in a thousand steps?
+#    They are two different networks: How far do rounding errors grow in a thousand steps?
 
 from_autograd, theirs = trained(with_autograd)
 drift = max(np.abs(weights[name] - from_autograd[name]).max() for name in weights)
@@ -295,6 +314,10 @@ figure
 # About some weights more can be said.
 #
 # **Predict.** Some points are white in *every* training picture. What has become of their weights?
+#
+# .. answer:: They are the random ones of the start [nothing at all]
+#    They have gone to zero: What pulls them there?
+#    They have grown: What is the gradient behind an input of zero?
 
 blank = (pictures[train] == 0).all(axis=0)
 moved = np.abs(weights["w1"] - start["w1"])
@@ -324,6 +347,10 @@ print(
 #
 # **Exercise.** You start with *all* weights and biases at zero, and train as before. How many different digits does the
 # network answer with, over the five hundred pictures?
+#
+# .. answer:: One [One. All gates]
+#    Ten: What tells one unit from the other?
+#    Two: What tells one unit from the other?
 
 saved = start
 start = {name: np.zeros_like(each) for name, each in saved.items()}
@@ -348,8 +375,11 @@ print(wide)
 # %%
 # ``wide == 2410``: the weights of both layers, ``64 * 32 + 32 * 10 == 2368``, a bias for each unit, and ten more.
 #
-# **Exercise.** Replace the ReLU by ``tanh``. One factor in the way back has to change. Derive it, and check all of
-# ``w1``'s gradient with ``rec.check``.
+# **Exercise.** Replace the ReLU by ``tanh``. One factor in the way back has to change. What does it become?
+#
+# .. answer:: 1 - hidden² [local gradient of tanh]
+#    hidden (1 - hidden): That is the sigmoid's.
+#    1 - hidden: The result is squared in it.
 
 import chainrule
 

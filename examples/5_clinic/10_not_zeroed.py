@@ -54,10 +54,15 @@ curves({"a hundredth": train(steps=40), "a thousandth": slower})
 # Guess
 # -----
 #
-# **Predict.** What is it? a) PyTorch computes a wrong gradient. b) The step goes along something else than this loss's
-# gradient. c) One sample is too little to learn from. d) The loss has two valleys. Here is one more run, with two
-# numbers in each step: the first entry of what the backward pass *gave*, as the record has it, and the first entry of
-# what the optimizer *used*.
+# Here is one more run, with two numbers in each step: the first entry of what the backward pass *gave*, as the record
+# has it, and the first entry of what the optimizer *used*.
+#
+# **Predict.** What is it?
+#
+# .. answer:: The step goes along something else than this loss's gradient [sum of the two, 27.52]
+#    The loss has two valleys: A square has one.
+#    One sample is too little to learn from: It is little. But this sample can be met exactly.
+#    PyTorch computes a wrong gradient: Work it out by hand, for the first step and the second.
 
 w = torch.tensor([1.0, 1.0, 2.0], requires_grad=True)
 optimizer = torch.optim.SGD([w], lr=0.01)
@@ -72,9 +77,8 @@ for _ in range(4):
     optimizer.step()
 
 # %%
-# It is b). In the first step both are ``given[0] == 16.0``. In the second the backward pass gives
-# ``given[1] ≈ 11.52``, which is right, and the optimizer uses ``used[1] ≈ 27.52``. That is the sum of the two:
-# ``given[0] + given[1] ≈ 27.52``.
+# In the first step both are 16. In the second the backward pass gives 11.52, which is right, and the optimizer uses
+# 27.52. That is the sum of the two.
 #
 # The cause
 # ---------
@@ -103,14 +107,17 @@ def train_cured(rate=0.01, steps=5):
 
 
 # %%
-# **Predict.** The first two losses were ``broken[0] == 16.0`` and ``broken[1] ≈ 8.29``. Which of them stay?
+# **Predict.** Which of the first two losses stay as they were?
+#
+# .. answer:: Both of them [Both stay]
+#    Only the first: At the first step nothing was left over.
+#    Neither: The first is that of the first weights.
 
 cured = train_cured()
 print([round(loss, 2) for loss in cured])
 
 # %%
-# Both stay: at the first step there was nothing to add to. Then it goes on as it should, ``cured ≈ [16.00, 8.29, 4.30,
-# 2.23, 1.16]``, and not ``broken ≈ [16.00, 8.29, 0.91, 1.54, 9.52]``.
+# Both stay: at the first step there was nothing to add to. Then it goes on as it should, and does not turn back.
 #
 # See it next time
 # ----------------
@@ -128,7 +135,7 @@ print("left over:", round(left_over([w]), 2))
 
 # %%
 # ``left_over([w]) > 0``: in the run above, nobody emptied it. (Some loops add up on purpose, over several batches, and
-# empty once for all of them. Ask after the step of the optimizer in those.)
+# empty once for all of them. In those, ask after the optimizer's step.)
 #
 # Take away
 # ---------
@@ -143,8 +150,9 @@ print("left over:", round(left_over([w]), 2))
 # **Exercise.** Somebody heard of ``zero_grad()`` and put it *between* ``backward()`` and ``step()``. What is the loss
 # after five steps?
 #
-# .. answer:: printed
-#    1.16: That is with the line in its place.
+# .. answer:: What it was at the start [It stays where it was]
+#    1.16, as with the line in its place: What does the optimizer find in .grad?
+#    9.52, as without the line: What does the optimizer find in .grad?
 
 w = torch.tensor([1.0, 1.0, 2.0], requires_grad=True)
 optimizer = torch.optim.SGD([w], lr=0.01)
@@ -156,7 +164,7 @@ for _ in range(5):
 print(f"{((w @ x - y) ** 2).item():.1f}")
 
 # %%
-# It stays at ``loss == 16.0``. The optimizer finds no gradient, and steps over a weight that has none without a word:
+# It stays where it was. The optimizer finds no gradient, and steps over a weight that has none without a word:
 # ``w.grad is None``. A loss that stands still to the last digit looks like this.
 #
 # **Exercise.** Two groups of weights have an optimizer each, and ``first.zero_grad()`` is called in every step, but

@@ -54,9 +54,14 @@ for name, samples in (("four", x), ("eight", more)):
 # Guess
 # -----
 #
-# **Predict.** Why? a) One of the new samples is bad. b) The rate is too high for this loss. c) The gradient is wrong.
-# d) ``float32`` is too coarse. Here is the gradient at a weight of zero, for both, and an answer by hand: the *mean*
-# of ``2 * x * error``.
+# Here is the gradient at a weight of 0, for both, and an answer by hand: the *mean* of ``2 * x * error``.
+#
+# **Predict.** Why does the loss explode?
+#
+# .. answer:: The rate is too high for this loss [gradient doubles, sums where]
+#    One of the new samples is bad: They say the same as the first four.
+#    The gradient is wrong: PyTorch's gradient is right for the loss that is written.
+#    float32 is too coarse: It held out for four samples, at losses that were as large.
 
 gradients = []
 for samples in (x, more):
@@ -70,10 +75,9 @@ for samples in (x, more):
     print(rec.check(w=by_hand))
 
 # %%
-# It is b), and there is a reason behind it. The samples say the same, and the gradient doubles:
-# ``gradients == [-120.0, -240.0]``. By hand it is the same for both, ``by_hand == -30.0``, and the check says what the
-# code does: **it sums where a mean was meant.** So the gradient is right for the loss that is written, and the loss
-# grows with the samples.
+# The samples say the same, and the gradient doubles, from -120 to -240. By hand it is the same for both, ``by_hand ==
+# -30``, and the check says what the code does: **it sums where a mean was meant.** So the gradient is right for the
+# loss that is written, and the loss grows with the samples.
 #
 # The cause
 # ---------
@@ -92,7 +96,11 @@ def mean_loss_of(w, x):
 
 
 # %%
-# **Predict.** With the same rate, and the mean: which of the two runs gets closer to zero in a hundred steps?
+# **Predict.** With the same rate, and the mean: which of the two runs gets closer to zero in 100 steps?
+#
+# .. answer:: Neither of the two [same run]
+#    The one with four samples: Does a mean know how many there are?
+#    The one with eight samples: Does a mean know how many there are?
 
 cured = [train(mean_loss_of, samples) for samples in (x, more)]
 for name, losses in zip(("four", "eight"), cured, strict=True):
@@ -101,8 +109,7 @@ for name, losses in zip(("four", "eight"), cured, strict=True):
     )
 
 # %%
-# They are the same run, up to rounding: ``max(abs(a - b) for a, b in zip(*cured)) < 1e-6``. It starts at
-# ``cured[0][0] == 30.0`` and ends at ``cured[0][99] < 1e-9``. A mean does not know how many samples there are.
+# They are the same run, up to rounding. A mean does not know how many samples there are.
 #
 # The other NaN
 # -------------
@@ -128,6 +135,11 @@ print(distances)
 # was not, one operation made it, and the record can name it.
 #
 # **Predict.** The loss was zero, a fine number. Which operation does not know what its slope is there?
+#
+# .. answer:: The root [Its slope is infinite]
+#    The square: Its slope at zero is zero.
+#    The sum: Its slope is 1 everywhere.
+#    The difference: Its slope is 1 everywhere.
 
 p = torch.tensor([1.0], requires_grad=True)
 with chainrule.record() as rec:
@@ -194,8 +206,12 @@ print(f"{limit:.4f}")
 # ``train(loss_of, many, rate=1.01 * limit)[99] > train(loss_of, many)[0]``.
 #
 # **Exercise.** Now the loss is the sum over the samples of the mean over two outputs, ``w * x`` and ``w``. The targets
-# of the second are two as well, so the best weight is the same. Derive the gradient of ``w`` and ask
-# ``rec.check(w=...)``.
+# of the second are two as well, so the best weight is the same. What is the
+# gradient of ``w`` at 0? (In your own code, ``rec.check(w=...)`` tells.)
+#
+# .. answer:: -68.0
+#    -136.0: The mean over the two outputs halves each.
+#    -120.0: That is the first output alone, without the mean.
 
 w = torch.tensor(0.0, requires_grad=True)
 with chainrule.record() as rec:

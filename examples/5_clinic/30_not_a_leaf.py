@@ -3,7 +3,7 @@ Find a gradient that is None
 ============================
 
 **What you get:** a loop that takes one step and then stops with an error about ``NoneType``. You find the line that did
-it, which is not the line that the error names. And you learn to tell a weight from the result of a calculation.
+it, which is not the line that the error names, and get a question to ask of any tensor.
 
 **What you need:** :ref:`sphx_glr_lessons_2_descent_40_line_with_autograd.py`. Reading time: 7 minutes.
 """
@@ -41,16 +41,20 @@ with warnings.catch_warnings(action="ignore"):  # more of this below
 # Guess
 # -----
 #
-# **Predict.** Why is it ``None``? a) ``backward()`` empties it. b) The loss was not made from ``w``. c) ``w`` is not
-# the tensor any more that we created. d) The gradient was zero. PyTorch's graph is still there, so we can ask.
+# **Predict.** Why is it ``None``? PyTorch's graph is still there, so we can ask.
+#
+# .. answer:: w is not the tensor any more that we created [made by a subtraction, keep none]
+#    The loss was not made from w: It was, and backward() ran without an error.
+#    The gradient was zero: Then it would hold a zero.
+#    backward() empties it: It fills, and adds up. It never empties.
 
 print("leaf:", w.is_leaf, "  made by:", type(w.grad_fn).__name__)
 found = chainrule.why(loss, w)
 found
 
 # %%
-# It is c): ``w.is_leaf == False``, it was made by a subtraction, and the cause is ``found.reasons[0].cause == "not a
-# leaf"``. (The answer also names the likely line. With a recording it would be sure of it.)
+# ``w.is_leaf == False``: it was made by a subtraction, and results keep none. (The answer also names the likely line.
+# With a recording it would be sure of it.)
 #
 # The cause
 # ---------
@@ -116,7 +120,12 @@ except RuntimeError as error:
 #
 # A weight is a leaf that asks for a gradient. Anything that is done to it after ``requires_grad=True`` makes a result.
 #
-# **Predict.** Which of these five are weights that can learn?
+# **Predict.** How many of these five are weights that can learn?
+#
+# .. answer:: Two of the five [Two of them]
+#    One of the five: There are two ways in the list to make a leaf that asks for a gradient.
+#    Three of the five: A conversion is an operation too, and so is a product.
+#    All of the five: Anything that is done after requires_grad=True makes a result.
 
 start = torch.ones(3)
 candidates = {
@@ -137,9 +146,12 @@ for name, candidate in candidates.items():
     print(f"{name:16} {can_learn(candidate)}")
 
 # %%
-# Two of them: ``[can_learn(c) for c in candidates.values()] == [False, True, False, True, False]``. The first and the
-# third are results, of a product and of a conversion; ``.to(device)`` is one as well. The last is a leaf, but never
-# asked. **Scale and move first, ask for the gradient last.**
+# Two of them. The first and the third are results, of a product and of a conversion. The last is a leaf, but never
+# asked.
+#
+# ``.to(device)`` is a trap: it makes a result when it has to move or convert, and hands back the tensor itself when it
+# has not, ``start.to("cpu") is start``. So a program that works on the CPU fails on another device. **Scale and move
+# first, ask for the gradient last.**
 #
 # Take away
 # ---------
@@ -171,13 +183,17 @@ print(passes)
 # loss is made of plain numbers, and has no way back. The message speaks of the loss, and the cause is the step.
 #
 # **Exercise.** The recording above ends with the backward pass of the second loss. The result that is called ``w``
-# there keeps no ``.grad``, but a gradient did come by. Derive it, and ask ``rec.check(w=...)``.
+# there keeps no ``.grad``, but a gradient did come by. What was it? (In your own code, ``rec.check(w=...)`` tells.)
+#
+# .. answer:: -12.0
+#    -30.0: That is at the first weight, 0. The second is 1.2.
+#    -42.0: That is what the leaf holds: both passes.
 
 new = 0.0 - 0.04 * -30.0
 print(rec.check(w=(2 * x * (new * x - y)).mean()))
 
 # %%
-# The new weight is ``new ≈ 1.2``, and the mean of twice the input times the error is ``rec.grad("w") ≈ -12.0`` there.
+# The new weight is ``new ≈ 1.2``, and the mean of twice the input times the error is -12 there.
 # The subtraction handed it on to the leaf as it was.
 #
 # **Next:** a gradient that is there, and wrong: :ref:`sphx_glr_lessons_5_clinic_40_data.py`.

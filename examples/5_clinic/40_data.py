@@ -2,8 +2,8 @@
 Catch a gradient that is silently wrong
 =======================================
 
-**What you get:** a weight whose gradient is zero where it should be six, without an error. You find a contradiction in
-the record. Then you get PyTorch to report such mistakes itself, and learn what keeps it from doing so.
+**What you get:** a training that is slower than it should be, without an error. You find a contradiction in the record.
+Then you get PyTorch to report such mistakes itself.
 
 **What you need:** :ref:`sphx_glr_lessons_4_further_50_autograds_life.py`. Reading time: 8 minutes.
 """
@@ -12,24 +12,12 @@ the record. Then you get PyTorch to report such mistakes itself, and learn what 
 # What you see
 # ------------
 #
-# A weight of three, and its square for a loss. Between the two passes, somebody resets the weight.
+# The line through four samples, with a rate of 0.04. Before the step, somebody notes down the inputs as shares of the
+# largest.
 
 import torch
 
 import chainrule
-
-w = torch.tensor(3.0, requires_grad=True)
-loss = w**2
-w.data.zero_()
-loss.backward()
-print("loss", loss.item(), "  gradient", w.grad.item())
-
-# %%
-# The loss is that of the old weight, ``loss == 9.0``. Its gradient there is six. PyTorch says ``w.grad == 0.0``, and no
-# error.
-#
-# In a program of four lines you see the reason. So here is one in which people overlook it. It is the line through four
-# samples, with a rate of four hundredths, and before the step it notes down the inputs as shares of the largest.
 
 
 def batch():
@@ -52,45 +40,50 @@ def train(note_down, steps=6):
     return losses
 
 
-def through_data(x):
+def as_shares(x):
     x.data /= x.max()
     return x.tolist()
 
 
-broken = train(through_data)
+broken = train(as_shares)
 print([round(loss, 2) for loss in broken])
 
 # %%
-# It learns. But you have seen this line with this rate: each step should leave 40 % of the distance to two, that is 16
-# % of the loss (``0.4**2 ≈ 0.16``). Here it is ``broken[1] / broken[0] ≈ 0.7225``.
+# It learns. But you have seen this line with this rate: each step should leave 0.4 of the distance to 2, and so
+# ``0.4**2 ≈ 0.16`` of the loss. Here it is ``broken[1] / broken[0] ≈ 0.7225``.
 #
 # Guess
 # -----
 #
-# **Predict.** Why is it so slow? a) The rate is too low. b) The gradient was computed from other numbers than the loss.
-# c) The notes are part of the graph. d) The gradient is emptied too late. Look at the record of one step, line by line.
+# **Predict.** Why is it so slow? Have a look at the record of one step, line by line.
+#
+# .. answer:: The gradient was computed from other numbers than the loss [contradicts]
+#    The rate is too low: With the same rate, the same line was quicker in other lessons.
+#    The notes are part of the graph: They are Python's numbers, and no tensor.
+#    The gradient is emptied too late: It is emptied before the backward pass, as it should be.
 
 w = torch.tensor(0.0, requires_grad=True)
 x, y = batch()
 with chainrule.record() as rec:
     y_hat = w * x
     loss = ((y_hat - y) ** 2).mean()
-    through_data(x)
+    as_shares(x)
     loss.backward()
 
 print(rec.table())
 
 # %%
-# It is b). The line of ``x`` says what the inputs were when they were used: one, two, three, four. The line below says
+# The line of ``x`` says what the inputs were when they were used: 1, 2, 3, 4. The line below says
 # that the local gradient is ``x``, and there it is four times smaller. **The table contradicts itself**: the way
 # forward went through one row of numbers, the way back through another. So the gradient is ``w.grad == -7.5``, and not
-# minus thirty.
+# ``4 * w.grad == -30``.
 #
 # The cause
 # ---------
 #
 # A product keeps its factors for the way back. It does not copy them, it keeps the tensors. ``x.data`` is a second
-# tensor on the same memory, and what is written through it is not counted. In the open, each change is:
+# tensor on the same memory, and what is written through it is not counted. In the open, each change is. Here is a
+# weight of 3 and its square, whose gradient should be 6:
 
 w = torch.tensor(3.0, requires_grad=True)
 before = w._version
@@ -100,10 +93,16 @@ with torch.no_grad():
     w.zero_()
 print("changes counted:", before, through, w._version)
 
+w = torch.tensor(3.0, requires_grad=True)
+loss = w**2
+w.data.zero_()
+loss.backward()
+print("loss", loss.item(), " gradient", w.grad.item())
+
 # %%
-# ``through == 0`` after the first, and ``w._version == 1`` after the second. On the way back PyTorch compares this
-# number with the one it noted down. Through ``.data`` it finds nothing to complain about. Where the gradient has
-# become zero altogether, the record can name the line:
+# On the way back PyTorch compares this number with the one it noted down. Through ``.data`` it finds nothing to
+# complain about, and says 0 where it should be ``2 * 3.0 == 6``. Where the gradient has become zero altogether, the
+# record can name the line:
 
 w = torch.tensor(3.0, requires_grad=True)
 with chainrule.record() as rec:
@@ -130,6 +129,10 @@ def in_the_open(x):
 
 # %%
 # **Predict.** What happens in the training now?
+#
+# .. answer:: It stops with an error [PyTorch refuses]
+#    It is as slow as before: Then the change would have to go unseen.
+#    It is as quick as it should be: The inputs are still changed before the way back.
 
 try:
     train(in_the_open)
@@ -138,7 +141,7 @@ except RuntimeError as error:
 
 # %%
 # PyTorch refuses. That is the message one wants: not a training that is slow for no reason, but a stop where it began.
-# Then the cure itself. Who wants other numbers makes a new tensor, and leaves the old one alone:
+# Then the cure itself. For other numbers make a new tensor, and leave the old one alone:
 
 
 def as_a_copy(x):
@@ -149,8 +152,8 @@ cured = train(as_a_copy)
 print([round(loss, 2) for loss in cured])
 
 # %%
-# ``cured ≈ [30.00, 4.80, 0.77, 0.12, 0.02, 0.00]``: each is 16 % of the one before, ``cured[1] / cured[0] ≈ 0.16``. (To
-# change *weights*, wait until after the step, and do it under ``no_grad``.)
+# Each is 0.16 of the one before, ``cured[1] / cured[0] ≈ 0.16``. (To change *weights*, wait until after the step, and
+# do it under ``no_grad``.)
 #
 # See it next time
 # ----------------
@@ -197,7 +200,7 @@ loss.backward()
 print(f"{w.grad.item():.1f}")
 
 # %%
-# Three times the square of the *new* weight, ``w.grad == 3.0``. At the old one it is ``3 * 2.0**2 == 12.0``.
+# Three times the square of the *new* weight. At the old one it is ``3 * 2.0**2 == 12.0``.
 #
 # **Exercise.** ``loss = w * x``, and before ``backward()`` somebody runs ``w.data.zero_()``. Both require a gradient;
 # the weight is three, the input is five. What is the gradient of ``w``?

@@ -3,7 +3,7 @@ Free a network that answers one half
 ====================================
 
 **What you get:** a network for XOR that trains without an error and ends by answering one half to everything. You find
-the reason in two shapes, and keep the line that would have stopped it.
+the reason in the record, and keep the line that would have stopped it.
 
 **What you need:** :ref:`sphx_glr_lessons_4_further_10_batches.py`. Reading time: 7 minutes.
 """
@@ -64,9 +64,12 @@ print("answers", [round(answer, 3) for answer in answers.tolist()])
 # Guess
 # -----
 #
-# **Predict.** Why does it learn nothing? a) Both ReLU units are dead. b) The rate is too low. c) The loss is not the
-# loss of these answers. d) The gradients vanish. First a) and d): what does the record say of the gradients in the
-# first step?
+# **Predict.** Why does it learn nothing? First, what does the record say of the gradients in the first step?
+#
+# .. answer:: The loss is not the loss of these answers [That leaves the loss]
+#    Both ReLU units are dead: Then w1 would get no gradient, and the record would say so.
+#    The gradients vanish: The record would say so.
+#    The rate is too low: With a rate of 1, the same network learns in other lessons.
 
 weights = start()
 w1, b1, w2, b2 = weights
@@ -79,10 +82,18 @@ found = rec.why()
 found
 
 # %%
-# Nothing is wrong with them: ``len(found.reasons) == 0``. So the gradients are the right ones *for this loss*, and d)
-# and a) are out. Each gradient is fine, and the network still learns nothing. That leaves the loss.
+# Nothing is wrong with them: ``len(found.reasons) == 0``. So the gradients are the right ones *for this loss*, and yet
+# the network learns nothing. That leaves the loss.
 #
-# **Predict.** Which of these lines shows what is wrong with it?
+# A closer look
+# -------------
+#
+# **Predict.** Here are the shapes of four values. Which of them is not as it should be?
+#
+# .. answer:: That of the difference [each answer is compared]
+#    That of the answers: Four rows of one number each, as a layer gives them.
+#    That of the targets: Four numbers, as they were made.
+#    That of the loss: It is one number, as a loss has to be.
 
 for value in rec.trace.values:
     if (
@@ -92,8 +103,8 @@ for value in rec.trace.values:
         print(f"{value.name:22} {value.shape}")
 
 # %%
-# The difference. Four rows, ``answers.shape == (4, 1)``, and four numbers, ``targets.shape == (4,)``, make
-# ``(answers - targets).shape == (4, 4)``: each answer is compared with every target.
+# Four rows, ``(4, 1)``, and four numbers, ``(4,)``, make a difference of ``(4, 4)``: each answer is compared with every
+# target.
 #
 # The cause
 # ---------
@@ -111,15 +122,20 @@ def squeezed_loss_of(answers):
 
 
 # %%
-# **Predict.** With the same first weights, is the first loss higher or lower than before, or the same?
+# **Predict.** With the same first weights, what is the first loss, compared with before?
+#
+# .. answer:: A little lower [one percent, 0.24755]
+#    Much lower: At the start all answers are close to one half, whatever they are compared with.
+#    The same: Close, but each answer is compared with its own target now.
+#    Higher: Each answer is compared with its own target now, and they are not all wrong.
 
 cured, answers = train(squeezed_loss_of)
 print("losses ", [round(cured[step], 5) for step in (0, 1, 10, 100, 999)])
 print("answers", [round(answer, 3) for answer in answers.tolist()])
 
 # %%
-# It is ``cured[0] ≈ 0.24755``, one percent lower. Nobody would have noticed in the first line of a log. After a
-# thousand steps it is ``cured[999] < 0.01``, and all four answers are on the right side of one half.
+# It is one percent lower. Nobody would have noticed in the first line of a log. After 1000 steps it is
+# ``cured[999] < 0.01``, and all four answers are on the right side of one half.
 #
 # See it next time
 # ----------------
@@ -167,14 +183,14 @@ print(f"answering the mean: {ignorant}")
 # On your own
 # -----------
 #
-# **Exercise.** Three samples, targets of zero, zero and three, answers in three rows, a loss with the mean of the
+# **Exercise.** Three samples, targets of zero, zero and six, answers in three rows, a loss with the mean of the
 # squares, and no squeeze. To which answer is every sample pulled?
 #
 # .. answer:: printed
-#    1.50: That is half way. But one of the two is there twice.
+#    3.00: That is half way. But one of the two is there twice.
 
 rows = torch.zeros(3, 1, requires_grad=True)
-wanted = torch.tensor([0.0, 0.0, 3.0])
+wanted = torch.tensor([0.0, 0.0, 6.0])
 for _ in range(200):
     (slope,) = torch.autograd.grad(((rows - wanted) ** 2).mean(), rows)
     with torch.no_grad():
@@ -182,8 +198,8 @@ for _ in range(200):
 print(f"{rows[0].item():.2f}")
 
 # %%
-# To the mean of the targets: ``rows.flatten() ≈ (1.00, 1.00, 1.00)`` and ``wanted.mean() == 1.0``. Half way between
-# zero and three would be ``(0 + 3) / 2 == 1.50``.
+# To the mean of the targets: ``wanted.mean() == 2.0``. Half way between zero and six would be
+# ``(0 + 6) / 2 == 3``.
 #
 # **Exercise.** The same with the shapes exchanged: answers of shape ``(4,)``, targets of shape ``(4, 1)``. How many
 # differences are there?

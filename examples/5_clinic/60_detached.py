@@ -38,7 +38,12 @@ except RuntimeError as error:
 # Guess
 # -----
 #
-# **Predict.** Here are seven ways to go on from a loss. After which of them does a backward pass still reach ``w``?
+# **Predict.** Here are seven ways to go on from a loss. After how many of them does a backward pass still reach ``w``?
+#
+# .. answer:: Three [Three of the seven]
+#    One: Which of them are operations, which autograd records?
+#    Five: Which of them take the number out, and leave its history behind?
+#    All seven: Which of them take the number out, and leave its history behind?
 
 import warnings
 
@@ -63,7 +68,7 @@ with warnings.catch_warnings(action="ignore"):  # PyTorch advises against the fi
         print(f"{name:32} {leads_back[name]}")
 
 # %%
-# Three of the seven: ``sum(leads_back.values()) == 3``. To stack, to copy and to convert are operations, which autograd
+# Three of the seven. To stack, to copy and to convert are operations, which autograd
 # records. ``torch.tensor``, ``item`` and NumPy take the *numbers* out, and numbers have no history. ``detach`` cuts it
 # off on purpose.
 #
@@ -122,6 +127,11 @@ def step(forward):
 
 # %%
 # **Predict.** The loss leads back to some weights, so there is no error. Which of the four parameters get a gradient?
+#
+# .. answer:: The two behind the cut [Those of the second]
+#    The two before the cut: The way back comes from the loss.
+#    All four: Go back from the loss. What was the second layer's input made from?
+#    The two weights, not the biases: A bias is a parameter like any other.
 
 rec = step(forward)
 for layer, name in ((first, "first"), (second, "second")):

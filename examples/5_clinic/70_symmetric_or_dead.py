@@ -79,9 +79,14 @@ for name, (bend, start) in patients.items():
 # Guess
 # -----
 #
-# **Predict.** Suspects: a) both units are shut at all samples. b) One unit is shut at all samples. c) Both units are
-# the same unit, twice. Which patient has which? Here is what each unit of the three says to the four samples, before
-# the first step. A column is a unit.
+# There are three suspects: both units are shut at all samples, one is, or both are the same unit, twice. Here is what
+# each unit of the three says to the four samples, before the first step. A column is a unit.
+#
+# **Predict.** What is it with patient B? Work its units out from its weights, sample by sample.
+#
+# .. answer:: One unit is shut at all samples [one column of zeros]
+#    Both units are shut at all samples: Try the sample (1, 0) with the first column of w1.
+#    Both units are the same unit, twice: Their weights differ, and so do their biases.
 
 hidden = {}
 for name, (bend, start) in patients.items():
@@ -91,12 +96,18 @@ for name, (bend, start) in patients.items():
     )
 
 # %%
-# A has two columns that are equal, so it is c). B has one column of zeros: b). C has nothing but zeros: a).
+# B has one column of zeros. A has two columns that are equal: the same unit, twice. C has nothing but zeros.
 #
 # What the record says
 # --------------------
 #
-# **Predict.** We record one pass of each, and ask ``rec.why()``. Of which patient will it say that a gradient is lost?
+# **Predict.** We record one pass of each, and ask ``rec.why()``. Of which patients will it say that a gradient is
+# lost?
+#
+# .. answer:: C [Of C alone]
+#    B and C: In B the other unit gets a gradient. Some units of a healthy network are off, too.
+#    A, B and C: In A every weight gets a gradient.
+#    None of them: Look for a layer that gets nothing at all.
 
 found = {}
 for name, (bend, start) in patients.items():
@@ -197,8 +208,8 @@ print(alive)
 # None. The hidden units are zero, so ``w2`` gets nothing. ``w2`` is zero, so ``w1`` and ``b1`` get nothing. The last
 # bias gets the mean of the errors, and with two targets of each kind that is zero: ``alive == 0``.
 #
-# **Exercise.** How different is different enough? Patient A starts with the first entry of ``w1`` larger by a
-# hundredth, by a tenth, or by one. Which is the smallest of the three with which it gets all four right in three
+# **Exercise.** How different is different enough? Patient A starts with the first entry of ``w1`` larger by 0.01, by
+# 0.1, or by one. Which is the smallest of the three with which it gets all four right in three
 # hundred steps?
 
 amounts = (0.01, 0.1, 1.0)

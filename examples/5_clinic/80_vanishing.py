@@ -1,9 +1,9 @@
 """
-Wake the first layers
-=====================
+Wake a deep network
+===================
 
-**What you get:** a deep network that takes a few steps and then stands still. You see the gradient fade from layer to
-layer, why the gradients of the weights hide it, and what other first weights do.
+**What you get:** a deep network that takes a few steps and then stands still. You find out where it has gone deaf, why
+the gradients of the weights do not show it, and what wakes it.
 
 **What you need:** :ref:`sphx_glr_lessons_4_further_70_shared_weights.py`. Reading time: 10 minutes.
 """
@@ -79,9 +79,16 @@ print([round(broken[step], 4) for step in (0, 5, 20, 40, 59)])
 # Guess
 # -----
 #
-# **Predict.** The shapes fit, and no unit is dead. What is it? a) The rate is too low. b) The gradient is lost on its
-# way back. c) The signal is lost on its way forward. d) Twenty layers cannot learn this. One pass, with three norms for
-# each layer: of what it says, of the gradient of its weights, and of the gradient of what it says.
+# The shapes fit, and no unit is dead. Here is one pass, with three norms for each layer: of what it says, of the
+# gradient of its weights, and of the gradient of what it says.
+#
+# **Predict.** What is it?
+#
+# .. answer:: Something is lost on the way, forward and back [shrinks to]
+#    The gradient is lost on its way back, and no more: Each layer multiplies by the same weights on the way forward.
+#    The signal is lost on its way forward, and no more: Each layer multiplies by the same weights on the way back.
+#    The rate is too low: The loss stands still to four digits.
+#    Twenty layers cannot learn this: They can, as you will see.
 
 
 def look(model):
@@ -103,7 +110,7 @@ for layer in (0, 5, 10, 15, 19):
     print(f"{layer + 1:5}  {size:7.1e}    {weights:.1e}    {back:.1e}")
 
 # %%
-# Both b) and c). From the last layer to the first, the gradient of what the layers say shrinks to
+# Both. From the last layer to the first, the gradient of what the layers say shrinks to
 # ``seen["dh"][0] / seen["dh"][19] < 0.001`` of what it was. And from the first to the last, what they say shrinks to
 # ``seen["h"][19] / seen["h"][0] < 0.001``.
 #
@@ -141,7 +148,13 @@ found
 # First weights that keep the norm. Xavier's have a variance of one over the number of units, which suits tanh. He's
 # have twice that, since a ReLU lets through only one half.
 #
-# **Predict.** Six networks, two bends and three ways to draw. Here is the norm of dL/dh by layer. Which stay level?
+# **Predict.** Six networks, two bends and three ways to draw. Here is the norm of dL/dh by layer. In how many of the
+# six does it stay about level?
+#
+# .. answer:: In three [With ReLU only He]
+#    In two: There is one more in which it does not fade: a little too much is no loss with tanh.
+#    In four: A ReLU lets through one half. Which of the ways to draw make up for that?
+#    In all six: The first weights that nn.Linear draws are too small.
 
 starts = {
     "default": None,
@@ -173,7 +186,15 @@ curves(lines["ReLU"], xlabel="layer", ylabel="norm of dL/dh", log=True)
 # %%
 # A straight line on this scale is a constant factor for each layer.
 #
-# **Predict.** The same sixty steps with the same rate, tanh and Xavier's weights. Where does the loss end?
+# The same steps again
+# --------------------
+#
+# **Predict.** The same 60 steps with the same rate, tanh and Xavier's weights. Before, the loss came to rest at 1.1294.
+# Where does it end now?
+#
+# .. answer:: Far below that [Nothing else was changed]
+#    A little below that: The first layers hear something now, and learn.
+#    At the same place: The first layers hear something now, and learn.
 
 cured = train(Deep(torch.tanh, nn.init.xavier_normal_))
 print([round(cured[step], 4) for step in (0, 5, 20, 40, 59)])
@@ -219,7 +240,7 @@ print(f"first {norms[0]:.1e}, last {norms[-1]:.1e}")
 # -----------
 #
 # **Exercise.** The slope of a sigmoid is one quarter at most. With weights that keep the norm, how much of the gradient
-# is left after twenty layers of sigmoids at best? Give the exponent of ten, rounded down to a whole number.
+# is left after 20 layers of sigmoids at best? Give the exponent of ten, rounded down to a whole number.
 #
 # .. answer:: printed
 
@@ -229,12 +250,14 @@ left = 0.25**20
 print(math.floor(math.log10(left)))
 
 # %%
-# It is ``left ≈ 0.0000000000009``, with 12 zeros after the point, so the exponent is ``math.floor(math.log10(left)) ==
-# -13``. No first weights make up for that, and
-# so sigmoids are seldom put between layers any more.
+# It is ``left ≈ 0.0000000000009``, with twelve zeros after the point, so the exponent is ``math.floor(math.log10(left))
+# == -13``. No first weights make up for that, and so sigmoids are seldom put between layers any more.
 #
 # **Exercise.** Give each layer a path around it, ``h + bend(layer(h))``, and leave the default weights. Is the gradient
 # at the first layer smaller or larger than at the last?
+#
+# .. answer:: Larger [nothing fades]
+#    Smaller: On the path around, what is the local gradient?
 
 
 class Around(Deep):

@@ -131,7 +131,7 @@ def test_the_page_knows_every_case() -> None:
 
 def test_every_word_of_the_table_can_be_said() -> None:
     """No row waits for a word that neither the library nor `examine` says."""
-    sources = [SYMPTOMS, *(ROOT / "src/chainrule/diagnosis").glob("*.py")]
+    sources = [SYMPTOMS, *(ROOT / "src/chainrule/diagnosis").glob("*.[pj]*")]
     text = "".join(path.read_text("utf-8") for path in sources)
     for words, _ in rows():
         for word in words:
