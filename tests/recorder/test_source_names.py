@@ -7,7 +7,9 @@ import code
 import doctest
 import inspect
 import linecache
+import os
 import pdb
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -266,3 +268,21 @@ def test_what_is_typed_is_read_as_a_file_is(run: Callable[[dict[str, object]], N
     """An expression is read where Python's own `linecache` has no source, or has it a few columns away."""
     rows = [row for row in table_of(run) if "isfinite" not in row]
     assert rows == ["w", "h = w * 2", "h + 1", "loss = (h + 1) ** 2"]
+
+
+@pytest.mark.slow
+def test_an_installation_behind_a_link_is_not_taken_for_the_users_code(tmp_path: Path) -> None:
+    """Where chainrule and PyTorch are found by way of a link, an expression is still the user's own."""
+    for module in (chainrule, torch):
+        folder = Path(module.__file__ or "").parent
+        (tmp_path / folder.name).symlink_to(folder, target_is_directory=True)
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import torch, chainrule\n"
+        "with chainrule.record() as rec:\n"
+        "    y = torch.nn.functional.relu(torch.ones(2) * 2)\n"
+        "print(*(op.expression for op in rec.trace.ops), sep='\\n')\n"
+    )
+    around = os.environ | {"PYTHONPATH": str(tmp_path)}
+    done = subprocess.run([sys.executable, program], env=around, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["torch.ones(2) * 2", "torch.nn.functional.relu(torch.ones(2) * 2)"]

@@ -19,8 +19,8 @@ import torch
 from chainrule.recorder.limits import FRAMES, ITEMS, SPANS
 from chainrule.recorder.source_code import NOWHERE, SourceSpan, span_at
 
-_HERE = f"{Path(__file__).resolve().parents[1]}{os.sep}"
-_TORCH = f"{Path(torch.__file__).resolve().parent}{os.sep}"
+_HERE = f"{Path(__file__).parents[1]}{os.sep}"
+_TORCH = f"{Path(torch.__file__).parent}{os.sep}"
 _INTERNAL = (_HERE, contextlib.__file__, _TORCH)
 _WRAPPERS = (_HERE, *(_TORCH + name for name in ("overrides.py", "_tensor.py", "_jit_internal.py")))
 """Files through which a call passes on its way to a function mode."""
