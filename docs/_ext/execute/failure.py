@@ -22,14 +22,10 @@ LONGEST = 500
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def shorten(line: str) -> str:
-    """Return a line as far as anybody reads it."""
-    return line if len(line) <= LONGEST else f"{line[:LONGEST]} …"
-
-
 def stop(place: str, error: str, traceback: str, advice: str) -> NoReturn:
     """Say what failed and what to do, and end the build."""
-    error, *lines = (shorten(line) for line in [error, *traceback.strip().splitlines()[-50:]])
+    said = [error, *traceback.strip().splitlines()[-50:]]
+    error, *lines = (line if len(line) <= LONGEST else f"{line[:LONGEST]} …" for line in said)
     shown = "\n".join(lines)
     print(
         f"{place}: ERROR: {error}\n\n{indent(shown, '    ')}\n\n"

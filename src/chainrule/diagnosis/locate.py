@@ -50,7 +50,7 @@ class Search:
         self._sizes: dict[int, float | None] = {}
         self._came: dict[_Slot, list[_Came]] = {}
         self._slot_of: dict[int, _Slot] = {}
-        self._value_at = {(v.node, v.slot): i for i, v in enumerate(trace.values) if v.node is not None}
+        self._value_at = dict(trace.value_at)
         self._hooked: dict[int | None, Hook] = {hook.value: hook for hook in self.run.hooks}
         self._turns = {visit.node: turn for turn, visit in enumerate(self.run.visits)}
         self._sweep()
