@@ -7,7 +7,7 @@ import { number, numbers } from './text.js';
 /** @typedef {{beat: string, node: string, upstream: string, local: string, product: string}} Beat */
 
 /** How long each part of a step lasts, in milliseconds at normal speed; what is to be read is held. */
-const TIMES = { run: 450, rest: 450, start: 700, upstream: 600, held: 1000, arrive: 450, sum: 900 };
+const TIMES = { run: 400, rest: 250, start: 500, upstream: 500, held: 1000, arrive: 400, sum: 900 };
 const REST = { beat: 'rest', node: '', upstream: '', local: '', product: '' };
 const LONGEST = 20;
 /** What leaves a step that was overtaken: by another one, by an edit, by a group that was opened. */
