@@ -6,6 +6,7 @@ import html
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from urllib.parse import quote
 
 from chainrule.live.graph_data import GraphData, PlacedView, path
@@ -84,7 +85,7 @@ def graph(trace: Trace, backward: int | None) -> Graph:
 
 def _made(data: GraphData, rows: str) -> Graph:
     """Draw the whole, and bring along the insides of groups, the outermost first, as far as there is room for them."""
-    views, inside = [_placed(data.folded, None)], dict[tuple[int, int], int]()
+    views, inside = [_placed(data, None)], dict[tuple[int, int], int]()
     _, wide, narrow = views[0]
     title = _title(data.trace, wide, data.backward)
     shown = Graph(_svg(wide), _svg(narrow), title, rows, _json(data, views, inside))
@@ -93,7 +94,7 @@ def _made(data: GraphData, rows: str) -> Graph:
         for i, step in enumerate(view.steps):
             if step.group is None or len(step.ops) == 1 or room <= 0:
                 continue
-            opened = _placed(data.folded, step.group)
+            opened = _placed(data, step.group)
             room -= data.size(opened, known)
             if room > 0:
                 known |= {*opened.view.values}
@@ -102,12 +103,13 @@ def _made(data: GraphData, rows: str) -> Graph:
     return replace(shown, data=_json(data, views, inside)) if inside else shown
 
 
-def _placed(folded: Folded, group: Group | None) -> PlacedView:
-    view = folded.view(group)
-    wide = layout(folded.trace, folded.backward, "right", view)
+def _placed(data: GraphData, group: Group | None) -> PlacedView:
+    view = data.folded.view(group)
+    shown = partial(layout, data.trace, data.backward, view=view, cells=data.most)
+    wide = shown("right")
     if wide.width > TOO_WIDE:
-        wide = layout(folded.trace, folded.backward, "down", view, TOO_WIDE)
-    return PlacedView(view, wide, layout(folded.trace, folded.backward, "down", view, PHONE))
+        wide = shown("down", room=TOO_WIDE)
+    return PlacedView(view, wide, shown("down", room=PHONE))
 
 
 def _json(data: GraphData, views: Sequence[PlacedView], inside: Mapping[tuple[int, int], int]) -> str:

@@ -202,8 +202,12 @@ class GraphData:
         return [_number(x) for x in tensor.data.reshape(-1)]
 
     def _is_written(self, tensor: Snapshot) -> bool:
-        lean = self.lean or self.whole is None  # what a page cannot compute with is only looked at
-        return tensor.data is not None and not np.iscomplexobj(tensor.data) and not (lean and tensor.size > SHOWN)
+        return tensor.data is not None and not np.iscomplexobj(tensor.data) and tensor.size <= self.most
+
+    @property
+    def most(self) -> float:
+        """How many numbers of a tensor are written: what a page cannot compute with is only looked at."""
+        return SHOWN if self.lean or self.whole is None else math.inf
 
 
 def _ends(step: FoldedStep | Op, place: Places) -> Plain:
@@ -218,7 +222,8 @@ def _layout(drawn: Layout, place: Places) -> Plain:
             [
                 place[b.value],
                 *map(round, (b.x - b.width / 2, b.y - b.height / 2, b.width, b.height)),
-                *([[place[weight], text] for weight, text in b.weights],) * bool(b.weights),
+                *([[place[weight], text] for weight, text in b.weights],) * bool(b.weights or b.cells),
+                *(1,) * b.cells,
             ]
             for b in drawn.boxes
         ],

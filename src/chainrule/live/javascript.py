@@ -24,9 +24,8 @@ PARTS = {
         "tensors", "text", "ops", "model", "dom", "drawing", "state", "more", "player", "element",
     ),
     "panels": (
-        "numbers", "training", "sizes", "zoom", "maths", "slips", "plots", "curve", "explain", "predict", "table",
-        "code", "share",
-        "panels",
+        "numbers", "training", "cells", "sizes", "zoom", "maths", "slips", "plots", "curve", "explain", "predict",
+        "table", "code", "share", "panels",
     ),
     "ops": ("calls", "entries", "moves", "losses", "layers"),
 }  # fmt: skip

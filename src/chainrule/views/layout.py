@@ -15,6 +15,8 @@ from itertools import pairwise, zip_longest
 from statistics import fmean
 from typing import Literal, TypeAlias
 
+import numpy as np
+
 from chainrule.calculus.notation import SHOWN, numbers, shape
 from chainrule.trace import Snapshot, Trace, Value
 from chainrule.views.folding import Folded, FoldedEdge, FoldedStep, FoldedView
@@ -26,9 +28,11 @@ Point: TypeAlias = tuple[float, float]
 
 # Sizes in pixels.
 CHARACTER, LINE, PADDING = 7.25, 17.0, 10.0  # one letter at 12 px, one line of text, the space around it
-GAP_RIGHT, GAP_DOWN, GAP_ACROSS = 76.0, 56.0, 30.0  # space between layers, at least, and the boxes of one layer
+GAP_RIGHT, GAP_DOWN, GAP_ACROSS = 76.0, 48.0, 30.0  # space between layers, at least, and the boxes of one layer
 POINT, GAP_POINT = 12.0, 12.0  # room across for an edge that passes a layer, and beside it
 LANE = 4.0  # how far the way forward and the way back stand from the middle of an edge
+CAPTION = 15.0  # the small letters under a tensor's cells
+CELL, DIGITS = (12.0, 12.0), (52.0, 18.0)  # a cell, and one with its number on it
 PORT = 26.0  # how far apart edges meet a box, at most
 
 
@@ -47,6 +51,8 @@ class Box:
     height: float
     weights: tuple[tuple[int, str], ...] = ()
     """The weights that stand in it, a line each."""
+    cells: bool = False
+    """Whether there is room for its numbers as cells, in place of its lines of text."""
 
 
 @dataclass(frozen=True)
@@ -83,10 +89,12 @@ def layout(
     direction: Direction = "right",
     view: FoldedView | None = None,
     room: float = math.inf,
+    cells: float = 0,
 ) -> Layout:
     """Place the values of one view; without one, of all that led to what a backward pass started from, folded.
 
-    What runs down takes no more `room` from side to side than its boxes and the edges beside them need.
+    What runs down takes no more `room` from side to side than its boxes and the edges beside them need. Tensors of up
+    to so many entries have room for them as `cells`.
     """
     view = view or Folded(trace, backward).view()
     values = [value for value in view.values if value not in view.beside]
@@ -96,7 +104,7 @@ def layout(
     inside: defaultdict[int, list[int]] = defaultdict(list)
     for weight, value in view.beside.items():
         inside[value].append(weight)
-    boxes = {value: _measure(trace, value, backward, made.get(value), inside[value]) for value in values}
+    boxes = {value: _measure(trace, value, backward, made.get(value), inside[value], cells) for value in values}
     layer = _spread(layer, boxes, set(made), room - 2 * PADDING)
     chains = {edge: _chain(edge, layer) for edge in edges}
     rows = _order([(value, -1, layer[value]) for value in values], list(chains.values()))
@@ -137,7 +145,9 @@ def _spread(layer: dict[int, int], boxes: Mapping[int, Box], made: set[int], roo
     return found
 
 
-def _measure(trace: Trace, value: int, backward: int | None, step: FoldedStep | None, inside: Sequence[int]) -> Box:
+def _measure(
+    trace: Trace, value: int, backward: int | None, step: FoldedStep | None, inside: Sequence[int], most: float
+) -> Box:
     """Write the lines of a box, and make it as large as they need, at no place yet."""
     held = trace.values[value]
     made = "" if held.op is None or held.leaf else trace.ops[held.op].expression
@@ -150,8 +160,23 @@ def _measure(trace: Trace, value: int, backward: int | None, step: FoldedStep | 
     title = f"{name} = {expression}" if expression or module else name
     weights = tuple((weight, _weight(trace.values[weight], module)) for weight in inside)
     longest = max(len(title), 6 + room, 7 + len(number), 7 + len(below), *(len(text) + 9 for _, text in weights))
-    height = LINE * ((3 if below else 2) + len(weights)) + 2 * PADDING
-    return Box(value, name, expression, number, below, 0, 0, longest * CHARACTER + 2 * PADDING, height, weights)
+    width, lines = longest * CHARACTER, LINE * (2 if below else 1)
+    data = held.tensor.data
+    cells = data is not None and 1 < data.size <= most and not np.iscomplexobj(data)
+    if cells:
+        across, down = grid(held.shape)
+        width = max(len(title) * CHARACTER, across * 2 + PADDING if below else across)
+        lines = max(lines, down + CAPTION)
+    height = LINE * (1 + len(weights)) + lines + 2 * PADDING
+    return Box(value, name, expression, number, below, 0, 0, width + 2 * PADDING, height, weights, cells)
+
+
+def grid(sizes: Sequence[int]) -> tuple[float, float]:
+    """Return how wide and how high a tensor's cells are: all of its rows one below the other, or the first of many."""
+    *outer, columns = sizes
+    rows = math.prod(outer)
+    wide, high = DIGITS if max(rows, columns) <= 4 and rows * columns <= 12 else CELL
+    return max(min(columns, 16) * wide, 17 * CHARACTER), min(rows, 8) * high
 
 
 def _weight(held: Value, module: str) -> str:

@@ -198,10 +198,10 @@ export class Ui {
     this.redraw();
   }
 
-  /** Whether it is large enough to be zoomed. */
+  /** Whether it is large enough to be zoomed, or has cells. */
   get zooms() {
     const { scale, views } = this.model.plain;
-    return Boolean(scale) || views[0].wide.b.length > FEW_BOXES;
+    return Boolean(scale) || views[0].wide.b.length > FEW_BOXES || views[0].wide.b.some((box) => box[6]);
   }
 
   /** Show the graph as large as it is, in a frame only where there are many boxes. */
@@ -219,8 +219,11 @@ export class Ui {
     if (!this.#equipped) HANDS.equip?.(this, this.#body);
     this.#equipped = Boolean(HANDS.equip);
     const { drawing } = this;
-    if (HANDS.zoom && this.zooms && this.frame.childElementCount < 2) HANDS.zoom(this);
-    if (drawing && !drawing.dress) drawing.dress = HANDS.dress?.(drawing);
+    if (HANDS.zoom && this.zooms && !this.frame.querySelector('.zoom')) HANDS.zoom(this);
+    if (drawing && HANDS.dress && !drawing.dress) {
+      drawing.dress = HANDS.dress(drawing, this);
+      this.redraw();
+    }
     for (const { handle, v, at, name } of HANDS.edit ? (drawing?.handles.splice(0) ?? []) : [])
       HANDS.edit?.(handle, {
         name,

@@ -12,8 +12,8 @@ import { numbers } from './text.js';
  *   c?: Record<string, unknown>, g?: Record<string, unknown>, dims?: number[]}} PlainOp */
 /** @typedef {{o: number, i: number, r: number, b?: 1, f?: number, k?: string, l?: string, m?: string, p?: 1,
  *   q?: unknown[]}} PlainEdge */
-/** A value, its left, top, width and height, and the weights in it. @typedef {[
- *   number, number, number, number, number, [number, string][]?]} PlacedBox */
+/** A value, its left, top, width and height, the weights in it, and whether it has cells. @typedef {[
+ *   number, number, number, number, number, [number, string][]?, 1?]} PlacedBox */
 /** @typedef {{w: number, h: number, b: PlacedBox[], a: [string, string, number, number][]}} Layout */
 /** @typedef {{ops: PlainOp[], edges: PlainEdge[], back: number[], wide: Layout, narrow: Layout}} View */
 /** @typedef {{values: PlainValue[], views: View[], run?: PlainOp[], flows: [number, number, number?][],
@@ -97,6 +97,8 @@ export class Model {
       [this.values, this.gradients] = [[...recorded], [...gradients]];
     }
     this.start = this.values;
+    /** The gradients as they were recorded. */
+    this.recorded = gradients;
     this.show(0);
   }
 

@@ -1,5 +1,6 @@
 // How large gradients are: a bar in each box, all on one scale, so that one sees where they fade or explode.
 
+import { cells, key } from './cells.js';
 import { attribute, s, write } from './dom.js';
 import { LINE } from './drawing.js';
 import { number } from './text.js';
@@ -18,11 +19,14 @@ function gradientSize(model, v) {
   return z !== undefined && model.gradientText(v) ? Number(z) : undefined;
 }
 
-/** Give the boxes of a drawing what shows their sizes. @param {Drawing} drawing */
-export function dress({ model, layout, boxes }) {
-  const { scale } = model.plain;
-  if (!scale) return () => {};
-  const [low, high] = scale;
+/** Give the boxes of a drawing what shows their sizes, and their tensors as cells.
+ * @param {Drawing} drawing @param {import('./element.js').Ui} ui @returns {(v: number) => void} what keeps a box so */
+export function dress(drawing, ui) {
+  const { model, layout, boxes } = drawing;
+  const coloured = layout.b.filter((placed) => placed[6]);
+  const most = coloured.length ? key(ui) : 0;
+  const grids = new Map(coloured.map((placed) => [placed[0], cells(drawing, ui, placed, most)]));
+  const [low, high] = model.plain.scale ?? [0, 0];
   /** @param {number} v @param {Element | undefined} into @param {number} x @param {number} y @param {number} width */
   const bar = (v, into, x, y, width) => {
     const [title, fill] = [s('title'), s('rect', { class: 'size', x, y, rx: 2, height: 4 })];
@@ -40,7 +44,7 @@ export function dress({ model, layout, boxes }) {
     return refresh;
   };
   const bars = new Map(
-    layout.b.map(([v, x, y, w, height, inside = []]) => {
+    (model.plain.scale ? layout.b : []).map(([v, x, y, w, height, inside = []]) => {
       const box = boxes.get(v);
       const own = bar(v, box?.group, x + SIDE, y + height - LINE * inside.length - 8, w - 2 * SIDE);
       const weights = inside.map(([weight], i) =>
@@ -49,5 +53,8 @@ export function dress({ model, layout, boxes }) {
       return [v, [own, ...weights]];
     }),
   );
-  return (/** @type {number} */ v) => bars.get(v)?.forEach((refresh) => refresh());
+  return (v) => {
+    grids.get(v)?.();
+    bars.get(v)?.forEach((refresh) => refresh());
+  };
 }
