@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F  # noqa: N812  # as everybody writes it
 from playwright.sync_api import Page
 
 from chainrule.live import pytorch_code
-from tests.live.test_live import SAID, compare, page, show  # noqa: F401  # a fixture
+from tests.live.test_live import SAID, ask, compare, gradients, number, page, said, show  # noqa: F401  # a fixture
+from tests.support.live import off, replay
 from tests.support.op_table import OPS, record_op
 from tests.support.sweep import share
 
@@ -47,3 +49,21 @@ def test_an_op_is_written_as_code(name: str, call: Any) -> None:
     for op in ops:
         for v in trace.ops[op].outputs:
             assert names[called[v]].numpy() == pytest.approx(trace.values[v].data, rel=1e-12)
+
+
+@pytest.mark.browser
+def test_a_class_is_chosen(page: Page) -> None:  # noqa: F811
+    """A class can be changed like a number, by whole steps; one that is not there is refused, and all stays."""
+    rec = record_op(lambda x: F.cross_entropy(x(2, 3), torch.tensor([0, 1])), 0)
+    show(page, rec.graph().element)
+    first = number(page, "torch.tensor([0, 1])[0]")
+    first.focus()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowUp")
+    values = ask(page, "values()")
+    torch_values, torch_gradients = replay(rec.trace, values)
+    assert values["torch.tensor([0, 1])"] == [2, 1]
+    assert not off(values, torch_values, 1e-5) + off(gradients(page), torch_gradients, 1e-5)
+    page.keyboard.press("ArrowUp")
+    assert "there is no class 3 of 3" in said(page)
+    assert ask(page, "values()") == values

@@ -120,17 +120,18 @@ export class Drawing {
     const { model } = this;
     for (const [v, box] of this.boxes) {
       const text = model.valueText(v);
-      const kind = `box${model.reached(v) ? '' : ' todo'}${now.has(v) ? ' now' : ''}`;
+      const gradient = model.gradientText(v);
+      const odd = /\b(nan|inf)\b/.test(`${text} ${gradient}`) ? ' odd' : '';
+      const kind = `box${model.reached(v) ? '' : ' todo'}${now.has(v) ? ' now' : ''}${odd}`;
       const marks = box.weights.map(
         (weight) => model.gradientText(weight.v) && `weight${now.has(weight.v) ? ' now' : ''}`,
       );
-      const looks = `${kind} ${box.entries.length ? model.values[v]?.data : text} ${model.gradientText(v)} ${marks}`;
+      const looks = `${kind} ${box.entries.length ? model.values[v]?.data : text} ${gradient} ${marks}`;
       if (box.looks === looks) continue; // asking the page itself what it shows is what takes long
       box.looks = looks;
       attribute(box.group, 'class', kind);
       if (box.entries.length) this.#entries(box, v);
       else fit(box.value, `value ${cut(text)}`, box.room);
-      const gradient = model.gradientText(v);
       fit(box.gradient, gradient && `grad  ${cut(gradient)}`, box.room);
       box.weights.forEach(({ part }, i) => attribute(part, 'class', marks[i] || 'weight'));
       this.dress?.(v);
@@ -185,7 +186,7 @@ export class Drawing {
       if (squeeze < 1) attribute(label, 'textLength', width);
       else label.removeAttribute('textLength');
       attribute(label, 'lengthAdjust', 'spacingAndGlyphs');
-      attribute(handle, 'aria-valuenow', x);
+      attribute(handle, 'aria-valuenow', Number.isFinite(x) ? x : 0);
       attribute(handle, 'aria-valuetext', text);
       skip(' '.repeat(text.length));
     };

@@ -226,6 +226,7 @@ export class Ui {
     }
     for (const { handle, v, at, name } of HANDS.edit ? (drawing?.handles.splice(0) ?? []) : [])
       HANDS.edit?.(handle, {
+        least: this.model.plain.values[v].t.startsWith('float') ? 0 : 1,
         name,
         get: () => this.model.values[v]?.data[at] ?? NaN,
         set: (to) => this.setEntries([[v, at, to]]),
@@ -504,7 +505,9 @@ export class Ui {
     } catch (error) {
       return error instanceof Error ? `${error.message}.` : '';
     }
-    this.#edited(changes[0][0]);
+    const [v, at, x] = changes[0];
+    const held = this.model.values[v]?.data[at] ?? x;
+    this.#edited(v, held === x || Number.isFinite(held) ? '' : `${x} overflows ${this.model.plain.values[v].t}. `);
     return '';
   }
 
@@ -513,8 +516,8 @@ export class Ui {
     this.#training?.restart();
   }
 
-  /** @param {number} v */
-  #edited(v) {
+  /** @param {number} v @param {string} first what is to be said before all else */
+  #edited(v, first) {
     const { model } = this;
     const loss = model.root;
     const name = model.names[v];
@@ -522,7 +525,7 @@ export class Ui {
     if (model.trained.includes(v) || this.chosen < 0)
       this.chosen = model.trained.includes(v) ? v : (model.trained[0] ?? -1);
     const end = loss < 0 ? (model.ops.at(-1)?.o[0] ?? v) : loss;
-    let said = `${name} = ${model.valueText(v)}`;
+    let said = `${first}${name} = ${model.valueText(v)}`;
     if (model.at === model.last) said += `: ${model.names[end]} = ${model.valueText(end)}`;
     if (model.at === model.last && this.chosen >= 0)
       said += `, ${derivative(model.names[loss], model.names[this.chosen])} = ${model.gradientText(this.chosen)}`;

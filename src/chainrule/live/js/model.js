@@ -237,12 +237,21 @@ export class Model {
         );
       if (!sameShape(s, t.shape)) throw new Error(`${n} has shape (${s}), and this has (${t.shape})`);
       const rounded = map(t, ROUND[dtype] ?? Math.trunc);
-      if (!rounded.data.every(Number.isFinite)) throw new Error(`${n} takes numbers that fit ${dtype}`);
+      if (!dtype.startsWith('float') && !rounded.data.every(Number.isFinite))
+        throw new Error(`${n} takes whole numbers`);
       given.set(v, rounded);
     }
-    this.values = [...this.values];
+    const before = this.values;
+    this.values = [...before];
     for (const [v, t] of given) this.values[v] = t;
-    this.run();
+    try {
+      this.run();
+    } catch (error) {
+      // such as a class that is not there
+      this.values = before;
+      this.run();
+      throw error;
+    }
   }
 
   /** @param {number} v @param {unknown} nested */

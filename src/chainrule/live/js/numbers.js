@@ -6,6 +6,7 @@ import { number } from './text.js';
 /**
  * @typedef {object} Editing
  * @property {string} name what screen readers call it
+ * @property {number} least how far a drag or an arrow key goes at least
  * @property {() => number} get
  * @property {(x: number) => string} set changes the number; says what is wrong, or nothing
  * @property {(text: string, bad?: boolean) => void} say
@@ -28,6 +29,8 @@ export function makeEditable(handle, editing) {
   let moved = false;
   let held = -1;
 
+  /** Where a drag or an arrow key begins: nan and inf lead nowhere. */
+  const now = () => (Number.isFinite(editing.get()) ? editing.get() : 0);
   /** @param {number} x */
   const change = (x) => {
     const wrong = editing.set(x);
@@ -36,7 +39,7 @@ export function makeEditable(handle, editing) {
 
   handle.addEventListener('pointerdown', (event) => {
     if (event.button) return;
-    [from, at, moved, held] = [event.clientX, editing.get(), false, event.pointerId];
+    [from, at, moved, held] = [event.clientX, now(), false, event.pointerId];
     handle.setPointerCapture(held);
     handle.focus({ preventScroll: true });
     event.preventDefault();
@@ -46,7 +49,7 @@ export function makeEditable(handle, editing) {
     const far = event.clientX - from;
     if (!moved && Math.abs(far) < 4) return;
     moved = true;
-    const step = unit(at || 1) / (event.shiftKey ? 10 : 1);
+    const step = Math.max(editing.least, unit(at || 1) / (event.shiftKey ? 10 : 1));
     change(onGrid(at + Math.round(far / 4) * step, step));
   });
   handle.addEventListener('pointerup', (event) => {
@@ -60,13 +63,13 @@ export function makeEditable(handle, editing) {
     held = -1;
   });
   handle.addEventListener('keydown', (event) => {
-    const grid = unit(editing.get() || 1) * (event.shiftKey ? 0.1 : 1);
+    const grid = Math.max(editing.least, unit(now() || 1) * (event.shiftKey ? 0.1 : 1));
     const step = grid * (event.key.startsWith('Page') ? 10 : 1);
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === 'ArrowUp' || event.key === 'PageUp') change(onGrid(editing.get() + step, grid));
-    else if (event.key === 'ArrowDown' || event.key === 'PageDown') change(onGrid(editing.get() - step, grid));
+    if (event.key === 'ArrowUp' || event.key === 'PageUp') change(onGrid(now() + step, grid));
+    else if (event.key === 'ArrowDown' || event.key === 'PageDown') change(onGrid(now() - step, grid));
     else if (event.key === 'Enter' || event.key === 'F2' || event.key === ' ') type('');
-    else if (/^[-+.\d]$/.test(event.key)) type(event.key);
+    else if (/^[-+.\din]$/i.test(event.key)) type(event.key);
     else return;
     event.preventDefault();
     event.stopPropagation();
@@ -128,10 +131,10 @@ export function makeEditable(handle, editing) {
     /** @param {boolean} keep @param {boolean} refocus */
     const close = (keep, refocus) => {
       if (closed) return;
-      const x = readNumber(field.value);
+      const x = readEntry(field.value);
       const unchanged = field.value === String(Number(editing.get().toPrecision(9)));
       let wrong = '';
-      if (keep && !unchanged) wrong = Number.isNaN(x) ? expected(field.value, editing) : editing.set(x);
+      if (keep && !unchanged) wrong = x === undefined ? expected(field.value, editing) : editing.set(x);
       if (wrong) {
         editing.say(wrong, true);
         attribute(field, 'aria-invalid', 'true');
@@ -154,15 +157,31 @@ export function makeEditable(handle, editing) {
 }
 
 /** Say what is expected instead. @param {string} typed @param {{name: string, get: () => number}} editing */
-export const expected = (typed, { name, get }) =>
-  `${typed.trim() ? `“${typed.trim().slice(0, 20)}” is not a number that fits here` : 'Nothing was typed'}. ` +
-  `Type a number such as 0.5 or -2; ${name} stays ${number(get())}.`;
+export function expected(typed, { name, get }) {
+  const [text, stays] = [typed.trim().slice(0, 20), `${name} stays ${number(get())}.`];
+  const comma = text.replace(',', '.');
+  if (comma !== text && NUMBER.test(comma)) return `A point parts the decimals: write ${comma}; ${stays}`;
+  const wrong = text ? `“${text}” is not a number that fits here` : 'Nothing was typed';
+  return `${wrong}. Type a number such as 0.5 or -2; ${stays}`;
+}
 
 const NUMBER = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i;
 
-/** Read what somebody typed. @param {string} typed @returns {number} NaN if it is no finite number */
+/** Read what somebody typed, a fraction too. @param {string} typed @returns {number} NaN if it is no finite number */
 export function readNumber(typed) {
-  const text = typed.trim().replace('−', '-');
-  const x = NUMBER.test(text) ? Number(text) : NaN;
+  const parts = typed
+    .replace(/[−–]/g, '-')
+    .split('/')
+    .map((part) => part.trim());
+  const x =
+    parts.length < 3 && parts.every((part) => NUMBER.test(part)) ? Number(parts[0]) / Number(parts[1] ?? 1) : NaN;
   return Number.isFinite(x) ? x : NaN;
+}
+
+/** Read a number that may be nan or infinite as well. @param {string} typed @returns {number | undefined} */
+function readEntry(typed) {
+  const word = /^([-+]?)(nan|inf)(inity)?$/i.exec(typed.trim().replace('−', '-'));
+  if (word) return word[2].toLowerCase() === 'nan' ? NaN : word[1] === '-' ? -Infinity : Infinity;
+  const x = readNumber(typed);
+  return Number.isNaN(x) ? undefined : x;
 }

@@ -1,6 +1,6 @@
 // The state of a graph, as the address holds it.
 
-import { short, tensor } from './tensors.js';
+import { flat, short, tensor } from './tensors.js';
 
 /** @typedef {import('./element.js').Ui} Ui */
 
@@ -30,11 +30,14 @@ export function readState(ui, hash) {
   if (state.get('graph') !== String(ui.number)) return '';
   const given = new Map();
   for (const v of model.leaves) {
-    const numbers = state.get(`v.${model.names[v]}`)?.split(' ').map(Number);
+    const numbers = state
+      .get(`v.${model.names[v]}`)
+      ?.split(' ')
+      .map((text) => (text === 'NaN' || Number(text) === Number(text) ? Number(text) : undefined));
     const { s } = model.plain.values[v];
     const like = tensor(s);
-    if (numbers?.length === like.data.length && numbers.every(Number.isFinite))
-      given.set(v, { shape: s, data: Float64Array.from(numbers) });
+    if (numbers?.length === like.data.length && !numbers.includes(undefined))
+      given.set(v, { shape: s, data: flat(numbers) });
   }
   if (given.size && !model.fixed) model.set(given);
   for (const view of (state.get('view') ?? '').split(' ').slice(1).map(Number))

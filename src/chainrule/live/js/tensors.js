@@ -59,8 +59,8 @@ export function fromNested(given, name) {
   /** @type {number[]} */ const shape = [];
   for (let inner = given; Array.isArray(inner); inner = inner[0]) shape.push(inner.length);
   const numbers = Array.isArray(given) ? given.flat(shape.length - 1) : [given];
-  if (numbers.length !== sizeOf(shape) || !numbers.every((n) => typeof n === 'number' && Number.isFinite(n)))
-    throw new Error(`${name} takes ${shape.length ? 'lists of finite numbers' : 'a finite number'}`);
+  if (numbers.length !== sizeOf(shape) || !numbers.every((n) => typeof n === 'number'))
+    throw new Error(`${name} takes ${shape.length ? 'lists of numbers' : 'a number'}`);
   return { shape, data: flat(numbers) };
 }
 

@@ -70,6 +70,7 @@ export class Training {
     const { model } = this;
     const moving = model.trained.filter((v) => model.gradients[v]);
     const given = new Map(moving.map((v) => [v, this.next(v, rate)]));
+    for (const { data } of given.values()) if (!data.every(Number.isFinite)) throw new Error('it leaves what fits');
     const kept = new Map(moving.map((v) => [v, this.grad(v)]));
     const speed = new Map(moving.map((v) => [v, this.direction(v)]));
     model.set(given);
