@@ -359,7 +359,10 @@ def test_playing_rests_where_it_is_paused(page: Page) -> None:
         "product", "loss", "1", "-2", "-2",
     )  # fmt: skip
     assert page.locator(".pill").text_content() == "1 × -2"
-    assert " ".join(page.locator(".product").inner_text().split()) == "1 upstream × -2 local = ? gradient of error"
+    assert (
+        " ".join(page.locator(".product").inner_text().split())
+        == "1 upstream × -2 local = 2 error = ? gradient of error"
+    )
     press(page, "Play")
     page.wait_for_function("document.querySelector('chainrule-graph').moment().step == 5")
     ask(page, "step(2)")
@@ -373,12 +376,13 @@ def test_playing_can_stop_before_each_product(page: Page) -> None:
     show(page, first_lesson().graph().element)
     page.get_by_label("Speed").select_option("stop at ?")
     ask(page, "step(4)")
-    for wanted in ("1 upstream × -2 local = ?", "-2 upstream × 1 local = ?", "-2 upstream × 1 local = ?"):
+    for wanted in ("1 upstream × -2 local = 2 error = ?", "-2 upstream × 1 local = ?", "-2 upstream × 1 local = x = ?"):
         press(page, "Play")
         page.get_by_role("button", name="Play").wait_for()
         assert " ".join(page.locator(".product").inner_text().split()).startswith(wanted)
     press(page, "Play")
     page.wait_for_function("document.querySelector('chainrule-graph').moment().step == 7")
+    assert said(page).endswith("dloss/dw = -2. To raise w lowers loss: raise w.")
 
 
 def test_each_mark_explains_itself(page: Page) -> None:

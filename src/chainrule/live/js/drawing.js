@@ -94,7 +94,7 @@ export class Drawing {
         const handle = s(
           'g',
           { class: 'number' },
-          s('rect', { class: 'handle', rx: 3, height: 24 }),
+          s('rect', { class: 'handle', rx: 3, height: 21 }),
           s('path', { class: 'line' }),
           text,
         );
@@ -180,7 +180,7 @@ export class Drawing {
       attribute(label, 'x', left);
       attribute(label, 'y', box.y);
       attribute(back, 'x', left - 5);
-      attribute(back, 'y', box.y - 16);
+      attribute(back, 'y', box.y - 15);
       attribute(back, 'width', held.shape.length ? width + 10 : Math.max(width + 10, 36));
       attribute(line, 'd', `M${left} ${box.y + 4}h${width}`);
       if (squeeze < 1) attribute(label, 'textLength', width);

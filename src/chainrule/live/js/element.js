@@ -7,7 +7,7 @@ import { HANDS, more, PANELS } from './more.js';
 import { Player } from './player.js';
 import { readState, writeState } from './state.js';
 import { nested } from './tensors.js';
-import { derivative, number, numbers } from './text.js';
+import { derivative, escape, number, numbers } from './text.js';
 
 /** @typedef {import('./model.js').Plain} Plain */
 /** @typedef {import('./tensors.js').Tensor} Tensor */
@@ -250,6 +250,7 @@ export class Ui {
     drawing.render(now, flowing);
     this.#written();
     this.stage.classList.toggle('back', at > model.forward);
+    this.#slider.style.accentColor = at > model.forward ? '' : 'var(--value)';
     this.#slider.max = String(model.last);
     this.#slider.value = String(at);
     this.#count.textContent = `${at} of ${model.last}`;
@@ -431,8 +432,11 @@ export class Ui {
           product: carried ? numbers(carried) : '',
         };
         if (!local || !product || upstream.length + local.length + product.length > 90) return [];
-        const part = (/** @type {string} */ kind, /** @type {string} */ text, /** @type {string} */ of) =>
-          h('span', { class: 'part' }, h('b', { class: kind }, text), h('small', {}, of));
+        const part = (/** @type {string} */ kind, /** @type {string} */ text, /** @type {string} */ of, maths = '') => {
+          const below = h('small', {}, of);
+          below.insertAdjacentHTML('beforeend', maths);
+          return h('span', { class: 'part' }, h('b', { class: kind }, text), below);
+        };
         const done = !beat || beat.beat === 'arrive' || beat.beat === 'sum';
         return [
           h(
@@ -440,13 +444,21 @@ export class Ui {
             { class: 'product' },
             part('g', upstream, 'upstream'),
             ' × ',
-            part('l', local, 'local'),
+            part('l', local, 'local', this.#rule(e)),
             ' = ',
             part('g', done ? product : '?', `gradient of ${model.names[model.source(e)]}`),
           ),
         ];
       }),
     );
+  }
+
+  /** Where a local gradient comes from, as maths; empty if it is the number itself. @param {number} e */
+  #rule(e) {
+    const { values } = this.model.plain;
+    const rule = this.model.view.edges[e].m ?? '';
+    const filled = rule.replace(/{(\d+)}/g, (_, v) => values[v].m ?? `<mi>${escape(values[v].n)}</mi>`);
+    return filled === rule ? '' : ` = <math>${filled}</math>`;
   }
 
   /** Playing began, or came to rest. */
@@ -456,7 +468,14 @@ export class Ui {
 
   /** All was played. */
   ended() {
-    this.say(this.#words());
+    const { model } = this;
+    const [v] = model.trained;
+    const [slope, another] = model.gradients[v]?.data ?? [];
+    const [name, loss] = [model.names[v], model.names[model.loss]];
+    const [is, be] = slope > 0 ? ['raises', 'lower'] : ['lowers', 'raise'];
+    const single = slope && another === undefined && model.trained.length === 1;
+    const way = single ? ` To raise ${name} ${is} ${loss}: ${be} ${name}.` : '';
+    this.say(this.#words() + way);
     this.changed();
   }
 
