@@ -474,7 +474,7 @@ export class Ui {
     const [name, loss] = [model.names[v], model.names[model.loss]];
     const [is, be] = slope > 0 ? ['raises', 'lower'] : ['lowers', 'raise'];
     const single = slope && another === undefined && model.trained.length === 1;
-    const way = single ? ` To raise ${name} ${is} ${loss}: ${be} ${name}.` : '';
+    const way = single ? ` Raising ${name} ${is} ${loss}: ${be} ${name}.` : '';
     this.say(this.#words() + way);
     this.changed();
   }
