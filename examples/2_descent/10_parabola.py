@@ -112,7 +112,7 @@ for trial in (0.01, 0.02, 0.03, 0.04, 0.05):
 # .. do:: update 0.01, w 2.6, loss 4; reset; update 0.02, w 2.2, loss 0; reset; update 0.04, w 1.4, loss 16;
 #    update 0.04, w 3, loss 16
 #
-#    In the graph above, open Descent. Set the learning rate to 0.01 and press Update: the point on the curve goes to
+#    In the graph above, open Loss curve. Set the learning rate to 0.01 and press Update: the point on the curve goes to
 #    ``w`` 2.6, and the loss to 4. Reset, and try 0.02: ``w`` is 2.2 and the loss 0. Reset, and press Update twice with
 #    0.04: ``w`` goes to 1.4 and back to 3, and the loss is 16 each time.
 #

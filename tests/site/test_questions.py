@@ -24,9 +24,7 @@ KINDS = {
     ".chainrule-predict, .chainrule-exercise": "question",
     "svg, chainrule-graph, .chainrule-plot, figure": "picture",
 }
-MENDED = ("lessons/",)
 ASKED = sorted({*built.with_class("chainrule-predict"), *built.with_class("chainrule-exercise")})
-ASKED = [page for page in ASKED if page.startswith(MENDED)]
 
 
 @dataclass(frozen=True)
