@@ -14,6 +14,11 @@ Object.assign(
   /** @type {Record<string, Elementwise>} */ ({
     rdiv: { f: (a, b, r) => r(1 / a) * b, d: [(g, a, b, _, r) => -r(g * b) * r(r(1 / a) * r(1 / a))] },
     rpow: { f: (a, b) => Math.pow(b, a), d: [(g, _, b, out, r) => g * r(out * r(Math.log(b)))] },
+    abs: { f: (a) => Math.abs(a), d: [(g, a) => g * Math.sign(a)] },
+    exp: { f: (a) => Math.exp(a), d: [(g, a, b, out) => g * out] },
+    log: { f: (a) => Math.log(a), d: [(g, a) => g / a] },
+    clone: { f: (a) => a, d: [(g) => g] },
+    detach: { f: (a) => a, d: [() => 0] },
     sqrt: { f: (a) => Math.sqrt(a), d: [(g, a, b, out, r) => g / r(2 * out)] },
     reciprocal: { f: (a) => 1 / a, d: [(g, a, b, out, r) => -g * r(out * out)] },
     sin: { f: (a) => Math.sin(a), d: [(g, a, b, out, r) => g * r(Math.cos(a))] },

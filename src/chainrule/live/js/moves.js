@@ -208,6 +208,8 @@ const looked = moves(
   'weight',
 );
 
+const mirrored = moves('input', ({ input }) => turned(input, [...input.shape.keys()].reverse()));
+
 define({
   max: extreme(1, false),
   min: extreme(-1, false),
@@ -260,4 +262,6 @@ define({
   }),
   permute: moves('input *dims', (a) => turned(a.input, a.dims)),
   transpose: moves('input dim0 dim1', (a) => turned(a.input, swapped(a.input.shape, a.dim0, a.dim1))),
+  T: mirrored,
+  t: mirrored,
 });

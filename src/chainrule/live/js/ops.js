@@ -69,14 +69,9 @@ export const ELEMENTWISE = {
     ],
   },
   square: { f: (a) => a * a, d: [(g, a, _, out, r) => g * r(2 * a)] },
-  exp: { f: (a) => Math.exp(a), d: [(g, a, b, out) => g * out] },
-  log: { f: (a) => Math.log(a), d: [(g, a) => g / a] },
-  abs: { f: (a) => Math.abs(a), d: [(g, a) => g * Math.sign(a)] },
   tanh: { f: (a) => Math.tanh(a), d: [(g, a, b, out, r) => g * r(1 - r(out * out))] },
   sigmoid: { f: (a) => 1 / (1 + Math.exp(-a)), d: [(g, a, b, out, r) => r(g * r(1 - out)) * out] },
   relu: { f: (a) => (a !== a || a > 0 ? a : 0), d: [(g, a) => (a > 0 ? g : 0)] },
-  clone: { f: (a) => a, d: [(g) => g] },
-  detach: { f: (a) => a, d: [() => 0] },
 };
 
 /** An op that is not in the table, or not for such a call. */
@@ -102,15 +97,6 @@ function into(from, step) {
 const reshape = {
   run: ([x], step) => ({ shape: step.shape, data: x.data }),
   back: (g, [x]) => ({ shape: x.shape, data: g.data }),
-};
-
-/** @type {Whole} */
-const turn = {
-  run([x], { name }) {
-    if (x.shape.length > 2) throw otherwise(name);
-    return x.shape.length === 2 ? transposed(x) : x;
-  },
-  back: (g) => (g.shape.length === 2 ? transposed(g) : g),
 };
 
 /** @type {(count: (n: number) => number) => Whole} */
@@ -157,9 +143,6 @@ export const WHOLE = {
   sum: reduction(() => 1),
   mean: reduction((n) => n),
   matmul,
-  T: turn,
-  t: turn,
-  transpose: turn,
   reshape,
   view: reshape,
   flatten: reshape,
