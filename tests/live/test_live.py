@@ -381,7 +381,9 @@ def test_playing_can_stop_before_each_product(page: Page) -> None:
         page.get_by_role("button", name="Play").wait_for()
         assert " ".join(page.locator(".product").inner_text().split()).startswith(wanted)
     press(page, "Play")
-    page.wait_for_function("document.querySelector('chainrule-graph').moment().step == 7")
+    page.wait_for_function(
+        "(m => m.step === 7 && m.beat === 'rest')(document.querySelector('chainrule-graph').moment())"
+    )
     assert said(page).endswith("dloss/dw = -2. Raising w lowers loss: raise w.")
 
 

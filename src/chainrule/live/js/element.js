@@ -311,7 +311,7 @@ export class Ui {
     const view = Number(/** @type {Element} */ (event.target).closest('[data-open]')?.getAttribute('data-open'));
     if (!view) return false;
     this.enter(view);
-    this.say(this.#words());
+    this.#tell();
     this.changed();
     this.stage.focus({ preventScroll: true });
     return true;
@@ -404,7 +404,7 @@ export class Ui {
   /** Go to a step. @param {number} to */
   step(to) {
     this.show(to);
-    this.say(this.#words());
+    this.#tell();
     this.changed();
   }
 
@@ -468,52 +468,19 @@ export class Ui {
 
   /** All was played. */
   ended() {
-    const { model } = this;
-    const [v] = model.trained;
-    const [slope, another] = model.gradients[v]?.data ?? [];
-    const [name, loss] = [model.names[v], model.names[model.loss]];
-    const [is, be] = slope > 0 ? ['raises', 'lower'] : ['lowers', 'raise'];
-    const single = slope && another === undefined && model.trained.length === 1;
-    const way = single ? ` Raising ${name} ${is} ${loss}: ${be} ${name}.` : '';
-    this.say(this.#words() + way);
+    this.#tell(true);
     this.changed();
   }
 
-  /** The step that is shown, in words. */
-  #words() {
-    const { model } = this;
-    const { at, forward, view, last } = model;
-    const where = `Step ${at} of ${last}`;
-    if (at === 0) return `${where}: nothing is computed yet.`;
-    const loss = model.names[model.loss];
-    if (at <= forward) {
-      const { o, e, n } = view.ops[at - 1];
-      if (!n) return `${where}, forward through ${e}: ${model.names[o[0]]} = ${model.valueText(o[0])}.`;
-      const given = o.map(
-        (v) => `${model.names[v] === e ? e : `${model.names[v]} = ${e}`} gives ${model.valueText(v)}`,
+  /** Say what step is shown. @param {boolean} [ended] whether all was played */
+  #tell(ended) {
+    const { words } = HANDS;
+    if (words) this.say(words(this.model, ended));
+    else
+      void more().then(
+        () => HANDS.words && this.#tell(ended),
+        () => {},
       );
-      return `${where}, forward: ${given.join('; ')}.`;
-    }
-    if (at === forward + 1) {
-      const [first] = model.starts;
-      const gradient = `${derivative(loss, model.names[first])} = ${model.gradientText(first)}`;
-      const comes = first === model.loss ? 'starts' : 'arrives';
-      return `${where}: the backward pass ${comes} at ${model.names[first]}, with ${gradient}.`;
-    }
-    const op = view.back[at - forward - 2];
-    const values = [...new Set(model.edgesOf(op).map((e) => model.source(e)))];
-    const parts = values.map((v) => {
-      const into = model.into[v];
-      const done = into.every((e) => model.passed(e));
-      const number = model.gradientText(v);
-      const text = derivative(loss, model.names[v]) + (number && ` = ${number}`);
-      return into.length < 2
-        ? text
-        : done
-          ? `${text}, the sum over ${into.length} paths`
-          : `${text} so far, and another path is still to come`;
-    });
-    return `${where}, backward through ${view.ops[op].e}: ${parts.join('; ')}.`;
   }
 
   /** Change numbers by hand: of which leaf, which one, to what.

@@ -1,4 +1,4 @@
-// What each mark of a graph says about itself, to whoever points at it, taps it or comes to it by keys.
+// What a graph says: each step, and each mark about itself, to whoever points at it, taps it or comes to it by keys.
 
 import { h } from './dom.js';
 import { derivative, number } from './text.js';
@@ -25,7 +25,7 @@ function rates(of, by, factor) {
 }
 
 /** @param {Model} model @param {Element} target @returns {string} nothing where there is nothing to say */
-function words(model, target) {
+function meaning(model, target) {
   const kind = target.closest('[data-kind]')?.getAttribute('data-kind');
   if (kind) return KINDS[kind];
   const loss = model.names[model.loss];
@@ -46,13 +46,56 @@ function words(model, target) {
   return `Value ${name}${op && op.e !== name ? ` = ${op.e}` : ''} = ${model.valueText(v)}${op ? '' : ', given'}.`;
 }
 
+/** The step that is shown, in words. @param {Model} model @param {boolean} [ended] whether all was played */
+export function words(model, ended) {
+  const { at, forward, view, last } = model;
+  const where = `Step ${at} of ${last}`;
+  if (at === 0) return `${where}: nothing is computed yet.`;
+  const loss = model.names[model.loss];
+  if (at <= forward) {
+    const { o, e, n } = view.ops[at - 1];
+    if (!n) return `${where}, forward through ${e}: ${model.names[o[0]]} = ${model.valueText(o[0])}.`;
+    const given = o.map((v) => `${model.names[v] === e ? e : `${model.names[v]} = ${e}`} gives ${model.valueText(v)}`);
+    return `${where}, forward: ${given.join('; ')}.`;
+  }
+  if (at === forward + 1) {
+    const [first] = model.starts;
+    const gradient = `${derivative(loss, model.names[first])} = ${model.gradientText(first)}`;
+    const comes = first === model.loss ? 'starts' : 'arrives';
+    return `${where}: the backward pass ${comes} at ${model.names[first]}, with ${gradient}.`;
+  }
+  const op = view.back[at - forward - 2];
+  const values = [...new Set(model.edgesOf(op).map((e) => model.source(e)))];
+  const parts = values.map((v) => {
+    const into = model.into[v];
+    const done = into.every((e) => model.passed(e));
+    const number = model.gradientText(v);
+    const text = derivative(loss, model.names[v]) + (number && ` = ${number}`);
+    return into.length < 2
+      ? text
+      : done
+        ? `${text}, the sum over ${into.length} paths`
+        : `${text} so far, and another path is still to come`;
+  });
+  return `${where}, backward through ${view.ops[op].e}: ${parts.join('; ')}.${ended ? wayOf(model) : ''}`;
+}
+
+/** Which way a single weight should go. @param {Model} model */
+function wayOf(model) {
+  const [v, more] = model.trained;
+  const [slope, another] = model.gradients[v]?.data ?? [];
+  if (!slope || another !== undefined || more !== undefined) return '';
+  const [name, loss] = [model.names[v], model.names[model.loss]];
+  return ` Raising ${name} ${slope > 0 ? 'raises' : 'lowers'} ${loss}: ${slope > 0 ? 'lower' : 'raise'} ${name}.`;
+}
+
 /** @param {Ui} ui @param {HTMLElement} body where the marks are */
 export function explain(ui, body) {
   const tip = h('div', { class: 'tip', role: 'tooltip', hidden: true });
   body.append(tip);
   /** @param {Event} event */
   function show({ target }) {
-    const text = target instanceof Element ? words(ui.model, target) : '';
+    const text = target instanceof Element ? meaning(ui.model, target) : '';
     tip.hidden = !text;
     if (!text || !(target instanceof Element)) return;
     tip.textContent = text;

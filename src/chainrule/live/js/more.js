@@ -10,7 +10,7 @@ export const PANELS = {};
 /** What makes numbers editable, and what updates weights: they come with it. @type {{
  *   edit?: typeof import('./numbers.js').makeEditable, Training?: typeof import('./training.js').Training,
  *   dress?: typeof import('./sizes.js').dress, zoom?: typeof import('./zoom.js').zoom,
- *   equip?: (ui: Ui, body: HTMLElement) => void}} */
+ *   equip?: (ui: Ui, body: HTMLElement) => void, words?: typeof import('./explain.js').words}} */
 export const HANDS = {};
 
 const FROM = document.currentScript instanceof HTMLScriptElement ? document.currentScript.src : '';

@@ -2,7 +2,7 @@
 
 import { curvePanel } from './curve.js';
 import { h } from './dom.js';
-import { explain } from './explain.js';
+import { explain, words } from './explain.js';
 import { formula } from './maths.js';
 import { HANDS, PANELS } from './more.js';
 import { makeEditable } from './numbers.js';
@@ -20,7 +20,7 @@ function equip(ui, body) {
   explain(ui, body);
 }
 
-Object.assign(HANDS, { dress, equip, edit: makeEditable, Training, zoom });
+Object.assign(HANDS, { dress, equip, edit: makeEditable, Training, words, zoom });
 Object.assign(PANELS, {
   formula,
   'loss curve': curvePanel,
