@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
@@ -167,3 +168,26 @@ def test_two_fingers_zoom(browser: Browser) -> None:
             cdp.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
         assert look(page)["scale"] == pytest.approx(2 * before, rel=0.05)
         assert page.evaluate("visualViewport.scale") == whole
+
+
+def wide() -> chainrule.Recording:
+    """Record more than forty values that are not folded."""
+    w = torch.tensor(1.0, requires_grad=True)
+    with chainrule.record() as rec:
+        h = w
+        for _ in range(50):
+            h = h * 1.01
+        h.backward()
+    return rec
+
+
+def test_a_saved_page_uses_its_room(page: Page, tmp_path: Path) -> None:
+    """A page that was saved has the graph from edge to edge, and a frame that fills the window where there is one."""
+    wide().save(tmp_path / "x.html")
+    page.set_viewport_size({"width": 1600, "height": 1000})
+    page.goto((tmp_path / "x.html").as_uri())
+    box = page.locator("chainrule-graph .stage").bounding_box()
+    page.set_viewport_size({"width": 1000, "height": 800})
+    assert box
+    assert box["width"] > 1500
+    assert 750 < box["height"] < 850

@@ -61,7 +61,7 @@ class Graph:
             '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">'
             '<meta name="viewport" content="width=device-width,initial-scale=1">'
             f"<title>{html.escape(self.title.partition(', from')[0])}</title>"
-            "<style>body{font:16px system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"
+            "<style>body{font:16px system-ui,sans-serif;margin:1rem;--chainrule-height:max(20rem,calc(100vh - 13rem))}"
             "figure{margin:0}img{max-width:100%}table{border-collapse:collapse}"
             "td,th{padding:.25rem .75rem;text-align:left;border-bottom:1px solid #8886}details{overflow-x:auto}"
             f"</style></head><body>{self.element}<script>{script()}</script></body></html>\n"

@@ -32,7 +32,7 @@ GAP_RIGHT, GAP_DOWN, GAP_ACROSS = 76.0, 48.0, 30.0  # space between layers, at l
 POINT, GAP_POINT = 12.0, 12.0  # room across for an edge that passes a layer, and beside it
 LANE = 4.0  # how far the way forward and the way back stand from the middle of an edge
 CAPTION = 15.0  # the small letters under a tensor's cells
-CELL, DIGITS = (12.0, 12.0), (52.0, 18.0)  # a cell, and one with its number on it
+CELL, DIGITS, NARROW = (12.0, 12.0), (52.0, 18.0), (42.0, 18.0)  # a cell; with its number on it; so for four columns
 PORT = 26.0  # how far apart edges meet a box, at most
 
 
@@ -175,7 +175,8 @@ def grid(sizes: Sequence[int]) -> tuple[float, float]:
     """Return how wide and how high a tensor's cells are: all of its rows one below the other, or the first of many."""
     *outer, columns = sizes
     rows = math.prod(outer)
-    wide, high = DIGITS if max(rows, columns) <= 4 and rows * columns <= 12 else CELL
+    few = max(rows, columns) <= 4 and rows * columns <= 12
+    wide, high = (NARROW if columns == 4 else DIGITS) if few else CELL
     return max(min(columns, 16) * wide, 17 * CHARACTER), min(rows, 8) * high
 
 

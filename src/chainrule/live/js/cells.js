@@ -12,6 +12,7 @@ import { entryName, number, shapeText } from './text.js';
 const GRID_SIDE = 10;
 const CELL = [12, 12];
 const DIGITS = [52, 18];
+const NARROW = [42, 18];
 /** Numbers over so many powers of ten are told apart. */
 const DECADES = 4;
 const LEVELS = 10;
@@ -23,7 +24,7 @@ function grid(shape) {
   const columns = shape[shape.length - 1];
   const rows = shape.slice(0, -1).reduce((a, b) => a * b, 1);
   const digits = Math.max(rows, columns) <= 4 && rows * columns <= 12;
-  const [wide, high] = digits ? DIGITS : CELL;
+  const [wide, high] = digits ? (columns === 4 ? NARROW : DIGITS) : CELL;
   return {
     columns,
     wide,
@@ -58,7 +59,22 @@ export function cells(drawing, ui, [v, left, top], most) {
   if (!box) return () => {};
   const place = grid(shape);
   const { columns, wide, high, across, down, digits, cut } = place;
-  if (box.entries.length) box.grid = [wide, high, columns];
+  if (box.entries.length)
+    box.grid = ({ data }) => {
+      write(box.value, '');
+      box.entries.forEach((handle, i) => {
+        const [back, line, label] = handle.children;
+        const [x, y] = [box.x + (i % columns) * wide, box.y - 1 + Math.floor(i / columns) * high];
+        const text = number(data[i]);
+        fit(/** @type {SVGTextElement} */ (label), text, wide - 6);
+        const places = { x: x + 3, y };
+        for (const [key, to] of Object.entries(places)) attribute(label, key, to);
+        for (const [key, to] of Object.entries({ x, y: y - 13, width: wide, height: high })) attribute(back, key, to);
+        attribute(line, 'd', `M${x + 3} ${y + 3}h${wide - 6}`);
+        attribute(handle, 'aria-valuenow', data[i]);
+        attribute(handle, 'aria-valuetext', text);
+      });
+    };
   for (const handle of box.entries) handle.classList.add('on');
   box.looks = '';
   const [x0, y0] = [left + GRID_SIDE, top + GRID_SIDE + LINE + 2];

@@ -7,7 +7,7 @@ import { entryName, isShown, number } from './text.js';
 /** @typedef {import('./model.js').Layout} Layout */
 /** @typedef {{handle: SVGGElement, v: number, at: number, name: string}} Handle for a number that can be changed */
 /** @typedef {{group: SVGGElement, value: SVGTextElement, gradient: SVGTextElement, entries: SVGGElement[],
- *   grid?: number[], weights: {v: number, part: SVGGElement}[],
+ *   grid?: (held: import('./tensors.js').Tensor) => void, weights: {v: number, part: SVGGElement}[],
  *   x: number, y: number, room: number, looks?: string}} Box */
 
 export const CHARACTER = 7.25;
@@ -190,29 +190,7 @@ export class Drawing {
       attribute(handle, 'aria-valuetext', text);
       skip(' '.repeat(text.length));
     };
-    if (box.grid) {
-      const [wide, high, columns] = box.grid;
-      write(box.value, '');
-      box.entries.forEach((handle, i) => {
-        const [back, line, label] = handle.children;
-        const [left, y] = [box.x + (i % columns) * wide, box.y - 1 + Math.floor(i / columns) * high];
-        const text = number(held.data[i]);
-        fit(/** @type {SVGTextElement} */ (label), text, wide - 6);
-        for (const [part, key, to] of /** @type {[Element, string, number][]} */ ([
-          [label, 'x', left + 3],
-          [label, 'y', y],
-          [back, 'x', left],
-          [back, 'y', y - 13],
-          [back, 'width', wide],
-          [back, 'height', high],
-        ]))
-          attribute(part, key, to);
-        attribute(line, 'd', `M${left + 3} ${y + 3}h${wide - 6}`);
-        attribute(handle, 'aria-valuenow', held.data[i]);
-        attribute(handle, 'aria-valuetext', text);
-      });
-      return;
-    }
+    if (box.grid) return box.grid(held);
     const whole = `value ${this.model.valueText(v)}`.length * CHARACTER;
     const squeeze = Math.min(1, box.room / whole);
     put(0);
