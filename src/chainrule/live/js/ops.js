@@ -1,6 +1,6 @@
 // The ops that the page can compute: what each gives, and what it does to a gradient. One entry an op.
 
-import { gather, map, product, sameShape, sizeOf, spread, tensor, transposed } from './tensors.js';
+import { gather, map, sameShape, sizeOf, spread, tensor } from './tensors.js';
 
 /** @typedef {import('./tensors.js').Tensor} Tensor */
 /** @typedef {(x: number) => number} Round to the dtype's precision */
@@ -115,34 +115,10 @@ const reduction = (count) => ({
   },
 });
 
-/** A vector is a matrix with one row on the left of a product, and with one column on the right. @param {Tensor[]} x */
-const matrices = ([a, b]) => [
-  a.shape.length === 1 ? { shape: [1, a.shape[0]], data: a.data } : a,
-  b.shape.length === 1 ? { shape: [b.shape[0], 1], data: b.data } : b,
-];
-
-/** @type {Whole} */
-const matmul = {
-  run(x, step) {
-    if (x.some((t) => t.shape.length < 1 || t.shape.length > 2)) throw otherwise(step.name);
-    const [a, b] = matrices(x);
-    return { shape: step.shape, data: product(a, b, step.round).data };
-  },
-  back(g, x, k, step) {
-    const [a, b] = matrices(x);
-    const whole = { shape: [a.shape[0], b.shape[1]], data: g.data };
-    return {
-      shape: x[k].shape,
-      data: (k ? product(transposed(a), whole, step.round) : product(whole, transposed(b), step.round)).data,
-    };
-  },
-};
-
 /** @type {Record<string, Whole>} */
 export const WHOLE = {
   sum: reduction(() => 1),
   mean: reduction((n) => n),
-  matmul,
   reshape,
   view: reshape,
   flatten: reshape,

@@ -74,20 +74,6 @@ export function transposed({ shape: [rows, columns], data }) {
   return { shape: [columns, rows], data: turned };
 }
 
-/** @param {Tensor} a @param {Tensor} b @param {(x: number) => number} round @returns {Tensor} of two matrices */
-export function product(a, b, round) {
-  const [n, k] = a.shape;
-  const m = b.shape[1];
-  const out = new Float64Array(n * m);
-  for (let i = 0; i < n; i++)
-    for (let j = 0; j < m; j++) {
-      let sum = 0;
-      for (let l = 0; l < k; l++) sum += a.data[i * k + l] * b.data[l * m + j];
-      out[i * m + j] = round(sum);
-    }
-  return { shape: [n, m], data: out };
-}
-
 /**
  * Sum the entries that came from the same one: the way back through a broadcast.
  * @param {Float64Array} data @param {Int32Array | null} from @param {number[]} shape
