@@ -5,7 +5,7 @@ Nudge a weight: the derivative
 **What you get:** you move a weight a little, watch how far the loss moves, and read off a slope. That slope is what
 this whole course is about.
 
-**What you need:** Python's functions and loops, and multiplication. No calculus. Reading time: 13 minutes.
+**What you need:** Python's functions and loops, and multiplication. No calculus. Reading time: 11 minutes.
 """
 
 # %%

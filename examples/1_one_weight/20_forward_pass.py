@@ -5,7 +5,7 @@ Follow the numbers forward: the graph
 **What you get:** the model's run written down step by step, as a table and as a graph. The next lessons walk over
 this graph.
 
-**What you need:** :ref:`sphx_glr_lessons_1_one_weight_10_nudge.py`. Reading time: 9 minutes.
+**What you need:** :ref:`sphx_glr_lessons_1_one_weight_10_nudge.py`. Reading time: 8 minutes.
 """
 
 # %%

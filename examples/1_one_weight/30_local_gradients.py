@@ -5,7 +5,7 @@ Find one number for each arrow: local gradients
 **What you get:** for each step of the forward pass, how strongly its result reacts to its input. These numbers are the
 local gradients. With one rule for putting them together, they are all the calculus you need.
 
-**What you need:** :ref:`sphx_glr_lessons_1_one_weight_20_forward_pass.py`. Reading time: 14 minutes.
+**What you need:** :ref:`sphx_glr_lessons_1_one_weight_20_forward_pass.py`. Reading time: 16 minutes.
 """
 
 # %%

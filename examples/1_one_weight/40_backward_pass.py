@@ -5,7 +5,7 @@ Multiply your way back: the chain rule
 **What you get:** the slope of the loss from a single walk back over the graph: first by hand, then by PyTorch. This is
 backpropagation.
 
-**What you need:** :ref:`sphx_glr_lessons_1_one_weight_30_local_gradients.py`. Reading time: 19 minutes.
+**What you need:** :ref:`sphx_glr_lessons_1_one_weight_30_local_gradients.py`. Reading time: 21 minutes.
 """
 
 # %%

@@ -5,7 +5,7 @@ Add where paths meet: forks and accumulation
 **What you get:** the one other thing that backpropagation does besides multiplying. It settles what happens when a
 value is used twice, and why ``.grad`` adds up.
 
-**What you need:** :ref:`sphx_glr_lessons_1_one_weight_40_backward_pass.py`. Reading time: 14 minutes.
+**What you need:** :ref:`sphx_glr_lessons_1_one_weight_40_backward_pass.py`. Reading time: 8 minutes.
 """
 
 # %%

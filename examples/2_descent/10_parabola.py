@@ -5,7 +5,7 @@ Walk downhill: gradient descent and its rate
 **What you get:** gradient descent, a handful of lines in a loop; what its rate does when it is too small or too large;
 who does what, since one part finds the slope and another takes the step; and momentum, which is one line more.
 
-**What you need:** :ref:`sphx_glr_lessons_1_one_weight_50_forks.py`. Reading time: 19 minutes.
+**What you need:** :ref:`sphx_glr_lessons_1_one_weight_50_forks.py`. Reading time: 16 minutes.
 """
 
 # %%

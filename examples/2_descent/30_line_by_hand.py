@@ -5,7 +5,7 @@ Fit a line by hand: the mean squared error
 **What you get:** a model that learns from four samples, with every line of it written out: prediction, loss, gradient,
 step. And a check of three lines that tells a right gradient from a wrong one.
 
-**What you need:** :ref:`sphx_glr_lessons_2_descent_20_weight_vector.py`. Reading time: 13 minutes.
+**What you need:** :ref:`sphx_glr_lessons_2_descent_20_weight_vector.py`. Reading time: 17 minutes.
 """
 
 # %%

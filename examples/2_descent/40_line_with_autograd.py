@@ -5,7 +5,7 @@ Fit the same line with autograd: loss.backward()
 **What you get:** the line once more, with PyTorch in charge of the gradient: what each line of the loop is there for,
 which loss belongs to which weight, and what becomes of the descent after a thousand steps.
 
-**What you need:** :ref:`sphx_glr_lessons_2_descent_30_line_by_hand.py`. Reading time: 12 minutes.
+**What you need:** :ref:`sphx_glr_lessons_2_descent_30_line_by_hand.py`. Reading time: 16 minutes.
 """
 
 # %%

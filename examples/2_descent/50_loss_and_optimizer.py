@@ -5,7 +5,7 @@ Hand over the loss and the step: MSELoss and SGD
 **What you get:** PyTorch's own loss and its own descent in the loop of the last lesson. You will know what the two do,
 down to the line that they replace, and which order of the calls goes wrong in silence.
 
-**What you need:** :ref:`sphx_glr_lessons_2_descent_40_line_with_autograd.py`. Reading time: 8 minutes.
+**What you need:** :ref:`sphx_glr_lessons_2_descent_40_line_with_autograd.py`. Reading time: 17 minutes.
 """
 
 # %%

@@ -5,7 +5,7 @@ Put it into a module: nn.Module and nn.Linear
 **What you get:** the same model as PyTorch users write it, and four programs side by side: by hand, with autograd,
 with an optimizer, as a module. What each one hides, you have written yourself.
 
-**What you need:** :ref:`sphx_glr_lessons_2_descent_50_loss_and_optimizer.py`, and Python's classes. Reading time: 10
+**What you need:** :ref:`sphx_glr_lessons_2_descent_50_loss_and_optimizer.py`, and Python's classes. Reading time: 14
 minutes.
 """
 
@@ -106,6 +106,12 @@ with chainrule.record() as rec:
 rec
 
 # %%
+# .. do:: set weight [[5]], loss 0, grad weight [[0]]; set weight [[4]], loss 7.5,
+#    grad weight [[-15]]
+#
+#    Set ``weight`` to 5, the number that the targets were made with: loss and gradient are 0. With 4 the loss is
+#    7.5, and the gradient -15.
+#
 # Four rungs of a ladder
 # ----------------------
 #

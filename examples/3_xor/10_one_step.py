@@ -5,7 +5,7 @@ Step through a neural network: ReLU and sigmoid
 **What you get:** a network with two layers, small enough to hold every number in your hands. You follow one sample
 forward and backward, then see what each of the four has to say.
 
-**What you need:** :ref:`sphx_glr_lessons_2_descent_20_weight_vector.py`. Reading time: 15 minutes.
+**What you need:** :ref:`sphx_glr_lessons_2_descent_20_weight_vector.py`. Reading time: 26 minutes.
 """
 
 # %%

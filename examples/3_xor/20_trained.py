@@ -5,7 +5,7 @@ Train the network for XOR, and look inside
 **What you get:** the network after twenty thousand steps: what it answers, what its hidden layer does to the problem,
 and why one of the four answers lags behind. At the end, a report that is wrong because of one missing word.
 
-**What you need:** :ref:`sphx_glr_lessons_3_xor_10_one_step.py`. Reading time: 12 minutes.
+**What you need:** :ref:`sphx_glr_lessons_3_xor_10_one_step.py`. Reading time: 18 minutes.
 """
 
 # %%
