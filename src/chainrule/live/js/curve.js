@@ -5,6 +5,7 @@ import { ROUND } from './model.js';
 import { onGrid, unit } from './numbers.js';
 import { contour, numberField, plot } from './plots.js';
 import { fill } from './slips.js';
+import { map } from './tensors.js';
 import { entryName, number } from './text.js';
 
 /** @typedef {import('./element.js').Ui} Ui */
@@ -53,52 +54,49 @@ const PRESETS = {
   },
 };
 
-/** Look at the model with other leaves, and leave it as it was.
- * @template T @param {Model} model @param {Map<number, Tensor>} leaves @param {() => T} look @returns {T} */
-function elsewhere(model, leaves, look) {
-  const { values, gradients, passing } = model;
-  model.passing = [];
-  try {
-    model.set(leaves);
-    return look();
-  } finally {
-    Object.assign(model, { values, gradients, passing });
-  }
-}
-
 /** The loss with some numbers changed. @param {Model} model @param {Entry[]} entries @param {number[]} numbers */
 function lossWith(model, entries, numbers) {
   const values = /** @type {Tensor[]} */ ([...model.values]);
   entries.forEach(([v, at], k) => {
-    const data = values[v].data.slice();
-    data[at] = ROUND[model.plain.values[v].t](numbers[k]);
-    values[v] = { shape: values[v].shape, data };
+    if (values[v] === model.values[v]) values[v] = map(values[v], Number);
+    values[v].data[at] = ROUND[model.plain.values[v].t](numbers[k]);
   });
   return model.forwards(values)[model.root].data[0];
+}
+
+/** How the loss bends along a direction, and how it rises; nothing where rounding would decide.
+ * @param {Model} model @param {Entry[]} entries @param {number[]} from @param {number[]} way */
+function bendOf(model, entries, from, way) {
+  const [below, here, above] = [-1, 0, 1].map((k) =>
+    lossWith(
+      model,
+      entries,
+      from.map((x, i) => x + k * way[i]),
+    ),
+  );
+  const bend = above - 2 * here + below;
+  return [bend > 1e-5 * Math.abs(here) ? bend : NaN, (above - below) / 2];
 }
 
 /** The rate above which a step along the gradient overshoots: 2 divided by the curvature in its direction.
  * @param {Model} model */
 function limitOf(model) {
-  const here = model.trained.map((v) => /** @type {Tensor} */ (model.gradients[v]));
-  let size = 0;
-  for (const g of here) for (const x of g.data) size += x * x;
-  const eps = 0.01 / Math.sqrt(size);
-  const moved = new Map();
-  if (!Number.isFinite(eps)) return NaN;
-  model.trained.forEach((v, k) => {
-    const w = /** @type {Tensor} */ (model.values[v]);
-    moved.set(v, { shape: w.shape, data: w.data.map((x, i) => x + eps * here[k].data[i]) });
-  });
-  let curved = 0;
-  const there = elsewhere(model, moved, () => model.trained.map((v) => /** @type {Tensor} */ (model.gradients[v])));
-  there.forEach((g, k) =>
-    g.data.forEach((x, i) => {
-      curved += (x - here[k].data[i]) * here[k].data[i];
-    }),
+  const all = entriesOf(model);
+  const slopes = all.map(([v, at]) => /** @type {Tensor} */ (model.gradients[v]).data[at]);
+  const eps = 0.05 / Math.hypot(...slopes);
+  const here = all.map(([v, at]) => /** @type {Tensor} */ (model.values[v]).data[at]);
+  const [bend] = bendOf(
+    model,
+    all,
+    here,
+    slopes.map((g) => eps * g),
   );
-  return curved > 0 ? (2 * size * eps) / curved : NaN;
+  return about((2 * 0.05 ** 2) / bend, 3);
 }
+
+/** All numbers that are trained. @param {Model} model */
+const entriesOf = (model) =>
+  model.trained.flatMap((v) => Array.from(model.values[v]?.data ?? [], (_, at) => /** @type {Entry} */ ([v, at])));
 
 /** @param {number} x @param {number} digits */
 const about = (x, digits) => Number(x.toPrecision(digits));
@@ -107,9 +105,7 @@ const about = (x, digits) => Number(x.toPrecision(digits));
 export function curvePanel(ui) {
   const { model, training } = ui;
   const loss = model.names[model.root];
-  const entries = model.trained
-    .flatMap((v) => Array.from(model.values[v]?.data ?? [], (_, at) => /** @type {Entry} */ ([v, at])))
-    .slice(0, ENTRIES);
+  const entries = entriesOf(model).slice(0, ENTRIES);
   const named = entries.map(([v, at]) => entryName(model.names[v], model.plain.values[v].s, at));
   /** Where each axis has its middle, and how far it reaches. @type {Point[]} */ let frame = [];
   /** The heights of the contours, and what they hold for. */
@@ -253,13 +249,10 @@ export function curvePanel(ui) {
   function around(entry) {
     const x = held(entry);
     const eps = 0.01 * Math.max(1, Math.abs(x));
-    const [below, above] = [-eps, eps].map((by) => lossWith(model, [entry], [x + by]));
-    const bend = (above - 2 * now() + below) / eps ** 2;
-    const far = -(above - below) / (2 * eps) / bend;
+    const [bend, rise] = bendOf(model, [entry], [x], [eps]);
+    const far = (-eps * rise) / bend;
     const size = Math.max(1, Math.abs(x));
-    return bend > 0 && Math.abs(far) < 5 * size && Math.abs(far) > 0.1 * size
-      ? [x + far, 1.6 * Math.abs(far)]
-      : [x, 1.5 * size];
+    return Math.abs(far) < 5 * size && Math.abs(far) > 0.1 * size ? [x + far, 1.6 * Math.abs(far)] : [x, 1.5 * size];
   }
 
   /** The numbers at which the picture is computed along an axis. @param {number} axis @param {number} pieces */
