@@ -75,16 +75,18 @@ rec
 
 import numpy as np
 
-from chainrule.plots import Figure
+from chainrule.plots import LINES, Figure
 
 first, second = np.meshgrid(np.linspace(-0.5, 1.6, 80), np.linspace(-1.1, 1.4, 80))
 figure = Figure(figsize=(5.4, 3.6), layout="constrained")
 axes = figure.subplots()
+loss_there = (2 * first + 3 * second + 2 - 3) ** 2
 lines = axes.contour(
-    first, second, (2 * first + 3 * second + 2 - 3) ** 2, [0.1, 1, 4, 16]
+    first, second, loss_there, [0.1, 1, 4, 16], colors=[LINES.value]
 )
 axes.clabel(lines, fmt="%g")
-axes.annotate("", (1 - 0.32, 1 - 0.48), (1, 1), arrowprops={"width": 1.5})
+step = {"arrowstyle": "->", "color": LINES.gradient, "linewidth": 2}
+axes.annotate("", (1 - 0.32, 1 - 0.48), (1, 1), arrowprops=step)
 axes.set(xlabel="first weight", ylabel="second weight", aspect="equal")
 figure.set_label(
     "Lines of equal loss are straight; the step crosses them squarely."
