@@ -147,7 +147,7 @@ export function cells(drawing, ui, [v, left, top], most) {
       const words = Object.entries(odd).flatMap(([word, count]) => (count ? [`${count} ${word}`] : []));
       const range = finite.length ? [`${number(Math.min(...finite))} to ${number(Math.max(...finite))}`] : [];
       const caption = `${shapeText(shape)}${cut ? '…' : ''} ${[...words, ...range].join(', ')}`;
-      fit(small, caption, apart - GRID_SIDE);
+      fit(small, k ? caption.slice(caption.indexOf(') ') + 2) : caption, apart - GRID_SIDE); // one shape for both
       attribute(
         group,
         'aria-label',
