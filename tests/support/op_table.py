@@ -112,6 +112,7 @@ OPS: dict[str, list[Callable[[Draw], Tensor]]] = {
     "remainder": [lambda x: x(3) % 0.7, lambda x: torch.round(x(3) * 2) + torch.floor(x(3)) + torch.sign(x(3)) * x(3)],
     "getitem": [
         lambda x: x(3)[1],
+        lambda x: x(3)[None],
         lambda x: x(3, 4)[1:, ::2],
         lambda x: x(3, 4)[..., -1, None],
         lambda x: x(3, 4)[:, [0, 2, 0]],

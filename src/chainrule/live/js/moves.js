@@ -215,7 +215,7 @@ define({
   min: extreme(-1, false),
   amax: extreme(1, true),
   amin: extreme(-1, true),
-  getitem: moves('input index', ({ input, index }) => indexed(input, index)),
+  getitem: moves('input index', ({ input, index = null }) => indexed(input, index)),
   select: moves('input dim index', ({ input, dim, index }) => along(input, dim, index)),
   index_select: moves('input dim index', ({ input, dim, index }) => along(input, dim, index)),
   narrow: moves('input dim start length', (a) => along(a.input, a.dim, `${a.start}:${a.start + a.length}`)),
