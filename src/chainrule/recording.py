@@ -104,8 +104,8 @@ class Recording:
         ...     loss = w**2
         ...     loss.backward()
         >>> print(rec.table())
-        op   expression   value  local gradient      upstream gradient
-        ---  -----------  -----  ------------------  -----------------
+        op   expression   value  local gradient      gradient
+        ---  -----------  -----  ------------------  --------
              w            3                          6
         pow  loss = w**2  9      dloss/dw = 2 w = 6  1
         """

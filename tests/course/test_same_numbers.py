@@ -46,7 +46,7 @@ def in_html(rec: chainrule.Recording) -> list[list[str]]:
 def in_table(rec: chainrule.Recording) -> list[Shown]:
     """Read names, values and gradients off the table; a hook's row belongs to the value above it."""
     rows = [row for row in rec.table().rows if row.op != "hook"]
-    return [Shown(row.expression.split(" = ")[0], row.value, row.upstream_gradient) for row in rows]
+    return [Shown(row.expression.split(" = ")[0], row.value, row.gradient) for row in rows]
 
 
 def in_picture(texts: Iterator[str]) -> list[Shown]:

@@ -23,9 +23,9 @@ def test_views_of_random_graphs_agree(plan: Plan) -> None:
     assert pictures == []  # a bare name may mean a later value, so derivations follow with their numbers
     for row in rec.table().rows:
         name = row.expression.split(" = ")[0]
-        if row.upstream_gradient:
+        if row.gradient:
             derived = str(rec.derivation(name if "#" in name else f"{name}#1"))
-            assert derived.rpartition("= ")[2] == row.upstream_gradient
+            assert derived.rpartition("= ")[2] == row.gradient
 
 
 def several_outputs() -> torch.Tensor:

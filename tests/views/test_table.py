@@ -19,10 +19,10 @@ from tests.support.terminal import printed
 
 
 def test_the_table_is_the_one_in_the_course() -> None:
-    """Leaves stand before their first use, then each op with its expression, value, local and upstream gradient."""
+    """Leaves stand before their first use, then each op with its expression, value, local gradient and gradient."""
     assert str(chain(1.0, 2.0).table()).splitlines() == [
-        "op   expression         value  local gradient               upstream gradient",
-        "---  -----------------  -----  ---------------------------  -----------------",
+        "op   expression         value  local gradient               gradient",
+        "---  -----------------  -----  ---------------------------  --------",
         "     w                  1                                   -2",
         "     x                  1",
         "mul  y_hat = w * x      1      dy_hat/dw = x = 1            -2",
@@ -37,7 +37,7 @@ def test_the_forward_pass_alone_has_no_gradients() -> None:
     table = chain(1.0, 2.0).table(backward=None)
     assert str(table).splitlines()[0] == "op   expression         value"
     assert table._repr_html_().count("<th ") == 3
-    assert all(row.local_gradients == () and row.upstream_gradient == "" for row in table.rows)
+    assert all(row.local_gradients == () and row.gradient == "" for row in table.rows)
     assert table.differentiated is None
 
 
@@ -52,7 +52,7 @@ def test_rows_hold_the_recorded_numbers(plan: Plan) -> None:
     for number in {value for op in trace.ops_of(-1) for value in (*trace.ops[op].inputs, *trace.ops[op].outputs)}:
         row, gradient = shown[trace.values[number].name], trace.gradient(number)
         assert row.value == numbers(trace.values[number].tensor)
-        assert row.upstream_gradient == ("" if gradient is None else numbers(gradient))
+        assert row.gradient == ("" if gradient is None else numbers(gradient))
 
 
 @settings(max_examples=30, deadline=None)
@@ -83,7 +83,7 @@ def test_a_table_fits_the_terminal(plan: Plan, width: int) -> None:
     columns = [match.span() for match in re.finditer("-+", rule)]
     held = ["".join("".join(line[start:end].split()) for line in lines) for start, end in columns]
     known = [local for row in table.rows for local in row.local_gradients if " = " in local]
-    for cell in (*[text for row in table.rows for text in (row.expression, row.value, row.upstream_gradient)], *known):
+    for cell in (*[text for row in table.rows for text in (row.expression, row.value, row.gradient)], *known):
         written = {"".join(text.split()) for text in (cell, described(cell))}
         assert any(text in column for column in held for text in written)
 
@@ -107,7 +107,7 @@ def test_the_page_says_what_is_printed(plan: Plan) -> None:
     _, *rows = ElementTree.fromstring(f"<div>{table._repr_html_().replace('<br>', '<br/>')}</div>").iter("tr")
     for row, cells in zip(table.rows, rows, strict=True):
         found = ["".join(cell.itertext()) for cell in cells]
-        assert found == [row.op, row.expression, row.value, "".join(row.local_gradients), row.upstream_gradient]
+        assert found == [row.op, row.expression, row.value, "".join(row.local_gradients), row.gradient]
 
 
 def test_an_op_with_several_results_has_a_row_for_each() -> None:
@@ -128,7 +128,7 @@ def test_what_was_differentiated_is_shown_even_alone() -> None:
     y = w * 3
     with chainrule.record() as rec:
         y.backward()
-    assert [(row.expression, row.upstream_gradient) for row in rec.table().rows] == [("y", "1")]
+    assert [(row.expression, row.gradient) for row in rec.table().rows] == [("y", "1")]
     assert rec.table().differentiated == "y"
     assert "Gradients are those of <code>y</code>" in rec.table()._repr_html_()
 

@@ -1,4 +1,4 @@
-"""A recording as a table: op, expression, value, local gradient, upstream gradient."""
+"""A recording as a table: op, expression, value, local gradient, gradient."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from chainrule.views.limits import CHARACTERS, DRAWN, LOCALS, NARROWEST
 
 FOLDED = "A row with ... stands for many: `rec.table(fold=False)` has all, `rec.table(module=...)` one module's."
 
-COLUMNS = ("op", "expression", "value", "local gradient", "upstream gradient")
+COLUMNS = ("op", "expression", "value", "local gradient", "gradient")
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Row:
     expression: str
     value: str
     local_gradients: tuple[str, ...]
-    upstream_gradient: str
+    gradient: str
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Table:
         more = [FOLDED] if self.folded else []
         widths, lines, markup = [0] * len(COLUMNS), 0, 0
         for count, row in enumerate(self.rows):
-            cells = (row.op, row.expression, row.value, max(("", *row.local_gradients), key=len), row.upstream_gradient)
+            cells = (row.op, row.expression, row.value, max(("", *row.local_gradients), key=len), row.gradient)
             widths = [max(width, len(cell) + 2) for width, cell in zip(widths, cells, strict=True)]
             lines, markup = lines + max(1, len(row.local_gradients)), markup + len(_html_row(row, len(COLUMNS)))
             if max(markup, lines * sum(widths)) > CHARACTERS:
@@ -200,7 +200,7 @@ def _code(text: str | None) -> str:
 def _narrow(row: Row) -> Row:
     """Leave out what says no more than that a gradient flowed, and describe arrays."""
     known = tuple(described(local) for local in row.local_gradients if " = " in local)
-    return Row(row.op, row.expression, described(row.value), known, described(row.upstream_gradient))
+    return Row(row.op, row.expression, described(row.value), known, described(row.gradient))
 
 
 def _aligned(rows: Iterable[Row], room: int | None) -> list[str]:
@@ -208,7 +208,7 @@ def _aligned(rows: Iterable[Row], room: int | None) -> list[str]:
     lines: list[tuple[str, ...]] = [COLUMNS]
     for row in rows:
         first, *others = row.local_gradients or ("",)
-        lines.append((row.op, row.expression, row.value, first, row.upstream_gradient))
+        lines.append((row.op, row.expression, row.value, first, row.gradient))
         lines.extend(("", "", "", local, "") for local in others)
     used = [i for i in range(len(COLUMNS)) if any(line[i] for line in lines[1:])]
     widths = [max(len(line[i]) for line in lines) for i in used]
@@ -230,6 +230,6 @@ def _html_row(row: Row, used: int) -> str:
         _code(row.expression),
         f'<span class="chainrule-value">{html.escape(row.value)}</span>',
         "<br>".join(map(_code, row.local_gradients)),
-        row.upstream_gradient and f'<span class="chainrule-gradient">{html.escape(row.upstream_gradient)}</span>',
+        row.gradient and f'<span class="chainrule-gradient">{html.escape(row.gradient)}</span>',
     ]
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells[:used]) + "</tr>"
