@@ -21,6 +21,7 @@ product, of anything that was stretched to fit. And what happens when a loss is 
 # and a bias for each unit. All numbers are small and whole, so that you can follow them.
 
 import torch
+from torch import nn
 
 import chainrule
 
@@ -115,6 +116,14 @@ print("x", tuple(dx.shape))
 # would be wrong. That is why you test with sizes that differ.) In PyTorch's own way back it is the last line:
 
 rec.derivation("w")
+
+# %%
+# ``nn.Linear`` keeps its weight the other way round, with a row for each *unit*: here two rows and three columns. It
+# computes ``x @ weight.T + bias``, so its gradient is laid on its side as well, ``dz.T @ x``:
+
+linear = nn.Linear(3, 2)
+linear(x).backward(dz)
+print(linear.weight.grad.equal(dz.T @ x), linear.weight.grad.equal(w.grad.T))
 
 # %%
 # By how much is it divided?
@@ -267,7 +276,7 @@ except AssertionError as error_message:
 # - What is repeated forward is added up backward: a bias over the batch, a weight over the samples, anything that was
 #   broadcast over the directions in which it was stretched.
 # - Behind ``x @ w``, the upstream gradient goes to ``w`` as ``x.T @ dz`` and to ``x`` as ``dz @ w.T``. The shapes say
-#   so.
+#   so. To the weight of ``nn.Linear``, which is kept on its side, it goes as ``dz.T @ x``.
 # - A mean keeps its rate when the batch grows. Ask what it divides by.
 # - Compare the shapes of predictions and targets before you subtract.
 #
