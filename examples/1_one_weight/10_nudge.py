@@ -47,7 +47,7 @@ after = loss_at(3.01)
 print(f"before {before:.4f}\nafter  {after:.4f}\nchange {after - before:.4f}")
 
 # %%
-# The loss *rises*, and it rises 40 times as far as the weight did: the prediction moves to ``3.01 * x ≈ 15.05``, and
+# The loss *rises*, and it rises much further than the weight did: the prediction moves to ``3.01 * x ≈ 15.05``, and
 # the loss by 0.4025.
 #
 # Divide the change of the loss by the change of the weight. That tells how far the loss moves in comparison:
@@ -56,7 +56,7 @@ slope = (after - before) / 0.01
 print(f"{slope:.2f}")
 
 # %%
-# Read 40.25 as a rate of exchange: the loss moves about 40 times as far as the weight, and the same way. The size says
+# Read 40.25 as a rate of exchange: the loss moves 40.25 times as far as the weight, and the same way. The size says
 # "how sensitive", the sign says "which way".
 #
 # Smaller and smaller
@@ -91,8 +91,8 @@ print(f"down {(loss_at(2.99) - loss_at(3.0)) / -0.01:.2f}")
 print(f"both {slope_at(3.0):.2f}")
 
 # %%
-# This is called a *finite difference*. Upward the curve is a little steeper than at our place,
-# 40.25, downward a little flatter, 39.75. To both sides it is 40.
+# This is called a *finite difference*. Upward the curve is a little steeper,
+# 40.25, and downward a little flatter, 39.75. Both sides together give 40.
 #
 # The slope as a picture
 # ----------------------
@@ -188,8 +188,8 @@ print(f"slope: {slope_at(3.0):.1f}")
 # The prediction is 1 too high (``3.0 * x - y == 1``). Twice that is 2, and a nudge of the weight moves the prediction 4
 # times as far: 8.
 #
-# **Exercise.** Just beside the bottom the slope is close to zero, and not quite. Make the nudge tiny, ``nudge=1e-17``:
-# what does ``slope_at`` give at a weight of 3?
+# **Exercise.** The slope at a weight of 3 is 8, as you just saw. Make the nudge tiny, ``nudge=1e-17``:
+# what does ``slope_at`` give there?
 
 print(slope_at(3.0, nudge=1e-17))
 

@@ -62,8 +62,8 @@ rec
 #
 # .. do:: set w 2, y_hat 10, error -1, loss 1
 #
-#    Set ``w`` to 2. Everything behind it follows along the arrows: ``y_hat`` 10, ``error`` -1, ``loss`` 1. What stands
-#    before it, ``x`` and ``y``, stays.
+#    Set ``w`` to 2. Everything after it follows along the arrows: ``y_hat`` 10, ``error`` -1, ``loss`` 1. The other
+#    leaves, ``x`` and ``y``, stay.
 #
 # Three small operations in a row are enough to write the model down. A neural network with millions of weights is
 # written down in the same way. It only takes more boxes.

@@ -35,8 +35,8 @@ def nudged(step, value, nudge=0.0001):
 # The square
 # ----------
 #
-# **Predict.** The last step makes the loss from the error, which is 4. The error rises a little. How far does its
-# square rise, for each step that the error takes? (``square`` is a function of the error alone; nothing else can move.)
+# **Predict.** The last step makes the loss from the error, which is 4. The error rises a little. How many times as far
+# does its square rise? (``square`` is a function of the error alone; nothing else can move.)
 #
 # .. answer:: 8.0
 #    16.0: That is the square itself. The question is how far it moves.
@@ -74,7 +74,7 @@ for e in range(-3, 5):
 # ---------------
 #
 # **Predict.** One step earlier, the error is made from the prediction: ``error = y_hat - y``. If ``y_hat`` rises by
-# 0.01, how far does the error rise, for each step that ``y_hat`` takes?
+# 0.01, how far does the error rise, compared with ``y_hat``?
 #
 # .. answer:: 1.0
 #    0.01: That is how far it rises. Divide by how far the prediction rose.
@@ -118,8 +118,8 @@ print(f"at another weight: {nudged(multiply, 100.0):.4f}")
 # -----------------
 #
 # PyTorch has such a rule for each operation that it can differentiate. ``record`` asks it for the local gradients of
-# exactly the run that it made. (For that, the run has to go backward once, which is what ``loss.backward()`` does. How
-# is the next lesson.)
+# exactly the run that it made. (For that, the run has to go backward once: ``loss.backward()`` does that. The next
+# lesson shows how.)
 
 import torch
 
@@ -161,7 +161,7 @@ rec
 
 from chainrule.calculus.rules import RULES
 
-for name in ("add", "sub", "mul", "div", "square", "exp", "sigmoid", "abs"):
+for name in ("add", "mul", "div", "square", "exp", "sigmoid", "abs"):
     print(f"{name:8} {',  '.join(RULES[name])}")
 
 # %%
@@ -187,7 +187,7 @@ from_b = nudged(lambda b: max(3.0, b), 4.0)
 print("a", from_a, " b", round(from_b, 4))
 
 # %%
-# A nudge of ``a`` changes nothing: 0. All of it goes to the larger input, whose local gradient is 1. A maximum is a
+# A nudge of ``a`` changes nothing: 0. Only the larger input counts, and its local gradient is 1. A maximum is a
 # switch on the way back: it picks one road.
 #
 # Take away
@@ -195,7 +195,7 @@ print("a", from_a, " b", round(from_b, 4))
 #
 # - A local gradient belongs to one arrow: how far an operation's result moves when that input moves a little.
 # - It looks at one operation alone. What comes before and after it does not matter.
-# - Square: twice the input. Sum or difference: 1, or -1. Product: the other factor. Maximum: 1 for the larger input.
+# - Square: twice the input. Sum: 1 for each input. Product: the other factor. Maximum: 1 for the larger input.
 #
 # On your own
 # -----------

@@ -129,10 +129,10 @@ rec
 #    Press Play, and watch the way back: the 1 at the loss becomes 8 at ``error``, is handed on as 8 to ``y_hat``, and
 #    becomes 40 at ``w``. Then press Predict, and give the numbers yourself.
 #
-# No factor of one
+# One product more
 # ----------------
 #
-# In a model with one weight most arrows multiply by 1. So here are two weights, one behind the other.
+# One weight takes one product. Here are two weights, one behind the other, and two products.
 
 x = torch.tensor(3.0)
 y = torch.tensor(20.0)
@@ -287,8 +287,8 @@ print(rec.check(error=4.0, y_hat=4.0, w=12.0))
 print(rec.check(w=3.0))
 
 # %%
-# The prediction is 2 too high. So the first two gradients are 4, and the weight's is 12. The last line is what one slip
-# is told.
+# The prediction is 2 too high. So the first two gradients are 4, and the weight's is 12. The last line is the answer to
+# a slip.
 #
 # **Exercise.** With the same numbers, put one more step at the end: ``loss = error**2 / 2``. What is the gradient of
 # the weight now?

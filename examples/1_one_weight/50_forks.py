@@ -2,8 +2,8 @@
 Add where paths meet: forks and accumulation
 ============================================
 
-**What you get:** the one other thing that backpropagation does besides multiplying. It settles what happens when a
-value is used twice, and why ``.grad`` adds up.
+**What you get:** the one other thing that backpropagation does besides multiplying. It shows what happens when a
+value is used twice, and what ``.grad`` holds.
 
 **What you need:** :ref:`sphx_glr_lessons_1_one_weight_40_backward_pass.py`. Reading time: 8 minutes.
 """
@@ -58,7 +58,7 @@ print(a.grad)
 #     (2 + 2n) (3 + 2n) = 6 + 4n + 6n + 4nn
 #
 # There are the two parts, ``6n`` from ``b`` moving and ``4n`` from ``c`` moving, one beside the other. What is left has
-# ``n`` twice. For a small nudge that is nothing: with 0.001 it is a thousandth of the others.
+# ``n`` twice. For a small nudge that is nearly nothing: with 0.001, 0.000004 beside 0.01.
 
 n = 0.001
 print(f"d moves by {(2 + 2 * n) * (3 + 2 * n) - 6:.6f}")
@@ -85,7 +85,7 @@ rec
 #    Press Play, and watch ``b``: the first part waits there until the second arrives, and their sum, 5, goes on to
 #    ``a``. Then set ``a`` to 2. The way back is the same, and the numbers on it are new: 18.
 #
-# The order of the walk matters for that: whoever leaves ``b`` too early passes on half of it. How PyTorch finds the
+# The order of the walk matters for that: whoever leaves ``b`` too early passes on part of it. How PyTorch finds the
 # right order, you will see when you build an engine of your own,
 # :ref:`sphx_glr_lessons_4_further_40_tiny_engine.py`.
 #

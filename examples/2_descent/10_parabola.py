@@ -3,7 +3,7 @@ Walk downhill: gradient descent and its rate
 ============================================
 
 **What you get:** gradient descent, a handful of lines in a loop; what its rate does when it is too small or too large;
-who does what, since one part finds the slope and another takes the step; and momentum, which is one line more.
+who moves the weight; and momentum, which is one line more.
 
 **What you need:** :ref:`sphx_glr_lessons_1_one_weight_50_forks.py`. Reading time: 16 minutes.
 """
@@ -217,7 +217,7 @@ print("rate", 1 / 2)
 # %%
 # The factor, one minus twice the rate, has to be zero.
 #
-# **Exercise.** Make the loss three times the square. Up to which rate does the descent arrive? (Its factor has to stay
+# **Exercise.** Make the loss three times the square. Below which rate does the descent arrive? (Its factor has to stay
 # above -1.) Four digits after the point.
 #
 # .. answer:: printed

@@ -94,7 +94,7 @@ figure.set_label(
 figure
 
 # %%
-# The arrow stands square on the line: of all directions of one length, the one against the gradient goes down the most.
+# The arrow meets the line at a right angle: of all short steps of one length, this one goes down the most.
 #
 # Steps, done right
 # -----------------
@@ -203,8 +203,8 @@ curves(
 )
 
 # %%
-# They are the same: ``rolled == wrong``. In both loops a step goes along the sum of *all* gradients so far. So the
-# missing line has a name: it is momentum with a share of 1, a velocity that forgets nothing, a ball on a track without
+# They are the same: ``rolled == wrong``. In both loops a step goes along the sum of *all* gradients so far. So leaving
+# the line out has a name: momentum with a share of 1, a velocity that forgets nothing, a ball on a track without
 # friction. It swings through the bottom and up the other side, again and again. With a share of 0.5 it settles.
 #
 # Nothing warns you. PyTorch does what it was told, and each gradient that it computed was right. The sign to look for
@@ -236,7 +236,7 @@ print(f"divided {(change / x)[0]:.2f}")
 # So of the many choices of weights that predict 3, the descent reaches only those that differ from the first weights by
 # a multiple of ``x``.
 #
-# **Exercise.** Each step multiplies the error by one minus 28 times the rate. Up to which rate does the descent arrive?
+# **Exercise.** Each step multiplies the error by one minus 28 times the rate. Below which rate does the descent arrive?
 # Four digits after the point.
 #
 # .. answer:: printed

@@ -53,8 +53,8 @@ print(loss_at(0.0))
 
 # %%
 # The errors are ``predict(x, 0.0) - y == (-2, -4, -6, -8)``. Squared and added up they make
-# ``4 + 16 + 36 + 64 == 120``, and the mean is a quarter of that: 30. (The mean of the errors, squared, would be
-# ``5**2 == 25``: nobody squares last.)
+# ``4 + 16 + 36 + 64 == 120``, and the mean is a quarter of that: 30. (Squaring last, after the mean, would give
+# ``5**2 == 25``.)
 #
 # The gradient, by hand
 # ---------------------
@@ -243,8 +243,8 @@ gradient = (2 * x_twice * (0.0 * x_twice - y_twice)).mean()
 print(f"{gradient:.1f}")
 
 # %%
-# The mean of the same numbers, each taken twice, is the same, -30. (Twice that, ``2 * gradient == -60``, it would be
-# with a sum for each four.)
+# The mean of the same numbers, each taken twice, is the same, -30. (All eight added up, but divided by four, give
+# ``2 * gradient == -60``.)
 #
 # **Exercise.** Add a bias: predictions ``w * x + b``, and targets one higher. Derive the gradient of ``b``. What is it,
 # with weight and bias at zero?

@@ -90,7 +90,7 @@ def loss_at(w):
 
 weights, gradients = fit(steps=20)
 print("step        w      loss   gradient")
-for step in (0, 1, 2, 3, 5, 10, 19):
+for step in (0, 1, 3, 5, 10, 19):
     w, gradient = weights[step], gradients[step]
     print(f"{step:4} {w:8.4f} {loss_at(w):9.5f} {gradient:10.4f}")
 print(f"prediction for 5: {5 * weights[20]:.3f}")
@@ -166,8 +166,8 @@ print(f"{gap.item():.3e} away; the step is {abs(0.01 * gradients[999]):.3e}")
 # Which is more exact?
 # --------------------
 #
-# A nudge and a backward pass both give the slope. Which of them is closer to it can be measured. We take a weight of 1.
-# There the errors are -1 to -4, and the true gradient is -15, with every number on the way exact.
+# A nudge and a backward pass both give the slope. We can measure which of them is closer to it. We take a weight of 1.
+# There the errors are -1 to -4, and the true gradient is -15.
 
 true = -15.0
 
@@ -205,7 +205,7 @@ for how, gradient in found.items():
 # %%
 # Autograd is not off at all, ``by_autograd == -15.0``: it multiplied and added a few numbers, and each fits into a
 # ``float32`` exactly. The nudge in ``float64`` is off by less than a billionth. In ``float32`` it is off by nearly
-# half, because it subtracts two numbers that are almost equal, and little of them is left.
+# 0.5, because it subtracts two numbers that are almost equal, and little of them is left.
 #
 # We use nudges to *check* autograd, because they cannot share its mistakes. Being exact is not what they are for.
 #

@@ -249,7 +249,7 @@ print("the weight:", other.item())
 # over. A weight that does not move is worth a look at its ``.grad``.
 #
 # **Exercise.** Take ``torch.optim.Adam`` in place of ``SGD``, with a rate of 0.1. It divides each gradient by the size
-# that gradients of this weight have had. Where is the weight after the first step from 0?
+# of this weight's gradients so far. Where is the weight after the first step from 0?
 #
 # .. answer:: printed
 #    3.0: That is the step of SGD.

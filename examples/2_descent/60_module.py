@@ -76,7 +76,7 @@ print(list(model.named_parameters()))
 # .. answer:: Four rows of one number [prediction for each row]
 #    Four numbers, without rows: It wants rows, and gives rows.
 #    One row of one number: That is the shape of the weight.
-#    Four rows of four numbers: Only a difference of rows and numbers would do that.
+#    Four rows of four numbers: Subtracting four numbers from four rows gives that.
 
 linear = nn.Linear(1, 1, bias=False)
 nn.init.zeros_(linear.weight)
@@ -277,7 +277,7 @@ walked = list(as_module(100, with_bias))
 print("weight", round(walked[-1], 2), "bias", round(with_bias.bias.item(), 2))
 
 # %%
-# Not yet: ``walked[-1] < 5`` and ``with_bias.bias > 0.3``. At the start both weights are pushed up, and the bias goes
+# Above 0: ``walked[-1] < 5`` and ``with_bias.bias > 0.3``. At the start both weights are pushed up, and the bias goes
 # too far. On its way back it has to wait for the weight: a little more of one is nearly made up for by a little less of
 # the other, so the slope along that direction is small.
 #
