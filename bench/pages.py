@@ -37,7 +37,7 @@ PAGES = {
     "chapter": "concepts/chain_rule.html",
     "API": "reference/api.html",
 }
-GRAPH = "_static/chainrule-graph.js"
+GRAPH = "_static/chainrule-"
 ROUNDS = 7
 """How often each page is opened; the paint is the middle one of these."""
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
@@ -81,7 +81,7 @@ PEERS = {
 
 @dataclass(frozen=True)
 class Weight:
-    """Hold what one page asks for: requests, bytes as sent, those of the graph's script, and what was seen."""
+    """Hold what one page asks for: requests, bytes as sent, those of the graph's scripts, and what was seen."""
 
     requests: int
     sent: int
@@ -200,12 +200,12 @@ def main() -> None:
         "# How heavy the pages are",
         "",
         f"Measured on {datetime.date.today()} with `make bench` in Chromium, on {os.cpu_count()} cores, 1280 px wide,",
-        "nothing cached. Text is sent with gzip. The graph's script comes on top of the page. What is asked of other",
-        "hosts was not fetched, and so is not weighed. Paint: the largest one, against that of the bare furo page;",
+        "nothing cached. Text is sent with gzip. The graph's scripts are on top, all but the first at rest.",
+        "Other hosts were not asked, and are not weighed. Paint: the largest, against the bare furo page's;",
         f"the middle of {ROUNDS} visits. The goals: at most 60 kB, 85 with maths; 14 requests, none of another host;",
         "no shift; 1.15 of the bare page.",
         "",
-        "| page | kB sent | graph's script | requests | of other hosts | layout shift | paint |",
+        "| page | kB sent | graph's scripts | requests | of other hosts | layout shift | paint |",
         "|---|---|---|---|---|---|---|",
     ]
     for name, seen in found.items():

@@ -188,7 +188,7 @@ print(f"slope: {slope_at(3.0):.1f}")
 # The prediction is 1 too high (``3.0 * x - y == 1``). Twice that is 2, and a nudge of the weight moves the prediction 4
 # times as far: 8.
 #
-# **Exercise.** The slope at a weight of 3 is 8, as you just saw. Make the nudge tiny, ``nudge=1e-17``:
+# **Exercise.** You have just found the slope at a weight of 3. Make the nudge tiny, ``nudge=1e-17``:
 # what does ``slope_at`` give there?
 
 print(slope_at(3.0, nudge=1e-17))

@@ -58,7 +58,7 @@ print(a.grad)
 #     (2 + 2n) (3 + 2n) = 6 + 4n + 6n + 4nn
 #
 # There are the two parts, ``6n`` from ``b`` moving and ``4n`` from ``c`` moving, one beside the other. What is left has
-# ``n`` twice. For a small nudge that is nearly nothing: with 0.001, 0.000004 beside 0.01.
+# ``n`` twice. For a small nudge that is nearly nothing: with 0.001 it is four millionths, beside a hundredth.
 
 n = 0.001
 print(f"d moves by {(2 + 2 * n) * (3 + 2 * n) - 6:.6f}")

@@ -553,6 +553,26 @@ def test_run_ends_at_the_bottom(page: Page) -> None:
     assert ask(page, "values().loss") == 4
 
 
+def test_reset_takes_everything_back(page: Page) -> None:
+    """After steps that left the numbers that fit, a weight that is nan and a switch, Reset is the recording again."""
+    show(page, xor().graph().element)
+    press(page, "Loss curve")
+    before = ask(page, "values().loss")
+    page.get_by_label("sum for mean").check()
+    press(page, "momentum")
+    ask(page, "update(1e37)")
+    for _ in range(2):
+        press(page, "× 100")
+    assert f"after {page.get_by_label('Updates made').input_value()} of" in page.locator(".panel").inner_text()
+    ask(page, "set('b2', [NaN])")
+    press(page, "Reset")
+    assert ask(page, "values().loss") == before
+    assert not page.get_by_label("sum for mean").is_checked()
+    assert "momentum" not in page.locator(".panel p.step").inner_text()
+    assert len(page.locator(".plot[role=slider] path.f").first.get_attribute("d") or "") > 200
+    assert not SAID
+
+
 def test_contours_join_points_of_one_loss(page: Page) -> None:
     """Against two weights, the loss is the same all along a line, and a drag moves both weights."""
     a, b = (torch.tensor(number, requires_grad=True) for number in (1.0, -0.5))

@@ -65,11 +65,13 @@ def carrier(trace: Trace, term: Term, upstream: Expression) -> list[tuple[str, E
     multiplies stacks of matrices, or takes the same value twice.
     """
     op = trace.ops[term.op]
+    if canonical(op.name) not in CARRIERS:
+        return []
     letters = [letter for letter, value in op.operands.items() if value == term.value]
     stacked = any(len(trace.values[value].shape) > 2 for value in (*op.inputs, *op.outputs))
     if stacked or len(letters) != 1 or not op.operands.keys() >= {"a", "b"}:
         return []
-    found, words = _rule(CARRIERS.get(canonical(op.name), ()), letters[0]), {**_names(trace, op), "G": upstream}
+    found, words = _rule(CARRIERS[canonical(op.name)], letters[0]), {**_names(trace, op), "G": upstream}
     return [(str(part), substitute(part, words)) for part in found.parts] if isinstance(found, Operation) else []
 
 

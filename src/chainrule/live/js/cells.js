@@ -101,7 +101,7 @@ export function cells(drawing, ui, [v, left, top], most) {
     group.addEventListener('keydown', (event) => {
       const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
       if (event.key === 'Enter') void ui.open('table');
-      else if (step && shown?.data[at + step] !== undefined) ui.say(`${told((at += step))}.`);
+      else if (step) shown?.data[at + step] !== undefined && ui.say(`${told((at += step))}.`);
       else return;
       event.preventDefault();
       event.stopPropagation();

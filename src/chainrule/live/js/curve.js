@@ -94,6 +94,12 @@ function limitOf(model) {
   return about((2 * 0.05 ** 2) / bend, 3);
 }
 
+/** The lowest and the highest point, of those that are finite. @param {Point[]} points */
+function endsOf(points) {
+  const heights = points.map((p) => p[1]).filter(Number.isFinite);
+  return heights.length ? [Math.min(...heights), Math.max(...heights)] : [0, 1];
+}
+
 /** All numbers that are trained. @param {Model} model */
 const entriesOf = (model) =>
   model.trained.flatMap((v) => Array.from(model.values[v]?.data ?? [], (_, at) => /** @type {Entry} */ ([v, at])));
@@ -199,7 +205,11 @@ export function curvePanel(ui) {
         const { at, history } = training;
         const before = history[at].loss;
         await ui.update(ui.rate);
-        const on = training.at > at && training.history[training.at].loss !== before && picture.node.isConnected;
+        const on =
+          training.at > at &&
+          training.history[training.at].loss !== before &&
+          picture.node.isConnected &&
+          ui.panel === 'loss curve';
         if (!on) return run(false);
       }
       requestAnimationFrame(turn);
@@ -247,7 +257,7 @@ export function curvePanel(ui) {
   /** Where an axis has its middle, the bottom that slope and curvature point to, and how far it reaches.
    * @param {Entry} entry @returns {Point} */
   function around(entry) {
-    const x = held(entry);
+    const x = Number.isFinite(held(entry)) ? held(entry) : 0;
     const eps = 0.01 * Math.max(1, Math.abs(x));
     const [bend, rise] = bendOf(model, [entry], [x], [eps]);
     const far = (-eps * rise) / bend;
@@ -272,9 +282,7 @@ export function curvePanel(ui) {
     const middle = /** @type {Point} */ ([(here[0] + end[0]) / 2, here[1]]);
     const right = end[0] > here[0];
     const higher = end[1] > here[1];
-    const heights = curve.map((p) => p[1]).filter(Number.isFinite);
-    const low = Math.min(...heights);
-    const high = Math.max(...heights);
+    const [low, high] = endsOf(curve);
     picture.draw({
       x: named[first.selectedIndex],
       y: loss,
@@ -371,7 +379,7 @@ export function curvePanel(ui) {
   function refresh() {
     const axes = chosen();
     axes.forEach((entry, k) => {
-      const off = !frame[k] || Math.abs(held(entry) - frame[k][0]) > frame[k][1];
+      const off = !frame[k] || !(Math.abs(held(entry) - frame[k][0]) <= frame[k][1]);
       if (off && !dragging) frame[k] = around(entry);
     });
     frame.length = axes.length;
@@ -393,8 +401,8 @@ export function curvePanel(ui) {
     const kept = entryOf(training.grad(entry[0]), entry);
     const signed = (/** @type {number} */ x) => (x < 0 ? `(${number(x)})` : number(x));
     const parts = [`${number(fresh)} of this gradient`];
-    if (kept !== fresh) parts.push(`${number(kept - fresh)} kept in .grad`);
-    if (by !== kept) parts.push(`${number(by - kept)} of momentum`);
+    if (!Object.is(kept, fresh)) parts.push(`${number(kept - fresh)} kept in .grad`);
+    if (!Object.is(by, kept)) parts.push(`${number(by - kept)} of momentum`);
     step.replaceChildren(
       'Next: ',
       h('strong', {}, named[first.selectedIndex]),
@@ -407,12 +415,12 @@ export function curvePanel(ui) {
       parts.length > 1 ? `. The ${number(by)} is ${parts.join(' and ')}.` : '.',
     );
     const points = history.map((one, k) => /** @type {Point} */ ([k, one.loss]));
-    const most = Math.max(...points.map((p) => p[1]).filter(Number.isFinite));
+    const [least, most] = endsOf(points);
     losses.draw({
       x: 'updates',
       y: loss,
       xs: [0, Math.max(10, history.length - 1)],
-      ys: [Math.min(0, ...points.map((p) => p[1]).filter(Number.isFinite)), most || 1],
+      ys: [Math.min(0, least), most || 1],
       curves: [{ points, kind: 'f' }],
       marks: [{ at: points[at], kind: 'dot here' }],
     });
@@ -441,7 +449,7 @@ export function curvePanel(ui) {
     training.keep = on;
     return WHY.keep;
   });
-  const means = model.steps.filter((one) => one.name === 'mean');
+  const means = model.steps.filter((one) => one.name === 'mean' && one.output === model.root);
   if (means.length) {
     const n = (model.values[means[0].inputs[0]]?.data.length ?? 0) / (model.values[means[0].output]?.data.length ?? 1);
     add('sum for mean', (on) => {
@@ -501,5 +509,12 @@ export function curvePanel(ui) {
     why,
   );
   new ResizeObserver(() => picture.node.isConnected && refresh()).observe(picture.node);
-  return { node, refresh };
+  /** Take back what was set here, as the recorded numbers come back. */
+  function reset() {
+    Object.assign(training, { keep: false, momentum: 0 });
+    for (const one of means) one.name = 'mean';
+    for (const box of node.querySelectorAll('.switch input')) /** @type {HTMLInputElement} */ (box).checked = false;
+    why.textContent = '';
+  }
+  return { node, refresh, reset };
 }

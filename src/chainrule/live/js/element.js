@@ -29,7 +29,7 @@ const MANY = 40;
 const FEW_BOXES = 12;
 
 export class Ui {
-  firstRate = 0.1;
+  firstRate = 0;
   rate = this.firstRate;
   panel = '';
   /** The views that were opened, each inside the one before. */
@@ -169,13 +169,12 @@ export class Ui {
       location.hash.includes('graph=') && (this.model.at !== this.model.last || this.model.values !== this.model.start);
     if (this.#toggles.some((toggle) => toggle.dataset.panel === panel)) this.open(panel);
     this.redraw();
-    if (!this.model.fixed || this.model.plain.scale)
-      (globalThis.requestIdleCallback ?? setTimeout)(() =>
-        more().then(
-          () => this.#arm(),
-          () => {},
-        ),
-      );
+    (globalThis.requestIdleCallback ?? setTimeout)(() =>
+      more().then(
+        () => this.#arm(),
+        () => {},
+      ),
+    );
   }
 
   /** Choose the layout that fits. */
@@ -514,7 +513,7 @@ export class Ui {
     let said = `${first}${name} = ${model.valueText(v)}`;
     if (model.at === model.last) said += `: ${model.names[end]} = ${model.valueText(end)}`;
     if (model.at === model.last && this.chosen >= 0)
-      said += `, ${derivative(model.names[loss], model.names[this.chosen])} = ${model.gradientText(this.chosen)}`;
+      said += `, ${derivative(model.names[model.loss], model.names[this.chosen])} = ${model.gradientText(this.chosen)}`;
     this.say(`${said}.`);
     this.changed();
   }
@@ -538,6 +537,7 @@ export class Ui {
         this.open('');
         return this.say('The panel could not be fetched. Try again when you are online.', true);
       }
+      this.#arm();
       const panel = this.#panel(key);
       this.#holder.hidden = false;
       this.#holder.replaceChildren(
@@ -555,10 +555,13 @@ export class Ui {
     if (!Number.isFinite(rate)) throw new Error('a learning rate is a finite number');
     if (!HANDS.Training) await more();
     const { model, training } = this;
+    const before = training.at;
     try {
       for (let k = 0; k < times; k++) training.update(rate);
     } catch {
-      return this.say('The next step would leave the numbers that fit. Reset, or use a smaller rate.', true);
+      this.say('The next step would leave the numbers that fit. Reset, or use a smaller rate.', true);
+      if (training.at > before) this.changed();
+      return;
     }
     const loss = model.root < 0 ? '' : `${model.names[model.root]} = ${number(training.history[training.at].loss)}`;
     this.say(`After ${training.at} update${training.at === 1 ? '' : 's'}: ${loss}.`);
@@ -566,6 +569,7 @@ export class Ui {
   }
 
   reset() {
+    this.#panels.get('loss curve')?.reset?.();
     this.model.reset();
     this.edited();
     this.say('The recorded numbers are back.');

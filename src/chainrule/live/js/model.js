@@ -122,7 +122,7 @@ export class Model {
     for (const o of turns) for (const e of this.flows[o]) this.into[this.source(e)].push(e);
     this.starts = shown ? turns.flatMap((o) => ops[o].o).filter((v) => !this.into[v].length) : roots.map(([v]) => v);
     this.forward = ops.length;
-    this.at = this.last = ops.length + (roots.length ? 1 + turns.length : 0);
+    this.at = this.last = ops.length + (this.starts.length ? 1 + turns.length : 0);
   }
 
   /** @param {PlainOp} op @returns {Step} */

@@ -3,7 +3,7 @@
 import { h } from './dom.js';
 
 /** @typedef {import('./element.js').Ui} Ui */
-/** @typedef {{node: HTMLElement, refresh: () => void, open?: () => void}} Panel */
+/** @typedef {{node: HTMLElement, refresh: () => void, open?: () => void, reset?: () => void}} Panel */
 
 /** What makes each panel, once that script is there. @type {Record<string, (ui: Ui) => Panel>} */
 export const PANELS = {};

@@ -92,8 +92,8 @@ export function makeEditable(handle, editing) {
     const { layer } = editing;
     const { left, top } = over();
     const step = (/** @type {number} */ by) => {
-      const grid = unit(editing.get() || 1);
-      change(onGrid(editing.get() + by * grid, grid));
+      const grid = Math.max(editing.least, unit(now() || 1));
+      change(onGrid(now() + by * grid, grid));
     };
     const keys = h(
       'div',

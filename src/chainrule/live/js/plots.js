@@ -43,6 +43,7 @@ export function plot(height, attributes) {
     });
   /** @param {Mark} mark */
   const put = ({ at: [x, y], kind, text, side = 'middle', lower = -9 }) => {
+    if (!Number.isFinite(x + y)) return [];
     if (px(x) < left - 9 || px(x) > width - 5 || py(y) < 0 || py(y) > bottom + 9) return [];
     if (side === 'start' && px(x) + LETTER * (text ?? '').length > width - RIGHT) side = 'end';
     const by = side === 'start' ? 6 : side === 'end' ? -6 : 0;
@@ -72,7 +73,8 @@ export function plot(height, attributes) {
     draw(picture) {
       shown = picture;
       width = svg.clientWidth || 340;
-      const { x, y, xs, ys, curves, marks } = picture;
+      const { x, xs, ys, curves, marks } = picture;
+      const y = picture.y.length > 14 ? `…${picture.y.slice(-13)}` : picture.y;
       left = 10 + LETTER * Math.max(...[y, ...ys.map(number)].map((text) => text.length));
       svg.setAttribute('viewBox', `0 0 ${width} ${height}`);
       const frame = s('rect', { x: left, y: TOP - 5, width: width - left - RIGHT, height: bottom - TOP + 10 });
@@ -146,6 +148,7 @@ export function numberField(name, start, set, say) {
     get: () => held,
     /** @param {number} x */
     put(x) {
+      if (x === held && field.value) return; // somebody may be typing
       held = x;
       field.value = String(Number(x.toPrecision(4)));
     },

@@ -17,7 +17,7 @@ export function writeState(ui) {
         [...t.data].map((x) => (model.plain.values[v].t === 'float32' ? short(x) : String(x))).join(' '),
       );
   }
-  if (ui.rate !== ui.firstRate) state.set('rate', String(ui.rate));
+  if (ui.rate && (ui.panel || ui.rate !== ui.firstRate)) state.set('rate', String(ui.rate));
   if (model.shown) state.set('view', ui.path.join(' '));
   if (ui.panel) state.set('panel', ui.panel);
   return state.toString();
@@ -39,7 +39,11 @@ export function readState(ui, hash) {
     if (numbers?.length === like.data.length && !numbers.includes(undefined))
       given.set(v, { shape: s, data: flat(numbers) });
   }
-  if (given.size && !model.fixed) model.set(given);
+  try {
+    if (given.size && !model.fixed) model.set(given);
+  } catch {
+    /* it does not fit */
+  }
   for (const view of (state.get('view') ?? '').split(' ').slice(1).map(Number))
     if (model.view.ops.some((op) => op.v === view)) ui.enter(view);
   const step = Number(state.get('step') ?? model.last);
