@@ -51,6 +51,9 @@ ZERO: dict[str, dict[str, Call]] = {
         "lerp": lambda w: torch.lerp(ONE, w, Z),
         "pow": lambda w: (w - w.detach()) ** 2, "square": lambda w: (w - w.detach()).square(),
         "float_power": lambda w: (w - w.detach()).float_power(2),
+        "layer_norm": lambda w: F.layer_norm(w, (2,), Z, Z) * w.detach(),
+        "batch_norm": lambda w: F.batch_norm(w[:, None], None, None, weight=Z[:1], training=True) * w[:, None].detach(),
+        "group_norm": lambda w: F.group_norm(w[None], 1, Z) * w.detach(),
     },
     "no error": {
         "mse_loss": lambda w: F.mse_loss(w, w.detach()), "huber_loss": lambda w: F.huber_loss(w, w.detach()),

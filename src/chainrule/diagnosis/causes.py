@@ -22,7 +22,7 @@ from chainrule.calculus.notation import number
 from chainrule.calculus.rules import canonical
 from chainrule.diagnosis.evidence import Evidence, Span, UnknownError, code, is_bad, name, norm, numbers_of, span
 from chainrule.diagnosis.thresholds import ALONE, CENTRED, LITTLE, RANGE, TELLING
-from chainrule.trace import Snapshot, Trace
+from chainrule.trace import Op, Snapshot, Trace
 
 What: TypeAlias = Literal["bad", "zero", "never", "huge", "tiny"]
 _WORDS: Mapping[str, Any] = json.loads(Path(__file__).with_name("causes.json").read_text("utf-8"))
@@ -148,8 +148,16 @@ def _shut(at: Evidence) -> str:
 
 def _factors(at: Evidence) -> tuple[int, ...]:
     """Return what an op multiplies by; of a square or a Gram matrix, that is the input itself."""
+    if at.kind in _ops("NORMALISATIONS rms_norm"):
+        return tuple(value for value in at.others if value == _scale(at.op))
     factors = at.others[:1] if at.kind in _ops("WITH_BIAS") and at.targets else at.others
     return factors or (at.targets if at.kind in ("mul", "dot", "matmul") else ())
+
+
+def _scale(op: Op) -> int | None:
+    """Return the weight by which a normalisation stretches its result."""
+    place = op.call.get("weight", op.call.get("3" if op.name in ("batch_norm", "instance_norm") else "2"))
+    return op.inputs[int(place[1:])] if isinstance(place, str) and place[:1] == "@" else None
 
 
 def _zero_factor(at: Evidence) -> Finding | None:
