@@ -1,7 +1,7 @@
 // Tensors as colours: a cell a number, purple above zero and green below, the stronger the larger.
 
 import { attribute, h, s, write } from './dom.js';
-import { CHARACTER, fit, LINE } from './drawing.js';
+import { CHARACTER, fit, LINE, PADDING } from './drawing.js';
 import { entryName, number, shapeText } from './text.js';
 
 /** @typedef {import('./drawing.js').Drawing} Drawing */
@@ -9,7 +9,6 @@ import { entryName, number, shapeText } from './text.js';
 /** @typedef {import('./tensors.js').Tensor} Tensor */
 
 /** As in chainrule/views/layout.py. */
-const GRID_SIDE = 10;
 const CELL = [12, 12];
 const DIGITS = [52, 18];
 const NARROW = [42, 18];
@@ -77,8 +76,8 @@ export function cells(drawing, ui, [v, left, top], most) {
     };
   for (const handle of box.entries) handle.classList.add('on');
   box.looks = '';
-  const [x0, y0] = [left + GRID_SIDE, top + GRID_SIDE + LINE + 2];
-  const apart = Math.max(across * wide, 17 * CHARACTER) + GRID_SIDE;
+  const [x0, y0] = [left + PADDING, top + PADDING + LINE + 2];
+  const apart = Math.max(across * wide, 17 * CHARACTER) + PADDING;
   for (const text of [box.value, box.gradient]) text.classList.add('told');
 
   const parts = ['value', 'gradient'].map((kind, k) => {
@@ -147,7 +146,7 @@ export function cells(drawing, ui, [v, left, top], most) {
       const words = Object.entries(odd).flatMap(([word, count]) => (count ? [`${count} ${word}`] : []));
       const range = finite.length ? [`${number(Math.min(...finite))} to ${number(Math.max(...finite))}`] : [];
       const caption = `${shapeText(shape)}${cut ? '…' : ''} ${[...words, ...range].join(', ')}`;
-      fit(small, k ? caption.slice(caption.indexOf(') ') + 2) : caption, apart - GRID_SIDE); // one shape for both
+      fit(small, k ? caption.slice(caption.indexOf(') ') + 2) : caption, apart - PADDING); // one shape for both
       attribute(
         group,
         'aria-label',

@@ -12,7 +12,7 @@ import { entryName, isShown, number } from './text.js';
 
 export const CHARACTER = 7.25;
 export const LINE = 17;
-const PADDING = 10;
+export const PADDING = 10;
 const LETTERS = 34;
 
 /** @param {string} text */

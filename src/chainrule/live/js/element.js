@@ -7,7 +7,7 @@ import { HANDS, more, PANELS } from './more.js';
 import { Player } from './player.js';
 import { readState, writeState } from './state.js';
 import { nested } from './tensors.js';
-import { derivative, escape, number, numbers } from './text.js';
+import { derivative, number, numbers, typeset } from './text.js';
 
 /** @typedef {import('./model.js').Plain} Plain */
 /** @typedef {import('./tensors.js').Tensor} Tensor */
@@ -456,7 +456,7 @@ export class Ui {
   #rule(e) {
     const { values } = this.model.plain;
     const rule = this.model.view.edges[e].m ?? '';
-    const filled = rule.replace(/{(\d+)}/g, (_, v) => values[v].m ?? `<mi>${escape(values[v].n)}</mi>`);
+    const filled = rule.replace(/{(\d+)}/g, (_, v) => typeset(values[v]));
     return filled === rule ? '' : ` = <math>${filled}</math>`;
   }
 

@@ -1,6 +1,6 @@
 // The step that is shown, as maths with the numbers in. Native MathML, built as text.
 
-import { escape, isShown, number, numbers } from './text.js';
+import { escape, isShown, number, numbers, typeset } from './text.js';
 
 /** @typedef {import('./model.js').Model} Model */
 /** @typedef {import('./tensors.js').Tensor} Tensor */
@@ -41,9 +41,6 @@ const d = (above, below) => `<mfrac><mrow><mi>∂</mi>${above}</mrow><mrow><mi>�
 /** @param {string[]} sides */
 const equation = (sides) => `<math display="block">${row([...new Set(sides.filter(Boolean))].join(mo('=')))}</math>`;
 
-/** @param {import('./model.js').PlainValue} value */
-const name = ({ m, n }) => m ?? `<mi>${escape(n)}</mi>`;
-
 /** How many factors of a product, and parts of a sum, are written out; the rest is named. */
 const DEPTH = 6;
 const PARTS = 8;
@@ -70,9 +67,9 @@ export class Maths {
         const input = /** @type {Tensor} */ (inputs[k]);
         return open + (open ? tensorMaths(input) : bracketed(input));
       });
-    const words = op.m.replace(/{(\d+)}/g, (_, k) => name(values[op.i[k]]));
+    const words = op.m.replace(/{(\d+)}/g, (_, k) => typeset(values[op.i[k]]));
     return equation([
-      values[v].n === op.e ? '' : name(values[v]),
+      values[v].n === op.e ? '' : typeset(values[v]),
       words,
       filled || '',
       value ? tensorMaths(value) : `<mtext>${escape(values[v].as ?? '')}</mtext>`,
@@ -84,10 +81,10 @@ export class Maths {
     const { model } = this;
     const result = model.arrived(v);
     const { values } = model.plain;
-    const loss = name(values[model.loss]);
+    const loss = typeset(values[model.loss]);
     const { words, figures } = model.into[v].length > PARTS ? { words: '', figures: '' } : this.#gradient(v, DEPTH);
     const end = result ? tensorMaths(result) : `<mtext>${escape(model.gradientText(v))}</mtext>`;
-    return equation([d(loss, name(values[v])), words && row(words), figures && row(figures), row(end)]);
+    return equation([d(loss, typeset(values[v])), words && row(words), figures && row(figures), row(end)]);
   }
 
   /** @param {number} v @param {number} depth how many factors may still be written out @returns {Written} */
@@ -130,14 +127,15 @@ export class Maths {
     if (behind && (!before.factors || before.factors > 2 * DEPTH)) {
       const t = model.gradients[edge.r];
       before = {
-        words: d(name(values[model.loss]), name(values[edge.r])),
+        words: d(typeset(values[model.loss]), typeset(values[edge.r])),
         figures: t ? (single ? brackets : row)(tensorMaths(t)) : `<mtext>${escape(model.gradientText(edge.r))}</mtext>`,
         terms: 1,
         factors: 1,
       };
     }
     const words =
-      edge.m?.replace(/{(\d+)}/g, (_, v) => name(values[v])) ?? d(name(values[edge.r]), name(values[model.source(e)]));
+      edge.m?.replace(/{(\d+)}/g, (_, v) => typeset(values[v])) ??
+      d(typeset(values[edge.r]), typeset(values[model.source(e)]));
     const sign = single || edge.k === 'g' ? '·' : edge.k === 'e' ? '⊙' : '';
     const held = local ? tensorMaths(local) : edge.l ? `<mtext>${escape(edge.l)}</mtext>` : words;
     const [first, second] =

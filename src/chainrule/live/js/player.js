@@ -1,6 +1,7 @@
 // Playing: the steps of a graph as motion, each number held at the place where it is multiplied.
 
 import { attribute, s, write } from './dom.js';
+import { CHARACTER } from './drawing.js';
 import { number, numbers } from './text.js';
 
 /** @typedef {import('./element.js').Ui} Ui */
@@ -167,7 +168,7 @@ export class Player {
     /** @param {number} t @param {string} [now] */
     const move = (t, now) => {
       if (now !== undefined) write(label, now);
-      const width = 7.25 * (label.textContent ?? '').length + 14;
+      const width = CHARACTER * (label.textContent ?? '').length + 14;
       attribute(back, 'width', width);
       attribute(back, 'x', -width / 2);
       const { x, y } = path.getPointAtLength(length * t);

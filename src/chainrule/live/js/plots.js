@@ -1,6 +1,7 @@
 // Plots that fill the room there is: curves, contours, points, and the ends of both axes.
 
 import { h, s } from './dom.js';
+import { CHARACTER } from './drawing.js';
 import { expected, readNumber } from './numbers.js';
 import { number } from './text.js';
 
@@ -10,7 +11,6 @@ import { number } from './text.js';
  *   number, or both */
 /** @typedef {{x: string, y: string, xs: Point, ys: Point, curves: Curve[], marks: Mark[]}} Picture */
 
-const LETTER = 7.25;
 const BOTTOM = 28;
 const TOP = 10;
 const RIGHT = 14;
@@ -45,7 +45,7 @@ export function plot(height, attributes) {
   const put = ({ at: [x, y], kind, text, side = 'middle', lower = -9 }) => {
     if (!Number.isFinite(x + y)) return [];
     if (px(x) < left - 9 || px(x) > width - 5 || py(y) < 0 || py(y) > bottom + 9) return [];
-    if (side === 'start' && px(x) + LETTER * (text ?? '').length > width - RIGHT) side = 'end';
+    if (side === 'start' && px(x) + CHARACTER * (text ?? '').length > width - RIGHT) side = 'end';
     const by = side === 'start' ? 6 : side === 'end' ? -6 : 0;
     return [
       kind.includes('dot') ? s('circle', { class: kind, cx: px(x), cy: py(y), r: kind.includes('here') ? 7 : 4 }) : '',
@@ -75,7 +75,7 @@ export function plot(height, attributes) {
       width = svg.clientWidth || 340;
       const { x, xs, ys, curves, marks } = picture;
       const y = picture.y.length > 14 ? `…${picture.y.slice(-13)}` : picture.y;
-      left = 10 + LETTER * Math.max(...[y, ...ys.map(number)].map((text) => text.length));
+      left = 10 + CHARACTER * Math.max(...[y, ...ys.map(number)].map((text) => text.length));
       svg.setAttribute('viewBox', `0 0 ${width} ${height}`);
       const frame = s('rect', { x: left, y: TOP - 5, width: width - left - RIGHT, height: bottom - TOP + 10 });
       svg.replaceChildren(

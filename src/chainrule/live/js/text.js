@@ -63,3 +63,6 @@ export function entryName(name, shape, at) {
 /** @param {string} above @param {string} below */
 export const derivative = (above, below) =>
   [above, below].map((n) => (/^[\p{L}_][\p{L}\p{N}_.#]*$/u.test(n) ? `d${n}` : `d(${n})`)).join('/');
+
+/** A value's name as maths. @param {import('./model.js').PlainValue} value */
+export const typeset = ({ m, n }) => m ?? `<mi>${escape(n)}</mi>`;
