@@ -13,26 +13,31 @@ from chainrule.live.javascript import FOLDER, PARTS, joined, minified, script, s
 
 DECLARED = re.compile(r"^(?:export )?(?:const|let|function|class) (?:\[|\{)?(\w+)", re.MULTILINE)
 FILES = [name for part in PARTS.values() for name in part]
+WHERE = {path.stem: path for path in FOLDER.glob("*/*.js")}
+ROOMS = ["engine", "drawing", "panels", "playground"]
+"""A file imports from its own room, and from those before it."""
 LARGEST = {"graph": 16_000, "panels": 24_000, "ops": 6_600}
 """Bytes of each script with gzip. The first is what a page loads, the others what it fetches at rest, or waits for."""
 
 
 def test_every_file_is_joined_once() -> None:
     """Each JavaScript file of the folder is part of the script."""
-    assert sorted(FILES) == sorted(path.stem for path in FOLDER.glob("*.js"))
+    assert sorted(FILES) == sorted(path.stem for path in FOLDER.rglob("*.js"))
 
 
 def test_no_file_declares_a_name_of_another() -> None:
     """The files share one scope when joined, so each name at their top is declared once."""
-    names = Counter(name for file in FILES for name in DECLARED.findall((FOLDER / f"{file}.js").read_text("utf-8")))
+    names = Counter(name for file in FILES for name in DECLARED.findall(WHERE[file].read_text("utf-8")))
     assert not [name for name, count in names.items() if count > 1]
 
 
 def test_files_import_only_what_stands_before_them() -> None:
     """Data goes one way here too: a file imports from files that come before it."""
     for position, file in enumerate(FILES):
-        text = (FOLDER / f"{file}.js").read_text("utf-8")
-        assert set(re.findall(r"^import .*from '\./(\w+)\.js'", text, re.MULTILINE)) <= set(FILES[:position]), file
+        wanted = re.findall(r"^import .*?from '(.+?)\.js'", WHERE[file].read_text("utf-8"), re.MULTILINE | re.DOTALL)
+        assert {Path(path).name for path in wanted} <= set(FILES[:position]), file
+        rooms = ROOMS[: ROOMS.index(WHERE[file].parent.name) + 1]
+        assert {(WHERE[file].parent / path).resolve().parent.name for path in wanted} <= set(rooms), file
 
 
 @pytest.mark.parametrize("part", PARTS)

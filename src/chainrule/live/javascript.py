@@ -32,7 +32,7 @@ PARTS = {
 """The files of each script, in the order in which they are joined: each knows only those before it."""
 
 _COMMENT = re.compile(r"^[ \t]*//[^\n]*$|/\*\*.*?\*/", re.MULTILINE | re.DOTALL)
-_IMPORT = re.compile(r"^import \{ (.*?) \} from '\./(\w+)\.js';$", re.MULTILINE)
+_IMPORT = re.compile(r"^import \{ (.*?) \} from '\.\.?/(?:\w+/)?(\w+)\.js';$", re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(const|let|function|class)\b)", re.MULTILINE)
 
 
@@ -93,12 +93,12 @@ def _shared(*parts: str) -> list[str]:
 
 
 def _source(name: str) -> str:
-    return (FOLDER / f"{name}.js").read_text("utf-8")
+    return next(FOLDER.glob(f"*/{name}.js")).read_text("utf-8")
 
 
 def _style(name: str) -> str:
     """Write a style sheet without what only people need."""
-    text = (FOLDER / f"{name}.css").read_text("utf-8")
+    text = next(FOLDER.glob(f"*/{name}.css")).read_text("utf-8")
     return re.sub(r"\s*([{};,])\s*|(?<=:)\s+|\s*\n\s*", r"\1", text).replace(";}", "}")
 
 

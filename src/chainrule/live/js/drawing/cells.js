@@ -2,11 +2,11 @@
 
 import { attribute, h, s, write } from './dom.js';
 import { CHARACTER, fit, LINE, PADDING } from './drawing.js';
-import { entryName, number, shapeText } from './text.js';
+import { entryName, number, shapeText } from '../engine/text.js';
 
 /** @typedef {import('./drawing.js').Drawing} Drawing */
 /** @typedef {import('./element.js').Ui} Ui */
-/** @typedef {import('./tensors.js').Tensor} Tensor */
+/** @typedef {import('../engine/tensors.js').Tensor} Tensor */
 
 /** As in chainrule/views/layout.py. */
 const CELL = [12, 12];
@@ -50,7 +50,8 @@ const strength = (x, most) =>
   x === 0 ? 0 : Math.max(1 / LEVELS, Math.min(1, 1 + Math.log10(Math.abs(x) / most) / DECADES));
 
 /** Give a box its cells. @param {Drawing} drawing @param {Ui} ui
- * @param {import('./model.js').PlacedBox} placed @param {number} most @returns {() => void} what shows its numbers */
+ * @param {import('../engine/model.js').PlacedBox} placed @param {number} most
+ * @returns {() => void} what shows its numbers */
 export function cells(drawing, ui, [v, left, top], most) {
   const { model } = drawing;
   const box = drawing.boxes.get(v);

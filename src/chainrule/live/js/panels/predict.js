@@ -1,12 +1,12 @@
 // Predict, then see: the next number is asked for before it is shown.
 
-import { button, h } from './dom.js';
+import { button, h } from '../drawing/dom.js';
 import { right, slip } from './slips.js';
-import { flat, fromNested, tensor } from './tensors.js';
-import { derivative, numbers, shapeText } from './text.js';
+import { flat, fromNested, tensor } from '../engine/tensors.js';
+import { derivative, numbers, shapeText } from '../engine/text.js';
 
-/** @typedef {import('./element.js').Ui} Ui */
-/** @typedef {import('./tensors.js').Tensor} Tensor */
+/** @typedef {import('../drawing/element.js').Ui} Ui */
+/** @typedef {import('../engine/tensors.js').Tensor} Tensor */
 
 /** @param {Ui} ui */
 export function predictPanel(ui) {

@@ -1,11 +1,11 @@
 // Take it away: the address that holds the state, the PyTorch code, the picture.
 
 import { python } from './code.js';
-import { button, h } from './dom.js';
-import { writeState } from './state.js';
+import { button, h } from '../drawing/dom.js';
+import { writeState } from '../drawing/state.js';
 
-/** @typedef {import('./element.js').Ui} Ui */
-/** @typedef {import('./drawing.js').Drawing} Drawing */
+/** @typedef {import('../drawing/element.js').Ui} Ui */
+/** @typedef {import('../drawing/drawing.js').Drawing} Drawing */
 
 /** @param {Ui} ui */
 export function sharePanel(ui) {

@@ -1,8 +1,8 @@
 // Every value and gradient as a table, for those who would rather read than look.
 
-import { h } from './dom.js';
+import { h } from '../drawing/dom.js';
 
-/** @typedef {import('./element.js').Ui} Ui */
+/** @typedef {import('../drawing/element.js').Ui} Ui */
 
 /** @param {Ui} ui */
 export function tablePanel({ model }) {

@@ -2,7 +2,7 @@
 
 import { attribute, s, write } from './dom.js';
 import { CHARACTER } from './drawing.js';
-import { number, numbers } from './text.js';
+import { number, numbers } from '../engine/text.js';
 
 /** @typedef {import('./element.js').Ui} Ui */
 /** @typedef {{beat: string, node: string, upstream: string, local: string, product: string}} Beat */

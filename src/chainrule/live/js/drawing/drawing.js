@@ -1,13 +1,13 @@
 // The graph as SVG, in the places that Python worked out, and with the numbers of the step that is shown.
 
 import { attribute, s, write } from './dom.js';
-import { entryName, isShown, number } from './text.js';
+import { entryName, isShown, number } from '../engine/text.js';
 
-/** @typedef {import('./model.js').Model} Model */
-/** @typedef {import('./model.js').Layout} Layout */
+/** @typedef {import('../engine/model.js').Model} Model */
+/** @typedef {import('../engine/model.js').Layout} Layout */
 /** @typedef {{handle: SVGGElement, v: number, at: number, name: string}} Handle for a number that can be changed */
 /** @typedef {{group: SVGGElement, value: SVGTextElement, gradient: SVGTextElement, entries: SVGGElement[],
- *   grid?: (held: import('./tensors.js').Tensor) => void, weights: {v: number, part: SVGGElement}[],
+ *   grid?: (held: import('../engine/tensors.js').Tensor) => void, weights: {v: number, part: SVGGElement}[],
  *   x: number, y: number, room: number, looks?: string}} Box */
 
 export const CHARACTER = 7.25;
@@ -55,7 +55,7 @@ export class Drawing {
     return { group, local, sort: backward && backward.endsWith(` ${start}`) ? 'edge cord' : 'edge' };
   }
 
-  /** @param {import('./model.js').PlacedBox} placed @returns {Box} */
+  /** @param {import('../engine/model.js').PlacedBox} placed @returns {Box} */
   #box([v, left, top, w, height, inside = []]) {
     const { model } = this;
     const plain = model.plain.values[v];
@@ -152,7 +152,7 @@ export class Drawing {
 
   /** Set the numbers of a leaf beside each other, as the picture's text has them. @param {Box} box @param {number} v */
   #entries(box, v) {
-    const held = /** @type {import('./tensors.js').Tensor} */ (this.model.values[v]);
+    const held = /** @type {import('../engine/tensors.js').Tensor} */ (this.model.values[v]);
     let column = 6;
     let at = 0;
     let words = 'value ';

@@ -1,18 +1,18 @@
 // The loss curve in hand: its slope at a point that is dragged, and descent as steps on it.
 
-import { button, h } from './dom.js';
-import { ROUND } from './model.js';
-import { onGrid, unit } from './numbers.js';
+import { button, h } from '../drawing/dom.js';
+import { ROUND } from '../engine/model.js';
+import { onGrid, unit } from '../drawing/numbers.js';
 import { contour, numberField, plot } from './plots.js';
 import { fill } from './slips.js';
-import { map } from './tensors.js';
-import { entryName, number } from './text.js';
+import { map } from '../engine/tensors.js';
+import { entryName, number } from '../engine/text.js';
 
-/** @typedef {import('./element.js').Ui} Ui */
-/** @typedef {import('./model.js').Model} Model */
+/** @typedef {import('../drawing/element.js').Ui} Ui */
+/** @typedef {import('../engine/model.js').Model} Model */
 /** @typedef {import('./plots.js').Point} Point */
 /** @typedef {import('./plots.js').Mark} Mark */
-/** @typedef {import('./tensors.js').Tensor} Tensor */
+/** @typedef {import('../engine/tensors.js').Tensor} Tensor */
 /** @typedef {readonly [number, number]} Entry a leaf, and which of its numbers */
 
 const ENTRIES = 200;

@@ -1,10 +1,10 @@
 // What a graph says: each step, and each mark about itself, to whoever points at it, taps it or comes to it by keys.
 
 import { h } from './dom.js';
-import { derivative, number } from './text.js';
+import { derivative, number } from '../engine/text.js';
 
 /** @typedef {import('./element.js').Ui} Ui */
-/** @typedef {import('./model.js').Model} Model */
+/** @typedef {import('../engine/model.js').Model} Model */
 
 const KINDS = /** @type {Record<string, string>} */ ({
   value: 'A value is computed from the values before it, and goes forward along the solid arrows.',

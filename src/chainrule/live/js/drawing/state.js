@@ -1,6 +1,6 @@
 // The state of a graph, as the address holds it.
 
-import { flat, short, tensor } from './tensors.js';
+import { flat, short, tensor } from '../engine/tensors.js';
 
 /** @typedef {import('./element.js').Ui} Ui */
 

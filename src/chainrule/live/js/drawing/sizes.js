@@ -3,7 +3,7 @@
 import { cells, key } from './cells.js';
 import { attribute, s, write } from './dom.js';
 import { LINE } from './drawing.js';
-import { number } from './text.js';
+import { number } from '../engine/text.js';
 
 /** @typedef {import('./drawing.js').Drawing} Drawing */
 
@@ -11,7 +11,7 @@ import { number } from './text.js';
 const [SIDE, SHORT] = [10, 56];
 
 /** The root mean square of a gradient's entries, as far as it has arrived.
- * @param {import('./model.js').Model} model @param {number} v @returns {number | undefined} */
+ * @param {import('../engine/model.js').Model} model @param {number} v @returns {number | undefined} */
 function gradientSize(model, v) {
   const t = model.arrived(v);
   if (t) return Math.sqrt(t.data.reduce((sum, x) => sum + x * x, 0) / (t.data.length || 1));

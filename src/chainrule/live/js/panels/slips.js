@@ -1,11 +1,11 @@
 // The slip that a wrong gradient looks like: the finder of chainrule/checking/slips.py, with its words and its cases.
 
-import { back } from './ops.js';
-import { gather, map, near, sameShape, sizeOf, spread, tensor, transposed } from './tensors.js';
-import { derivative, shapeText } from './text.js';
+import { back } from '../engine/ops.js';
+import { gather, map, near, sameShape, sizeOf, spread, tensor, transposed } from '../engine/tensors.js';
+import { derivative, shapeText } from '../engine/text.js';
 
-/** @typedef {import('./model.js').Model} Model */
-/** @typedef {import('./tensors.js').Tensor} Tensor */
+/** @typedef {import('../engine/model.js').Model} Model */
+/** @typedef {import('../engine/tensors.js').Tensor} Tensor */
 /** @typedef {[string, Record<string, string>]} Slip a kind, and what its sentence is filled with */
 
 /** @type {Record<string, string>} the page's script brings them along */

@@ -1,9 +1,9 @@
 // Plots that fill the room there is: curves, contours, points, and the ends of both axes.
 
-import { h, s } from './dom.js';
-import { CHARACTER } from './drawing.js';
-import { expected, readNumber } from './numbers.js';
-import { number } from './text.js';
+import { h, s } from '../drawing/dom.js';
+import { CHARACTER } from '../drawing/drawing.js';
+import { expected, readNumber } from '../drawing/numbers.js';
+import { number } from '../engine/text.js';
 
 /** @typedef {[number, number]} Point */
 /** @typedef {{points: Point[], kind: string, arrow?: boolean}} Curve */

@@ -1,20 +1,20 @@
 // Everything that opens below a graph, joined with what only it needs into a script of its own.
 
 import { curvePanel } from './curve.js';
-import { h } from './dom.js';
-import { explain, words } from './explain.js';
+import { h } from '../drawing/dom.js';
+import { explain, words } from '../drawing/explain.js';
 import { formula } from './maths.js';
-import { HANDS, PANELS } from './more.js';
-import { makeEditable } from './numbers.js';
+import { HANDS, PANELS } from '../drawing/more.js';
+import { makeEditable } from '../drawing/numbers.js';
 import { predictPanel } from './predict.js';
 import { sharePanel } from './share.js';
-import { dress } from './sizes.js';
+import { dress } from '../drawing/sizes.js';
 import { tablePanel } from './table.js';
-import { Training } from './training.js';
-import { zoom } from './zoom.js';
+import { Training } from '../engine/training.js';
+import { zoom } from '../drawing/zoom.js';
 
 /** Give a graph the looks of what can be done to it, and let its marks explain themselves.
- * @param {import('./element.js').Ui} ui @param {HTMLElement} body */
+ * @param {import('../drawing/element.js').Ui} ui @param {HTMLElement} body */
 function equip(ui, body) {
   body.append(h('style', {}, PANEL_STYLE));
   explain(ui, body);

@@ -2,15 +2,15 @@
 
 import { attribute, button, h, s, write } from './dom.js';
 import { Drawing } from './drawing.js';
-import { Model } from './model.js';
+import { Model } from '../engine/model.js';
 import { HANDS, more, PANELS } from './more.js';
 import { Player } from './player.js';
 import { readState, writeState } from './state.js';
-import { nested } from './tensors.js';
-import { derivative, number, numbers, typeset } from './text.js';
+import { nested } from '../engine/tensors.js';
+import { derivative, number, numbers, typeset } from '../engine/text.js';
 
-/** @typedef {import('./model.js').Plain} Plain */
-/** @typedef {import('./tensors.js').Tensor} Tensor */
+/** @typedef {import('../engine/model.js').Plain} Plain */
+/** @typedef {import('../engine/tensors.js').Tensor} Tensor */
 /** @typedef {import('./more.js').Panel} Panel */
 
 const TAG = 'chainrule-graph';
@@ -40,7 +40,7 @@ export class Ui {
   #touched = false;
   #equipped = false;
   #later = 0;
-  /** @type {import('./training.js').Training | undefined} */ #training;
+  /** @type {import('../engine/training.js').Training | undefined} */ #training;
   /** @type {Map<string, Panel>} */ #panels = new Map();
   /** @type {Map<string, Drawing>} */ #drawings = new Map();
   /** @type {HTMLButtonElement[]} */ #toggles = [];

@@ -1,9 +1,9 @@
 // The step that is shown, as maths with the numbers in. Native MathML, built as text.
 
-import { escape, isShown, number, numbers, typeset } from './text.js';
+import { escape, isShown, number, numbers, typeset } from '../engine/text.js';
 
-/** @typedef {import('./model.js').Model} Model */
-/** @typedef {import('./tensors.js').Tensor} Tensor */
+/** @typedef {import('../engine/model.js').Model} Model */
+/** @typedef {import('../engine/tensors.js').Tensor} Tensor */
 /** @typedef {{words: string, figures: string, terms: number, factors: number}} Written */
 
 /** @param {string} text */
@@ -182,7 +182,8 @@ function markup(element, html) {
   forms.set(element, form);
 }
 
-/** What writes the formula below a graph. @param {import('./element.js').Ui} ui @returns {import('./more.js').Panel} */
+/** What writes the formula below a graph.
+ * @param {import('../drawing/element.js').Ui} ui @returns {import('../drawing/more.js').Panel} */
 export function formula(ui) {
   const maths = new Maths(ui.model);
   return { node: ui.formula, refresh: () => markup(ui.formula, maths.now(ui.chosen)) };

@@ -1,7 +1,7 @@
 // Numbers that can be changed where they stand: drag, type, or use the arrow keys.
 
 import { attribute, button, h } from './dom.js';
-import { number } from './text.js';
+import { number } from '../engine/text.js';
 
 /**
  * @typedef {object} Editing

@@ -1,9 +1,9 @@
 // The PyTorch code that gives the numbers of a graph.
 
-import { flat, short } from './tensors.js';
+import { flat, short } from '../engine/tensors.js';
 
-/** @typedef {import('./model.js').Model} Model */
-/** @typedef {import('./tensors.js').Tensor} Tensor */
+/** @typedef {import('../engine/model.js').Model} Model */
+/** @typedef {import('../engine/tensors.js').Tensor} Tensor */
 
 /** Write the code that gives exactly these numbers. @param {Model} model */
 export function python(model) {

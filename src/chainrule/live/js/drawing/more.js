@@ -8,7 +8,7 @@ import { h } from './dom.js';
 /** What makes each panel, once that script is there. @type {Record<string, (ui: Ui) => Panel>} */
 export const PANELS = {};
 /** What makes numbers editable, and what updates weights: they come with it. @type {{
- *   edit?: typeof import('./numbers.js').makeEditable, Training?: typeof import('./training.js').Training,
+ *   edit?: typeof import('./numbers.js').makeEditable, Training?: typeof import('../engine/training.js').Training,
  *   dress?: typeof import('./sizes.js').dress, zoom?: typeof import('./zoom.js').zoom,
  *   equip?: (ui: Ui, body: HTMLElement) => void, words?: typeof import('./explain.js').words}} */
 export const HANDS = {};
