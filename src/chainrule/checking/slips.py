@@ -1,7 +1,7 @@
 """Find the slip that a wrong gradient looks like: for `rec.check`, `check_gradient` and the exercises of the site.
 
-The words are in slips.json. The graph in a page has the same finder in JavaScript (`live/js/panels/slips.js`), with the same
-words; one table of cases in the tests holds them all.
+The words are in slips.json. The graph in a page has the same finder in JavaScript (`live/js/panels/slips.js`), with the
+same words; one table of cases in the tests holds them all.
 """
 
 from __future__ import annotations
