@@ -432,6 +432,12 @@ DO = """async box => {
         if (what === 'set') await el.set(rest[0], number);
         else if (what === 'update') for (let i = 0; i < Number(rest[1] ?? 1); i++) await el.update(Number(rest[0]));
         else if (['play', 'reset'].includes(what)) await el[what]();
+        else if (what === 'fault') {
+            const find = (tag, name) => [...el.shadowRoot.querySelectorAll(tag)].find(({textContent}) =>
+                textContent.trim() === name);
+            if (!find('label', line.slice(6))) find('button', 'Loss curve').click();
+            find('label', line.slice(6)).firstChild.click();
+        }
         else if (what === 'says') seen.push([line, el.shadowRoot.textContent.includes(rest.join(' '))]);
         else {
             const found = what === 'grad' ? el.gradients()[rest[0]] : el.values()[what];
