@@ -1,6 +1,6 @@
 """
-Stop a loss that turns back
-===========================
+Stop a loss that turns back and oscillates
+==========================================
 
 **What you get:** a training loop whose loss falls faster than it should, and then rises again. You find the reason by
 comparing two numbers, and keep a check of one line for your own loops.
@@ -12,8 +12,7 @@ comparing two numbers, and keep a check of one line for your own loops.
 # What you see
 # ------------
 #
-# Three weights, one sample, an optimizer. The inputs, the target and the first weights are those of the lesson on three
-# weights.
+# Three weights, one sample, an optimizer.
 
 import torch
 
@@ -40,7 +39,7 @@ broken = train()
 print([round(loss, 2) for loss in broken])
 
 # %%
-# The fourth loss is higher than the third, and the fifth is higher still. Nothing failed, and nothing warned.
+# The fourth loss is higher than the third, and the fifth is higher still.
 #
 # Somebody lowers the rate to a tenth, since a rate that is too high is the first thing to think of:
 
@@ -117,7 +116,7 @@ cured = train_cured()
 print([round(loss, 2) for loss in cured])
 
 # %%
-# Both stay: at the first step there was nothing to add to. Then it goes on as it should, and does not turn back.
+# Both stay: at the first step there was nothing to add to.
 #
 # See it next time
 # ----------------
@@ -134,8 +133,28 @@ def left_over(weights):
 print("left over:", round(left_over([w]), 2))
 
 # %%
-# ``left_over([w]) > 0``: in the run above, nobody emptied it. (Some loops add up on purpose, over several batches, and
-# empty once for all of them. In those, ask after the optimizer's step.)
+# ``left_over([w]) > 0``: in the run above, nobody emptied it. (A loop that adds up several batches on purpose is asked
+# after the optimizer's step.)
+#
+# Take it in hand
+# ---------------
+#
+# One step of the right loop, alive, with the fault as a switch.
+
+w = torch.tensor([1.0, 1.0, 2.0], requires_grad=True)
+with chainrule.record() as rec:
+    y_hat = w @ x
+    error = y_hat - y
+    loss = error**2
+    loss.backward()
+
+rec
+
+# %%
+# .. do:: update 0.01 4, loss 1.156; reset; fault not zeroed; update 0.01 2, loss 0.909; update 0.01 2, loss 9.524
+#
+#    Open Loss curve, set the learning rate to 0.01 and press Update 4 times: the loss falls to 1.156. Reset, tick *not
+#    zeroed*, and do the same again. After 2 updates the loss is 0.909, better than it should be; after 4 it is 9.524.
 #
 # Take away
 # ---------
@@ -189,6 +208,6 @@ print(f"{b.grad.item():.1f}")
 
 # %%
 # The error goes from minus one and a half to zero in one step, so the second pass gives ``each[1] ≈ 0.0``, and what is
-# there is all from the first: ``each[0] == -3.0``. The model is right by then, and ``b`` is moved away from it.
+# there is all from the first: ``each[0] == -3.0``.
 #
 # **Next:** a loss that does not turn back but flies off, :ref:`sphx_glr_lessons_5_clinic_20_sum_for_mean.py`.
