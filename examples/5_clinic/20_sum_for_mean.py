@@ -1,6 +1,6 @@
 """
-Calm a loss that explodes
-=========================
+Calm a loss that explodes: inf and NaN
+======================================
 
 **What you get:** a program that worked with four samples and ends in NaN with eight. You find the reason with one
 gradient worked out by hand. And you meet the other NaN, which comes without a warning, from a single step.
@@ -49,8 +49,14 @@ for name, samples in (("four", x), ("eight", more)):
 # %%
 # With four, the loss goes to zero. With eight, the first loss is twice as high, and each loss is several times the one
 # before. Then come ``inf`` and ``nan``: the number has left the range of ``float32``, and infinity minus infinity is
-# not a number. From there on nothing helps.
-#
+# not a number. On a logarithmic scale both are straight lines, one factor for each step:
+
+from chainrule.plots import curves
+
+runs = {"four samples": train(loss_of, x), "eight samples": train(loss_of, more)}
+curves({name: losses[:20] for name, losses in runs.items()}, log=True)
+
+# %%
 # Guess
 # -----
 #
@@ -82,10 +88,9 @@ for samples in (x, more):
 # The cause
 # ---------
 #
-# Every step multiplies the distance to two by a factor, as in the lesson on the line. Rates up to
-# ``2 / 60 ≈ 0.0333`` work with four samples, and ``0.03`` is below that. With eight the limit is half of it,
-# ``2 / 120 ≈ 0.0167``. The factor is ``1 - 0.03 * 120 ≈ -2.6`` then, so that the loss is multiplied by
-# ``2.6**2 ≈ 6.76`` in every step. With the mean the limit would be ``2 / 15 ≈ 0.1333``, for any number of samples.
+# Every step multiplies the distance to two by a factor, as in the lesson on the line. Rates up to ``2 / 60 ≈ 0.0333``
+# work with four samples, and ``0.03`` is below that. With eight the limit is half of it, ``2 / 120 ≈ 0.0167``. The
+# factor is ``1 - 0.03 * 120 ≈ -2.6`` then, so that the loss is multiplied by ``2.6**2 ≈ 6.76`` in every step.
 #
 # The cure
 # --------
@@ -109,7 +114,26 @@ for name, losses in zip(("four", "eight"), cured, strict=True):
     )
 
 # %%
-# They are the same run, up to rounding. A mean does not know how many samples there are.
+# They are the same run, up to rounding.
+#
+# Take it in hand
+# ---------------
+#
+# The cured loss with its eight samples, and the fault as a switch.
+
+w = torch.tensor(0.0, requires_grad=True)
+with chainrule.record() as rec:
+    loss = mean_loss_of(w, more)
+    loss.backward()
+
+rec
+
+# %%
+# .. do:: update 0.03, w 0.9, loss 9.075; reset; fault sum for mean, loss 240; update 0.03, w 7.2, loss 1622.4
+#
+#    Open Loss curve, set the learning rate to 0.03, and press Update: ``w`` goes to 0.9, and the loss to 9.075. Reset,
+#    and tick *sum for mean*: the loss is 240. Update again: the same rate takes ``w`` past the bottom, to 7.2, and the
+#    loss to 1622.4.
 #
 # The other NaN
 # -------------
@@ -150,9 +174,9 @@ found = rec.why("p")
 found
 
 # %%
-# The root: ``found.reasons[0].cause == "root at 0"``. Its slope is infinite there, the square's slope is zero, and
-# infinity times zero is NaN. A small number below the root cures it. The logarithm of zero does the same, and a mask
-# that leaves nothing: :doc:`/how-to/why` follows one of those through a transformer.
+# The root. Its slope is infinite there, the square's slope is zero, and infinity times zero is NaN. A small number below
+# the root cures it. The logarithm of zero does the same, and a mask that leaves nothing: :doc:`/how-to/why` follows one
+# of those through a transformer.
 
 p = torch.tensor([1.0], requires_grad=True)
 distance = (((p - goal) ** 2).sum() + 1e-12).sqrt()
@@ -177,8 +201,7 @@ print("sum ", grows_with_the_batch(lambda x: loss_of(w, x), x))
 print("mean", grows_with_the_batch(lambda x: mean_loss_of(w, x), x))
 
 # %%
-# Two, ``grows_with_the_batch(lambda x: loss_of(w, x), x) == 2.0``, says that the loss is a sum over the samples. Such a
-# loss is not wrong. But its rate belongs to the number of samples.
+# The 2.0 says that the loss is a sum over the samples. Its rate belongs to their number.
 #
 # Take away
 # ---------
@@ -198,12 +221,14 @@ print("mean", grows_with_the_batch(lambda x: mean_loss_of(w, x), x))
 
 many = x.repeat(10)
 limit = 2 / (2 * (many**2).sum().item())
+for share in (0.99, 1.01):
+    losses = train(loss_of, many, rate=share * limit)
+    print(f"{share} of the limit: from {losses[0]:.0f} to {losses[99]:.0f}")
+print(f"with the mean: {2 / (2 * (many**2).mean().item()):.4f}")
 print(f"{limit:.4f}")
 
 # %%
-# ``limit ≈ 0.0033``, a tenth of what four samples allow. On either side of it:
-# ``train(loss_of, many, rate=0.99 * limit)[99] < train(loss_of, many)[0]`` and
-# ``train(loss_of, many, rate=1.01 * limit)[99] > train(loss_of, many)[0]``.
+# It is 0.0033, a tenth of what four samples allow. Just below it the loss falls; just above it, the loss rises.
 #
 # **Exercise.** Now the loss is the sum over the samples of the mean over two outputs, ``w * x`` and ``w``. The targets
 # of the second are two as well, so the best weight is the same. What is the
@@ -224,7 +249,6 @@ print(rec.check(w=(2 * x * e[0] + 2 * e[1]).sum() / 2))
 print(rec.check(w=(2 * x * e[0] + 2 * e[1]).sum()))
 
 # %%
-# Half of the sum over both rows: ``w.grad == -68.0``. The second line forgot the mean over the two outputs, and the
-# check counts them.
+# Half of the sum over both rows: ``w.grad == -68.0``.
 #
 # **Next:** no number goes wrong in the next case, for there is none: :ref:`sphx_glr_lessons_5_clinic_30_not_a_leaf.py`.
