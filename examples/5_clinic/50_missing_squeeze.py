@@ -1,6 +1,6 @@
 """
-Free a network that answers one half
-====================================
+Free a network whose answers are all one half
+=============================================
 
 **What you get:** a network for XOR that trains without an error and ends by answering one half to everything. You find
 the reason in the record, and keep the line that would have stopped it.
@@ -59,7 +59,7 @@ print("answers", [round(answer, 3) for answer in answers.tolist()])
 
 # %%
 # It starts at ``broken[0] ≈ 0.25005``, falls a little, and stops at ``broken[999] ≈ 0.25000``. Each answer is one half,
-# to two digits: ``answers ≈ (0.50, 0.50, 0.50, 0.50)``.
+# to two digits.
 #
 # Guess
 # -----
@@ -110,8 +110,8 @@ for value in rec.trace.values:
 # ---------
 #
 # Two of the four targets are zero, two are one, and *every* answer is held against all of them. The best that one
-# answer can do against these is their mean, one half. So the loss really is lowest there, ``broken[999] ≈ 0.25000``,
-# and the descent has done what it was told. A ``squeeze()`` is missing, which makes four numbers of four rows.
+# answer can do against these is their mean, one half. So the loss really is lowest there. A ``squeeze()`` is missing,
+# which makes four numbers of four rows.
 #
 # The cure
 # --------
@@ -134,13 +134,13 @@ print("losses ", [round(cured[step], 5) for step in (0, 1, 10, 100, 999)])
 print("answers", [round(answer, 3) for answer in answers.tolist()])
 
 # %%
-# It is one percent lower. Nobody would have noticed in the first line of a log. After 1000 steps it is
-# ``cured[999] < 0.01``, and all four answers are on the right side of one half.
+# It is one percent lower. After 1000 steps it is ``cured[999] < 0.01``, and all four answers are on the right side of
+# one half.
 #
 # See it next time
 # ----------------
 #
-# One line before the loss. It costs nothing, and stops at once, with both shapes:
+# One line before the loss stops at once, with both shapes:
 
 
 def same_shape(answers, targets):
@@ -153,7 +153,7 @@ except AssertionError as error:
     print("stopped:", error)
 
 # %%
-# PyTorch's own loss warns, once, and goes on. In a long log it is easily passed over, so make an error of it:
+# PyTorch's own loss warns, once, and goes on. Make an error of it:
 
 import warnings
 
@@ -172,6 +172,26 @@ print(f"answering the mean: {ignorant}")
 
 # %%
 # Here it is ``ignorant == 0.25``, and that is where the broken run ended.
+#
+# Take it in hand
+# ---------------
+#
+# Four answers that are all right, and the broken loss.
+
+answers = targets[:, None].clone().requires_grad_()
+with chainrule.record() as rec:
+    difference = answers - targets
+    loss = (difference**2).mean()
+    loss.backward()
+
+rec
+
+# %%
+# .. do:: loss 0.5, grad answers [[-0.25],[0.25],[0.25],[-0.25]];
+#    set answers [[0.5],[0.5],[0.5],[0.5]], loss 0.25, grad answers [[0],[0],[0],[0]]
+#
+#    Each answer is right, and yet the loss is 0.5, and the gradients are -0.25 and 0.25: the two zeros are to rise, the
+#    two ones to fall. Set all answers to 0.5. The loss is 0.25, the lowest there is, and every gradient is 0.
 #
 # Take away
 # ---------
@@ -198,8 +218,7 @@ for _ in range(200):
 print(f"{rows[0].item():.2f}")
 
 # %%
-# To the mean of the targets: ``wanted.mean() == 2.0``. Half way between zero and six would be
-# ``(0 + 6) / 2 == 3``.
+# To the mean of the targets: ``wanted.mean() == 2.0``.
 #
 # **Exercise.** The same with the shapes exchanged: answers of shape ``(4,)``, targets of shape ``(4, 1)``. How many
 # differences are there?
@@ -210,6 +229,6 @@ print(f"{rows[0].item():.2f}")
 print((torch.zeros(4) - torch.zeros(4, 1)).numel())
 
 # %%
-# Sixteen again. It does not matter which of the two has the extra axis.
+# Sixteen again.
 #
 # **Next:** a loss that has lost its way back, :ref:`sphx_glr_lessons_5_clinic_60_detached.py`.
