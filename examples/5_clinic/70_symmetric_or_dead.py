@@ -1,9 +1,9 @@
 """
-Get past three right of four
-============================
+Get past three right of four: a loss on a plateau
+=================================================
 
-**What you get:** three networks for XOR that stop learning, two of them with 75 % right (``3 / 4 == 0.75``), and one at
-once. They look alike from outside. You learn to tell the reasons apart by looking at units, and not at the loss.
+**What you get:** three networks for XOR that stop learning, two of them with three of four right, and one at once. They
+look alike from outside. You learn to tell the reasons apart by looking at units, and not at the loss.
 
 **What you need:** :ref:`sphx_glr_lessons_3_xor_30_thousand_starts.py`. Reading time: 9 minutes.
 """
@@ -12,12 +12,12 @@ once. They look alike from outside. You learn to tell the reasons apart by looki
 # What you see
 # ------------
 #
-# Three patients, two hidden units each, all four samples at once, a thousand steps with a rate of one. Their first
-# weights were chosen by somebody in a hurry.
+# Three patients, two hidden units each, all four samples at once, a thousand steps with a rate of one.
 
 import torch
 
 import chainrule
+from chainrule.plots import curves
 
 torch.set_num_threads(1)  # for tables this small, several would wait for each other
 
@@ -72,9 +72,11 @@ broken = {}
 for name, (bend, start) in patients.items():
     broken[name] = report(name, make(*start), bend)
 
+curves(broken)
+
 # %%
 # The first two come down to about ``1 / 6 ≈ 0.1667`` and stay there, with three of four answers right. The third does
-# not move at all: ``broken["C"][999] == broken["C"][0]``. None of them is on its way to anything.
+# not move at all.
 #
 # Guess
 # -----
@@ -122,9 +124,8 @@ for name, (bend, start) in patients.items():
     print(f"{name}: {causes}, gradient of w1 {rounded}")
 
 # %%
-# Of C alone: ``found["C"].reasons[0].cause == "dead relu"``. In B one unit is dead and the other gets a gradient. A
-# network in which some units are off is healthy, as far as one can tell from one pass, so nothing is said:
-# ``found["B"].reasons == ()``. And in A no gradient is lost, ``found["A"].reasons == ()``; its two columns are equal.
+# Of C alone. In B one unit is dead and the other gets a gradient. A network in which some units are off is healthy, as
+# far as one can tell from one pass, so nothing is said. And in A no gradient is lost; its two columns are equal.
 
 found["C"]
 
@@ -138,7 +139,8 @@ found["C"]
 #   With one of two units dead, again one is left.
 # - With all of them dead, only the last bias is left. Here it stands where it is best: at an answer of one half.
 #
-# That is where 75 % comes from. With one unit, the network can tell one sample from the other three, and no more.
+# That is where three of four comes from. With one unit, the network can tell one sample from the other three, and no
+# more.
 #
 # The cure
 # --------
@@ -159,8 +161,7 @@ for name, units, bend in (("A", 4, torch.tanh), ("B and C", 8, torch.relu)):
     cured[name] = right(weights, bend)
 
 # %%
-# All four are right, ``cured["A"] == 4`` and ``cured["B and C"] == 4``. One run proves little; the lesson with a
-# thousand starts has counted how often it works.
+# All four are right, ``cured["A"] == 4`` and ``cured["B and C"] == 4``.
 #
 # See it next time
 # ----------------
@@ -179,8 +180,27 @@ for name in patients:
     print(name, look_at_units(hidden[name]))
 
 # %%
-# ``look_at_units(hidden["A"]) == {"dead": 0, "repeats": 1}`` and ``look_at_units(hidden["B"]) == {"dead": 1, "repeats":
-# 0}``. In C both are dead, ``look_at_units(hidden["C"])["dead"] == 2``, and dead units repeat one another as well.
+# In A a unit repeats the other, in B one is dead. In C both are dead, and dead units repeat one another as well.
+#
+# Take it in hand
+# ---------------
+#
+# A network with two tanh units that differ, and the fault of patient A as a switch.
+
+w1, b1, w2, b2 = make([[1.0, -0.5], [0.5, -1.0]], [0.0, 0.5], [0.5, 1.0])
+with chainrule.record() as rec:
+    units = torch.tanh(samples @ w1 + b1)
+    y_hat = torch.sigmoid(units @ w2 + b2)
+    loss = ((y_hat - targets) ** 2).mean()
+    loss.backward()
+
+rec
+
+# %%
+# .. do:: update 1 100; update 1 900, loss 0.001; reset; fault weights all equal; update 1 1000, loss 0.25
+#
+#    Open Loss curve, set the learning rate to 1, and press × 100 ten times: the loss falls to 0.001. Reset, tick *weights
+#    all equal*, and do the same: it stays at 0.25, and in ``w1`` the two columns stay equal.
 #
 # Take away
 # ---------
@@ -223,7 +243,6 @@ print(amounts[solved.index(4)])
 
 # %%
 # Only one is enough, ``solved == [3, 3, 4]``. What is nearly equal gets nearly equal gradients, and drifts apart
-# slowly: the loss then rests for a long time before it falls again. So weights are drawn from a range, and not set to
-# one number with a little noise.
+# slowly: the loss then rests for a long time before it falls again.
 #
 # **Next:** what if a gradient is not zero, but far too small? :ref:`sphx_glr_lessons_5_clinic_80_vanishing.py`.
