@@ -1,6 +1,6 @@
 """
-Wake a deep network
-===================
+Wake a deep network that has stopped learning
+=============================================
 
 **What you get:** a deep network that takes a few steps and then stands still. You find out where it has gone deaf, why
 the gradients of the weights do not show it, and what wakes it.
@@ -13,7 +13,7 @@ the gradients of the weights do not show it, and what wakes it.
 # ------------
 #
 # Twenty layers of thirty-two units with a tanh each, and a last one that adds up. The targets depend on two of the
-# inputs, and there is nothing random about them. ``nn.Linear`` chooses the first weights.
+# inputs. ``nn.Linear`` chooses the first weights.
 
 from functools import partial
 
@@ -69,12 +69,13 @@ def train(model, steps=60, rate=0.05):
 
 
 broken = train(Deep(torch.tanh))
+variance = ((y - y.mean()) ** 2).mean().item()
 print([round(broken[step], 4) for step in (0, 5, 20, 40, 59)])
+print("variance of the targets", round(variance, 4))
 
 # %%
-# It falls a little, and then it stands: between the last two it moves by ``broken[40] - broken[59] < 0.0001``. It has
-# come to rest at ``broken[59] ≈ 1.1294``, which is the variance of the targets, ``((y - y.mean()) ** 2).mean() ≈
-# 1.1294``. A network that answers the mean to everything is that good.
+# It falls a little, and then it stands. It has come to rest at 1.1294, which is the variance of the targets. A network
+# that answers the mean to everything is that good.
 #
 # Guess
 # -----
@@ -109,15 +110,17 @@ for layer in (0, 5, 10, 15, 19):
     size, weights, back = (seen[kind][layer] for kind in ("h", "dW", "dh"))
     print(f"{layer + 1:5}  {size:7.1e}    {weights:.1e}    {back:.1e}")
 
+ratio = {kind: norms[0] / norms[19] for kind, norms in seen.items()}
+print("first / last", {kind: f"{each:.0e}" for kind, each in ratio.items()})
+
 # %%
-# Both. From the last layer to the first, the gradient of what the layers say shrinks to
-# ``seen["dh"][0] / seen["dh"][19] < 0.001`` of what it was. And from the first to the last, what they say shrinks to
-# ``seen["h"][19] / seen["h"][0] < 0.001``.
+# Both. From the last layer to the first, the gradient of what the layers say shrinks to less than a thousandth,
+# ``ratio["dh"] < 0.001``. And from the first to the last, so does what they say, ``ratio["h"] > 1000``.
 #
 # The column in the middle hides it. The gradient of a weight is the product of what came in and of what came back. At
-# the first layer the one is large and the other tiny, at the last it is the other way round. So ``0.1 < seen["dW"][0] /
-# seen["dW"][19] < 10``, and somebody who looks at the weights' gradients alone sees nothing amiss between the layers.
-# **Look at the gradients of the values between the layers.** The record names it, too:
+# the first layer the one is large and the other tiny, at the last it is the other way round. So its ratio is near one,
+# ``0.1 < ratio["dW"] < 10``, and somebody who looks at the weights' gradients alone sees nothing amiss between the
+# layers. **Look at the gradients of the values between the layers.** The record names it, too:
 
 
 def asked(model):
@@ -131,8 +134,7 @@ found = asked(Deep(torch.tanh))
 found
 
 # %%
-# ``[reason.cause for reason in found.reasons] == ["vanished"]``. Compared with the last layer's bias, the gradients of
-# some weights are tiny.
+# Compared with the last layer's bias, the gradients of some weights are tiny.
 #
 # The cause
 # ---------
@@ -140,7 +142,7 @@ found
 # Each layer multiplies by its weights on the way forward, and by the same weights, transposed, on the way back. What
 # ``nn.Linear`` draws lies between minus and plus one over the root of the number of inputs. That is a variance of a
 # third of what would keep the norm: with thirty-two inputs, a layer keeps about ``(1 / 3) ** 0.5 ≈ 0.58`` of it. Twenty
-# of them keep ``0.58**20 < 0.0001``. The bend takes a little more.
+# of them keep ``0.58**20 < 0.0001``.
 #
 # The cure
 # --------
@@ -172,9 +174,8 @@ for bend_name, bend in (("tanh", torch.tanh), ("ReLU", torch.relu)):
 
 # %%
 # With tanh, Xavier and He: ``fades["tanh", "Xavier"] > 0.1`` and ``fades["tanh", "He"] > 0.1``. With ReLU only He,
-# ``fades["ReLU", "He"] > 0.1``; Xavier loses about a root of two in each layer and ends at
-# ``fades["ReLU", "Xavier"] < 0.01``. With the default, tanh ends at ``fades["tanh", "default"] < 0.001`` and ReLU at
-# ``fades["ReLU", "default"] < 0.000001``. Layer by layer, first with tanh:
+# ``fades["ReLU", "He"] > 0.1``; Xavier loses about a root of two in each layer and ends at a few thousandths. With the
+# default little is left with tanh, and next to nothing with ReLU. Layer by layer, first with tanh:
 
 curves(lines["tanh"], xlabel="layer", ylabel="norm of dL/dh", log=True)
 
@@ -184,8 +185,6 @@ curves(lines["tanh"], xlabel="layer", ylabel="norm of dL/dh", log=True)
 curves(lines["ReLU"], xlabel="layer", ylabel="norm of dL/dh", log=True)
 
 # %%
-# A straight line on this scale is a constant factor for each layer.
-#
 # The same steps again
 # --------------------
 #
@@ -229,6 +228,27 @@ print(f"first {norms[0]:.1e}, last {norms[-1]:.1e}")
 # ``norms[0] / norms[-1] < 0.001``. Below that, think of first weights, of a normalisation between the layers, or of
 # paths around them.
 #
+# Take it in hand
+# ---------------
+#
+# The chain in small: eight layers of one unit, each with the same weight, and no network around it.
+
+w = torch.tensor(0.5, requires_grad=True)
+h0 = torch.tensor(0.5, requires_grad=True)
+with chainrule.record() as rec:
+    h = h0
+    for _ in range(8):
+        h = torch.tanh(w * h)
+    h.backward()
+
+rec
+
+# %%
+# .. do:: grad h0 0.0036; set w 1, grad h0 0.2726; set w 0.1, grad h0 0
+#
+#    The gradient of ``h0``, at the far end of the chain, is 0.0036. Set ``w`` to 1, and 0.2726 of it arrives: what is
+#    lost now is lost in the bends alone. With 0.1 nothing is left that could be seen, 0.
+#
 # Take away
 # ---------
 #
@@ -250,8 +270,8 @@ left = 0.25**20
 print(math.floor(math.log10(left)))
 
 # %%
-# It is ``left ≈ 0.0000000000009``, with twelve zeros after the point, so the exponent is ``math.floor(math.log10(left))
-# == -13``. No first weights make up for that, and so sigmoids are seldom put between layers any more.
+# It is ``left ≈ 0.0000000000009``, with twelve zeros after the point, so the exponent is -13. No first weights make up
+# for that, and so sigmoids are seldom put between layers any more.
 #
 # **Exercise.** Give each layer a path around it, ``h + bend(layer(h))``, and leave the default weights. Is the gradient
 # at the first layer smaller or larger than at the last?
@@ -274,6 +294,6 @@ print("larger" if around[0] > around[19] else "smaller")
 
 # %%
 # Larger, ``around[0] > around[19]``: on the path around, the local gradient is one, so nothing fades, and each layer
-# adds a little. This is why networks with hundreds of layers have such paths.
+# adds a little.
 #
 # **Next:** the rule behind all of it in symbols, :doc:`/concepts/chain_rule`.
