@@ -174,9 +174,9 @@ found = rec.why("p")
 found
 
 # %%
-# The root. Its slope is infinite there, the square's slope is zero, and infinity times zero is NaN. A small number below
-# the root cures it. The logarithm of zero does the same, and a mask that leaves nothing: :doc:`/how-to/why` follows one
-# of those through a transformer.
+# The root. Its slope is infinite there, the square's slope is zero, and infinity times zero is NaN. A small number
+# below the root cures it. The logarithm of zero does the same, and a mask that leaves nothing: :doc:`/how-to/why`
+# follows one of those through a transformer.
 
 p = torch.tensor([1.0], requires_grad=True)
 distance = (((p - goal) ** 2).sum() + 1e-12).sqrt()

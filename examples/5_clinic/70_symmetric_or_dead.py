@@ -199,8 +199,8 @@ rec
 # %%
 # .. do:: update 1 100; update 1 900, loss 0.001; reset; fault weights all equal; update 1 1000, loss 0.25
 #
-#    Open Loss curve, set the learning rate to 1, and press × 100 ten times: the loss falls to 0.001. Reset, tick *weights
-#    all equal*, and do the same: it stays at 0.25, and in ``w1`` the two columns stay equal.
+#    Open Loss curve, set the learning rate to 1, and press × 100 ten times: the loss falls to 0.001. Reset, tick
+#    *weights all equal*, and do the same: it stays at 0.25, and in ``w1`` the two columns stay equal.
 #
 # Take away
 # ---------
