@@ -5,9 +5,8 @@ from __future__ import annotations
 import ast
 import decimal
 import math
-import operator
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
@@ -18,18 +17,6 @@ import numpy as np
 Written: TypeAlias = "Decimal | list[Written]"
 """A number, or nested numbers, just as they are written."""
 
-_RELATIONS: Mapping[type[ast.cmpop], str] = {
-    ast.Eq: "==",
-    ast.NotEq: "!=",
-    ast.Lt: "<",
-    ast.LtE: "<=",
-    ast.Gt: ">",
-    ast.GtE: ">=",
-    ast.In: "in",
-    ast.NotIn: "not in",
-    ast.Is: "is",
-    ast.IsNot: "is not",
-}
 _EXACT = decimal.Context(prec=800, rounding=decimal.ROUND_HALF_EVEN)
 """Room for every digit of any float; halves go to the even digit, as they do when Python prints."""
 
@@ -77,7 +64,7 @@ class Claim:
             case "==" | "!=":
                 return _same(*values) is (relation == "==")
             case _:
-                answer = _ORDERS[relation](*values)
+                answer = eval(f"a {relation} b", dict(zip("ab", values, strict=True)))
                 return bool(answer.all() if hasattr(answer, "all") else answer)
 
     def with_a_digit_changed(self) -> Iterator[Claim]:
@@ -115,7 +102,8 @@ def parse(text: str) -> Claim | None:
             return Claim(tuple(sides), ("=",) * len(targets))
         case [ast.Expr(ast.Compare(left, relations, others))]:
             operands = (ast.get_source_segment(text, side) or "" for side in (left, *others))
-            return Claim(tuple(operands), tuple(_RELATIONS[type(relation)] for relation in relations))
+            a, b = ast.Name("a"), ast.Name("b")
+            return Claim(tuple(operands), tuple(ast.unparse(ast.Compare(a, [by], [b]))[2:-2] for by in relations))
         case [ast.Expr(ast.BoolOp(values=[*parts]))] if any(isinstance(part, ast.Compare) for part in parts):
             raise ClaimError("joins comparisons; write each in code font of its own")
         case [ast.Expr(ast.UnaryOp(op=ast.Not(), operand=ast.Compare()))]:
@@ -126,9 +114,18 @@ def parse(text: str) -> Claim | None:
 def written(source: str) -> Written | None:
     """Read an operand that is nothing but digits: a number, or tuples and lists of numbers. Else `None`."""
     try:
-        return _digits(source, ast.parse(source, mode="eval").body)
-    except (SyntaxError, decimal.InvalidOperation):
+        ast.literal_eval(source)
+        found = eval(re.sub(r"\d[\d_]*\.?\d*(?:e[-+]?\d+)?|\.\d+", r"Decimal('\g<0>')", source), {"Decimal": Decimal})
+    except (SyntaxError, TypeError, ValueError):  # it is no literal
         return None
+    return _listed(found)
+
+
+def _listed(numbers: Any) -> Written | None:
+    if not isinstance(numbers, list | tuple):
+        return numbers if isinstance(numbers, Decimal) else None
+    found = [_listed(number) for number in numbers]
+    return None if None in found else [number for number in found if number is not None]
 
 
 def numbers_in(source: str) -> set[Decimal]:
@@ -147,18 +144,6 @@ def numbers_in(source: str) -> set[Decimal]:
                 if node not in signed:
                     found.add(Decimal(str(value)))
     return found
-
-
-_ORDERS: Mapping[str, Callable[[Any, Any], Any]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-    "is": operator.is_,
-    "is not": operator.is_not,
-    "in": lambda item, group: item in group,
-    "not in": lambda item, group: item not in group,
-}
 
 
 def _approximate(text: str) -> Claim:
@@ -180,19 +165,6 @@ def _is_binding(targets: list[ast.expr], value: ast.expr) -> bool:
         return False
     names = all(isinstance(target, ast.Name | ast.Tuple) for target in targets)
     return names or isinstance(literal, int | float | tuple | list)
-
-
-def _digits(source: str, node: ast.expr) -> Written | None:
-    match node:
-        case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
-            return Decimal((ast.get_source_segment(source, node) or "").replace("_", ""))
-        case ast.UnaryOp(op=ast.USub() | ast.UAdd() as sign, operand=ast.Constant() as inner):
-            number = _digits(source, inner)
-            return -number if isinstance(number, Decimal) and isinstance(sign, ast.USub) else number
-        case ast.Tuple(elts=parts) | ast.List(elts=parts):
-            numbers = [_digits(source, part) for part in parts]
-            return None if None in numbers else [n for n in numbers if n is not None]
-    return None
 
 
 def _plain(value: Any) -> Any:
