@@ -10,77 +10,21 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  # as everybody calls it
 
 import chainrule
+from tests.support.gpt import GPT, LETTERS, TOKENS
 
 # ruff: noqa: D101, D102, D103  # the papers say what they are
 # mypy: disable-error-code="no-any-return,operator,index,union-attr,assignment,misc,has-type,arg-type"
 
 
-class CausalSelfAttention(nn.Module):
-    def __init__(self, width: int, heads: int, block: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.c_attn, self.c_proj = nn.Linear(width, 3 * width), nn.Linear(width, width)
-        self.dropout = nn.Dropout(0.1)
-        self.register_buffer("mask", torch.tril(torch.ones(block, block)).view(1, 1, block, block))
-
-    def forward(self, x: Tensor) -> Tensor:
-        batch, time, width = x.size()
-        q, k, v = self.c_attn(x).split(width, dim=2)
-        k = k.view(batch, time, self.heads, width // self.heads).transpose(1, 2)
-        q = q.view(batch, time, self.heads, width // self.heads).transpose(1, 2)
-        v = v.view(batch, time, self.heads, width // self.heads).transpose(1, 2)
-        att = (q @ k.transpose(-2, -1)) * (1.0 / math.sqrt(k.size(-1)))
-        att = att.masked_fill(self.mask[:, :, :time, :time] == 0, float("-inf"))
-        att = self.dropout(F.softmax(att, dim=-1))
-        y = (att @ v).transpose(1, 2).contiguous().view(batch, time, width)
-        return self.dropout(self.c_proj(y))
-
-
-class GPTBlock(nn.Module):
-    def __init__(self, width: int, heads: int, block: int) -> None:
-        super().__init__()
-        self.ln_1, self.attn = nn.LayerNorm(width), CausalSelfAttention(width, heads, block)
-        self.ln_2 = nn.LayerNorm(width)
-        self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width), nn.Dropout(0.1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = x + self.attn(self.ln_1(x))
-        return x + self.mlp(self.ln_2(x))
-
-
-class GPT(nn.Module):
-    """Radford et al. 2019, with the embedding tied to the head."""
-
-    def __init__(self, vocabulary: int = 20, width: int = 16, block: int = 8) -> None:
-        super().__init__()
-        self.transformer = nn.ModuleDict(
-            {
-                "wte": nn.Embedding(vocabulary, width),
-                "wpe": nn.Embedding(block, width),
-                "drop": nn.Dropout(0.1),
-                "h": nn.ModuleList(GPTBlock(width, 2, block) for _ in range(2)),
-                "ln_f": nn.LayerNorm(width),
-            }
-        )
-        self.lm_head = nn.Linear(width, vocabulary, bias=False)
-        self.transformer.wte.weight = self.lm_head.weight
-
-    def forward(self, idx: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        pos = torch.arange(0, idx.size(1))
-        x = self.transformer.drop(self.transformer.wte(idx) + self.transformer.wpe(pos))
-        for block in self.transformer.h:
-            x = block(x)
-        logits = self.lm_head(self.transformer.ln_f(x))
-        return logits, F.cross_entropy(logits.view(-1, logits.size(-1)), targets.view(-1))
-
-
 def gpt() -> chainrule.Recording:
-    model = GPT()
+    """Radford et al. 2019."""
+    model = GPT(2)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
-    data = torch.randint(0, 20, (4, 9))
+    data = torch.randint(0, LETTERS, (4, TOKENS + 1))
     with chainrule.record() as rec:
         x, y = data[:, :-1].contiguous(), data[:, 1:].contiguous()
-        _logits, loss = model(x, y)
+        logits = model(x)
+        loss = F.cross_entropy(logits.view(-1, logits.size(-1)), y.view(-1))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
