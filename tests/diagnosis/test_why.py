@@ -223,7 +223,7 @@ def quiet(seed: int) -> list[str]:
 
 def test_healthy_programs_are_left_alone() -> None:
     """Of fifty healthy programs at most one is said to have lost a gradient."""
-    assert len(list(healthy())) == 50
+    assert len(list(healthy())) >= 50
     loud = quiet(seed=0)
     assert len(loud) <= 1, "\n\n".join(loud)
 

@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812  # as everybody calls it
 from torch import Tensor, nn
 
+from tests.support.papers import PAPERS
+
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
@@ -24,19 +26,6 @@ LOSSES: dict[str, Loss] = {
     "l1": lambda out, y: (out - F.one_hot(y, 3)).abs().mean(),
     "by hand": lambda out, y: -torch.log(out.softmax(1)[torch.arange(len(y)), y] + 1e-9).mean(),
 }
-
-
-class Residual(nn.Module):
-    """Add what a block makes to what goes in."""
-
-    def __init__(self, *modules: nn.Module) -> None:
-        """Hold the block."""
-        super().__init__()
-        self.block = nn.Sequential(*modules)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Go around the block."""
-        return x + torch.as_tensor(self.block(x))
 
 
 class Last(nn.Module):
@@ -60,26 +49,6 @@ def mlp(activation: str, depth: int, width: int = 16, norm: bool = False) -> nn.
     return nn.Sequential(*layers, nn.Linear(width, 3))
 
 
-def convolution(norm: bool, bias: bool = True) -> nn.Module:
-    """Make a small network of convolutions."""
-    return nn.Sequential(
-        nn.Conv2d(1, 4, 3, bias=bias), *([nn.BatchNorm2d(4)] if norm else []), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Conv2d(4, 8, 3, bias=bias), *([nn.BatchNorm2d(8)] if norm else []), nn.ReLU(), nn.Flatten(),
-        nn.Dropout(0.3), nn.Linear(8 * 3 * 3, 3),
-    )  # fmt: skip
-
-
-def encoder(layers: int, first: bool) -> nn.Module:
-    """Make a transformer's encoder."""
-    layer = nn.TransformerEncoderLayer(12, 3, 24, dropout=0.1, batch_first=True, norm_first=first)
-    return nn.Sequential(
-        nn.Embedding(20, 12),
-        nn.TransformerEncoder(layer, layers, enable_nested_tensor=False),
-        nn.Flatten(),
-        nn.Linear(12 * 7, 3),
-    )
-
-
 def step(model: nn.Module, x: Tensor, loss: str) -> Callable[[], None]:
     """Make one step of training of a model."""
     y = torch.arange(len(x)) % 3
@@ -101,14 +70,6 @@ def training(model: nn.Module, kind: type[torch.optim.Optimizer], steps: int = 3
             optimizer.step()
 
     return run
-
-
-def adversaries() -> None:
-    """Train a generator against a discriminator, as is usual with `detach`."""
-    make, judge, noise, real = nn.Linear(2, 4), nn.Linear(4, 1), torch.randn(8, 2), torch.randn(8, 4)
-    fake = make(noise)
-    (F.softplus(-judge(real)).mean() + F.softplus(judge(fake.detach())).mean()).backward()
-    F.softplus(-judge(fake)).mean().backward()
 
 
 def target_network() -> Callable[[], None]:
@@ -158,7 +119,7 @@ def accumulated() -> None:
         (net(part).pow(2).mean() / 3).backward()
 
 
-def healthy() -> Iterator[tuple[str, Callable[[], None]]]:
+def healthy() -> Iterator[tuple[str, Callable[[], object]]]:
     """List the programs by name."""
     points = torch.randn(24, 6)
     for activation, loss in zip(ACTIVATIONS, itertools.cycle(LOSSES)):
@@ -170,24 +131,13 @@ def healthy() -> Iterator[tuple[str, Callable[[], None]]]:
         yield f"{activation} of eight normalised layers", step(mlp(activation, 8, norm=True), points, "mse")
     yield "large relu", step(mlp("relu", 3, 200), torch.randn(200, 6), "cross entropy")
     yield "sigmoid of three layers", step(mlp("sigmoid", 3), points, "bce")
-    blocks = [Residual(nn.LayerNorm(6), nn.Linear(6, 12), nn.ReLU(), nn.Linear(12, 6)) for _ in range(8)]
-    yield "residual, eight blocks", step(nn.Sequential(*blocks, nn.Linear(6, 3)), points, "cross entropy")
-    plain = [Residual(nn.Linear(6, 6), nn.Tanh()) for _ in range(10)]
-    yield "residual without a norm", step(nn.Sequential(*plain, nn.Linear(6, 3)), points, "mse")
-    images = torch.randn(12, 1, 12, 12)
-    yield "convolution", step(convolution(False), images, "cross entropy")
-    yield "convolution, batch norm", step(convolution(True, bias=False), images, "cross entropy")
-    yield "convolution, batch norm and a bias that does nothing", step(convolution(True), images, "bce")
     sequence, two = torch.randn(6, 12, 3), {"num_layers": 2}
     for kind, more in ((nn.RNN, {}), (nn.LSTM, {}), (nn.GRU, {}), (nn.LSTM, two), (nn.GRU, {**two, "dropout": 0.2})):
         name = f"{kind.__name__} {' '.join(more)}"
         yield name, step(nn.Sequential(Last(kind, 8, **more), nn.Linear(8, 3)), sequence, "cross entropy")
-    words = torch.randint(0, 20, (8, 7))
-    for layers, first in ((1, False), (2, True), (4, False)):
-        yield f"encoder of {layers}", step(encoder(layers, first), words, "cross entropy")
     for optimizer in (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW):
         yield f"training with {optimizer.__name__}", training(mlp("relu", 2), optimizer)
     yield "target network", target_network()
     yield "sigmoid of four layers", step(mlp("sigmoid", 4), points, "cross entropy")
-    for program in (adversaries, by_hand, attention_with_a_key_bias, penalty, accumulated):
+    for program in (by_hand, attention_with_a_key_bias, penalty, accumulated, *PAPERS.values()):
         yield program.__name__, program
