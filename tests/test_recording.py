@@ -12,7 +12,6 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -179,19 +178,6 @@ def test_what_was_saved_is_loaded_again(make: str, request: pytest.FixtureReques
     assert (tmp_path / "again.json").read_bytes() == (tmp_path / "rec.json").read_bytes()
 
 
-def test_json_is_plain(tmp_path: Path) -> None:
-    """The file is JSON that any reader accepts: numbers that are not finite are strings."""
-
-    def refuse(constant: str) -> None:
-        raise AssertionError(f"{constant} is no JSON")
-
-    awkward().save(tmp_path / "rec.json")
-    text = (tmp_path / "rec.json").read_text(encoding="utf-8")
-    json.loads(text, parse_constant=refuse)
-    assert '"NaN"' in text
-    assert '"-Infinity"' in text
-
-
 def damaged(plain: dict[str, object], path: list[str | int], new: object) -> dict[str, object]:
     """Put something else at one place of a recording."""
     copy = json.loads(json.dumps(plain))
@@ -293,14 +279,6 @@ def test_a_file_appears_whole_or_not_at_all(rec: chainrule.Recording, limit: int
         signal.signal(signal.SIGXFSZ, before[0])
     assert [file.name for file in tmp_path.iterdir()] == ["rec.json"]
     assert (tmp_path / "rec.json").read_text(encoding="utf-8") == "old"
-
-
-def test_many_may_save_one_name(rec: chainrule.Recording, tmp_path: Path) -> None:
-    """Eight threads that save under one name all succeed, and the file is one of theirs, with nothing beside it."""
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda _: rec.save(tmp_path / "rec.json"), range(80)))
-    assert [file.name for file in tmp_path.iterdir()] == ["rec.json"]
-    assert chainrule.load(tmp_path / "rec.json").trace.to_dict() == rec.trace.to_dict()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes take long to start there")

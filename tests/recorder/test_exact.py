@@ -122,31 +122,6 @@ def test_each_hook_is_a_step_of_its_own() -> None:
     assert len(w._backward_hooks) == 1  # type: ignore[arg-type]
 
 
-def test_what_a_leaf_gets_is_seen_before_it_can_change() -> None:
-    """A hook that clears `.grad` as soon as it is there leaves the recorded gradient alone."""
-    w = torch.tensor(2.0, requires_grad=True)
-
-    def clear(p: torch.Tensor) -> None:
-        assert p.grad is not None
-        p.grad.zero_()
-
-    w.register_post_accumulate_grad_hook(clear)
-    with chainrule.record() as rec:
-        (w * 3).backward()
-    assert w.grad is not None
-    assert (w.grad.item(), rec.grad("w").item()) == (0.0, 3.0)
-
-
-def test_a_leaf_can_be_differentiated_by_itself() -> None:
-    """`backward()` on a leaf is a pass whose gradient is what it began with."""
-    w = torch.tensor(2.0, requires_grad=True)
-    with chainrule.record() as rec:
-        w.backward()
-    assert w.grad is not None
-    assert (w.grad.item(), rec.grad("w").item(), len(rec.trace.passes)) == (1.0, 1.0, 1)
-    assert str(rec.derivation("w")) == "dw/dw = 1"
-
-
 def test_a_result_that_the_op_uses_itself_has_a_gradient() -> None:
     """The state of an LSTM cell has the gradient that PyTorch has for it, although the call alone uses it."""
     cell = torch.nn.LSTMCell(3, 4)

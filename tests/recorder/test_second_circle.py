@@ -185,16 +185,6 @@ def test_quantized_numbers_have_a_shape() -> None:
     assert (kept.shape, kept.dtype, kept.data) == ((3,), "qint8", None)
 
 
-def test_a_tensor_without_numbers_has_a_shape() -> None:
-    """On the meta device there are shapes alone, and that is what a recording has."""
-    a = torch.ones(3, device="meta", requires_grad=True)
-    with chainrule.record() as rec:
-        (a * 2).sum().backward()
-    assert rec.trace.values[0].data is None
-    with pytest.raises(chainrule.TraceError, match="did not keep"):
-        rec.grad("a")
-
-
 @pytest.mark.filterwarnings("ignore")
 def test_parts_of_parameters_have_their_gradients_in_grad_alone() -> None:
     """FSDP's parts get `.grad` bitwise as unrecorded, and `rec.grad` of one says where to look."""

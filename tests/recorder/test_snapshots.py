@@ -54,16 +54,22 @@ def test_what_is_not_finite_is_counted() -> None:
     assert np.isnan([found["min"], found["max"], found["mean"], found["norm"]]).all()
 
 
-def test_a_large_tensor_is_summed_up_when_somebody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """While a layer is recorded, a large weight and its gradient are only copied."""
-    summed: list[tuple[int, ...]] = []
+@pytest.fixture
+def summed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
+    """The shapes of the tensors that were summed up, in order."""
+    shapes: list[tuple[int, ...]] = []
     real: Callable[[torch.Tensor], dict[str, float]] = snapshots._statistics
 
     def watched(tensor: torch.Tensor) -> dict[str, float]:
-        summed.append(tuple(tensor.shape))
+        shapes.append(tuple(tensor.shape))
         return real(tensor)
 
     monkeypatch.setattr(snapshots, "_statistics", watched)
+    return shapes
+
+
+def test_a_large_tensor_is_summed_up_when_somebody_asks(summed: list[tuple[int, ...]]) -> None:
+    """While a layer is recorded, a large weight and its gradient are only copied."""
     layer, x = torch.nn.Linear(70, 50), torch.ones(3, 70)
     with chainrule.record() as rec:
         torch.nn.functional.cross_entropy(layer(x), torch.tensor([0, 1, 2])).backward()
@@ -73,17 +79,9 @@ def test_a_large_tensor_is_summed_up_when_somebody_asks(monkeypatch: pytest.Monk
     assert {(50, 70), (70, 50)} <= set(summed)
 
 
-def test_only_so_much_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_so_much_waits(summed: list[tuple[int, ...]], monkeypatch: pytest.MonkeyPatch) -> None:
     """Above a limit the oldest are summed up while the block runs, each once."""
-    summed: list[int] = []
-    real = snapshots._statistics
-
-    def watched(tensor: torch.Tensor) -> dict[str, float]:
-        summed.append(len(tensor))
-        return real(tensor)
-
     monkeypatch.setattr(snapshots, "WAITING", 3)
-    monkeypatch.setattr(snapshots, "_statistics", watched)
     with chainrule.record() as rec:
         for number in range(2, 7):
             h = SIZED * number
@@ -107,16 +105,8 @@ def test_what_is_kept_is_what_was_there(size: int) -> None:
         assert (held.statistics["min"], held.statistics["max"]) == (0, 2)
 
 
-def test_a_weight_and_its_transpose_are_summed_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_weight_and_its_transpose_are_summed_up_once(summed: list[tuple[int, ...]]) -> None:
     """A gradient that goes on as a view of itself has the statistics of before, in its own shape."""
-    summed: list[tuple[int, ...]] = []
-    real = snapshots._statistics
-
-    def watched(tensor: torch.Tensor) -> dict[str, float]:
-        summed.append(tuple(tensor.shape))
-        return real(tensor)
-
-    monkeypatch.setattr(snapshots, "_statistics", watched)
     layer = torch.nn.Linear(200, 100)
     with chainrule.record() as rec:
         layer(torch.ones(3, 200)).pow(2).sum().backward()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import code
-import doctest
 import inspect
 import linecache
 import os
@@ -125,37 +124,6 @@ def test_without_source_the_ops_name_stands(run) -> None:  # type: ignore[no-unt
     ]
 
 
-def test_modules_inside_modules_give_whole_paths() -> None:
-    """A parameter goes by its path from the outermost module, wherever the call stands."""
-
-    class Block(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.scale = torch.nn.Parameter(torch.ones(1))
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return x * self.scale
-
-    model = torch.nn.Sequential(Block(), Block())
-    with chainrule.record() as rec:
-        model(torch.ones(1)).backward()
-    assert {value.name for value in rec.trace.values if value.parameter} == {"0.scale", "1.scale"}
-
-
-def test_names_are_found_in_a_doctest() -> None:
-    """An example in a docstring has names, since doctest puts its source where Python looks for it."""
-    text = """
-    >>> import torch, chainrule
-    >>> w = torch.tensor(2.0, requires_grad=True)
-    >>> with chainrule.record() as rec:
-    ...     loss = w * 3
-    >>> [value.name for value in rec.trace.values]
-    ['w', 'loss']
-    """
-    example = doctest.DocTestParser().get_doctest(text, {}, "names", None, 0)
-    assert doctest.DocTestRunner(verbose=False).run(example).failed == 0
-
-
 def test_a_name_never_gives_another_values_gradient() -> None:
     """Where a variable is bound to something else later, a bare name means the latest, and `#1` the first."""
     a, b = torch.tensor(2.0, requires_grad=True), torch.tensor(5.0, requires_grad=True)
@@ -166,16 +134,6 @@ def test_a_name_never_gives_another_values_gradient() -> None:
         (first + second).backward()
     assert (rec.grad("a#1").item(), rec.grad(b).item()) == (3.0, 3.0)
     assert (rec.grad("a").item(), rec.grad(a).item()) == (7.0, 7.0)
-
-
-def test_names_are_unique() -> None:
-    """No two values share a name, even when a variable's name looks like a numbered one."""
-    w = torch.tensor(2.0, requires_grad=True)
-    with chainrule.record() as rec:
-        for _ in range(3):
-            _ = (w * 2).exp() + (w * 2).exp()
-    names = [value.name for value in rec.trace.values]
-    assert len(set(names)) == len(names)
 
 
 def test_files_are_never_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

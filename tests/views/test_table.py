@@ -56,19 +56,6 @@ def test_rows_hold_the_recorded_numbers(plan: Plan) -> None:
 
 
 @settings(max_examples=30, deadline=None)
-@given(plans())
-def test_columns_are_aligned(plan: Plan) -> None:
-    """In print every cell begins where its column's rule begins."""
-    rec, _ = record(plan)
-    head, rule, *lines = printed(rec.table()).splitlines()
-    starts = [match.start() for match in re.finditer("-+", rule)]
-    assert head[starts[0] :].startswith("op")
-    for line in lines:
-        assert all(line[start - 1 : start] in (" ", "") for start in starts[1:])
-        assert line == line.rstrip()
-
-
-@settings(max_examples=30, deadline=None)
 @given(plans(), st.integers(60, 160))
 def test_a_table_fits_the_terminal(plan: Plan, width: int) -> None:
     """However narrow the terminal, no line is longer, and each column has all of what the wide table has in it.
