@@ -88,10 +88,3 @@ def test_choice(
     else:
         assert code == 1
         assert "Install Chrome or Chromium" in said.err
-
-
-@pytest.mark.browser
-def test_launch_for_real(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The browser that `find_browser` names, or Playwright's own, can be started by Playwright."""
-    monkeypatch.undo()
-    assert browser.fault() == ""

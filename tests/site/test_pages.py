@@ -1,9 +1,23 @@
-"""Tests of what is done to every page: links from code, and what is told to those who share it."""
+"""Tests of what is done to every page: maths, links from code, and what is told to those who share it."""
+
+import re
 
 import pytest
+import sphinxcontrib.katex
 from _ext.pages import code_links, sharing
 from docutils import nodes
 from docutils.utils import new_document
+
+from tests.support.built import ROOT
+
+
+def test_stylesheet_and_program_are_of_one_version() -> None:
+    """KaTeX's stylesheet and fonts on the site are of the version that renders the formulas."""
+    sheet = (ROOT / "docs/_static/katex/katex.min.css").read_text("utf-8")
+    assert re.findall(r'content:"(\d+\.\d+\.\d+)"', sheet) == [sphinxcontrib.katex.katex_version]
+    fonts = {f"fonts/{font.name}" for font in (ROOT / "docs/_static/katex/fonts").iterdir()}
+    assert set(re.findall(r"fonts/[\w-]+\.\w+", sheet)) == fonts
+
 
 # --- links from code
 
