@@ -25,7 +25,7 @@ def test_a_file_of_the_first_version_can_be_read(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(trace_file, "SMALL", 1000)  # it had all arrays as lists
     again = Trace.from_dict(plain).to_dict()
     assert {len(held.pop("aliases")) for held in again["values"]} == {0}
-    assert (again.pop("notes"), again.pop("arrays"), again.pop("modules")) == ([], [], [])
+    assert [again.pop(name) for name in ("notes", "arrays", "modules", "failed")] == [[], [], [], None]
     assert {len(op.pop("arguments")) for op in again["ops"]} == {0}
     assert json.dumps({**again, "format": 1}) == text
     assert [hook["name"] for hook in plain["passes"][0].pop("hooks")] == ["h.register_hook(lambda g: g * 2)"]

@@ -33,7 +33,7 @@ class Recording:
 
     In a notebook or on a page it shows itself as the graph; printed, as the table. Each way to look at it takes
     `backward`: which backward pass is meant, from 0, or -1 for the last. For `table`, `figure` and `graph`, `None`
-    means the forward pass alone.
+    means the forward pass alone, with the call that raised, if one ended the block.
     """
 
     def __init__(
@@ -241,12 +241,12 @@ class Recording:
     def __str__(self) -> str:
         """Write the table, and what is missing from it."""
         notes = ("\n".join(wrapped(note, columns())) for note in self.trace.notes)
-        return "\n\n".join([str(self.table()), *notes])
+        return "\n\n".join([str(self.table(None if self.trace.failed else -1)), *notes])
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        return self.graph()._repr_html_()
+        return self.graph(None if self.trace.failed else -1)._repr_html_()
 
     def __reduce__(self) -> tuple[Callable[[Trace], Recording], tuple[Trace]]:
         """Copy and pickle what was recorded; live tensors are unknown to the copy, as to one that was loaded."""

@@ -7,13 +7,11 @@ knows PyTorch: whoever holds a trace needs NumPy alone.
 
 from __future__ import annotations
 
-import gc
 import math
 import re
 import reprlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property, lru_cache
 from typing import Any, Literal, TypeAlias
@@ -24,6 +22,7 @@ import numpy.typing as npt
 from chainrule.errors import TraceError
 from chainrule.trace_check import check
 from chainrule.trace_file import from_plain, to_plain
+from chainrule.trace_file import many_objects as many_objects
 
 Array: TypeAlias = npt.NDArray[Any]
 Number: TypeAlias = bool | int | float | complex
@@ -253,6 +252,14 @@ class Module(_Record):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
+class Failed(_Record):
+    """Hold the call that raised what ended the block: an op without results, and the error, with its first line."""
+
+    op: Op
+    error: str
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Trace(_Record):
     """Hold everything that one recording saw, as plain data.
 
@@ -275,10 +282,13 @@ class Trace(_Record):
     """What is missing from it, in a sentence each."""
     modules: tuple[Module, ...] = ()
     """The modules that made calls, and those around them."""
+    failed: Failed | None = None
+    """The call that ended the block, where that raised."""
 
     def __repr__(self) -> str:
         """Count what it holds."""
-        return f"<Trace: {', '.join(f'{one.name} {len(getattr(self, one.name)):,}' for one in fields(self))}>"
+        many = ((one.name, getattr(self, one.name)) for one in fields(self) if one.default == ())
+        return f"<Trace: {', '.join(f'{name} {len(held):,}' for name, held in many)}>"
 
     def backward(self, index: int = -1) -> BackwardPass:
         """Return one backward pass by its position, -1 for the last; raise `TraceError` if there is none."""
@@ -461,18 +471,6 @@ def _times(local: Snapshot | None, factor: float | None) -> Snapshot | None:
     if factor is None or local is None or local.data is None or local.size != 1:
         return None
     return Snapshot(local.shape, local.dtype, np.asarray(factor * local.data))
-
-
-@contextmanager
-def many_objects() -> Iterator[None]:
-    """Keep Python from looking for cycles while many objects are made that have none; it takes half of the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 @lru_cache

@@ -26,7 +26,7 @@ def _is_in_order(trace: Trace) -> Iterator[bool]:
     made = [-1 if value.op is None else value.op for value in trace.values]
     within = [-1 if node.op is None else node.op for node in trace.nodes]
     outputs = {(i, value) for i, op in enumerate(trace.ops) for value in op.outputs}
-    for i, op in enumerate(trace.ops):
+    for i, op in enumerate((*trace.ops, *([trace.failed.op] if trace.failed else []))):
         yield set(op.inputs).isdisjoint(op.outputs)
         yield all(made[value] < i for value in op.inputs) and max(op.outputs, default=-1) < len(made)
         yield len(op.letters) in (0, len(op.inputs)) and all(len(name) == 1 for name in (*op.letters, *op.constants))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -808,6 +809,23 @@ def test_what_a_page_cannot_compute_is_stepped_through(page: Page) -> None:
     assert "grad" in shown(page, "a")
     error = page.evaluate(ATTEMPT, ["a", [1, 2, 3]])
     assert "cumsum" in error
+
+
+def test_what_raised_stands_in_the_graph(page: Page) -> None:
+    """The call that ended the block has a box with a frame and a word, and says its error, also as a step."""
+    a = torch.tensor([1.0, 2.0], requires_grad=True)
+    with suppress(RuntimeError), chainrule.record() as rec:
+        b = a * 2
+        b + torch.ones(3)
+    show(page, rec.graph().element)
+    assert shown(page, "b + torch.ones(3)") == "b + torch.ones(3) raised: (2,), (3,)"
+    assert page.locator(".odd").count() == 1
+    error = "raised RuntimeError: The size of tensor a (2) must match the size of tensor b (3)"
+    assert error in page.locator(".hint").inner_text()
+    ask(page, "step(2)")
+    page.wait_for_function("document.querySelector('chainrule-graph').shadowRoot.querySelector('.say').textContent")
+    assert error in said(page)
+    assert shown(page, "b").startswith("b = a * 2 value [2, 4]")
 
 
 def test_the_interface_says_what_is_wrong(page: Page) -> None:

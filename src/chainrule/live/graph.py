@@ -128,7 +128,7 @@ def _title(trace: Trace, drawn: Layout, backward: int | None) -> str:
     steps = "one operation" if ops == 1 else f"{ops} operations"
     roots = () if backward is None else trace.backward(backward).roots
     last = next((box for box in drawn.boxes if box.value in roots), drawn.boxes[-1])
-    said = f"Graph of {steps}, from {start} to {last.name} = {last.number}."
+    said = f"Graph of {steps}, from {start} to {last.name}{', which ' if last.raised else ' = '}{last.number}."
     gradients = [f"{box.name} {box.gradient}" for box in leaves if box.gradient]
     return f"{said} Gradients: {_listed(gradients)}." if gradients else said
 
@@ -149,7 +149,7 @@ def _svg(drawn: Layout) -> str:
     style = (
         "text{font:12px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}.n{font-weight:700}"
         ".f,.b{fill:none;stroke-width:1.5}.c{stroke-opacity:.45;stroke-width:5}"
-        ".b{stroke-dasharray:5 3}.h{paint-order:stroke;stroke-width:4px}"
+        ".o{stroke-width:3;stroke-dasharray:10 4}.b{stroke-dasharray:5 3}.h{paint-order:stroke;stroke-width:4px}"
         f"{_colours(LIGHT)}@media(prefers-color-scheme:dark){{{_colours(DARK)}}}"
     )
     return (
@@ -162,7 +162,7 @@ def _colours(palette: Palette) -> str:
     return (
         f"text{{fill:{palette.text}}}rect{{fill:{palette.box};stroke:{palette.faint}}}.e{{fill:{palette.faint}}}"
         f".v,.fh{{fill:{palette.value}}}.g,.bh{{fill:{palette.gradient}}}"
-        f".h{{stroke:{palette.page}}}.f{{stroke:{palette.value}}}.b{{stroke:{palette.gradient}}}"
+        f".o{{stroke:{palette.text}}}.h{{stroke:{palette.page}}}.f{{stroke:{palette.value}}}.b{{stroke:{palette.gradient}}}"
     )
 
 
@@ -170,16 +170,18 @@ def _box(box: Box) -> str:
     left, top = box.x - box.width / 2, box.y - box.height / 2
     x, y = left + PADDING, top + PADDING + LINE * 0.75
     expression = f" <tspan class='e'>= {html.escape(box.expression)}</tspan>" if box.expression else ""
+    kind = "n" if box.raised else "v"
     lines = [
         f"<text x='{x:.0f}' y='{y:.0f}'><tspan class='n'>{html.escape(box.name)}</tspan>{expression}</text>",
-        f"<text x='{x:.0f}' y='{y + LINE:.0f}' class='v'>value {html.escape(box.number)}</text>",
+        f"<text x='{x:.0f}' y='{y + LINE:.0f}' class='{kind}'>{html.escape(box.line)}</text>",
     ]
     if box.gradient:
         lines.append(f"<text x='{x:.0f}' y='{y + 2 * LINE:.0f}' class='g'>grad  {html.escape(box.gradient)}</text>")
     base = top + box.height - LINE * len(box.weights) + 9
     for i, (_, text) in enumerate(box.weights):
         lines.append(f"<text x='{x:.0f}' y='{base + LINE * i:.0f}' class='v'>{html.escape(text)}</text>")
-    frame = f"<rect x='{left:.0f}' y='{top:.0f}' width='{box.width:.0f}' height='{box.height:.0f}' rx='6'/>"
+    raised = " class='o'" if box.raised else ""
+    frame = f"<rect{raised} x='{left:.0f}' y='{top:.0f}' width='{box.width:.0f}' height='{box.height:.0f}' rx='6'/>"
     return frame + " ".join(lines)
 
 

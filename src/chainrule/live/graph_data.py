@@ -15,12 +15,12 @@ import numpy as np
 
 from chainrule.calculus.expression import Name, formula
 from chainrule.calculus.maths import MathML, mathml
-from chainrule.calculus.notation import SHOWN, numbers, shape
+from chainrule.calculus.notation import SHOWN, brief, numbers, shape
 from chainrule.calculus.rules import canonical, recorded_local_gradient
 from chainrule.live import pytorch_code
 from chainrule.live.limits import COMPUTED, LONG
 from chainrule.trace import Argument, Op, Snapshot
-from chainrule.views.folding import Folded, FoldedEdge, FoldedStep, FoldedView
+from chainrule.views.folding import Folded, FoldedEdge, FoldedStep, FoldedView, outcome
 from chainrule.views.layout import Layout, Point, local_text
 
 Plain = dict[str, Any]
@@ -47,7 +47,8 @@ class GraphData:
         """All that the page computes with; `None` where it cannot, so that the recorded numbers are only shown."""
         self.called: dict[int, str] = {}
         self.code: list[str] | None = None
-        if not folded.is_folded or (not lean and len(folded.ops) <= COMPUTED):
+        failed = folded.backward is None and folded.trace.failed is not None
+        if not failed and (not folded.is_folded or (not lean and len(folded.ops) <= COMPUTED)):
             whole = folded.whole if folded.is_folded else folded.view()
             called = pytorch_code.names(self.trace, whole.values)
             self.code = pytorch_code.lines(self.trace, folded.ops, called)
@@ -87,6 +88,10 @@ class GraphData:
             "called": called,
             "views": [self._view(i, placed, place, inside) for i, placed in enumerate(views)],
         }
+        if self.backward is None and (failed := self.trace.failed):
+            where = f", in {failed.op.file}, line {failed.op.line}" if failed.op.file else ""
+            said = brief(f"{failed.op.expression} raised {failed.error}{where}")
+            plain["failed"] = [place[len(self.trace.values) - 1], said]
         if self.folded.is_folded:
             plain["scale"] = _scale([float(value["z"]) for value in plain["values"] if "z" in value])
             ops = [self.trace.ops[n] for n in self.folded.ops if self.whole]
@@ -150,7 +155,7 @@ class GraphData:
         if drawn:
             plain["m"] = mathml.name(name)
         if plain["d"] is None:
-            plain["as"] = numbers(held.tensor)
+            plain["as"] = outcome(self.trace, value)
         if value not in self.made:
             plain["leaf"] = 1
         if held.requires_grad:

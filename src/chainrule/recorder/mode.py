@@ -30,7 +30,7 @@ from chainrule.recorder.hooks import BackwardHooks
 from chainrule.recorder.module_paths import ModulePaths
 from chainrule.recorder.nodes import Nodes
 from chainrule.recorder.snapshots import Copies, Keep
-from chainrule.recorder.source_names import CallSite, call_from, call_site, caller_of, frames_from
+from chainrule.recorder.source_names import CallSite, call_from, call_site, caller_of, frames_from, locals_of
 from chainrule.recorder.tape import SeenOp, SeenPass, Tape
 from chainrule.recorder.values import Values, made_by
 from chainrule.trace import Argument, Call, Number, Trace, many_objects
@@ -97,6 +97,7 @@ class Recorder(TorchFunctionMode):
     def __exit__(self, *error: Any) -> None:
         """Stop watching, and take down every hook and every reference into PyTorch's graph."""
         try:
+            self._guard.run(self._note_failed, *error[1:2])
             self._leave()
         except BaseException:  # an interrupt: what is left is taken down all the same
             self._leave()
@@ -217,6 +218,18 @@ class Recorder(TorchFunctionMode):
         site = call_site(code, self._values.paths.block)
         value = self._values.of(tensor, site, [tensor])
         self._hooks.observe_hooks(tensor, value, site.span.expression or "register_hook", handle)
+
+    def _note_failed(self, error: BaseException | None = None) -> None:
+        """Find the call that raised what ends the block: on the way of the error it stands in a frame of ours."""
+        step = error.__traceback__ if isinstance(error, Exception) else None
+        while step is not None:
+            if step.tb_frame.f_code is Recorder.__torch_function__.__code__:
+                held: Mapping[str, Any] = locals_of(step.tb_frame)
+                if held["self"] is self and held.get("call") is not None:
+                    op, site = held["call"]
+                    op.module = site.inner and self._values.paths.of_module(site.inner, site)
+                    self._tape.failed = op, f"{type(error).__name__}: {error}".partition("\n")[0]
+            step = step.tb_next
 
     # Backward passes ------------------------------------------------------------------------------------------
 

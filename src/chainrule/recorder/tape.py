@@ -22,6 +22,7 @@ from chainrule.trace import (
     BackwardPass,
     Call,
     Edge,
+    Failed,
     Flow,
     Hook,
     Kind,
@@ -130,6 +131,7 @@ class Tape:
         self.tensors: dict[int, LiveTensor] = {}
         """What is known of each tensor, by its id, which may be used again, by another tensor."""
         self.folder = ""
+        self.failed: tuple[SeenOp, str] | None = None
         self._snapshots: dict[int, tuple[Lazy, Snapshot]] = {}
         """What was converted, by the id of what it was made from."""
 
@@ -161,7 +163,8 @@ class Tape:
         notes = [f"Something could not be read ({failure}). Everything else is recorded." for failure in failures]
         if numbers and any(held.data is None and held.statistics is None for _, held in self._snapshots.values()):
             notes.append(_NO_NUMBERS)
-        return Trace(values, ops, nodes, passes, tuple(notes), tuple(self._modules(whole)))
+        failed = self.failed and Failed(self._op(self.failed[0], values, whole), self.failed[1])
+        return Trace(values, ops, nodes, passes, tuple(notes), tuple(self._modules(whole)), failed)
 
     def _drop_lost_ops(self) -> None:
         """Leave out each call whose results could not be written down."""

@@ -36,7 +36,8 @@ def figure(trace: Trace, backward: int | None, direction: Direction = "right") -
     for box in drawn.boxes:
         left, top = box.x - box.width / 2, box.y - box.height / 2
         corner = (left + 3, top + 3)
-        shape = FancyBboxPatch(corner, box.width - 6, box.height - 6, boxstyle="round,pad=3", fc="none", ec=LINES.faint)
+        edge: dict[str, Any] = {"ec": LINES.text, "lw": 2.5, "ls": "--"} if box.raised else {"ec": LINES.faint}
+        shape = FancyBboxPatch(corner, box.width - 6, box.height - 6, boxstyle="round,pad=3", fc="none", **edge)
         axes.add_patch(shape)
         for row, column, text, colour, weight in _words(box):
             x, y = left + PADDING + column * CHARACTER, top + PADDING + LINE * (row + 0.5)
@@ -47,7 +48,8 @@ def figure(trace: Trace, backward: int | None, direction: Direction = "right") -
 
 def _words(box: Box) -> list[tuple[int, int, str, str, str]]:
     """List what stands in a box: line, column, text, colour and weight."""
-    words = [(0, 0, box.name, LINES.text, "bold"), (1, 0, f"value {box.number}", LINES.value, "normal")]
+    colour = LINES.text if box.raised else LINES.value
+    words = [(0, 0, box.name, LINES.text, "bold"), (1, 0, box.line, colour, "normal")]
     if box.expression:
         words.append((0, len(box.name) + 1, f"= {box.expression}", LINES.text, "normal"))
     if box.gradient:

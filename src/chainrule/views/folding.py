@@ -9,18 +9,20 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import groupby, pairwise, takewhile
 from pathlib import PurePosixPath
 from typing import TypeAlias
 
-from chainrule.calculus.notation import SHOWN
-from chainrule.trace import Op, Term, Trace
+from chainrule.calculus.notation import SHOWN, numbers, shape
+from chainrule.trace import Op, Snapshot, Term, Trace, Value
 from chainrule.views.limits import BESIDE, DRAWN, FEW, STEPS
 
 Part: TypeAlias = "int | Group"
 """The number of an op, or a group."""
+NOTHING = Snapshot((), "nothing")
+"""What an op gave that raised."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,22 @@ def _common_name(parts: Sequence[Part]) -> str:
     return f"{names[0]} … {names[-1]}" if names[0] and names[-1] else "part"
 
 
+def _with_failed(trace: Trace) -> Trace:
+    """Make the call that ended a block an op like the others, the last, with a value for what it did not give."""
+    if trace.failed is None:
+        return trace
+    op = replace(trace.failed.op, outputs=(len(trace.values),))
+    value = Value(op.expression, NOTHING, leaf=False, op=len(trace.ops))
+    return replace(trace, ops=(*trace.ops, op), values=(*trace.values, value))
+
+
+def outcome(trace: Trace, value: int) -> str:
+    """Write a value's numbers; of a call that raised, the shapes that it was given."""
+    if trace.failed is None or trace.values[value].tensor is not NOTHING:
+        return numbers(trace.values[value].tensor)
+    return f"raised: {', '.join(shape(trace.values[given].shape) for given in trace.failed.op.inputs)}"
+
+
 def values_of(trace: Trace, ops: Sequence[int]) -> set[int]:
     """Return the values that ops take and make."""
     return {value for number in ops for value in (*trace.ops[number].inputs, *trace.ops[number].outputs)}
@@ -193,9 +211,11 @@ class Folded:
 
     def __init__(self, trace: Trace, backward: int | None, limit: int = STEPS) -> None:
         """Fold if there is more than can be drawn whole, or with a smaller limit, than that."""
+        made, trace = trace, trace if backward is not None else _with_failed(trace)
         self.trace, self.backward, self.ops = trace, backward, trace.ops_of(backward)
         whole = len(values_of(trace, self.ops)) <= (DRAWN if limit == STEPS else limit)
-        self.root = Group("", self.ops if whole else self._narrow(fold(trace, backward, limit)))
+        failed = self.ops[len(made.ops) :]  # which no group hides
+        self.root = Group("", self.ops if whole else (*self._narrow(fold(made, backward, limit)), *failed))
         self.is_folded = self.root.parts != self.ops
         self._kinds = {module.path: module.kind for module in trace.modules}
         self._roots = dict.fromkeys(() if backward is None else trace.backward(backward).roots)

@@ -19,7 +19,7 @@ import numpy as np
 
 from chainrule.calculus.notation import SHOWN, numbers, shape
 from chainrule.trace import Snapshot, Trace, Value
-from chainrule.views.folding import Folded, FoldedEdge, FoldedStep, FoldedView
+from chainrule.views.folding import Folded, FoldedEdge, FoldedStep, FoldedView, outcome
 from chainrule.views.limits import CHANGED, LABEL, LETTERS
 
 Direction: TypeAlias = Literal["right", "down"]
@@ -53,6 +53,16 @@ class Box:
     """The weights that stand in it, a line each."""
     cells: bool = False
     """Whether there is room for its numbers as cells, in place of its lines of text."""
+
+    @property
+    def raised(self) -> bool:
+        """Whether it stands for a call that raised."""
+        return self.number.startswith("raised")
+
+    @property
+    def line(self) -> str:
+        """Its second line."""
+        return self.number if self.raised else f"value {self.number}"
 
 
 @dataclass(frozen=True)
@@ -96,7 +106,9 @@ def layout(
     What runs down takes no more `room` from side to side than its boxes and the edges beside them need. Tensors of up
     to so many entries have room for them as `cells`.
     """
-    view = view or Folded(trace, backward).view()
+    if view is None:
+        folded = Folded(trace, backward)
+        trace, view = folded.trace, folded.view()
     values = [value for value in view.values if value not in view.beside]
     edges = [edge for edge in view.edges if edge.source not in view.beside]
     layer = _layers(values, edges)
@@ -153,7 +165,7 @@ def _measure(
     made = "" if held.op is None or held.leaf else trace.ops[held.op].expression
     gradient = None if backward is None else trace.gradient(value, backward)
     module = step.module if step else ""
-    name, number = _cut(module or held.name), _cut(numbers(held.tensor))
+    name, number = _cut(module or held.name), _cut(outcome(trace, value))
     expression = "" if module else _cut(step.group.title if step and step.group else made if made != held.name else "")
     below = "" if gradient is None else _cut(numbers(gradient))
     room = min(LETTERS, held.tensor.size * CHANGED + 2) if 1 < held.tensor.size <= SHOWN else CHANGED

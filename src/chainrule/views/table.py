@@ -13,7 +13,7 @@ from itertools import zip_longest
 from chainrule.calculus.notation import brief, columns, derivative, described, numbers, wrapped
 from chainrule.calculus.rules import RULES, canonical, recorded_local_gradient
 from chainrule.trace import Hook, Op, Term, Trace
-from chainrule.views.folding import Folded, Group, Part, values_of
+from chainrule.views.folding import NOTHING, Folded, Group, Part, values_of
 from chainrule.views.limits import CHARACTERS, DRAWN, LOCALS, NARROWEST
 
 FOLDED = "A row with ... stands for many: `rec.table(fold=False)` has all, `rec.table(module=...)` one module's."
@@ -91,8 +91,8 @@ def table(
 
 class _Writer:
     def __init__(self, trace: Trace, backward: int | None, name: str | None, module: str | None) -> None:
-        self.trace, self.backward, self.name, self.module = trace, backward, name, module
         self.folded = Folded(trace, backward)
+        self.trace, self.backward, self.name, self.module = self.folded.trace, backward, name, module
         self.run = None if backward is None else trace.backward(backward)
         self.hooks: defaultdict[int, list[Hook]] = defaultdict(list)
         for hook in reversed(self.run.hooks) if self.run else ():  # where a gradient passes before it: the last first
@@ -108,6 +108,8 @@ class _Writer:
         if left_out:
             gap = Row("", f"... {left_out:,} more ...", "", (), "")
             rows += [gap, *self._rows(pieces[-(DRAWN // 2) :])]
+        if self.run and (failed := self.trace.failed) and self.name is None and self.module is None:
+            rows.append(Row(failed.op.name.strip("_"), brief(failed.op.expression), self._raised(), (), ""))
         of = ", ".join(self.trace.values[value].name for value in self.run.roots[:8]) if self.run else None
         return Table(tuple(rows), of, bool(left_out) or not whole)
 
@@ -161,7 +163,12 @@ class _Writer:
             locals_ = [_local(self.trace, term, value) for term in terms if value in term.outputs]
         gradient = None if self.backward is None else self.trace.gradient(value, self.backward)
         upstream = "" if gradient is None else numbers(gradient)
-        return Row(op, brief(expression), numbers(held.tensor), tuple(locals_), upstream)
+        number = numbers(held.tensor) if held.tensor is not NOTHING else self._raised()
+        return Row(op, brief(expression), number, tuple(locals_), upstream)
+
+    def _raised(self) -> str:
+        """Say what the call that ended the block raised."""
+        return brief(f"raised {self.trace.failed.error}") if self.trace.failed else ""
 
 
 def _which(trace: Trace, op: Op) -> str:

@@ -65,7 +65,7 @@ export class Drawing {
     const name = cut(op?.h ?? plain.n);
     const expression = op && !op.h ? cut(op.e) : '';
     const opens = op?.v ? { 'data-open': op.v, role: 'button', tabindex: 0 } : null;
-    const value = s('text', { class: 'v', x, y: y + LINE });
+    const value = s('text', { class: v === model.plain.failed?.[0] ? 'raised' : 'v', x, y: y + LINE });
     const gradient = s('text', { class: 'g', x, y: y + 2 * LINE });
     const title = s(
       'text',
@@ -121,7 +121,7 @@ export class Drawing {
     for (const [v, box] of this.boxes) {
       const text = model.valueText(v);
       const gradient = model.gradientText(v);
-      const odd = /\b(nan|inf)\b/.test(`${text} ${gradient}`) ? ' odd' : '';
+      const odd = /\b(nan|inf|raised)\b/.test(`${text} ${gradient}`) ? ' odd' : '';
       const kind = `box${model.reached(v) ? '' : ' todo'}${now.has(v) ? ' now' : ''}${odd}`;
       const marks = box.weights.map(
         (weight) => model.gradientText(weight.v) && `weight${now.has(weight.v) ? ' now' : ''}`,
@@ -131,7 +131,7 @@ export class Drawing {
       box.looks = looks;
       attribute(box.group, 'class', kind);
       if (box.entries.length) this.#entries(box, v);
-      else fit(box.value, `value ${cut(text)}`, box.room);
+      else fit(box.value, `${box.value.matches('.v') ? 'value ' : ''}${cut(text)}`, box.room);
       fit(box.gradient, gradient && `grad  ${cut(gradient)}`, box.room);
       box.weights.forEach(({ part }, i) => attribute(part, 'class', marks[i] || 'weight'));
       this.dress?.(v);

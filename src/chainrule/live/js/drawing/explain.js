@@ -40,6 +40,8 @@ function meaning(model, target) {
   if (v < 0) return '';
   const name = model.names[v];
   const op = model.view.ops[model.maker[v]];
+  const [failed, said] = model.plain.failed ?? [];
+  if (v === failed) return `${said}.`;
   if (target.closest('.g') && model.gradientText(v))
     return `Gradient ${derivative(loss, name)} = ${model.gradientText(v)}${rates(loss, name, model.gradientText(v))}`;
   if (!target.closest('.v') || !model.reached(v)) return '';
@@ -54,6 +56,8 @@ export function words(model, ended) {
   const loss = model.names[model.loss];
   if (at <= forward) {
     const { o, e, n } = view.ops[at - 1];
+    const [failed, said] = model.plain.failed ?? [];
+    if (o[0] === failed) return `${where}: ${said}.`;
     if (!n) return `${where}, forward through ${e}: ${model.names[o[0]]} = ${model.valueText(o[0])}.`;
     const given = o.map((v) => `${model.names[v] === e ? e : `${model.names[v]} = ${e}`} gives ${model.valueText(v)}`);
     return `${where}, forward: ${given.join('; ')}.`;

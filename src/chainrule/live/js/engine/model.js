@@ -18,7 +18,7 @@ import { numbers } from './text.js';
 /** @typedef {{ops: PlainOp[], edges: PlainEdge[], back: number[], wide: Layout, narrow: Layout}} View */
 /** @typedef {{values: PlainValue[], views: View[], run?: PlainOp[], flows: [number, number, number?][],
  *   roots: [number, unknown[] | null][], code: string | null, called: Record<number, string>,
- *   scale?: [number, number]}} Plain */
+ *   scale?: [number, number], failed?: [number, string]}} Plain what failed: its result, and what is to be said */
 
 export const ROUND = /** @type {Record<string, import('./ops.js').Round>} */ ({
   float32: Math.fround,
@@ -78,6 +78,7 @@ export class Model {
     /** Whether that is for an op that is not there. */
     this.lacks = false;
     try {
+      if (plain.failed) throw new Error(plain.failed[1]);
       if (!this.ops.length && views[0].ops.length)
         throw new Error('there are too many of them, or they are of kinds that a page does not compute');
       this.steps = this.ops.map((op) => this.#step(op));

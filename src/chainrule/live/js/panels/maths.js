@@ -57,6 +57,7 @@ export class Maths {
     const { values } = model.plain;
     const op = model.view.ops[o];
     const [v] = op.o;
+    if (v === model.plain.failed?.[0]) return '';
     const value = model.values[v];
     const inputs = op.i.map((i) => model.values[i]);
     const filled =
