@@ -7,12 +7,14 @@ import json
 import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import torch
 
 from chainrule.calculus.notation import columns, wrapped
 from chainrule.checking import answers as _answers
+from chainrule.diagnosis.after_the_fact import failed_passes
 from chainrule.diagnosis.report import Why, why_all
 from chainrule.diagnosis.report import why as _why
 from chainrule.errors import ChainruleError, FileError, TraceError, is_name, needs_matplotlib, one_of
@@ -208,10 +210,14 @@ class Recording:
         >>> rec.why("w").reasons[0].cause
         'dead relu'
         """
+        failed = failed_passes(self.trace)
+        if failed and (value is None or not self.trace.passes):  # what it was to bring is missing on no other account
+            return Why(failed)
         self.trace.backward(backward)
         if value is None:
             return why_all(self.trace, backward)
-        return _why(self.trace, self._find(value, backward), backward)
+        found = _why(self.trace, self._find(value, backward), backward)
+        return replace(found, reasons=failed + found.reasons) if failed else found
 
     def save(self, file: str | os.PathLike[str]) -> None:
         """Write the recording to a `.json` file that `load` reads, or to a `.html` page that needs nothing else.

@@ -5,9 +5,11 @@ The graph knows what the loss was made from, not where in the code: for file and
 
 from __future__ import annotations
 
-from functools import lru_cache
+import re
+from collections.abc import Iterable
 
 import torch
+from torch.autograd.function import BackwardCFunction
 from torch.autograd.graph import Node
 
 from chainrule.calculus.notation import number
@@ -16,9 +18,13 @@ from chainrule.diagnosis.evidence import code
 from chainrule.diagnosis.report import Reason, Why
 from chainrule.diagnosis.thresholds import DEEPEST
 from chainrule.errors import ChainruleError
+from chainrule.recorder.advice import FAILED, IN_PLACE, TWICE, complaint
 from chainrule.recorder.source_names import call_site
+from chainrule.trace import Trace
 
 _RECORD = "For file and line, run the step again inside `with chainrule.record() as rec:`, and ask `rec.why()`."
+_FAILED = {"freed": "freed", "over": "overwritten", "way back": "no way back", "not made from": "no way back"}
+"""What the words about a pass that failed are a cause of."""
 
 
 def why(loss: torch.Tensor, leaf: torch.Tensor) -> Why:
@@ -47,7 +53,9 @@ def why(loss: torch.Tensor, leaf: torch.Tensor) -> Why:
     root, name = (code(text) if text != "the leaf" else text for text in given)
     found = _without(root, loss, leaf)
     if found is None and leaf.grad is not None:
-        return Why((), _there(name, leaf.grad))
+        failed = say("after: failed", root=root, of="is from before that, or in part", record=_RECORD)
+        reason = Reason(failed.cause, (given[1],), f"{name} has a `.grad`, but {failed.proof}.", failed.hint)
+        return Why((reason,) if _has_failed(loss) else (), _there(name, leaf.grad))
     found = found or _search(root, name, loss, leaf)
     return Why((Reason(found.cause, (given[1],), f"{name} has no `.grad`: {found.proof}.", found.hint),))
 
@@ -72,8 +80,7 @@ def _search(root: str, name: str, loss: torch.Tensor, leaf: torch.Tensor) -> Fin
     nodes = _nodes(loss)
     leaves = [node.variable for node in nodes if hasattr(node, "variable")]
     if loss is leaf or any(held is leaf for held in leaves) or leaf.grad_fn in nodes:
-        key = "after: freed" if any(map(_freed, nodes)) else "after: no backward pass"
-        return say(key, root=root, value=name, loss=root.strip("`"))
+        return _between(root, name, loss, leaf, nodes)
     for held in leaves:
         if (held.shape, held.dtype, held.device, held.layout) != (leaf.shape, leaf.dtype, leaf.device, leaf.layout):
             continue
@@ -87,8 +94,39 @@ def _search(root: str, name: str, loss: torch.Tensor, leaf: torch.Tensor) -> Fin
     return say("after: not used", root=root, leaves=count, value=name, record=_RECORD)
 
 
-def _nodes(loss: torch.Tensor) -> dict[Node, None]:
-    """List the nodes behind a tensor."""
+def _between(root: str, name: str, loss: torch.Tensor, leaf: torch.Tensor, nodes: Iterable[Node]) -> Finding:
+    """Say why a leaf has nothing though the loss was made from it."""
+    said = {node: complaint(node) for node in nodes}
+    if over := next((node for node in said if IN_PLACE in said[node]), None):
+        return say("after: written over", node=code(type(over).__name__), record=_RECORD)
+    if _has_failed(loss):
+        return say("after: failed", root=root, of="never came", record=_RECORD)
+    if not any(TWICE in words for words in said.values()):
+        return say("after: no backward pass", root=root, value=name, loss=root.strip("`"))
+    custom = [node for node in said if isinstance(node, BackwardCFunction)]
+    if not custom or any(getattr(node, "variable", None) is leaf for node in _nodes(loss, BackwardCFunction)):
+        return say("after: freed", root=root, value=name)
+    return say("after: custom", value=name, functions=" or ".join(code(type(node).__name__) for node in custom[:2]))
+
+
+def _has_failed(loss: torch.Tensor) -> bool:
+    return loss.grad_fn is not None and FAILED in loss.grad_fn.metadata  # type: ignore[operator]  # a method in its stub
+
+
+def failed_passes(trace: Trace) -> tuple[Reason, ...]:
+    """Return a reason for each backward pass of a recording that raised."""
+    found = []
+    for note in (note for note in trace.notes if " failed: " in note or " with an error: " in note):
+        says, _, hint = note.partition(". ")
+        kinds = (cause for words, cause in _FAILED.items() if words in says)
+        *_, (file, line) = [("", ""), *re.findall(r"([^\s(]+):(\d+)", says)]
+        names = tuple(re.findall("`(.*?)`", says)[:1])
+        found.append(Reason(next(kinds, "failed"), names, f"{says}.", hint, file or None, int(line) if line else None))
+    return tuple(found)
+
+
+def _nodes(loss: torch.Tensor, until: type | tuple[()] = ()) -> dict[Node, None]:
+    """List the nodes behind a tensor, on each way until one of a kind."""
     found: dict[Node, None] = {}
     pending = [loss.grad_fn]
     while pending:
@@ -100,25 +138,8 @@ def _nodes(loss: torch.Tensor) -> dict[Node, None]:
                 f"The graph has more than {DEEPEST:,} steps, too many to be looked at after the fact. {_RECORD}"
             )
         found[node] = None
-        pending.extend(child for child, _ in node.next_functions)
+        pending.extend(child for child, _ in node.next_functions if not isinstance(node, until))
     return found
-
-
-@lru_cache
-def _saved_by(kind: type) -> tuple[str, ...]:
-    return tuple(word for word in dir(kind) if word.startswith("_raw_saved_"))
-
-
-def _freed(node: Node) -> bool:
-    """Tell whether a node has lost what it had saved; what hooks would unpack, as a checkpoint does, is left alone."""
-    for word in _saved_by(type(node)):
-        try:
-            raw = getattr(node, word)
-            if getattr(raw, "unpack_hook", raw) is None:
-                getattr(node, word.removeprefix("_raw") if word != "_raw_saved_tensors" else "saved_tensors")
-        except RuntimeError as error:
-            return "second time" in str(error)
-    return False
 
 
 def _there(name: str, gradient: torch.Tensor) -> str:

@@ -24,7 +24,7 @@ from torch.autograd.graph import get_gradient_edge
 from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack, _pop_mode, _push_mode
 from torch.utils.hooks import RemovableHandle
 
-from chainrule.recorder.advice import add_notes
+from chainrule.recorder.advice import note_failed_pass, note_stopped_block
 from chainrule.recorder.guard import Guard, unseen
 from chainrule.recorder.hooks import BackwardHooks
 from chainrule.recorder.module_paths import ModulePaths
@@ -98,6 +98,7 @@ class Recorder(TorchFunctionMode):
         """Stop watching, and take down every hook and every reference into PyTorch's graph."""
         try:
             self._guard.run(self._note_failed, *error[1:2])
+            self._guard.run(note_stopped_block, error[1] if error else None, self._tape, self._values.paths)
             self._leave()
         except BaseException:  # an interrupt: what is left is taken down all the same
             self._leave()
@@ -248,7 +249,7 @@ class Recorder(TorchFunctionMode):
             del passes[first:]
             self._guard.has_run = True
             if isinstance(error, RuntimeError) and roots:
-                self._guard.run(add_notes, error, self._tape, start, roots)
+                self._guard.run(note_failed_pass, error, self._tape, self._hooks._nodes, start, roots)
             raise
         finally:
             self._hooks.leave(depth)

@@ -130,6 +130,8 @@ class Tape:
         """The value that is a node's result, at one of its slots."""
         self.tensors: dict[int, LiveTensor] = {}
         """What is known of each tensor, by its id, which may be used again, by another tensor."""
+        self.failed_passes: dict[str, None] = {}
+        """What is to be said of backward passes that raised."""
         self.folder = ""
         self.failed: tuple[SeenOp, str] | None = None
         self._snapshots: dict[int, tuple[Lazy, Snapshot]] = {}
@@ -160,7 +162,8 @@ class Tape:
         ops = tuple(self._op(op, values, whole) for op in self.ops)
         nodes = tuple(Node(node.name, node.op, tuple(Edge(*edge) for edge in node.edges)) for node in self.nodes)
         passes = tuple(map(self._pass, self.passes))
-        notes = [f"Something could not be read ({failure}). Everything else is recorded." for failure in failures]
+        notes = [*self.failed_passes]
+        notes += [f"Something could not be read ({failure}). Everything else is recorded." for failure in failures]
         if numbers and any(held.data is None and held.statistics is None for _, held in self._snapshots.values()):
             notes.append(_NO_NUMBERS)
         failed = self.failed and Failed(self._op(self.failed[0], values, whole), self.failed[1])
