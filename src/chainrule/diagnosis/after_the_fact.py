@@ -14,7 +14,7 @@ from torch.autograd.graph import Node
 
 from chainrule.calculus.notation import number
 from chainrule.diagnosis.causes import Finding, say
-from chainrule.diagnosis.evidence import code
+from chainrule.diagnosis.evidence import call_of, code
 from chainrule.diagnosis.report import Reason, Why
 from chainrule.diagnosis.thresholds import DEEPEST
 from chainrule.errors import ChainruleError
@@ -114,7 +114,7 @@ def _has_failed(loss: torch.Tensor) -> bool:
 
 
 def failed_passes(trace: Trace) -> tuple[Reason, ...]:
-    """Return a reason for each backward pass of a recording that raised."""
+    """Return a reason for each backward pass of a recording that raised, or for the call that ended it before any."""
     found = []
     for note in (note for note in trace.notes if " failed: " in note or " with an error: " in note):
         says, _, hint = note.partition(". ")
@@ -122,6 +122,10 @@ def failed_passes(trace: Trace) -> tuple[Reason, ...]:
         *_, (file, line) = [("", ""), *re.findall(r"([^\s(]+):(\d+)", says)]
         names = tuple(re.findall("`(.*?)`", says)[:1])
         found.append(Reason(next(kinds, "failed"), names, f"{says}.", hint, file or None, int(line) if line else None))
+    if trace.failed and not found and not trace.passes:
+        op, says = trace.failed.op, "The block ended before a backward pass had run"
+        says += f": {call_of(op)} raised {trace.failed.error}"
+        found.append(Reason("failed", (), says, "Mend that error first.", op.file, op.line))
     return tuple(found)
 
 

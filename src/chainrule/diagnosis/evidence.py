@@ -181,7 +181,11 @@ def name(trace: Trace, value: int) -> str:
 
 def call(trace: Trace, number: int) -> str:
     """Write an op as code, with file, line and module."""
-    op = trace.ops[number]
+    return call_of(trace.ops[number])
+
+
+def call_of(op: Op) -> str:
+    """Write an op of a trace as code, with file, line and module."""
     where = f" at {op.file}:{op.line}" if op.file and op.line else ""
     return f"{code(op.expression)}{where}{f' (in {code(op.module)})' if op.module else ''}"
 
