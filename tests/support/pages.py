@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import linecache
-import re
 import sys
 import tempfile
 import warnings
@@ -14,9 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from markdown_it import MarkdownIt
-from mdit_py_plugins.colon_fence import colon_fence_plugin
-from mdit_py_plugins.front_matter import front_matter_plugin
+from myst_nb.core.read import read_myst_markdown_notebook
 from sphinx_gallery.py_source_parser import split_code_and_text_blocks
 
 Namespace: TypeAlias = dict[str, Any]
@@ -131,30 +128,10 @@ def _lesson(path: Path) -> Iterator[Block]:
 
 
 def _chapter(text: str) -> Iterator[Block]:
-    """Split a notebook at its code cells."""
-    lines = text.splitlines()
-    start = 0
-    for token in MarkdownIt("commonmark").use(front_matter_plugin).use(colon_fence_plugin).parse(text):
-        if token.map is None or token.level:
-            continue
-        first, end = token.map
-        if token.type == "front_matter":
-            start = end
-        elif token.type == "fence" and token.info.startswith("{code-cell}"):
-            yield from _text(lines, start, first)
-            yield _cell(token.content, first + 2)
-            start = end
-    yield from _text(lines, start, len(lines))
-
-
-def _text(lines: list[str], start: int, end: int) -> Iterator[Block]:
-    text = "\n".join(lines[start:end])
-    if text.strip():
-        yield Block("text", text, start + 1)
-
-
-def _cell(content: str, line: int) -> Block:
-    """Make a block of a cell; its options (`:tags: [...]`, or between two lines `---`) become empty lines."""
-    options = re.match(r"---\n(?:.*\n)*?---\n|(?::[\w-]+:.*\n)+", content)
-    head = options.group() if options else ""
-    return Block("code", "\n" * head.count("\n") + content[len(head) :], line, "raises-exception" in head)
+    """Split a notebook at its cells, as the site does."""
+    padded, end = f"\n{text}\n", 0
+    for cell in read_myst_markdown_notebook(text).cells:
+        start = padded.index(f"\n{cell.source}\n", end) + 1
+        end, line = start + len(cell.source), padded.count("\n", 0, start)
+        kind: Literal["text", "code"] = "code" if cell.cell_type == "code" else "text"
+        yield Block(kind, cell.source, line, "raises-exception" in cell.metadata.get("tags", ()))
