@@ -408,21 +408,6 @@ def test_a_page_needs_nothing_else(rec: chainrule.Recording, tmp_path: Path) -> 
         assert word not in page.replace("http://www.w3.org/2000/svg", "").replace("http%3A//www.w3.org/2000/svg", "")
 
 
-def test_two_recordings_of_the_same_are_the_same() -> None:
-    """What is recorded and shown depends on the code alone: no clock, no random id, no address."""
-
-    def once() -> chainrule.Recording:
-        torch.manual_seed(0)
-        model = torch.nn.Linear(3, 2)
-        with chainrule.record() as rec:
-            model(torch.ones(4, 3)).relu().mean().backward()
-        return rec
-
-    first, second = once(), once()
-    assert first.trace.to_dict() == second.trace.to_dict()
-    assert first._repr_html_() == second._repr_html_()
-
-
 @pytest.mark.parametrize("ask", ["rec.figure()", "import chainrule.plots"])
 def test_an_extra_that_is_missing_is_named(ask: str) -> None:
     """Without matplotlib everything else works, and a figure names what to install."""

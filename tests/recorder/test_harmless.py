@@ -47,7 +47,7 @@ def test_recordings_in_a_row_leave_nothing_behind() -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", ["hooks on tensors", "hooks on leaves", "in place through views", "module: GRU"])
+@pytest.mark.parametrize("name", ["hooks on tensors", "hooks on leaves", "in place through views", "a packed sequence"])
 def test_no_hook_of_ours_is_left(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a block no hook of the recorder fires any more, also where the graph and the leaves live on."""
     with chainrule.record() as rec:

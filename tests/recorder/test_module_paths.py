@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import weakref
-
 import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
@@ -90,15 +87,3 @@ def test_modules_around_the_block_do_not_count() -> None:
             return rec
 
     assert modules(Outer()(torch.ones(2))) == [("Linear", "linear"), (None, "sum")]
-
-
-def test_a_recording_holds_no_module() -> None:
-    """What was found out about modules is let go with the block."""
-    net = Net()
-    with chainrule.record() as rec:
-        net(torch.ones(1, 2)).backward()
-    gone = weakref.ref(net)
-    del net
-    gc.collect()
-    assert rec.trace.ops
-    assert gone() is None

@@ -190,22 +190,13 @@ class Block(nn.Module):
         return relued
 
 
-NAMED: dict[str, Callable[[], tuple[Any, ...]]] = {
-    "linear": lambda: (nn.Linear(3, 2), randn(4, 3)),
-    "MLP": lambda: (
-        nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 4), nn.GELU(), nn.Linear(4, 2)),
-        randn(4, 3),
-    ),
-    "conv2d": lambda: (nn.Conv2d(2, 3, 3), image()),
-    "max pooling": lambda: (nn.Sequential(nn.Conv2d(2, 2, 2), nn.MaxPool2d(2)), image()),
-    "batch norm": lambda: (nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3)), image()),
-    "embedding bag": lambda: (nn.EmbeddingBag(6, 3), torch.tensor([[0, 2], [2, 5]])),
-    "LSTM": lambda: (nn.LSTM(3, 4, num_layers=2), randn(3, 2, 3)),
-    "GRU": lambda: (nn.GRU(3, 4), randn(3, 2, 3)),
-    "attention with dropout": lambda: (nn.MultiheadAttention(4, 2, dropout=0.5), *[randn(3, 2, 4)] * 3),
-    "encoder layer": lambda: (nn.TransformerEncoderLayer(4, 2, 8, batch_first=True), randn(2, 3, 4)),
-}
 MODULES = """
+nn.Linear(3, 2), randn(4, 3); nn.Conv2d(2, 3, 3), image(); nn.EmbeddingBag(6, 3), torch.tensor([[0, 2], [2, 5]])
+nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 4), nn.GELU(), nn.Linear(4, 2)), randn(4, 3)
+nn.Sequential(nn.Conv2d(2, 2, 2), nn.MaxPool2d(2)), image(); nn.LSTM(3, 4, num_layers=2), randn(3, 2, 3)
+nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3)), image(); nn.GRU(3, 4), randn(3, 2, 3)
+nn.MultiheadAttention(4, 2, dropout=0.5), *[randn(3, 2, 4)] * 3
+nn.TransformerEncoderLayer(4, 2, 8, batch_first=True), randn(2, 3, 4)
 nn.Linear(3, 2, bias=False), randn(4, 3); nn.Linear(3, 2), randn(3); nn.Linear(3, 2), randn(2, 2, 3)
 nn.Bilinear(2, 3, 2), randn(4, 2), randn(4, 3)
 (lambda f: (nn.Sequential(f, nn.Tanh(), f), randn(4, 3)))(nn.Linear(3, 3))
@@ -246,7 +237,7 @@ nn.TransformerEncoderLayer(4, 2, 8, batch_first=True).eval(), randn(2, 3, 4)
 nn.TransformerEncoderLayer(4, 2, 8, norm_first=True, activation="gelu"), randn(2, 3, 4)
 nn.TransformerDecoderLayer(4, 2, 8), randn(3, 2, 4), randn(2, 2, 4); Block(), image()
 """
-for _name, _make in (NAMED | calls("", MODULES)).items():
+for _name, _make in calls("", MODULES).items():
     case(lambda make: trained(*make()), _make, name=f"module: {_name}")
 
 

@@ -83,14 +83,6 @@ def test_boxes_stand_apart_and_arrows_end_at_them(plan: Plan, direction: str, ba
     assert fine(layout(record(plan)[0].trace, backward, direction))  # type: ignore[arg-type]
 
 
-@settings(max_examples=30, deadline=None)
-@given(plans(steps=12), DIRECTIONS)
-def test_a_layout_is_always_the_same(plan: Plan, direction: str) -> None:
-    """The same trace is laid out the same each time, and so is the same graph recorded again."""
-    first, second = (layout(record(plan)[0].trace, -1, direction) for _ in range(2))  # type: ignore[arg-type]
-    assert first == second
-
-
 @pytest.mark.parametrize("make", [shared, nothing])
 def test_arrows_lead_along_the_graph(make: Callable[[], chainrule.Recording]) -> None:
     """Rightwards each result stands to the right of its inputs, downwards below them."""
