@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import re
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -278,6 +279,9 @@ def test_the_product_grows_by_a_factor_each_step(page: Page) -> None:
     """Each backward step adds a factor to the product; pointing at it lights its edge, and the reverse."""
     show(page, first_lesson().graph().element)
     ask(page, "step(5)")
+    assert page.locator(".maths").is_hidden()
+    page.locator(".product").focus()
+    page.keyboard.press("Enter")
     counts = []
     for step in (5, 6, 7):
         ask(page, f"step({step})")
@@ -302,6 +306,7 @@ def test_a_formula_follows_each_edit(make: Any, page: Page) -> None:
         const wrong = [], last = 20;
         for (let step = 1; step <= last; step++) {
             graph.step(step);
+            graph.shadowRoot.querySelector('.product[aria-expanded=false]')?.click();
             for (const by of [1.5, 2, -2, -3, 0, 1e-7, 3e-7, 12345678, 1]) {
                 graph.set(name, times(start, by));
                 const edited = maths.innerHTML;
@@ -405,6 +410,25 @@ def test_each_mark_explains_itself(page: Page) -> None:
     assert "stands on its arrow" in page.get_by_role("tooltip").inner_text()
     page.keyboard.press("Escape")
     assert not page.get_by_role("tooltip").count()
+    page.locator("chainrule-graph .stage").first.focus()
+    told = []
+    for _ in range(13):
+        page.keyboard.press("ArrowDown")
+        told.append(page.get_by_role("tooltip").inner_text())
+        assert page.evaluate("document.querySelector('chainrule-graph').shadowRoot.activeElement.ariaLabel") == told[-1]
+    kinds = Counter(text.split()[0] for text in told)
+    assert kinds == {"Value": 6, "Gradient": 4, "Local": 3}
+    assert len(set(told)) == 13
+    page.keyboard.press("ArrowDown")
+    assert page.get_by_role("tooltip").inner_text() == told[0]
+    page.keyboard.press("ArrowUp")
+    assert page.get_by_role("tooltip").inner_text() == told[-1]
+    page.keyboard.press("ArrowLeft")
+    assert count(page) == "6 of 7"
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.querySelector('chainrule-graph').shadowRoot.activeElement.className").startswith(
+        "stage"
+    )
 
 
 def test_a_lecture_fills_the_screen(browser: Browser) -> None:
@@ -434,6 +458,7 @@ def test_at_a_fork_the_paths_are_added(page: Page) -> None:
     page.locator("chainrule-graph .stage").first.press("ArrowRight")
     assert shown(page, "b").endswith("grad 5")
     assert "the sum over 2 paths" in said(page)
+    page.locator(".product").first.click()
     assert {"3", "5"} <= set(page.locator(".maths").inner_text())
 
 
@@ -617,7 +642,12 @@ def test_predictions_are_answered(page: Page) -> None:
     for right in ("1", "-1", "1"):
         guess.fill(right)
         press(page, "Check")
+        assert page.locator(".say").inner_text().startswith(f"Step {count(page).split()[0]} of 7")
     assert "dloss/derror" in page.locator(".ask").inner_text()
+    press(page, "Predict")
+    ask(page, "step(3)")
+    press(page, "Predict")
+    assert page.locator(".say").inner_text().startswith("Step 4 of 7")
     for wrong, slip in {"2": "wrong sign", "x": "Type a number", "-4": None}.items():
         guess.fill(wrong)
         press(page, "Check")

@@ -21,7 +21,8 @@ from chainrule.views.colors import DARK, LIGHT
 FOLDER = Path(__file__).parent / "js"
 PARTS = {
     "graph": (
-        "tensors", "text", "ops", "model", "dom", "drawing", "state", "more", "player", "element",
+        "tensors", "text", "ops", "model", "dom", "drawing", "state", "more", "player", "product",
+        "element", "page",
     ),
     "panels": (
         "numbers", "training", "cells", "sizes", "zoom", "maths", "slips", "plots", "curve", "explain", "predict",

@@ -1,24 +1,21 @@
-// The element: puts the parts together, and is what a page or a script talks to.
+// What a reader has before him: the parts put together.
 
 import { attribute, button, h, s, write } from './dom.js';
 import { Drawing } from './drawing.js';
-import { Model } from '../engine/model.js';
 import { HANDS, more, PANELS } from './more.js';
 import { Player } from './player.js';
+import { product } from './product.js';
 import { readState, writeState } from './state.js';
-import { nested } from '../engine/tensors.js';
-import { derivative, number, numbers, typeset } from '../engine/text.js';
+import { derivative, number } from '../engine/text.js';
 
-/** @typedef {import('../engine/model.js').Plain} Plain */
-/** @typedef {import('../engine/tensors.js').Tensor} Tensor */
+/** @typedef {import('../engine/model.js').Model} Model */
 /** @typedef {import('./more.js').Panel} Panel */
 
-const TAG = 'chainrule-graph';
 /** The marks of a graph: kind, colour, and what the legend has for it. */
 const LEGEND = [
   ['value', 'v', 'value, forward →'],
   ['gradient', 'g', '⇠ gradient, backward'],
-  ['upstream', 'g', 'upstream gradient'],
+  ['upstream', 'u g', 'upstream gradient'],
   ['local', 'g', '× local gradient'],
 ];
 /** Text has 12 px; that it is a little smaller may spare a small graph its other layout. */
@@ -37,6 +34,7 @@ export class Ui {
   /** @type {Drawing | undefined} */ drawing;
   /** The value that the formula is about, once somebody has chosen one. */
   chosen = -1;
+  /** Whether the whole product is wanted, and not only what the step multiplies. */ #whole = false;
   #touched = false;
   #equipped = false;
   #later = 0;
@@ -45,7 +43,12 @@ export class Ui {
   /** @type {Map<string, Drawing>} */ #drawings = new Map();
   /** @type {HTMLButtonElement[]} */ #toggles = [];
   #trail = h('nav', { class: 'bar', 'aria-label': 'Opened groups', hidden: true });
-  stage = h('div', { class: 'stage', tabindex: 0, role: 'group', 'aria-label': 'Graph. Arrow keys step through it.' });
+  stage = h('div', {
+    class: 'stage',
+    tabindex: 0,
+    role: 'group',
+    'aria-label': 'Graph. Left and right arrow keys step through it, up and down go from mark to mark.',
+  });
   frame = h('div', { class: 'frame' }, this.stage);
   formula = h('div', { class: 'maths' });
   #said = h('p', { class: 'say', role: 'status' });
@@ -122,7 +125,10 @@ export class Ui {
     this.stage.addEventListener('click', (event) => {
       if (this.#opened(event)) return;
       const v = /** @type {Element} */ (event.target).closest('[data-v]')?.getAttribute('data-v');
-      if (v && model.at === model.last && model.arrived(Number(v))) this.choose(Number(v));
+      if (v && model.at === model.last && model.arrived(Number(v))) {
+        this.#whole = true;
+        this.choose(Number(v));
+      }
     });
   }
 
@@ -310,7 +316,7 @@ export class Ui {
     const view = Number(/** @type {Element} */ (event.target).closest('[data-open]')?.getAttribute('data-open'));
     if (!view) return false;
     this.enter(view);
-    this.#tell();
+    this.tell();
     this.changed();
     this.stage.focus({ preventScroll: true });
     return true;
@@ -403,7 +409,7 @@ export class Ui {
   /** Go to a step. @param {number} to */
   step(to) {
     this.show(to);
-    this.#tell();
+    this.tell();
     this.changed();
   }
 
@@ -422,42 +428,18 @@ export class Ui {
     const { model } = this;
     if (playing < 0 && this.player.beat.local) return;
     const edges = playing < 0 ? this.#coming()[1].filter((e) => model.passed(e)) : [playing];
-    this.#beat.replaceChildren(
-      ...edges.flatMap((e) => {
-        const carried = model.carried(e);
-        const { upstream, local, product } = beat ?? {
-          upstream: model.gradientText(model.view.edges[e].r),
-          local: model.localOf(e),
-          product: carried ? numbers(carried) : '',
-        };
-        if (!local || !product || upstream.length + local.length + product.length > 90) return [];
-        const part = (/** @type {string} */ kind, /** @type {string} */ text, /** @type {string} */ of, maths = '') => {
-          const below = h('small', {}, of);
-          below.insertAdjacentHTML('beforeend', maths);
-          return h('span', { class: 'part' }, h('b', { class: kind }, text), below);
-        };
-        const done = !beat || beat.beat === 'arrive' || beat.beat === 'sum';
-        return [
-          h(
-            'span',
-            { class: 'product' },
-            part('g', upstream, 'upstream'),
-            ' × ',
-            part('l', local, 'local', this.#rule(e)),
-            ' = ',
-            part('g', done ? product : '?', `gradient of ${model.names[model.source(e)]}`),
-          ),
-        ];
-      }),
-    );
+    const written = edges.flatMap((e) => product(model, e, beat, this.#whole, () => this.#open()));
+    const focused = this.#beat.matches(':focus-within');
+    this.#beat.replaceChildren(...written);
+    if (focused) written[0]?.focus();
+    this.formula.hidden = written.length > 0 && !this.#whole;
   }
 
-  /** Where a local gradient comes from, as maths; empty if it is the number itself. @param {number} e */
-  #rule(e) {
-    const { values } = this.model.plain;
-    const rule = this.model.view.edges[e].m ?? '';
-    const filled = rule.replace(/{(\d+)}/g, (_, v) => typeset(values[v]));
-    return filled === rule ? '' : ` = <math>${filled}</math>`;
+  /** Open the whole product below the step's, or close it again. */
+  #open() {
+    this.#whole = !this.#whole;
+    this.#touched = true;
+    this.redraw();
   }
 
   /** Playing began, or came to rest. */
@@ -467,17 +449,17 @@ export class Ui {
 
   /** All was played. */
   ended() {
-    this.#tell(true);
+    this.tell(true);
     this.changed();
   }
 
   /** Say what step is shown. @param {boolean} [ended] whether all was played */
-  #tell(ended) {
+  tell(ended) {
     const { words } = HANDS;
     if (words) this.say(words(this.model, ended));
     else
       void more().then(
-        () => HANDS.words && this.#tell(ended),
+        () => HANDS.words && this.tell(ended),
         () => {},
       );
   }
@@ -584,81 +566,3 @@ function isDark(element) {
     ? 0.3 * Number(parts[1]) + 0.6 * Number(parts[2]) + 0.1 * Number(parts[3]) > 140
     : matchMedia('(prefers-color-scheme: dark)').matches;
 }
-
-/** Bring one element to life, if need be once more ops are there; where that fails, the picture and the table that it
- * holds are shown. @param {HTMLElement} host @param {Plain} plain */
-function bring(host, plain, again = true) {
-  const root = () => host.shadowRoot ?? host.attachShadow({ mode: 'open' });
-  try {
-    const model = new Model(plain);
-    if (model.lacks && again) {
-      const then = () => bring(host, plain, false);
-      more('ops').then(then, then);
-      return;
-    }
-    const ui = new Ui(host, model, [...document.querySelectorAll(TAG)].indexOf(host));
-    ui.attach(root());
-    const collect = (/** @type {(Tensor | null)[]} */ found) =>
-      Object.fromEntries(
-        model.names.flatMap((name, v) => {
-          const t = found[v];
-          return t ? [[name, nested(t)]] : [];
-        }),
-      );
-    Object.assign(host, {
-      values: () => collect(model.values),
-      gradients: () => collect(model.gradients),
-      async set(/** @type {string} */ name, /** @type {unknown} */ value) {
-        const v = model.find(name);
-        model.set(new Map([[v, model.read(v, value)]]));
-        ui.edited();
-        ui.changed();
-      },
-      update: (/** @type {number} */ rate) => ui.update(rate),
-      reset: async () => ui.reset(),
-      step: async (/** @type {number} */ to) => ui.step(to),
-      play: () => ui.player.play(),
-      pause: () => ui.player.pause(),
-      moment: () => ({ step: model.at, of: model.last, ...ui.player.beat }),
-    });
-  } catch (error) {
-    root().replaceChildren(document.createElement('slot'));
-    console.error(`${TAG}: the picture and the table stay, since the graph could not be built: ${error}`);
-  }
-}
-
-/** @type {any} */ const page = globalThis;
-/** Each version of this script brings its own graphs to life: the first to define the element serves them all. */
-const versions = (page.chainruleGraphs ??= {});
-versions[VERSION] ??= { bring };
-if (!customElements.get(TAG))
-  customElements.define(
-    TAG,
-    class extends HTMLElement {
-      #done = false;
-
-      connectedCallback() {
-        this.live();
-      }
-
-      live() {
-        const source = this.querySelector('script[type="application/json"]');
-        if (this.#done) return;
-        if (!source) {
-          if (document.readyState === 'loading')
-            document.addEventListener('DOMContentLoaded', () => this.live(), { once: true });
-          return;
-        }
-        try {
-          const plain = JSON.parse(source.textContent ?? '');
-          if (!versions[plain.version]) return;
-          this.#done = true;
-          versions[plain.version].bring(this, plain);
-        } catch (error) {
-          this.#done = true;
-          console.error(`${TAG}: the picture and the table stay, since its data is damaged: ${error}`);
-        }
-      }
-    },
-  );
-else for (const graph of document.querySelectorAll(TAG)) /** @type {any} */ (graph).live?.();

@@ -1,6 +1,6 @@
 // What a graph says: each step, and each mark about itself, to whoever points at it, taps it or comes to it by keys.
 
-import { h } from './dom.js';
+import { attribute, h } from './dom.js';
 import { derivative, number } from '../engine/text.js';
 
 /** @typedef {import('./element.js').Ui} Ui */
@@ -93,6 +93,16 @@ function wayOf(model) {
   return ` Raising ${name} ${slope > 0 ? 'raises' : 'lowers'} ${loss}: ${slope > 0 ? 'lower' : 'raise'} ${name}.`;
 }
 
+/** The texts of a graph that say something, as they are read. @param {HTMLElement} stage */
+function marksOf(stage) {
+  const texts = /** @type {NodeListOf<SVGTextElement>} */ (
+    stage.querySelectorAll('.box > :is(.v, .g), .passed > .halo')
+  );
+  const places = new Map([...texts].map((mark) => [mark, mark.getBoundingClientRect()]));
+  const seen = [...places].filter(([mark]) => mark.textContent && !mark.matches('.told'));
+  return seen.sort(([, a], [, b]) => a.left + a.top - b.left - b.top).map(([mark]) => mark);
+}
+
 /** @param {Ui} ui @param {HTMLElement} body where the marks are */
 export function explain(ui, body) {
   const tip = h('div', { class: 'tip', role: 'tooltip', hidden: true });
@@ -110,6 +120,19 @@ export function explain(ui, body) {
     tip.style.top = `${mark.bottom - room.top + 8}px`;
   }
   for (const kind of ['pointerover', 'focusin', 'click']) body.addEventListener(kind, show);
+  ui.stage.addEventListener('keydown', (event) => {
+    const by = { ArrowUp: -1, ArrowDown: 1, Escape: 0 }[event.key];
+    if (by === undefined || event.defaultPrevented) return;
+    const marks = marksOf(ui.stage);
+    const at = marks.indexOf(/** @type {SVGTextElement} */ (event.target));
+    const next = by ? marks.at((at + by) % marks.length) : ui.stage;
+    if (next instanceof SVGElement)
+      for (const [key, to] of Object.entries({ tabindex: -1, role: 'img', 'aria-label': meaning(ui.model, next) }))
+        attribute(next, key, to);
+    next?.focus();
+    event.preventDefault();
+    event.stopPropagation();
+  });
   for (const kind of ['pointerleave', 'focusout', 'pointerdown', 'keydown'])
     body.addEventListener(kind, () => (tip.hidden = true));
 }

@@ -11,6 +11,8 @@ import { number, numbers } from '../engine/text.js';
 const TIMES = { run: 400, rest: 250, start: 500, upstream: 500, held: 1000, arrive: 400, sum: 900 };
 const REST = { beat: 'rest', node: '', upstream: '', local: '', product: '' };
 const LONGEST = 20;
+/** So far a pill stands from its arrow, which stays in sight. */
+const BESIDE = 22;
 /** What leaves a step that was overtaken: by another one, by an edit, by a group that was opened. */
 const OVERTAKEN = Symbol('overtaken');
 
@@ -165,6 +167,8 @@ export class Player {
     this.#pills.push(pill);
     if (way === 'b') drawing.edges[e].group.classList.add('flows');
     const length = path.getTotalLength();
+    const [from, to] = [path.getPointAtLength(0), path.getPointAtLength(length)];
+    const level = Math.abs(from.x - to.x) > Math.abs(from.y - to.y);
     /** @param {number} t @param {string} [now] */
     const move = (t, now) => {
       if (now !== undefined) write(label, now);
@@ -172,7 +176,8 @@ export class Player {
       attribute(back, 'width', width);
       attribute(back, 'x', -width / 2);
       const { x, y } = path.getPointAtLength(length * t);
-      attribute(pill, 'transform', `translate(${x.toFixed(1)} ${y.toFixed(1)})`);
+      const [left, up] = level ? [0, BESIDE] : [width / 2 + BESIDE / 2, 0];
+      attribute(pill, 'transform', `translate(${(x - left).toFixed(1)} ${(y - up).toFixed(1)})`);
     };
     move(0, brief(text));
     drawing.svg.append(pill);

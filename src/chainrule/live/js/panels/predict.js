@@ -104,7 +104,10 @@ export function predictPanel(ui) {
       if (!own) tell('');
       const from = model.at;
       next();
-      if (model.at !== from) ui.redraw();
+      if (model.at !== from) {
+        ui.redraw();
+        ui.tell();
+      }
     }
     const done = !asked.length;
     form.hidden = done;
