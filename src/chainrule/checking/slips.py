@@ -33,6 +33,14 @@ BY_SIZE: Mapping[str, Callable[[Any], Any]] = {
 }
 """The slips that show in the numbers alone: what each makes of the right answer, a number or an array."""
 
+AVERAGES = dict.fromkeys(("mean", "mse_loss", "cross_entropy", "nll_loss"), "sum") | {
+    "sum": "mean",
+    "var": "",
+    "std": "",
+}
+"""Ops that average or add up, and what an answer looks like that does the other."""
+NORMALISATIONS = ("batch_norm", "layer_norm", "group_norm", "instance_norm")
+
 # Thresholds.
 CLOSE = 1e-4  # answers worked out by hand count as right when they are this close, relative to the largest entry
 MOST_PARTS = 8  # any of so many contributions may have been left out (256 sums); of more, only one alone or all but one
@@ -64,6 +72,7 @@ def fitting(given: Array, wanted: Array, on_the_way: Iterable[Slip] = ()) -> Ite
     if given.ndim == 2 and same(given.T, wanted):
         yield "transposed", {}
     if given.shape != wanted.shape:
+        yield from (slip for slip in on_the_way if slip[0] == "axis")
         yield "shape", {"given": given.shape, "wanted": wanted.shape}
         return
     wide = wanted.astype(np.result_type(wanted, np.float64))
@@ -87,8 +96,12 @@ class Way:
 
     def slips(self) -> Iterator[Slip]:
         """Yield the slips somewhere on the way that lead to exactly this answer, the likeliest first."""
+        yield from self._axes()
+        if self.given.shape != self.wanted.shape:
+            return
         yield from self._reductions()
         yield from self._parts()
+        yield from self._normalised()
         yield from self._local_gradients()
         for path in itertools.islice(self._paths(), MOST_PATHS):
             yield from self._along(path)
@@ -105,27 +118,59 @@ class Way:
             found[term.value] = min(found.get(term.value, LONGEST_PATH), *ways)
         return found
 
+    def _axes(self) -> Iterator[Slip]:
+        """Yield a sum over other axes than those along which the value was repeated."""
+        for term in self._into(self.value):
+            arriving = self.trace.gradient(term.output, self.backward)
+            if term.kind != "elementwise" or term.local is None or arriving is None or arriving.data is None:
+                continue
+            whole = arriving.data * (np.nan if term.local.data is None else term.local.data)
+            for axes in itertools.combinations(range(whole.ndim), max(1, whole.ndim - self.wanted.ndim)):
+                other = np.asarray(whole.sum(axes))
+                if other.size == self.given.size > 1 and same(self.given.reshape(other.shape), other):
+                    yield "axis", {"name": self.name}
+
+    def _averaged(self, term: Term) -> int:
+        """Count the entries that an op averages, or what it divides by; 1 if it does neither."""
+        op, before = self.trace.ops[term.op], self.trace.values[term.value].tensor
+        if op.name == "div" and isinstance(by := op.constants.get("b"), int | float):
+            return int(by) if by == by // 1 else 1
+        classes = before.shape[1] if op.name in ("cross_entropy", "nll_loss") and len(before.shape) > 1 else 1
+        size = before.size // max(1, self.trace.values[term.output].tensor.size * classes)
+        return size if op.name in AVERAGES else 1
+
     def _reductions(self) -> Iterator[Slip]:
-        """Yield a sum taken for a mean, or a mean for a sum."""
-        values = self.trace.values
+        """Yield a sum taken for a mean, or a mean for a sum; an n for an n - 1; attention's scale left out."""
         for term in self.trace.terms(self.backward):
-            n = values[term.value].tensor.size // max(1, values[term.output].tensor.size)
-            op = self.trace.ops[term.op].name
-            if n > 1 and op in ("mean", "mse_loss") and same(self.given / n, self.wanted):
-                yield "sum", {"n": n}
-            if n > 1 and op == "sum" and same(self.given * n, self.wanted):
-                yield "mean", {"n": n}
+            n, op, shape = self._averaged(term), self.trace.ops[term.op].name, self.trace.values[term.value].shape
+            kind = AVERAGES.get(op)
+            if n > 1 and kind and same(self.given / n if kind == "sum" else self.given * n, self.wanted):
+                yield kind, {"n": n}
+            if op == "scaled_dot_product_attention" and same(self.given / shape[-1] ** 0.5, self.wanted):
+                yield "scale", {"n": shape[-1]}
+            yield from (("one_less", {"n": m}) for m, ratio in _one_less(n) if same(self.given, self.wanted * ratio))
+
+    def _normalised(self) -> Iterator[Slip]:
+        """Yield the mean's path of a normalisation in one piece: without it, what is averaged is off by one number."""
+        lacking = self.given - self.wanted
+        averaged = [(*range(2, lacking.ndim), 0), *(tuple(range(k, lacking.ndim)) for k in range(1, lacking.ndim))]
+        for term in self._into(self.value) if lacking.ndim > 1 else ():
+            means = (np.broadcast_to(lacking.mean(axes, keepdims=True), lacking.shape) for axes in averaged)
+            if self.trace.ops[term.op].name in NORMALISATIONS and any(same(lacking, mean) for mean in means):
+                yield "through_mean", {"name": self.name}
 
     def _parts(self) -> Iterator[Slip]:
         """Yield contributions left out."""
-        flows = [term.contribution for term in self._into(self.value)]
-        parts = [flow.data for flow in flows if flow is not None and flow.data is not None]
+        flows = [(self.trace.ops[term.op].name, term.contribution) for term in self._into(self.value)]
+        uses = [(op, flow.data) for op, flow in flows if flow is not None and flow.data is not None]
+        parts, means = [part for _, part in uses], [part for op, part in uses if op == "mean"]
         sizes = range(1, len(parts)) if len(parts) <= MOST_PARTS else ()
         some = (np.sum(chosen, axis=0) for size in sizes for chosen in itertools.combinations(parts, size))
         whole = np.sum(parts, axis=0, dtype=np.result_type(self.wanted, np.float64))
         for left in some if sizes else itertools.chain(parts, (whole - part for part in parts)):
             if same(self.given, left):
-                yield "path", {"name": self.name}
+                lost = any(same(self.given + mean, self.wanted) for mean in means)
+                yield "through_mean" if lost else "path", {"name": self.name}
 
     def _local_gradients(self) -> Iterator[Slip]:
         """Yield the upstream gradient left out, at one use of the value or at all of them."""
@@ -144,16 +189,21 @@ class Way:
         for term in path:
             arriving.append(self._carry(term, arriving[-1]))
         rest = self.wanted - arriving[-1]
-        fork = next((term.value for term in path if len(self._into(term.value)) > 1), None)
-        if fork is not None and same(self.given, rest):
-            yield "path", {"name": values[fork].name}
+        forks = [term for term in path if len(self._into(term.value)) > 1]
+        if forks and same(self.given, rest):
+            mean = next((term for term in forks if self.trace.ops[term.op].name == "mean"), None)
+            yield "through_mean" if mean else "path", {"name": values[(mean or forks[0]).value].name}
         for i, term in enumerate(path):
             skipped, squared = _fit(arriving[i], values[term.value].shape), self._carry(term, arriving[i], times=2)
-            for kind, passed in (("factor", skipped), ("doubled", squared)):
+            words = {"factor": derivative(values[term.output].name, values[term.value].name)}
+            changed: list[tuple[str, Array, Mapping[str, object]]] = [("factor", skipped, words)]
+            changed.append(("doubled", squared, words))
+            changed.extend(("one_less", arriving[i + 1] * r, {"n": n}) for n, r in _one_less(self._averaged(term)))
+            for kind, passed, fill in changed:
                 for later in path[i + 1 :]:
                     passed = self._carry(later, passed)
                 if same(self.given, rest + passed):
-                    yield kind, {"factor": derivative(values[term.output].name, values[term.value].name)}
+                    yield kind, fill
 
     def _paths(self) -> Iterator[list[Term]]:
         """Yield the paths from what was differentiated to the value that are no longer than is looked at."""
@@ -177,6 +227,12 @@ class Way:
         if term.kind == "jacobian":
             return np.asarray(_fit(upstream, after).reshape(-1) @ local).reshape(before)
         return _fit(upstream * local**times, before)
+
+
+def _one_less(n: int) -> Iterator[tuple[int, float]]:
+    """Yield each n, and by how much an answer is off, where n and n - 1 are taken for each other."""
+    if n > 2:  # else it is a factor of 2, which has likelier reasons
+        yield from ((n, n / (n - 1)), (n, (n - 1) / n), (n + 1, n / (n + 1)))
 
 
 def _fit(gradient: Array, shape: tuple[int, ...]) -> Array:
