@@ -401,4 +401,4 @@ print([(answer.name, answer.right) for answer in report.answers])
 # The gate becomes ``1 - hidden**2``, the local gradient of ``tanh``: ``bool(report) == True``. (The biases are left out
 # here. They start at zero, and the rule for their gradients stays as it was.)
 #
-# **Next:** eight programs that are broken on purpose, :ref:`sphx_glr_lessons_5_clinic_10_not_zeroed.py`.
+# **Next:** the same, a line at a time and checked, :ref:`sphx_glr_lessons_5_real_layers_10_line_by_line.py`.

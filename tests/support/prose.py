@@ -32,6 +32,7 @@ _UNCLAIMED = re.compile(
     | ^[ >]*(?:[-*][ ]+)?\d+[.)](?=\s)  # the number of an item or a heading
     | ^\#+[ ]+\d+(?:\.\d+)*\.?(?=\s)
     | \[\^?\d+\]_?  # a footnote
+    | \b[Ll]ines?\s+\d+(?:\s+(?:and|to)\s+\d+)*  # a line of code, which bears that number
     | \b[Rr]eading\ time:\s+\d+\s+minutes
     """,
     re.VERBOSE | re.MULTILINE,
