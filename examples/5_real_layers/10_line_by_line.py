@@ -159,8 +159,8 @@ rec
 #
 #    Set ``b2`` to [1, 1.5, 0.5], which is 1 more in each entry. The loss stays at 2.468, and the gradient of ``b2`` at
 #    [0.043, 0.07, -0.113]: only differences of scores count. Then set it to [0, 0.5, 3.5]. The first sample, whose
-#    class is the last one, gains. The second pays more than that: the loss is 2.838, and the gradient of the last entry has
-#    turned to 0.325, which says *down again*.
+#    class is the last one, gains. The second pays more than that: the loss is 2.838, and the gradient of the last entry
+#    has turned to 0.325, which says *down again*.
 #
 # Seven lines in one
 # ------------------
