@@ -25,8 +25,10 @@ def test_a_file_of_the_first_version_can_be_read(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(trace_file, "SMALL", 1000)  # it had all arrays as lists
     again = Trace.from_dict(plain).to_dict()
     assert {len(held.pop("aliases")) for held in again["values"]} == {0}
-    assert [again.pop(name) for name in ("notes", "arrays", "modules", "failed")] == [[], [], [], None]
+    assert [again.pop(added) for added in ("notes", "arrays", "modules", "updates", "events")] == [[]] * 5
+    assert again.pop("failed") is None
     assert {len(op.pop("arguments")) for op in again["ops"]} == {0}
+    assert {(len(one.pop("before")), one.pop("asked")) for one in again["passes"]} == {(0, None)}
     assert json.dumps({**again, "format": 1}) == text
     assert [hook["name"] for hook in plain["passes"][0].pop("hooks")] == ["h.register_hook(lambda g: g * 2)"]
     assert Trace.from_dict(plain).passes[0].hooks == ()
@@ -136,7 +138,7 @@ def test_a_trace_shows_itself_in_a_few_lines() -> None:
             h = torch.sin(h)
         h.sum().backward()
     trace = rec.trace
-    assert repr(trace) == "<Trace: values 202, ops 201, nodes 202, passes 1, notes 0, modules 0>"
+    assert repr(trace) == "<Trace: values 202, ops 201, nodes 202, passes 1, notes 0, modules 0, updates 0, events 0>"
     run = trace.passes[0]
     parts = (
         trace.values[1],

@@ -193,12 +193,13 @@ class Recording:
             self._gradient(number, backward)
         return _answers.check(self.trace, found, answers, backward)
 
-    def why(self, value: str | torch.Tensor | None = None, backward: int = -1) -> Why:
-        """Return where a gradient became zero, NaN, tiny or huge, or why it never came: file, line, and the proof.
+    def why(self, value: str | torch.Tensor | None = None, backward: int | None = None) -> Why:
+        """Return what went wrong in any backward pass of the block, and in the optimizers' steps: file, line, proof.
 
-        Without a value every leaf is looked at, and leaves that have a cause in common are named together. What counts
-        as tiny or huge stands in `chainrule.diagnosis.thresholds`. If nothing is wrong, it says so, with the gradient's
-        size.
+        Without a value every leaf is looked at, and leaves that have a cause in common are named together: gradients
+        that became zero, NaN, tiny or huge, that never came, or that no step made use of. `backward` picks one pass.
+        What counts as tiny or huge stands in `chainrule.diagnosis.thresholds`. The `reasons` are certain; the `hints`
+        ask about what is odd and may be meant. If nothing is wrong, it says so, with the gradients' sizes.
 
         Raises `TraceError` like `grad`, and if no numbers were kept (`keep="shapes"`).
 
@@ -210,14 +211,18 @@ class Recording:
         >>> rec.why("w").reasons[0].cause
         'dead relu'
         """
-        failed = failed_passes(self.trace)
-        if failed and (value is None or not self.trace.passes):  # what it was to bring is missing on no other account
+        trace, failed = self.trace, failed_passes(self.trace)
+        if failed and (value is None or not trace.passes):  # what it was to bring is missing on no other account
             return Why(failed)
-        self.trace.backward(backward)
+        trace.backward(-1 if backward is None else backward)
+        passes = range(len(trace.passes))
+        passes = passes if backward is None else passes[backward : backward + 1 or None]
         if value is None:
-            return why_all(self.trace, backward)
-        found = _why(self.trace, self._find(value, backward), backward)
-        return replace(found, reasons=failed + found.reasons) if failed else found
+            return why_all(trace, passes)
+        found = self._called(value)
+        latest = {i: max(trace.reached(i).intersection(found), default=None) for i in passes}
+        why = _why(trace, {i: last for i, last in latest.items() if last is not None}, found[-1])
+        return replace(why, reasons=failed + why.reasons) if failed else why
 
     def save(self, file: str | os.PathLike[str]) -> None:
         """Write the recording to a `.json` file that `load` reads, or to a `.html` page that needs nothing else.
@@ -264,8 +269,13 @@ class Recording:
 
     def _find(self, value: str | torch.Tensor, backward: int) -> int:
         """Find the value that is meant: the latest with this name that took part in the backward pass."""
+        self.trace.backward(backward)
+        found = self._called(value)
+        return max(self.trace.reached(backward).intersection(found), default=found[-1])
+
+    def _called(self, value: str | torch.Tensor) -> list[int]:
+        """Find the values that go by a name, or that a tensor has been."""
         trace = self.trace
-        trace.backward(backward)
         if isinstance(value, torch.Tensor):
             found = list(self._values_of(value))
             if not found:
@@ -283,7 +293,7 @@ class Recording:
                 found = _also_called(value, trace)
             if not found:
                 raise TraceError(f"No value is called `{value}` in this recording. {_nearest(value, trace)}")
-        return next((i for i in reversed(found) if trace.took_part(i, backward)), found[-1])
+        return found
 
     def _gradient(self, number: int, backward: int, asked: str | torch.Tensor = "") -> Snapshot:
         """Get a gradient, or say why there is none to what was asked for."""

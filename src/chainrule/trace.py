@@ -23,6 +23,7 @@ from chainrule.errors import TraceError
 from chainrule.trace_check import check
 from chainrule.trace_file import from_plain, to_plain
 from chainrule.trace_file import many_objects as many_objects
+from chainrule.trace_joins import Joins
 
 Array: TypeAlias = npt.NDArray[Any]
 Number: TypeAlias = bool | int | float | complex
@@ -73,6 +74,12 @@ class Snapshot(_Record):
     def number(self) -> Any:
         """The number of a tensor of one element; `None` for any other, or if it was not kept."""
         return self.data.item() if self.data is not None and self.size == 1 else None
+
+    def times(self, factor: float | None) -> Snapshot | None:
+        """Multiply a single number by another, as far as both are known."""
+        if factor is None or self.data is None or self.size != 1:
+            return None
+        return Snapshot(self.shape, self.dtype, np.asarray(factor * self.data))
 
     @staticmethod
     def _read(
@@ -216,11 +223,46 @@ class BackwardPass(_Record):
     """What each leaf got (by its position in `Trace.values`), and what `torch.autograd.grad` was asked for."""
     hooks: tuple[Hook, ...] = ()
     """The turns of the user's hooks on tensors, in the order in which autograd made them."""
+    before: Mapping[int, Snapshot] = field(default_factory=dict)
+    """What `.grad` of each leaf held already, where there was one."""
+    asked: tuple[int, ...] | None = None
+    """The values whose gradients alone it was asked for; `None` for all leaves."""
 
     @cached_property
     def visit_of(self) -> dict[int, Visit]:
         """The visit of each node, by its position in `Trace.nodes`."""
         return {visit.node: visit for visit in self.visits}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Update(_Record):
+    """Hold one step of an optimizer: its parameters, and the `.grad` that it saw of those that had one."""
+
+    parameters: tuple[int, ...]
+    gradients: Mapping[int, Snapshot]
+    after: int
+    """How many backward passes had begun before it."""
+    expression: str
+    file: str | None = None
+    line: int | None = None
+    by_closure: bool = False
+    """Whether it ran the passes itself, so that the gradients are those of before."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Event(_Record):
+    """Hold a call that autograd does not follow, such as `loss.item()`, and what it was given and made."""
+
+    name: str
+    values: tuple[int, ...]
+    made: tuple[int, ...]
+    after: int
+    """How many backward passes had begun before it."""
+    steps: int
+    """How many steps of optimizers had been taken before it."""
+    expression: str
+    file: str | None = None
+    line: int | None = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -284,6 +326,10 @@ class Trace(_Record):
     """The modules that made calls, and those around them."""
     failed: Failed | None = None
     """The call that ended the block, where that raised."""
+    updates: tuple[Update, ...] = ()
+    """The steps that optimizers took."""
+    events: tuple[Event, ...] = ()
+    """The calls that autograd does not follow."""
 
     def __repr__(self) -> str:
         """Count what it holds."""
@@ -336,12 +382,12 @@ class Trace(_Record):
         """Return the gradient steps that end at one value, in the same order."""
         return self._joins(backward).terms_into.get(value, ())
 
-    def _joins(self, backward: int) -> _Joins:
+    def _joins(self, backward: int) -> Joins:
         return self._joins_of[self.backward(backward)]
 
     @cached_property
-    def _joins_of(self) -> dict[BackwardPass, _Joins]:
-        return {run: _Joins(self, run) for run in self.passes}
+    def _joins_of(self) -> dict[BackwardPass, Joins]:
+        return {run: Joins(self, run, Term) for run in self.passes}
 
     @cached_property
     def nodes_in(self) -> Mapping[int | None, int]:
@@ -375,9 +421,13 @@ class Trace(_Record):
             return None
         return visit.upstream[held.slot] if held.slot < len(visit.upstream) else None
 
+    def reached(self, backward: int = -1) -> frozenset[int]:
+        """Return the values that a gradient flowed to in one backward pass."""
+        return self._joins(backward).reached
+
     def took_part(self, value: int, backward: int = -1) -> bool:
         """Tell whether a gradient flowed to this value in one backward pass."""
-        return value in self._joins(backward).reached
+        return value in self.reached(backward)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the trace as dictionaries, lists, strings and numbers that JSON can hold.
@@ -392,85 +442,6 @@ class Trace(_Record):
         """Return the trace that `to_dict` wrote; raise `FileError` if it is damaged or newer than this version."""
         with many_objects():
             return from_plain(Trace, plain, ("values", "ops", "nodes", "passes"), check)
-
-
-class _Joins:
-    """Join the visits of one backward pass with the ops and the values that they belong to, each way once."""
-
-    def __init__(self, trace: Trace, run: BackwardPass) -> None:
-        self.trace, self.run = trace, run
-        self._free: dict[int, dict[int, list[str]]] = {}
-        """The letters of each op that no term has taken yet, by value."""
-
-    @cached_property
-    def terms_into(self) -> Mapping[int, list[Term]]:
-        """The gradient steps by the value at which they end."""
-        found: dict[int, list[Term]] = {}
-        for term in self.terms:
-            found.setdefault(term.value, []).append(term)
-        return found
-
-    @cached_property
-    def terms(self) -> tuple[Term, ...]:
-        """The gradient steps in autograd's order; the nodes that it made for one op are joined to one step.
-
-        On the way to a node inside of an op a single number is carried along, as long as everything is one.
-        """
-        found: list[Term] = []
-        inside: dict[int, tuple[tuple[int, ...], float | None]] = {}
-        for visit in self.run.visits:
-            node, last = self.trace.nodes[visit.node], self._outputs(visit)
-            outputs, factor = (last, None) if last else inside.get(visit.node, ((), None))
-            if node.op is None or not outputs:
-                continue
-            for edge, flow in zip(node.edges, visit.flows, strict=False):
-                local = flow.local if last else _times(flow.local, factor)  # the op's own at its last node
-                if edge.value is not None:
-                    letter = self._letter(node.op, edge.value)
-                    if flow.contribution is not None:
-                        kind = flow.kind if last or local is None else "elementwise"
-                        found.append(Term(node.op, letter, outputs, edge.value, flow.contribution, local, kind))
-                elif edge.node is not None and (before := inside.get(edge.node)):
-                    inside[edge.node] = tuple(dict.fromkeys((*before[0], *outputs))), None
-                elif edge.node is not None:
-                    inside[edge.node] = outputs, None if local is None else local.number
-        return tuple(found)
-
-    def _outputs(self, visit: Visit) -> tuple[int, ...]:
-        """List the values whose gradients came in as a visit's upstream gradients."""
-        at = self.trace.value_at
-        slots = [slot for slot, upstream in enumerate(visit.upstream) if upstream is not None]
-        return tuple(at[visit.node, slot] for slot in slots if (visit.node, slot) in at)
-
-    def _letter(self, number: int, value: int) -> str | None:
-        """Take a value's next place among an op's arguments; unknown, if autograd made several nodes for the op."""
-        if self.trace.nodes_in[number] != 1:
-            return None
-        if number not in self._free:
-            free = self._free[number] = {}
-            for letter, operand in reversed(self.trace.ops[number].operands.items()):
-                free.setdefault(operand, []).append(letter)
-        left = self._free[number].get(value)
-        return left.pop() if left else None
-
-    @cached_property
-    def reached(self) -> frozenset[int]:
-        """The values that a gradient flowed to."""
-        found = {*self.run.roots, *self.run.gradients}
-        for visit in self.run.visits:
-            found |= {edge.value for edge in self.trace.nodes[visit.node].edges if edge.value is not None}
-            for value in self._outputs(visit):  # an op that has several may use one itself, such as a cell its state
-                op = self.trace.values[value].op
-                if op is not None and len(self.trace.ops[op].outputs) > 1:
-                    found.add(value)
-        return frozenset(found)
-
-
-def _times(local: Snapshot | None, factor: float | None) -> Snapshot | None:
-    """Multiply single numbers, as far as they are known."""
-    if factor is None or local is None or local.data is None or local.size != 1:
-        return None
-    return Snapshot(local.shape, local.dtype, np.asarray(factor * local.data))
 
 
 @lru_cache

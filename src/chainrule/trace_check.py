@@ -40,7 +40,12 @@ def _is_in_order(trace: Trace) -> Iterator[bool]:
         for edge in node.edges:
             yield edge.node is None or (edge.node < i and within[edge.node] <= last)
             yield edge.value is None or made[edge.value] < last
-    yield all(root < len(made) for run in trace.passes for root in run.roots)
+    for run in trace.passes:
+        yield all(value < len(made) for value in (*run.roots, *run.before, *(run.asked or ())))
+    for update in trace.updates:
+        yield all(value < len(made) for value in (*update.parameters, *update.gradients))
+    for event in trace.events:
+        yield all(value < len(made) for value in (*event.values, *event.made))
 
 
 def _has_shapes(trace: Trace) -> Iterator[bool]:
@@ -48,10 +53,13 @@ def _has_shapes(trace: Trace) -> Iterator[bool]:
     slots = {(value.node, value.slot): value.shape for value in trace.values if value.node is not None}
     for value in trace.values:
         yield value.node is None or slots[value.node, value.slot] == value.shape
+    for update in trace.updates:
+        yield all(_is_gradient(held, trace.values[i].shape) for i, held in update.gradients.items())
     for run in trace.passes:
         for i, got in run.gradients.items():  # of a batch of them, each has that shape
             shape = trace.values[i].shape
             yield _is_gradient(got, (*got.shape[: len(got.shape) - len(shape)], *shape))
+        yield all(_is_gradient(held, trace.values[i].shape) for i, held in run.before.items())
         for hook in run.hooks:
             yield all(_is_gradient(held, trace.values[hook.value].shape) for held in (hook.before, hook.after))
         for visit in run.visits:

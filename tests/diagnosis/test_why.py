@@ -308,7 +308,7 @@ def test_leaves_of_one_name_are_told_apart() -> None:
         hidden = first(torch.ones(3, 1))
         second(torch.tensor(hidden.tolist())).sum().backward()
     (reason,) = rec.why().reasons
-    assert (reason.cause, reason.names) == ("not used", ("first.weight", "first.bias"))
+    assert (reason.cause, reason.names) == ("taken out", ("first.weight", "first.bias"))
 
 
 def test_several_causes_are_told_in_order() -> None:
@@ -475,7 +475,7 @@ def calls(trace: Trace) -> int:
 
     sys.setprofile(count)
     try:
-        found = why_all(trace)
+        found = why_all(trace, [0])
     finally:
         sys.setprofile(None)
     assert len(found.reasons) == 1
@@ -493,7 +493,7 @@ def test_work_grows_with_the_length_and_no_faster(make: Callable[[int], Trace]) 
 @pytest.mark.slow
 def test_a_long_chain_is_asked_about() -> None:
     """A recording of 20,000 ops with as many leaves is no trouble, and needs no recursion."""
-    (reason,) = why_all(chain(20_000)).reasons
+    (reason,) = why_all(chain(20_000), [0]).reasons
     assert "`w.grad`, `c0.grad`, `c1.grad` and 19,997 more are zero because of" in reason.says
 
 

@@ -25,7 +25,8 @@ ROOMS = {
     "trace_file": ("errors",),
     "whole_file": ("errors",),
     "trace_check": ("trace",),  # its types alone
-    "trace": ("errors", "trace_file", "trace_check"),
+    "trace_joins": ("trace",),  # its types alone
+    "trace": ("errors", "trace_file", "trace_check", "trace_joins"),
     "recorder": ("trace",),
     "calculus": ("trace",),
     "views": ("calculus", "trace"),

@@ -735,7 +735,21 @@ def a_head_left_out() -> Any:
     return one.mean()
 
 
-@broken("not used")
+@broken("not used", "aux.weight")
+def a_head_never_called() -> Any:
+    class Heads(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head, self.aux = nn.Linear(3, 1), nn.Linear(3, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.as_tensor(self.head(x))
+
+    model = Heads()
+    return model(torch.randn(8, 3)).mean()
+
+
+@broken("taken out")
 def lost_as_a_number() -> Any:
     w, c = weight(3), weight(3)
     size = w.norm().item()  # here

@@ -26,8 +26,8 @@ def passes(size: int) -> None:
 
 
 def chain(size: int) -> None:
-    """Go through a long chain that uses its weight at every step."""
-    w = _leaf()
+    """Go through a long chain that uses its weight at every step, and fades at any length."""
+    w = _leaf(0.5)
     h = w
     for _ in range(size // 2):
         h = torch.sin(h) * w

@@ -22,7 +22,7 @@ from chainrule.calculus.notation import number
 from chainrule.calculus.rules import canonical
 from chainrule.diagnosis.evidence import Evidence, Span, UnknownError, code, is_bad, name, norm, numbers_of, span
 from chainrule.diagnosis.thresholds import ALONE, CENTRED, LITTLE, RANGE, TELLING
-from chainrule.trace import Op, Snapshot, Trace
+from chainrule.trace import Event, Op, Snapshot, Trace, Update
 
 What: TypeAlias = Literal["bad", "zero", "never", "huge", "tiny"]
 _WORDS: Mapping[str, Any] = json.loads(Path(__file__).with_name("causes.json").read_text("utf-8"))
@@ -53,18 +53,11 @@ class Finding:
     """The op to blame, where it is another one than the op that was asked about."""
     source: int | None = None
     """The value that it began with, where that was there from the start."""
+    event: Event | Update | None = None
+    """The call beside the graph to blame, where there is one."""
     what: What = "never"
     """What is wrong with the gradient."""
     spot: Spot | None = None
-
-    @property
-    def key(self) -> object:
-        """Return what leaves have in common that lost their gradients in the same way."""
-        if self.what in ("tiny", "huge"):
-            return self.what
-        if self.source is not None:
-            return self.what, self.cause, "from", self.source
-        return self.what, self.cause, self.proof if self.op is None else self.op
 
 
 class _Sentence(Formatter):
@@ -77,10 +70,12 @@ class _Sentence(Formatter):
 _fill = _Sentence().format
 
 
-def say(key: str, op: int | None = None, source: int | None = None, **told: object) -> Finding:
+def say(
+    key: str, op: int | None = None, source: int | None = None, event: Event | Update | None = None, **told: object
+) -> Finding:
     """Return the finding that has this key among the words, its sentences filled in with what is told."""
     cause, proof, hint = _WORDS["findings"][key]
-    return Finding(cause, _fill(proof, **told), _fill(hint, **told), op, source)
+    return Finding(cause, _fill(proof, **told), _fill(hint, **told), op, source, event)
 
 
 @lru_cache

@@ -12,7 +12,7 @@ import numpy as np
 
 from chainrule.calculus.notation import number
 from chainrule.calculus.rules import canonical
-from chainrule.diagnosis.thresholds import LONGEST
+from chainrule.diagnosis.thresholds import LONGEST, NAMED
 from chainrule.trace import Op, Snapshot, Trace
 
 
@@ -179,6 +179,11 @@ def name(trace: Trace, value: int) -> str:
     return code(trace.values[value].name)
 
 
+def where(file: str | None, line: int | None) -> str:
+    """Say at which line something stands."""
+    return f" at {file}:{line}" if file and line else ""
+
+
 def call(trace: Trace, number: int) -> str:
     """Write an op as code, with file, line and module."""
     return call_of(trace.ops[number])
@@ -186,8 +191,19 @@ def call(trace: Trace, number: int) -> str:
 
 def call_of(op: Op) -> str:
     """Write an op of a trace as code, with file, line and module."""
-    where = f" at {op.file}:{op.line}" if op.file and op.line else ""
-    return f"{code(op.expression)}{where}{f' (in {code(op.module)})' if op.module else ''}"
+    return f"{code(op.expression)}{where(op.file, op.line)}{f' (in {code(op.module)})' if op.module else ''}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """List names as in a sentence, the first few of many."""
+    if len(names) > NAMED + 1:
+        return f"{', '.join(names[:NAMED])} and {len(names) - NAMED:,} more"
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
+
+
+def names_of(trace: Trace, values: Sequence[int]) -> str:
+    """Name values as in a sentence."""
+    return listed([name(trace, value) for value in values])
 
 
 def grad(trace: Trace, value: int) -> str:

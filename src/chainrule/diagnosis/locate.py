@@ -43,24 +43,21 @@ class _Came(NamedTuple):
 class Search:
     """Look through one backward pass of a trace."""
 
-    def __init__(self, trace: Trace, backward: int) -> None:
+    def __init__(self, trace: Trace, index: int, missing: Missing) -> None:
         """Sweep over the pass once."""
-        self.trace, self.run, self.missing = trace, trace.backward(backward), Missing(trace, backward)
-        self.gradient, self.leaves = self.missing.gradient, self.missing.leaves
+        self.trace, self.index, self.run, self.missing = trace, index, trace.passes[index], missing
         self._sizes: dict[int, float | None] = {}
         self._came: dict[_Slot, list[_Came]] = {}
         self._slot_of: dict[int, _Slot] = {}
-        self._value_at = dict(trace.value_at)
+        self._value_of: dict[_Slot, int] = {}
         self._hooked: dict[int | None, Hook] = {hook.value: hook for hook in self.run.hooks}
         self._turns = {visit.node: turn for turn, visit in enumerate(self.run.visits)}
         self._sweep()
 
     def find(self, value: int) -> Finding | None:
-        """Return what is wrong with a value's gradient, if anything is."""
-        gradient = self.gradient(value)
-        if (never := self.missing.why(value)) is not None:
-            return never
-        assert gradient is not None
+        """Return what is wrong with a value's gradient, if anything is; nothing where none came."""
+        if (gradient := self.gradient(value)) is None:
+            return None
         size, slot = self.size(gradient), self._slot(value)
         if size is None and gradient.size:
             raise TraceError(
@@ -75,6 +72,10 @@ class Search:
             spot = self._settle(slot or (-1, 0), turn, gradient)
             return self._lost(spot or Spot(turn, 0, "start", what, value), value)
         return self._out_of_proportion(value, slot, gradient) if gradient.size and slot is not None else None
+
+    def gradient(self, value: int) -> Snapshot | None:
+        """Return a value's gradient in this pass."""
+        return self.trace.gradient(value, self.index)
 
     def size(self, tensor: Snapshot | None) -> float | None:
         """Return a tensor's norm, worked out once."""
@@ -113,7 +114,7 @@ class Search:
                 slot, what = (to.node, to.slot), self._state(flow.contribution)
                 if to.value is not None:
                     self._slot_of[to.value] = slot
-                    self._value_at.setdefault(slot, to.value)
+                    self._value_of.setdefault(slot, to.value)
                 lost = (before[what] or Spot(turn, edge, "edge", what, to.value)) if what else None
                 self._came.setdefault(slot, []).append(_Came(turn, edge, self.size(flow.contribution), lost))
 
@@ -121,7 +122,8 @@ class Search:
         """Say where the gradient at a slot became zero or not finite, if it is."""
         if (what := self._state(arrived)) is None:
             return None
-        value, came = self._value_at.get(slot), self._came.get(slot, [])
+        value = self.trace.value_at.get(slot, self._value_of.get(slot))
+        came = self._came.get(slot, [])
         hook, lost = self._hooked.get(value), [one.lost for one in came if one.lost and one.lost.what == what]
         if hook is not None and self._state(hook.before) != what:
             return Spot(turn, 0, "hook", what, value)
@@ -185,9 +187,18 @@ class Search:
         spans = {value: span(gradient) for value, gradient in self.run.gradients.items()}
         return {value: held.largest for value, held in spans.items() if held and math.isfinite(held.largest)}
 
+    @cached_property
+    def _scale(self) -> float:
+        """Return by how much a `GradScaler` has scaled the loss: by a power of two, and last of all."""
+        made = self.trace.values[self.run.roots[0]].op if self.run.roots else None
+        held = [self.trace.values[value] for value in self.trace.ops[made].inputs] if made is not None else []
+        by = next((one.tensor.number for one in held if one.op is None and not one.requires_grad), None)
+        is_scaled = isinstance(by, float) and by > 1 and made is not None and self.trace.ops[made].name == "mul"
+        return by if isinstance(by, float) and is_scaled and math.log2(by).is_integer() else 1.0
+
     def _limit(self, value: int) -> float:
         own = span(self.trace.values[value].tensor)
-        return HUGE * (max(1.0, own.largest) if own is not None and math.isfinite(own.largest) else 1.0)
+        return HUGE * self._scale * (max(1.0, own.largest) if own is not None and math.isfinite(own.largest) else 1.0)
 
     @cached_property
     def _beside(self) -> tuple[int | None, float]:
@@ -203,7 +214,7 @@ class Search:
         if found.largest > self._limit(value):
             return Finding("", "", "", what="huge")
         cancelled = self._rounding(slot) if found.largest < TINY * self._beside[1] else None
-        tiny = found.largest < max(SMALLEST, TINY * self._beside[1])
+        tiny = found.largest < max(SMALLEST * self._scale, TINY * self._beside[1])
         return cancelled or (Finding("", "", "", what="tiny") if tiny else None)
 
     def _rounding(self, slot: _Slot) -> Finding | None:
@@ -230,9 +241,9 @@ class Search:
         proof = self._amount(lost, value)
         if not gains or most is None:
             return replace(say(lost.what, proof=proof), hint="", what=lost.what)
-        calls = _added_up((_site(ops[i]), gain) for i, gain in gains.items())
+        calls = _added_up((site_of(ops[i]), gain) for i, gain in gains.items())
         site = max(calls, key=lambda site: sign * calls[site])
-        same = [i for i in gains if _site(ops[i]) == site]
+        same = [i for i in gains if site_of(ops[i]) == site]
         worst = max(same, key=lambda i: sign * gains[i])
         first = max(self.size(upstream) or 0.0 for upstream in self.run.visits[path[-1][0]].upstream)
         steps_taken = len({turn for turn, _, _ in path})
@@ -305,7 +316,8 @@ def _added_up(gains: Iterable[tuple[_Key, float]]) -> dict[_Key, float]:
     return found
 
 
-def _site(op: Op) -> object:
+def site_of(op: Op) -> object:
+    """Return what the calls of one line have in common."""
     return op.name, op.file, op.line
 
 

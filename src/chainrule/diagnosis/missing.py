@@ -1,71 +1,95 @@
-"""Say why a gradient never came to a value: the way to it was cut, it was not used, or nobody asked for it."""
+"""Say why a gradient never came: the way to a value was cut, it was not used, or nobody asked for it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
+from chainrule.calculus.rules import canonical
 from chainrule.diagnosis.causes import Finding, say
-from chainrule.diagnosis.evidence import call, name
+from chainrule.diagnosis.evidence import call, code, name, where
 from chainrule.diagnosis.thresholds import NEAR
-from chainrule.trace import Node, Snapshot, Trace
+from chainrule.trace import Event, Node, Snapshot, Trace
+
+_LINEAR = frozenset(["add", "sub", "rsub", "neg", "mul", "div", "mean", "sum", "stack", "cat", "to", "float", "double"])
+_DISCRETE = frozenset(["bernoulli", "multinomial", "poisson", "binomial"])
+_NUMBERS = frozenset(["item", "tolist", "numpy", "__float__", "__int__", "__array__"])
+_TAKES = _NUMBERS | frozenset(["tensor", "as_tensor", "new_tensor", "sample", "data", "grad"])
 
 
 class Missing:
-    """Look for the way of a gradient through a trace, from what one backward pass differentiated."""
+    """Look for the way of a gradient through a trace, from what its backward passes differentiated."""
 
-    def __init__(self, trace: Trace, backward: int) -> None:
-        """Hold the trace and the pass."""
-        self.trace, self.run, self.index = trace, trace.backward(backward), backward
+    def __init__(self, trace: Trace, passes: Sequence[int]) -> None:
+        """Hold the trace and the passes; those that were asked for some gradients alone count if there is no other."""
+        whole = [i for i in passes if trace.passes[i].asked is None]
+        self.trace, self.passes = trace, whole or list(passes)
+        self.runs = [trace.passes[i] for i in self.passes]
+        self._roots = list(dict.fromkeys(root for run in self.runs for root in run.roots))
 
     def why(self, value: int) -> Finding | None:
         """Return why a value got no gradient, or none that is a leaf's; `None` if it did."""
-        return self._never(value) if self.gradient(value) is None else self._replaced(value)
+        return self._never(value) if self.gradient(value) is None else self.replaced(value)
 
     def gradient(self, value: int) -> Snapshot | None:
-        """Return a value's gradient in this pass."""
-        return self.trace.gradient(value, self.index)
+        """Return a value's gradient in the first of the passes that gave one."""
+        found = (self.trace.gradient(value, i) for i in self.passes if value in self.trace.reached(i))
+        return next((gradient for gradient in found if gradient is not None), None)
+
+    @cached_property
+    def held(self) -> frozenset[object]:
+        """List the leaves that an optimizer of the block holds."""
+        return frozenset(self.first[value] for update in self.trace.updates for value in update.parameters)
+
+    def is_asked(self, value: int) -> bool:
+        """Tell whether a leaf is to learn: all are, but where an optimizer steps those that one holds."""
+        return not self.trace.updates or self.first[value] in self.held
 
     @cached_property
     def leaves(self) -> tuple[int, ...]:
-        """List the leaves to look at: those that this pass reached, those that none reached, and those replaced.
+        """List the leaves that no pass reached, and the results that replaced one.
 
         A leaf that was changed in place is one leaf, however many values it has been.
         """
-        trace, first = self.trace, self._first
+        trace, first = self.trace, self.first
         came = [i for run in trace.passes for i in (*run.gradients, *run.roots)]
         reached = {first[i] for i in came} | {trace.values[i].name.partition("#")[0] for i in came}
-        used = {
-            value
-            for op in trace.ops
-            if op.file != "copy.py"  # a module that is copied, as encoders do, is not used by that
-            and not any(trace.values[out].leaf and trace.values[out].requires_grad for out in op.outputs)
-            for value in op.inputs
-        }
-        found = []
+        asked = {first[i] for run in self.runs for i in run.asked or ()}
+        found = [i for i in sorted(self._rebound) if self.gradient(i) is not None]
         for i, held in enumerate(trace.values):
-            if i in self._rebound:
-                if self.gradient(i) is not None:
-                    found.append(i)
-            elif not held.leaf or not held.requires_grad:
+            if not held.leaf or not held.requires_grad or i in self._rebound or first[i] in reached:
                 continue
-            elif i in self.run.gradients:
-                found.append(i)
-            elif i in used and first[i] not in reached:
+            if self.runs[0].asked is not None and first[i] not in asked:
+                continue
+            uses = self.uses.get(i, ())
+            copied = uses and not any(map(self._is_use, uses)) and i not in self._taken
+            if self.is_asked(i) and ".param_groups[" not in held.name and (not copied or trace.updates):
                 reached.add(first[i])
                 found.append(i)
         return tuple(found)
 
+    def _is_use(self, number: int) -> bool:
+        """Tell whether an op uses a leaf: a module that is copied, as encoders do, or changed in place is not used."""
+        op, values = self.trace.ops[number], self.trace.values
+        return op.file != "copy.py" and not any(values[out].leaf and values[out].requires_grad for out in op.outputs)
+
     @cached_property
-    def _first(self) -> Sequence[object]:
+    def first(self) -> Sequence[object]:
         """Tell leaves apart: by autograd's own node, or else by what each was called before it was changed in place."""
         trace, found = self.trace, list[object]()
         nodes = {to.value: to.node for node in trace.nodes for to in node.edges if to.value is not None}
+        before = {
+            now: then
+            for op in trace.ops
+            if trace.values[op.outputs[0]].leaf
+            for then, now in zip(op.inputs, op.outputs, strict=False)
+            if trace.values[now].leaf
+        }
         for i, held in enumerate(trace.values):
             node = nodes.get(i) if held.leaf else None  # two modules may both call theirs `weight`
-            before = trace.ops[held.op].inputs[:1] if held.op is not None and held.leaf else ()
-            same = [found[v] for v in before if v < i and trace.values[v].leaf]
-            found.append(same[0] if same else held.name.partition("#")[0] if node is None else node)
+            then = before.get(i, i)
+            same = held.name.partition("#")[0] if node is None else node
+            found.append(found[then] if then < i and trace.values[then].leaf else same)
         return found
 
     @cached_property
@@ -77,25 +101,48 @@ class Missing:
                 found.setdefault(value, []).append(i)
         return found
 
+    # The way back ---------------------------------------------------------------------------------------------
+
     @cached_property
-    def _fate(self) -> tuple[Mapping[int, int], frozenset[int], frozenset[int]]:
-        """Follow the numbers back from the loss: which op cuts a value off, which values led to it, and which whole."""
-        trace = self.trace
-        above = set(self.run.roots)
-        whole = {root for root in self.run.roots if trace.values[root].requires_grad}
-        cut: dict[int, int] = {}
+    def _made_by(self) -> Mapping[int, Event]:
+        return {value: event for event in self.trace.events for value in event.made if event.values}
+
+    @cached_property
+    def _fate(self) -> tuple[Mapping[int, int | Event], frozenset[int], frozenset[int]]:
+        """Follow the numbers back from the losses: what cuts a value off, which values led to them, and which whole."""
+        trace, values = self.trace, self.trace.values
+        above = set(self._roots)
+        whole = {root for root in self._roots if values[root].requires_grad}
+        cut: dict[int, int | Event] = {}
         for i in range(len(trace.ops) - 1, -1, -1):
             made = [value for value in trace.ops[i].outputs if value in above]
             for value in trace.ops[i].inputs if made else ():
                 above.add(value)
+                if (event := self._made_by.get(value)) is not None:
+                    above.update(event.values)
+                    cut.update(dict.fromkeys(event.values, event))
                 for out in made:
-                    if not trace.values[out].requires_grad:
-                        cut[value] = i
+                    is_leaf = values[out].leaf and self.first[out] != self.first[value]
+                    if is_leaf or not values[out].requires_grad:
+                        cut.setdefault(value, i)
                     elif out in whole:
                         whole.add(value)
                     elif out in cut:
                         cut.setdefault(value, cut[out])
         return cut, frozenset(above), frozenset(whole)
+
+    @cached_property
+    def _taken(self) -> Mapping[int, Event]:
+        """Say which values' numbers were taken out of the graph, be it after further ops, and by what."""
+        found = {value: e for e in reversed(self.trace.events) if e.name in _TAKES for value in e.values}
+        for op in reversed(self.trace.ops):
+            for taken in [found[out] for out in op.outputs if out in found][:1]:
+                found.update({value: taken for value in op.inputs if value not in found})
+        return found
+
+    @cached_property
+    def _inferred(self) -> frozenset[int]:
+        return frozenset(v for event in self.trace.events if event.name == "inference_mode" for v in event.made)
 
     @cached_property
     def _rebound(self) -> frozenset[int]:
@@ -116,7 +163,7 @@ class Missing:
                 found.add(i)
         return frozenset(found)
 
-    def _replaced(self, value: int) -> Finding | None:
+    def replaced(self, value: int) -> Finding | None:
         """Say that a name which was a leaf's has been bound to a result."""
         held = self.trace.values[value]
         if value not in self._rebound or held.op is None:
@@ -128,44 +175,77 @@ class Missing:
     def _never(self, value: int) -> Finding:
         """Say why no gradient came to a value."""
         trace, held, called = self.trace, self.trace.values[value], name(self.trace, value)
-        root = name(trace, self.run.roots[0]) if self.run.roots else "the loss"
-        if _is_whole(held.dtype):
+        root = name(trace, self._roots[0]) if self._roots else "the loss"
+        if _is_whole(held.dtype) and held.op is None:
             return say("integer", held.op, value=called, dtype=held.dtype)
         if not held.requires_grad:
-            return self._replaced(value) or self._without(value)
+            return self.replaced(value) or self._without(value)
         cut, above, whole = self._fate
         if value in whole:
             return self._stopped(value, root)
         if value in cut:
             return self._cut_by(cut[value])
+        if value in self._taken and value not in above:
+            return self._cut_by(self._taken[value])
         uses = self.uses.get(value, []) if value not in above else []
         if not uses:
-            return say("not made from", root=root, value=called)
+            return say("not made from" if held.op is not None or value in above else "no part", root=root, value=called)
         more = f" and {len(uses) - 1:,} more" if len(uses) > 1 else ""
         return say("not used", uses[0], root=root, value=called, user=f"{call(trace, uses[0])}{more}")
+
+    def _behind(self, value: int) -> int | Event | None:
+        """Find what let go of the way back on the way to a value without one."""
+        pending, seen = [value], {value}
+        for at in pending:
+            if at in self._made_by:
+                return self._made_by[at]
+            op = self.trace.values[at].op
+            inputs = () if op is None else self.trace.ops[op].inputs
+            if any(self.trace.values[v].requires_grad for v in inputs):
+                return op
+            pending += [v for v in dict.fromkeys(inputs) if v not in seen]
+            seen.update(inputs)
+        return None
 
     def _without(self, value: int) -> Finding:
         """Say why a value requires no gradient."""
         trace, op, called = self.trace, self.trace.values[value].op, name(self.trace, value)
+        if (cut := self._behind(value)) is not None:
+            return self._cut_by(cut)
         if op is None:
             return say("requires_grad", value=called)
-        if any(trace.values[v].requires_grad for v in trace.ops[op].inputs):
-            return self._cut_by(op)
         return say("made of frozen", op, value=called, made=call(trace, op))
 
-    def _cut_by(self, number: int) -> Finding:
-        """Say which op let go of the gradient's way."""
-        op = self.trace.ops[number]
-        dtype, result = self.trace.values[op.outputs[0]].dtype, name(self.trace, op.outputs[0])
-        taken = op.name in ("detach", "detach_", "data")
-        key = "detached" if taken else "made whole" if _is_whole(dtype) else "no_grad"
-        return say(key, number, made=call(self.trace, number), result=result, dtype=dtype, verb=op.name)
+    def _cut_by(self, cut: int | Event, key: str = "") -> Finding:
+        """Say which op, or what beside the graph, let go of the gradient's way."""
+        key = key or self._kind(cut)
+        if isinstance(cut, Event):
+            value, result = (name(self.trace, held[-1]) if held else "" for held in (cut.values, cut.made))
+            made = f"{code(cut.expression or cut.name)}{where(cut.file, cut.line)}"
+            return say(key, event=cut, made=made, result=result, value=value)
+        op, values = self.trace.ops[cut], self.trace.values
+        dtype, result = values[op.outputs[0]].dtype, name(self.trace, op.outputs[0])
+        return say(key, cut, made=call(self.trace, cut), result=result, dtype=dtype, verb=op.name)
+
+    def _kind(self, cut: int | Event) -> str:
+        """Tell in which way an op or a call beside the graph lets go; the key of what is said of it."""
+        if isinstance(cut, Event):
+            kind = "numbers" if cut.name in _NUMBERS else "copies" if "tensor" in cut.name else cut.name
+            return f"cut by {kind}"
+        op = self.trace.ops[cut]
+        if op.name in ("detach", "detach_", "data"):
+            return "detached"
+        if _is_whole(self.trace.values[op.outputs[0]].dtype):
+            return "made whole"
+        if not self._inferred.isdisjoint(op.outputs):
+            return "inference"
+        return "copied into" if self.trace.values[op.outputs[0]].leaf else "no_grad"
 
     @cached_property
     def _nodes_of(self) -> Mapping[int, list[Node]]:
         """List the nodes of each op that had their turn."""
         found: dict[int, list[Node]] = {}
-        for visit in self.run.visits:
+        for visit in (visit for run in self.runs for visit in run.visits):
             node = self.trace.nodes[visit.node]
             if node.op is not None:
                 found.setdefault(node.op, []).append(node)
@@ -181,13 +261,75 @@ class Missing:
             if op is not None or not ops:
                 break
             at = max(ahead.intersection(trace.ops[ops[-1]].outputs))
-        if op is not None:
+        if op is not None and any(run.asked is None for run in self.runs):
             nodes = self._nodes_of[op]
             if not any(node.name[-1:].isdigit() for node in nodes):  # PyTorch numbers its own
-                return say("stopped", op, made=call(trace, op), value=name(trace, at))
+                key = "compiled" if trace.ops[op].name.startswith("CompiledFunction") else "stopped"
+                return say(key, op, made=call(trace, op), value=name(trace, at))
             if not any(edge.value == at for node in nodes for edge in node.edges):
                 return say("detached in place", op, made=call(trace, op), value=name(trace, at))
         return say("not asked", root=root, value=name(trace, value))
+
+    # What adds nothing though the loss has a gradient ------------------------------------------------------------
+
+    def idle(self) -> Iterator[tuple[Finding, list[int], bool]]:
+        """Yield the terms of the losses that have no way back by mistake, and the samples through which none goes."""
+        values, ops = self.trace.values, self.trace.ops
+        pending = [root for root in self._roots if values[root].requires_grad]
+        seen = set(pending)
+        for at in pending:
+            op = values[at].op
+            if op is None or canonical(ops[op].name) not in _LINEAR:
+                continue
+            inputs = ops[op].inputs
+            if canonical(ops[op].name) in ("mul", "div") and len(inputs) > 1:
+                inputs = tuple(v for v in inputs if values[v].requires_grad or not values[at].requires_grad)
+            for value in inputs:
+                if value in seen:
+                    continue
+                seen.add(value)
+                if values[value].requires_grad or (len(ops[op].inputs) == 1 and not values[at].requires_grad):
+                    pending.append(value)
+                if values[value].requires_grad or (cut := self._behind(value)) is None:
+                    continue
+                if isinstance(cut, Event) or self._kind(cut) in ("made whole", "inference"):
+                    lost = self._cut_by(cut)
+                    term, event = self._named(value), lost.event
+                    said = say("constant term", lost.op, event=event, term=term, proof=lost.proof, hint=lost.hint)
+                    yield said, [value], True
+        yield from self._sampled()
+
+    def _named(self, value: int) -> str:
+        """Name a term, by the variable that a number times it has, if there is one."""
+        held, ops = self.trace.values[value], self.trace.ops
+        while not held.name.partition("#")[0].isidentifier() and held.op is not None and len(ops[held.op].inputs) == 1:
+            inner = ops[held.op].inputs[0]
+            if not self.trace.values[inner].name.partition("#")[0].isidentifier():
+                break
+            value, held = inner, self.trace.values[inner]
+        return name(self.trace, value)
+
+    def _sampled(self) -> Iterator[tuple[Finding, list[int], bool]]:
+        """Find samples in the loss that are not scored by the distribution that they were drawn from."""
+        values, ops = self.trace.values, self.trace.ops
+        drawn = [event for event in self.trace.events if event.name == "sample" and self._could_learn(event)]
+        origin = {v for event in drawn for v in event.values if values[v].requires_grad}
+        after = {v for event in drawn for v in event.made}
+        inside = {values[v].op for v in after}
+        for i, op in enumerate(ops if drawn else ()):
+            if i not in inside and not after.isdisjoint(op.inputs):
+                if not origin.isdisjoint(op.inputs):
+                    return
+                after.update(out for out in op.outputs if not values[out].requires_grad)
+        for event in drawn:
+            if event.made[-1] in self._fate[1]:
+                yield self._cut_by(event), [event.made[-1]], True
+
+    def _could_learn(self, drawn: Event) -> bool:
+        """Tell whether a sample was drawn from what learns, and could be drawn so that a gradient goes through."""
+        made = self.trace.values[drawn.made[-1]]
+        is_discrete = made.op is None or self.trace.ops[made.op].name in _DISCRETE or _is_whole(made.dtype)
+        return not is_discrete and any(self.trace.values[v].requires_grad for v in drawn.values)
 
 
 def _is_whole(dtype: str) -> bool:

@@ -6,18 +6,21 @@
 from __future__ import annotations
 
 import html
+import math
 import textwrap
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from chainrule.calculus.notation import columns, number
 from chainrule.diagnosis.causes import Finding, why_forward
-from chainrule.diagnosis.evidence import call, grad, is_bad, name, span
-from chainrule.diagnosis.locate import Search
-from chainrule.diagnosis.thresholds import NAMED, REASONS
+from chainrule.diagnosis.evidence import call, grad, is_bad, listed, name, span
+from chainrule.diagnosis.locate import Search, site_of
+from chainrule.diagnosis.missing import Missing
+from chainrule.diagnosis.steps import steps
+from chainrule.diagnosis.thresholds import REASONS
 from chainrule.trace import Trace
 
-_RANK = {"bad": 0, "zero": 1, "never": 2, "huge": 3, "tiny": 4}
+_RANK = {"bad": 0, "told": 1, "zero": 2, "never": 3, "huge": 4, "tiny": 5}
 
 
 @dataclass(frozen=True)
@@ -47,17 +50,24 @@ class Why:
     reasons: tuple[Reason, ...]
     rest: str = ""
     """What is said after the reasons, or in their place."""
+    hints: tuple[Reason, ...] = ()
+    """What is odd, and may be meant: questions."""
 
     def __str__(self) -> str:
         """Write one paragraph for each reason."""
-        return "\n\n".join([*map(str, self.reasons), *([_fill(self.rest)] if self.rest else [])])
+        rest = [_fill(self.rest)] if self.rest else []
+        return "\n\n".join([*map(str, self.reasons), *rest, *map(str, self.hints)])
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        items = "".join(f"<li>{_html(f'{reason.says} {reason.hint}')}</li>" for reason in self.reasons)
-        listed = f'<ul class="chainrule-report">{items}</ul>' if items else ""
-        return f"{listed}{f'<p>{_html(self.rest)}</p>' if self.rest else ''}"
+        rest = f"<p>{_html(self.rest)}</p>" if self.rest else ""
+        return f"{_list(self.reasons)}{rest}{_list(self.hints)}"
+
+
+def _list(reasons: Sequence[Reason]) -> str:
+    items = "".join(f"<li>{_html(f'{reason.says} {reason.hint}')}</li>" for reason in reasons)
+    return f'<ul class="chainrule-report">{items}</ul>' if items else ""
 
 
 def _fill(text: str) -> str:
@@ -70,54 +80,122 @@ def _html(text: str) -> str:
     return "".join(f"<code>{part}</code>" if i % 2 else part for i, part in enumerate(parts))
 
 
-def why(trace: Trace, value: int, backward: int = -1) -> Why:
-    """Say of one value how its gradient was lost, or how large it is."""
-    search = Search(trace, backward)
-    lost = search.find(value)
-    return Why((), _fine(search, value)) if lost is None else Why((_reason(search, lost, (value,)),))
+@dataclass(frozen=True)
+class _Group:
+    """Hold what is wrong in the same way: first found so, of which values, and in which passes."""
+
+    found: Finding
+    search: Search | None
+    values: dict[object, int] = field(default_factory=dict)
+    passes: dict[int, None] = field(default_factory=dict)
 
 
-def why_all(trace: Trace, backward: int = -1) -> Why:
-    """Say of all leaves which gradients were lost: one reason for all that have it in common."""
-    search = Search(trace, backward)
-    groups: dict[object, tuple[Finding, list[int]]] = {}
-    for value in search.leaves:
-        lost = search.find(value)
-        if lost is not None and lost.cause != "rounding":  # a bias that a normalisation takes away does no harm
-            groups.setdefault(lost.key, (lost, []))[1].append(value)
-    order = sorted(groups.values(), key=lambda group: (_RANK[group[0].what], -len(group[1])))
-    reasons = [_reason(search, lost, tuple(values)) for lost, values in order]
-    bad = [root for root in search.run.roots if is_bad(trace.values[root].tensor)]
-    if bad and not any(lost.what == "bad" for lost, _ in order):
+class _Groups:
+    """Collect what is found, in one group for each cause."""
+
+    def __init__(self, missing: Missing) -> None:
+        self.missing, self.trace = missing, missing.trace
+        self.all: dict[object, _Group] = {}
+        self._kinds: dict[object, dict[object, int]] = {}
+
+    def add(self, found: Finding, value: int, search: Search | None = None) -> None:
+        """Put a finding to those of its kind; what two ops on one line did in one pass is told apart."""
+        line = None if found.op is None else site_of(self.trace.ops[found.op])
+        one: object = found.proof if found.op is None else found.op
+        if found.source is not None or found.what in ("tiny", "huge"):
+            line, one = None, found.source
+        kind = found.what, "" if found.what in ("tiny", "huge") else found.cause, line
+        ones = self._kinds.setdefault((kind, search and search.index), {})
+        group = self.all.setdefault((kind, ones.setdefault(one, len(ones))), _Group(found, search))
+        group.values.setdefault(self.missing.first[value], value)
+        if search is not None:
+            group.passes[search.index] = None
+
+    def reasons(self) -> Iterator[tuple[int, Reason]]:
+        """Write a reason for each group, with its rank."""
+        for group in sorted(self.all.values(), key=lambda group: -len(group.values)):
+            values, when = list(group.values.values()), _when(list(group.passes), len(self.trace.passes))
+            yield _RANK[group.found.what], _reason(self.trace, group.search, group.found, values, when)
+
+
+def why(trace: Trace, values: Mapping[int, int], otherwise: int) -> Why:
+    """Say of one value, in each pass that it took part in, how its gradient was lost, or how large it is."""
+    missing = Missing(trace, list(values) or range(len(trace.passes)))
+    groups, asked = _Groups(missing), [otherwise, *values.values()][-1]
+    if (never := missing.replaced(otherwise) or missing.why(asked)) is not None:
+        groups.add(never, asked)
+    else:
+        for i, value in values.items():
+            search = Search(trace, i, missing)
+            if (lost := search.find(value)) is not None:
+                groups.add(lost, value, search)
+    reasons = tuple(reason for _, reason in groups.reasons())
+    return Why(reasons, "" if reasons else _fine(search, value))
+
+
+def why_all(trace: Trace, passes: Sequence[int]) -> Why:
+    """Say of all leaves, in some passes and in the steps between, what went wrong: one reason for each cause."""
+    missing = Missing(trace, passes)
+    groups, searches = _Groups(missing), [Search(trace, i, missing) for i in passes]
+    spoilt = next((step.after for step in trace.updates if any(map(is_bad, step.gradients.values()))), math.inf)
+    for search in searches:
+        for value in search.run.gradients:
+            held = trace.values[value]
+            lost = search.find(value) if held.leaf and held.requires_grad else None
+            if lost is None or lost.cause == "rounding":  # a bias that a normalisation takes away does no harm
+                continue
+            is_told = search.index < spoilt if lost.what == "bad" else lost.what == "huge" or missing.is_asked(value)
+            if is_told:  # the steps have not made the weights so, and it is to learn
+                groups.add(lost, value, search)
+    for value in missing.leaves:
+        if (never := missing.why(value)) is not None:
+            groups.add(never, value)
+    said = list(groups.reasons())
+    bad = [root for search in searches for root in search.run.roots if is_bad(trace.values[root].tensor)]
+    if bad and not any(rank == _RANK["bad"] for rank, _ in said):
         found = why_forward(trace, bad[0])
         says = f"{name(trace, bad[0])} is not finite{_because(trace, found)}: {found.proof}."
-        reasons.insert(0, _told(trace, found, bad[:1], f"{says} The gradients happen to be finite."))
-    if not reasons:
-        return Why((), _all_fine(search))
+        said.append((0, _told(trace, found, bad[:1], f"{says} The gradients happen to be finite.")))
+    whole = len(searches) == len(trace.passes)
+    odd = [*missing.idle(), *(steps(missing) if whole else ())]
+    told = [(sure, _told(trace, found, values, f"{found.proof}.")) for found, values, sure in odd]
+    said += [(_RANK["told"], reason) for sure, reason in told if sure]
+    reasons = [reason for _, reason in sorted(said, key=lambda pair: pair[0])]
     more = len(reasons) - REASONS
     rest = f"There {'is one more reason' if more == 1 else f'are {more} more reasons'}: ask by name."
-    return Why(tuple(reasons[:REASONS]), rest if more > 0 else "")
+    rest = _all_fine(searches) if not reasons else rest if more > 0 else ""
+    return Why(tuple(reasons[:REASONS]), rest, tuple(hint for sure, hint in told if not sure))
 
 
-def _reason(search: Search, found: Finding, values: Sequence[int]) -> Reason:
+def _when(passes: Sequence[int], of: int) -> str:
+    """Say in which passes, where there are several."""
+    if of == 1 or not passes:
+        return ""
+    if len(passes) == of:
+        return f" in each of {of:,} passes"
+    ends = {1: "st", 2: "nd", 3: "rd"}
+    count = [f"{i + 1:,}{'th' if (i + 1) % 100 in (11, 12, 13) else ends.get((i + 1) % 10, 'th')}" for i in passes]
+    return f" in the {listed(count)} of {of:,} passes"
+
+
+def _reason(trace: Trace, search: Search | None, found: Finding, values: Sequence[int], when: str) -> Reason:
     """Write the sentences about one reason."""
-    trace = search.trace
-    if found.what in ("tiny", "huge"):
+    if search is not None and found.what in ("tiny", "huge"):
         values = sorted(values, key=lambda value: search.largest.get(value, 0.0), reverse=found.what == "huge")
         found = found if found.proof else search.along(found, values[0])
     names = [grad(trace, value) for value in values]
-    says = f"{_listed(names)} {'is' if len(names) == 1 else 'are'} "
-    if found.what == "never":
+    says = f"{listed(names)} {'is' if len(names) == 1 else 'are'} "
+    if search is None:
         says += f"None: {found.proof}."
     elif found.cause == "rounding":
-        says += f"0 up to rounding: in {call(trace, found.op or 0)}, {found.proof}."
+        says += f"0 up to rounding{when}: in {call(trace, found.op or 0)}, {found.proof}."
     elif found.what in ("tiny", "huge"):
         most = "smallest" if found.what == "tiny" else "largest"
         proof = f"Of these, {names[0]} is the {most}: {found.proof}" if len(names) > 1 else found.proof
-        says += f"{found.what}. {proof[0].upper()}{proof[1:]}."
+        says += f"{found.what}{when}. {proof[0].upper()}{proof[1:]}."
     else:
         state = "zero" if found.what == "zero" else _state(search, values)
-        says += f"{state}{_because(trace, found)}: {found.proof}.{_spreads(search, found)}"
+        says += f"{state}{when}{_because(trace, found)}: {found.proof}.{_spreads(search, found)}"
     return _told(trace, found, values, says)
 
 
@@ -126,14 +204,9 @@ def _because(trace: Trace, found: Finding) -> str:
 
 
 def _told(trace: Trace, found: Finding, values: Sequence[int], says: str) -> Reason:
-    file, line = (None, None) if found.op is None else (trace.ops[found.op].file, trace.ops[found.op].line)
+    at = found.event if found.op is None else trace.ops[found.op]
+    file, line = (None, None) if at is None else (at.file, at.line)
     return Reason(found.cause, tuple(trace.values[value].name for value in values), says, found.hint, file, line)
-
-
-def _listed(names: Sequence[str]) -> str:
-    if len(names) > NAMED + 1:
-        return f"{', '.join(names[:NAMED])} and {len(names) - NAMED:,} more"
-    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
 
 
 def _state(search: Search, values: Sequence[int]) -> str:
@@ -173,16 +246,18 @@ def _fine(search: Search, value: int) -> str:
     return f"{text} {called} is no leaf, so PyTorch leaves its `.grad` at None; `rec.grad` has it."
 
 
-def _all_fine(search: Search) -> str:
+def _all_fine(searches: Sequence[Search]) -> str:
     """Say that nothing was found at any leaf, with the smallest and the largest gradient."""
-    trace = search.trace
-    sizes = {value: size for value, size in search.largest.items() if trace.values[value].leaf}
+    trace = searches[0].trace
+    sizes = {(v, i): size for i, one in enumerate(searches) for v, size in one.largest.items() if trace.values[v].leaf}
     if not sizes:
-        return "No leaf got a gradient in this backward pass, and none was cut off from it."
-    low, high = min(sizes, key=lambda v: sizes[v]), max(sizes, key=lambda v: sizes[v])
+        return "No leaf got a gradient in this block, and none was cut off from it."
+    (low, _), (high, at) = min(sizes, key=lambda one: sizes[one]), max(sizes, key=lambda one: sizes[one])
     if len(sizes) == 1:
-        return _fine(search, low)
+        return _fine(searches[at], high)
+    passes = f", in {len(searches):,} passes" if len(searches) > 1 else ""
     return (
-        f"Nothing is wrong with the gradients of the {len(sizes):,} leaves: all are finite, and their largest entries "
-        f"lie between {number(sizes[low])} ({grad(trace, low)}) and {number(sizes[high])} ({grad(trace, high)})."
+        f"Nothing is wrong with the gradients of the {len({v for v, _ in sizes}):,} leaves{passes}: all are finite, "
+        f"and their largest entries lie between {number(min(sizes.values()))} ({grad(trace, low)}) and "
+        f"{number(max(sizes.values()))} ({grad(trace, high)})."
     )

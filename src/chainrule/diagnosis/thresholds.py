@@ -19,6 +19,8 @@ RANGE = {  # the smallest and the largest number that a dtype holds
     "float64": (5e-324, 1.7977e308),
 }
 
+SAME = 1e-3  # sums that differ by less than this share are the same but for rounding
+
 # How far is looked, and how much is said.
 NEAR = 8  # so many calls back, an update of a leaf holds the leaf's gradient
 DEEPEST = 20_000  # steps of PyTorch's graph that are walked: freeing more that Python has seen can overflow the stack

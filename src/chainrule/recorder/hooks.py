@@ -51,6 +51,10 @@ class BackwardHooks:
         self._sent.clear()
         return before
 
+    def keep(self, handle: RemovableHandle) -> None:
+        """Remove a hook with the others."""
+        self._handles.append(handle)
+
     def clear(self) -> None:
         """Remove every hook, and drop every reference into PyTorch's graph."""
         while self._handles:
@@ -156,6 +160,9 @@ class BackwardHooks:
         if isinstance(got, (Waiting, Snapshot)):
             got = self._copies.of_numbers(gradient, whole=True)
         run.turns.append((number, (got,), None, leaf.values[-1] if leaf else None))
+        held = self._nodes[number].variable.grad  # type: ignore[attr-defined]
+        if leaf and held is not None and leaf.values[-1] not in run.before:
+            run.before[leaf.values[-1]] = self._copies.of_numbers(held)
 
     def _running(self, number: int, leaf: bool) -> SeenPass | None:
         """Find the backward pass that is running now; autograd numbers them.

@@ -25,6 +25,7 @@ from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack,
 from torch.utils.hooks import RemovableHandle
 
 from chainrule.recorder.advice import note_failed_pass, note_stopped_block
+from chainrule.recorder.events import CLIPS, COPIES_NUMBERS, TAKES_NUMBERS, Events
 from chainrule.recorder.guard import Guard, unseen
 from chainrule.recorder.hooks import BackwardHooks
 from chainrule.recorder.module_paths import ModulePaths
@@ -45,13 +46,11 @@ _SILENT = frozenset({
 })  # fmt: skip
 """Calls that make no value of the forward pass, so that their arguments need not become values."""
 _MAY_WARN = frozenset({
-    "__repr__", "__format__", "__float__", "__int__", "__bool__", "__index__", "__set__", "__delete__", "item",
-    "tolist", "numpy", "retain_grad", "requires_grad_",
+    "__repr__", "__format__", "__bool__", "__index__", "__set__", "__delete__", "retain_grad", "requires_grad_",
+    *TAKES_NUMBERS,
 })  # fmt: skip
 """Calls that make no value either, and may have something to say."""
-_FRESH = frozenset(
-    ["tensor", "as_tensor", "zeros_like", "ones_like", "empty_like", "rand_like", "randn_like", "full_like"]
-)
+_FRESH = frozenset(["zeros_like", "ones_like", "empty_like", "rand_like", "randn_like", "full_like", *COPIES_NUMBERS])
 """Calls that make a new leaf and not a result of their arguments."""
 _FILLS = frozenset(["zero_", "fill_", "uniform_", "normal_", "kaiming_uniform_", "constant_"])
 """Calls that give a tensor its first numbers, which is nothing to record if it is not known yet."""
@@ -80,6 +79,7 @@ class Recorder(TorchFunctionMode):
         self._hooks.mode = weakref.ref(self)
         self._nodes = Nodes(self._tape, self._hooks)
         self._values = Values(self._tape, self._nodes, self._hooks, self._copies, self._guard)
+        self._events = Events(self._tape, self._values, self._copies, self._guard)
         self._trace: Trace | None = None
 
     def __enter__(self) -> Self:
@@ -88,6 +88,7 @@ class Recorder(TorchFunctionMode):
         self._values.paths.block = frame.f_code if frame else None
         self._tape.folder = os.getcwd()  # noqa: PTH109  # a Path is slow
         try:
+            self._hooks.keep(self._events.watch_optimizers())
             super().__enter__()  # type: ignore[no-untyped-call]
             return self
         except BaseException:
@@ -155,6 +156,8 @@ class Recorder(TorchFunctionMode):
             return self._run_other(kind, code, func, args, kwargs)
         given, *arguments = _operands(args, kwargs)
         if not given or (name in _FILLS and self._is_filled(name, given[0])):
+            if name == "zero_":
+                self._guard.run(self._events.clear, given[0])
             return call_from(caller_of(code), func, args, kwargs)
         call = self._guard.run(self._before, name, code, given, *arguments)
         if call is None:
@@ -174,9 +177,16 @@ class Recorder(TorchFunctionMode):
         """Let PyTorch do what makes no value of the forward pass."""
         if kind in ("backward", "grad"):
             return self._differentiate(kind, code, func, args, kwargs)
+        caller, name = caller_of(code), getattr(func, "__name__", "")
         if kind == "__set__":
             self._values.suspects.add(id(args[0]))
-        result = call_from(caller_of(code), func, args, kwargs)
+            if args[1] is None:
+                self._guard.run(self._events.take, "clear", args[0])
+        elif name in TAKES_NUMBERS:
+            self._guard.run(self._events.take, name, args[0], code)
+        elif name == "__get__" and caller is not None and caller.f_code.co_filename == CLIPS:
+            self._guard.run(self._events.take, "clip", args[0])
+        result = call_from(caller, func, args, kwargs)
         if kind == "register_hook":
             self._guard.run(self._observe_hook, args[0], code, result)
         return result
@@ -203,6 +213,8 @@ class Recorder(TorchFunctionMode):
         made = given[:1] if op.name == "__setitem__" else [result] if type(result) is Tensor else _tensors(result)
         made = [tensor for tensor in made if not self._values.is_known(tensor)]
         if not made or op.name in _FRESH:
+            if made and op.name in COPIES_NUMBERS:
+                self._events.make(op.name, site, op.inputs, made)
             return
         if site.inner is not None:
             op.module = self._guard.run(self._values.paths.of_module, site.inner, site)
@@ -214,6 +226,8 @@ class Recorder(TorchFunctionMode):
         op.outputs = tuple([self._values.add(tensor, number) for tensor in made])
         for position, value in enumerate(op.outputs):
             self._values.name_result(self._tape.values[value], site, position, len(made))
+        if (site.span.function or "").endswith(".sample") and not self._tape.values[op.outputs[0]].requires_grad:
+            self._events.note("sample", site, op.inputs, op.outputs)
 
     def _observe_hook(self, tensor: Tensor, code: CodeType | None, handle: RemovableHandle) -> None:
         site = call_site(code, self._values.paths.block)
@@ -254,9 +268,9 @@ class Recorder(TorchFunctionMode):
         finally:
             self._hooks.leave(depth)
             self._hooks.start(outer)
-        if name == "grad" and len(passes) > first:
-            asked = list(_tensors(args[1] if len(args) > 1 else kwargs.get("inputs")))
-            self._guard.run(self._answer, passes[first], asked, result)
+        asked = list(_tensors(args[1] if name == "grad" and len(args) > 1 else kwargs.get("inputs")))
+        if asked and len(passes) > first:
+            self._guard.run(self._answer, passes[first], asked, result or (), code)
         return result
 
     def _begin(self, start: list[Tensor], code: CodeType | None) -> tuple[int, ...]:
@@ -268,12 +282,18 @@ class Recorder(TorchFunctionMode):
                 self._values.walk(get_gradient_edge(tensor).node, None, site)
         return roots
 
-    def _answer(self, run: SeenPass, asked: list[Tensor], gradients: Sequence[Tensor | None]) -> None:
-        """Write down the gradients that `torch.autograd.grad` was asked for."""
+    def _answer(
+        self, run: SeenPass, asked: list[Tensor], gradients: Sequence[Tensor | None], code: CodeType | None
+    ) -> None:
+        """Write down the gradients that were asked for, and what `torch.autograd.grad` returned without a way back."""
+        run.only = tuple([self._values.of(tensor, CallSite(), [tensor]) for tensor in asked])
         for tensor, gradient in zip(asked, gradients, strict=False):
             if gradient is not None:
                 copy = self._copies.of(gradient, whole=tensor.is_leaf)
                 run.asked[self._values.of(tensor, CallSite(), [tensor])] = copy
+        numbers = [tensor for tensor in gradients if tensor is not None and not tensor.requires_grad]
+        if numbers:
+            self._events.make("grad", call_site(code, self._values.paths.block), run.roots, numbers)
 
 
 def _is_traced() -> bool:

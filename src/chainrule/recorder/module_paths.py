@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import CodeType, FrameType
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from torch import Tensor
 from torch.nn import Module
@@ -15,6 +15,7 @@ from chainrule.recorder.limits import ITEMS
 from chainrule.recorder.source_code import span_at
 from chainrule.recorder.source_names import CallSite, around, locals_of, variables_of
 
+_Kind = TypeVar("_Kind", Tensor, Module)
 _WRAPPERS = re.compile(r"\b(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)(\.|$)")
 """Modules that PyTorch puts around the user's, and that the user never writes."""
 
@@ -33,6 +34,8 @@ class ModulePath(NamedTuple):
 
     root: Root
     path: str
+    registered: bool = True
+    """Whether PyTorch knows of it, as it does not of what stands in a plain list."""
 
     def text(self, whole: bool) -> str:
         """Write the path, the `whole` of it with the outermost module."""
@@ -84,23 +87,47 @@ class ModulePaths:
         inside, outside = around(site.frame, self.block)
         ours, theirs = _held((*inside[:1], *outside)), _held(inside[1:]) | _called(site)
         held = theirs | ours
-        parts = {number: list(Module.named_modules(one, remove_duplicate=False)) for number, (_, one) in held.items()}
+        parts = {number: list(_parts(one)) for number, (_, one) in held.items()}
         ours_inside, inside_any = (
-            {id(part) for number in found for path, part in parts[number] if path} for found in (ours, held)
+            {id(part) for number in found for path, part, _ in parts[number] if path} for found in (ours, held)
         )
         last = [number for number in theirs if number not in ours and number not in inside_any]
         for number in reversed([*sorted(ours, key=ours_inside.__contains__), *last]):
             root = self._roots.setdefault(number, Root("", type(held[number][1]).__name__))
             root.name = held[number][0]
-            for path, part in reversed(parts[number]):
+            for path, part, registered in reversed(parts[number]):
                 path = _WRAPPERS.sub("", path).strip(".") if "_" in path else path
                 root.parts.setdefault(path, type(part).__name__)
                 if number not in ours_inside:
                     self._modules[id(part)] = part, ModulePath(root, path)
-                for key, tensor in reversed([*part._parameters.items(), *part._buffers.items()]):
+                loose = _loose(part, Tensor) if registered else {}
+                own = [*part._parameters.items(), *part._buffers.items(), *loose.items()]
+                for key, tensor in ((key, tensor) for key, tensor in reversed(own) if tensor is not None):
                     paths = self.tensors.setdefault(id(tensor), (tensor, []))[1]
-                    here = ModulePath(root, f"{path}.{key}" if path else key)
+                    here = ModulePath(root, f"{path}.{key}" if path else key, registered and key not in loose)
                     paths[:] = here, *(other for other in paths if other != here)
+
+
+def _parts(module: Module) -> Iterator[tuple[str, Module, bool]]:
+    """List a module's parts by their paths: those that PyTorch knows, then those in plain lists and dictionaries."""
+    known = list(Module.named_modules(module, remove_duplicate=False))
+    yield from ((path, part, True) for path, part in known)
+    for path, part in known:
+        for key, one in _loose(part, Module).items():
+            yield from ((f"{path}.{key}.{inner}".strip("."), loose, False) for inner, loose in one.named_modules())
+
+
+def _loose(module: Module, kind: type[_Kind]) -> dict[str, _Kind]:
+    """Find modules, or tensors that are to learn, in a module's plain attributes, where PyTorch does not look."""
+    found: dict[str, _Kind] = {}
+    for name, held in module.__dict__.items():
+        several = type(held) in (list, tuple, dict) and 0 < len(held) <= ITEMS and not name.startswith("_")
+        pairs = () if not several else held.items() if isinstance(held, dict) else enumerate(held)
+        ones = {f"{name}[{key!r}]": one for key, one in pairs} if several else {name: held}
+        found |= {
+            name: one for name, one in ones.items() if isinstance(one, kind) and getattr(one, "requires_grad", True)
+        }
+    return found
 
 
 def _held(frames: Iterable[FrameType]) -> dict[int, tuple[str, Module]]:

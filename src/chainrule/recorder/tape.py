@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, starmap
 from typing import TypeAlias
@@ -22,6 +22,7 @@ from chainrule.trace import (
     BackwardPass,
     Call,
     Edge,
+    Event,
     Failed,
     Flow,
     Hook,
@@ -32,6 +33,7 @@ from chainrule.trace import (
     Op,
     Snapshot,
     Trace,
+    Update,
     Value,
     Visit,
 )
@@ -103,6 +105,31 @@ class SeenPass:
     turns: list[Turn] = field(default_factory=list)
     asked: dict[int, Lazy] = field(default_factory=dict)
     hooks: list[tuple[int, str, Lazy, Lazy]] = field(default_factory=list)
+    before: dict[int, Lazy] = field(default_factory=dict)
+    only: tuple[int, ...] | None = None
+
+
+@dataclass(slots=True)
+class SeenUpdate:
+    """Note an optimizer's step."""
+
+    parameters: tuple[int, ...]
+    gradients: dict[int, Lazy]
+    after: int
+    span: SourceSpan
+    by_closure: bool
+
+
+@dataclass(slots=True)
+class SeenEvent:
+    """Note a call that autograd does not follow."""
+
+    name: str
+    values: list[int]
+    made: list[int]
+    after: int
+    steps: int
+    span: SourceSpan
 
 
 class LiveTensor:
@@ -126,6 +153,10 @@ class Tape:
         self.ops: list[SeenOp] = []
         self.nodes: list[SeenNode] = []
         self.passes: list[SeenPass] = []
+        self.updates: list[SeenUpdate] = []
+        self.events: list[SeenEvent] = []
+        self.inferred: list[int] = []
+        """The values that were made in inference mode."""
         self.value_at: dict[tuple[int, int], int] = {}
         """The value that is a node's result, at one of its slots."""
         self.tensors: dict[int, LiveTensor] = {}
@@ -136,6 +167,11 @@ class Tape:
         self.failed: tuple[SeenOp, str] | None = None
         self._snapshots: dict[int, tuple[Lazy, Snapshot]] = {}
         """What was converted, by the id of what it was made from."""
+
+    @property
+    def moment(self) -> tuple[int, int]:
+        """How many backward passes and how many optimizer's steps have begun."""
+        return len(self.passes), len(self.updates)
 
     def find(self, tensor: Tensor) -> LiveTensor | None:
         """Return what is known of a tensor, if it was met before."""
@@ -167,7 +203,21 @@ class Tape:
         if numbers and any(held.data is None and held.statistics is None for _, held in self._snapshots.values()):
             notes.append(_NO_NUMBERS)
         failed = self.failed and Failed(self._op(self.failed[0], values, whole), self.failed[1])
-        return Trace(values, ops, nodes, passes, tuple(notes), tuple(self._modules(whole)), failed)
+        updates = tuple(
+            Update(one.parameters, self._snapshots_of(one.gradients), one.after, *self._where(one.span), one.by_closure)
+            for one in self.updates
+        )
+        events = tuple(
+            Event(one.name, tuple(one.values), tuple(one.made), one.after, one.steps, *self._where(one.span))
+            for one in self.events
+        )
+        if self.inferred:
+            events += (Event("inference_mode", (), tuple(self.inferred), 0, 0, ""),)
+        return Trace(values, ops, nodes, passes, tuple(notes), tuple(self._modules(whole)), failed, updates, events)
+
+    def _where(self, span: SourceSpan) -> tuple[str, str | None, int | None]:
+        file = None if span.file is None else relative_path(span.file, self.folder)
+        return span.expression or "", file, span.line
 
     def _drop_lost_ops(self) -> None:
         """Leave out each call whose results could not be written down."""
@@ -186,6 +236,9 @@ class Tape:
         if found is None:
             found = self._snapshots[id(lazy)] = lazy, to_snapshot(lazy)
         return found[1]
+
+    def _snapshots_of(self, lazies: Mapping[int, Lazy]) -> dict[int, Snapshot]:
+        return {value: self._snapshot(lazy) for value, lazy in lazies.items()}
 
     def _values(self, whole: bool) -> Iterator[Value]:
         """Give each value a name that is its alone: what the code calls it comes before what it was made by.
@@ -217,15 +270,14 @@ class Tape:
             names = (values[value].name for value in op.inputs)
             words = [next(names) if a is None else str(a) for a in op.arguments or ()] if letters else list(names)
             expression = f"{op.name}({', '.join(words)})"
-        file = None if op.span.file is None else relative_path(op.span.file, self.folder)
         module = op.module and (op.module.text(whole) or op.module.root.kind)
-        where = file, op.span.line, module
+        where = *self._where(op.span)[1:], module
         return Op(op.name, op.inputs, op.outputs, expression, tuple(letters), constants, *where, op.call)
 
     def _modules(self, whole: bool) -> Iterator[Module]:
         """Find the modules that made calls, and those that they are part of."""
         found: dict[str, str] = {}
-        for root, path in dict.fromkeys(op.module for op in self.ops if op.module):
+        for root, path in dict.fromkeys(op.module[:2] for op in self.ops if op.module):
             names = path.split(".") if path else []
             for part in accumulate(names, "{}.{}".format, initial=""):
                 part = part.strip(".")
@@ -256,11 +308,11 @@ class Tape:
                 went = None if lazy is None else self._snapshot(lazy)
                 flows.append(Flow(went, None if factor is None else self._snapshot(factor), kind))
             visits.append(Visit(number, upstream, tuple(flows)))
-        gradients = {value: self._snapshot(lazy) for value, lazy in (got | run.asked).items()}
+        gradients, before = self._snapshots_of(got | run.asked), self._snapshots_of(run.before)
         hooks = (
             Hook(value, name, self._snapshot(before), self._snapshot(after)) for value, name, before, after in run.hooks
         )
-        return BackwardPass(run.roots, tuple(visits), gradients, tuple(hooks))
+        return BackwardPass(run.roots, tuple(visits), gradients, tuple(hooks), before, run.only)
 
 
 def _sum(before: Lazy | None, now: Lazy) -> Lazy:

@@ -13,11 +13,12 @@ from torch.autograd.graph import Node as TorchNode
 
 from chainrule.recorder.guard import Guard
 from chainrule.recorder.hooks import BackwardHooks
-from chainrule.recorder.module_paths import ModulePath, ModulePaths
+from chainrule.recorder.module_paths import ModulePath, ModulePaths, Root
 from chainrule.recorder.nodes import Nodes
 from chainrule.recorder.snapshots import Copies, to_snapshot
+from chainrule.recorder.source_code import NOWHERE
 from chainrule.recorder.source_names import CallSite, around, call_site, held_as, names_among, passed_on
-from chainrule.recorder.tape import LiveTensor, SeenOp, SeenValue, Tape
+from chainrule.recorder.tape import LiveTensor, SeenEvent, SeenOp, SeenValue, Tape
 
 
 class Values:
@@ -32,6 +33,8 @@ class Values:
         """The optimizer's step that was seen last, and its op."""
         self._gradients: tuple[int, dict[int, LiveTensor]] = -1, {}
         """After how many backward passes the leaves were looked through, and which has which `.grad`."""
+        self._called: set[tuple[Root, str]] = set()
+        """The outermost modules that were called."""
         self.suspects: set[int] = set()
         """The ids of tensors whose numbers may change without a new version."""
 
@@ -55,7 +58,7 @@ class Values:
         name = variables[position] if len(variables) == len(given) else ""
         if name and name != held.name and name not in held.also and held_as(site.frame, name) is tensor:
             held.also += (name,)
-        if not held.requires_grad and tensor.requires_grad:  # by `requires_grad_()`
+        if not held.requires_grad and tensor.requires_grad and not _is_cut_off(tensor):  # by `requires_grad_()`
             held.requires_grad, held.leaf = True, tensor.is_leaf
         if held.node is None and held.requires_grad and made_by(tensor) is not None:
             self._adopt(value, tensor, site)
@@ -68,6 +71,8 @@ class Values:
         if wanted:
             maker = made_by(tensor)
             leaf = maker is None
+            if leaf and op is not None and _is_cut_off(tensor):
+                wanted = leaf = False
             if maker is not None and (node := self._nodes.number_of.get(maker)) is not None:
                 slot = tensor.output_nr
         parameter = type(tensor) is not Tensor and isinstance(tensor, torch.nn.Parameter)
@@ -84,6 +89,8 @@ class Values:
         known.values.append(number)
         if not tensor.is_inference():
             known.version = tensor._version
+        else:
+            tape.inferred.append(number)
         if wanted and tensor._backward_hooks and len(known.values) == 1:
             self._hooks.observe_hooks(tensor, number, "hooks that were there before")
         return number
@@ -131,6 +138,8 @@ class Values:
         """Write down a value whose making was not seen."""
         value = self.add(tensor)
         held = self._tape.values[value]
+        if held.parameter and (called := self._guard.run(self.paths.of_module, site.outer, site)) is not None:
+            self._called.add(called[:2])
         if not (held.name or held.paths):
             held.written = f"tensor {value}"
             self._guard.run(self._name_new, held, tensor, site, given, position)
@@ -166,7 +175,7 @@ class Values:
         held.node, held.slot = self._nodes.number_of[node], tensor.output_nr
         self._tape.value_at[held.node, held.slot] = value
 
-    def _leaf_of(self, gradient: Tensor) -> SeenValue | None:
+    def leaf_with(self, gradient: Tensor) -> LiveTensor | None:
         """Return the leaf that a tensor is the `.grad` of."""
         number, tape = len(self._tape.passes), self._tape
         if self._gradients[0] != number:
@@ -175,7 +184,7 @@ class Values:
         known = self._gradients[1].get(id(gradient))
         if known is None or (leaf := known.tensor()) is None or leaf.grad is not gradient:
             return None
-        return tape.values[known.values[-1]]
+        return known
 
     # Names ----------------------------------------------------------------------------------------------------
 
@@ -183,8 +192,13 @@ class Values:
         """Look once more for paths and variables that hold what is still there, such as what a function returned."""
         values, block, self._step = self._tape.values, self.paths.block, (None, 0)
         for owned, paths in self.paths.tensors.values():
+            if self._tape.find(owned) is None and owned.requires_grad and any(map(self._is_called, paths)):
+                self.add(owned)  # it took no part
             for value in seen.values if (seen := self._tape.find(owned)) is not None else ():
                 values[value].paths = paths
+        loose = [value for value, held in enumerate(values) if held.paths and not any(p.registered for p in held.paths)]
+        if loose:
+            self._tape.events.append(SeenEvent("unregistered", loose, [], *self._tape.moment, NOWHERE))
         rest = [
             (tensor, held)
             for known in self._tape.tensors.values()
@@ -198,6 +212,11 @@ class Values:
         for tensor, held in rest:
             self._guard.run(self._look_up, held, tensor, site, names.get(id(tensor), []))
 
+    def _is_called(self, path: ModulePath) -> bool:
+        """Tell whether a module was called that a path leads through."""
+        names = path.path.split(".")
+        return any((path.root, ".".join(names[:i])) in self._called for i in range(len(names)))
+
     def _name_new(
         self, held: SeenValue, tensor: Tensor, site: CallSite, given: Sequence[Tensor], position: int
     ) -> None:
@@ -207,7 +226,8 @@ class Values:
             return
         texts = site.operands()
         held.name = next((text for text in texts if held_as(site.frame, text) is tensor), "")
-        if (leaf := self._leaf_of(tensor)) is not None:
+        if (known := self.leaf_with(tensor)) is not None:
+            leaf = self._tape.values[known.values[-1]]
             held.name = leaf.name and f"{leaf.name}.grad"
             held.paths = [ModulePath(path.root, f"{path.path}.grad") for path in leaf.paths]
         if len(texts) == len(given):
@@ -255,6 +275,11 @@ class Values:
         span = self._tape.ops[held.op].span
         written = held.written or (span.expression if span.code is site.span.code else None)
         return written in site.span.arguments
+
+
+def _is_cut_off(tensor: Tensor) -> bool:
+    """Tell whether a tensor is a view made under `no_grad`: PyTorch calls it a leaf, and sends nothing to it."""
+    return tensor._base is not None and tensor._base.requires_grad and made_by(tensor) is None
 
 
 def made_by(tensor: Tensor) -> TorchNode | None:

@@ -1,0 +1,209 @@
+"""Say what is wrong between the backward passes and the optimizers' steps: what they step, and with which gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TypeAlias
+
+import numpy as np
+
+from chainrule.calculus.rules import canonical
+from chainrule.diagnosis.causes import Finding, say
+from chainrule.diagnosis.evidence import code, is_bad, names_of, norm, where
+from chainrule.diagnosis.missing import Missing
+from chainrule.diagnosis.thresholds import SAME
+from chainrule.trace import BackwardPass, Event, Trace, Update
+
+Told: TypeAlias = tuple[Finding, list[int], bool]
+"""What was found, of which values, and whether that is certain."""
+
+
+def steps(missing: Missing) -> Iterator[Told]:
+    """Yield what is wrong with the steps of a block, each thing once."""
+    ledger = _Ledger(missing)
+    for moment in _timeline(missing.trace):
+        if isinstance(moment, BackwardPass):
+            ledger.fill(moment)
+        elif isinstance(moment, Update):
+            ledger.step(moment)
+        elif moment.name == "clear":
+            ledger.clear(moment)
+        elif moment.name == "clip":
+            ledger.clips.append(moment)
+    ledger.finish()
+    yield from ledger.told.values()
+    yield from _not_held(missing)
+
+
+def _timeline(trace: Trace) -> Iterator[BackwardPass | Update | Event]:
+    """Put passes, steps and what was done to gradients into the order in which they happened."""
+    at: dict[int, list[tuple[int, int, Event | Update]]] = {}
+    for event in trace.events:
+        at.setdefault(event.after, []).append((event.steps, 0, event))
+    for number, update in enumerate(trace.updates):
+        at.setdefault(update.after, []).append((number, 1, update))
+    for i in range(len(trace.passes) + 1):
+        if i:
+            yield trace.passes[i - 1]
+        yield from (moment for _, _, moment in sorted(at.get(i, ()), key=lambda one: one[:2]))
+
+
+class _Ledger:
+    """Keep account of what each leaf's `.grad` is made of."""
+
+    def __init__(self, missing: Missing) -> None:
+        self.trace, self.first = missing.trace, missing.first
+        self.told: dict[str, Told] = {}
+        self.clips: list[Event] = []
+        """The clipping since the last step."""
+        self._given: dict[object, list[tuple[BackwardPass, int]]] = {}
+        """The passes that filled it, with the leaf's value then; and how many of these a step has used."""
+        self._used: dict[object, int] = {}
+        self._emptied: dict[object, Event] = {}
+        self._last: Update | None = None
+
+    def fill(self, run: BackwardPass) -> None:
+        """Add what a pass gave."""
+        self._clipped_late()
+        if run.asked is not None and not any(self.trace.nodes[visit.node].name == _LEAF for visit in run.visits):
+            return  # `torch.autograd.grad` leaves `.grad` alone
+        before = [v for v, held in run.before.items() if self.first[v] not in self._given and norm(held)]
+        if before:
+            self._tell("there before", before, sure=False)
+        for value in run.gradients:
+            self._given.setdefault(self.first[value], []).append((run, value))
+            self._emptied.pop(self.first[value], None)
+
+    def clear(self, event: Event) -> None:
+        """Empty the gradients of some leaves."""
+        for leaf in (self.first[value] for value in event.values):
+            if len(self._given.get(leaf, ())) > self._used.get(leaf, 0):
+                self._emptied[leaf] = event
+            self._given[leaf], self._used[leaf] = [], 0
+
+    def step(self, update: Update) -> None:
+        """Hold what a step saw against what the passes gave."""
+        leaves = {self.first[value]: value for value in update.parameters}
+        saw = {leaf: norm(update.gradients.get(value)) for leaf, value in leaves.items()}
+        if not update.by_closure:
+            self._emptied_before(update, leaves, saw)
+            old = [v for leaf, v in leaves.items() if self._used.get(leaf) and saw[leaf] and self._is_new(leaf)]
+            if old:
+                self._tell("left over", old, update)
+            self._clipped(update, leaves)
+            self._added_up(update, leaves, saw)
+        self._used |= {leaf: len(self._given.get(leaf, ())) for leaf in leaves}
+        self._last, self.clips = update, []
+
+    def finish(self) -> None:
+        """Look at what was done after the last step."""
+        self._clipped_late()
+
+    def _is_new(self, leaf: object) -> bool:
+        return len(self._given.get(leaf, ())) > self._used[leaf]
+
+    def _tell(
+        self, key: str, values: list[int], event: Event | Update | None = None, *, sure: bool = True, **told: object
+    ) -> None:
+        if key not in self.told:
+            names, made = names_of(self.trace, values), _called(event)
+            self.told[key] = (
+                replace(say(key, None, None, None, names=names, made=made, **told), event=event),
+                values,
+                sure,
+            )
+
+    def _emptied_before(self, update: Update, leaves: dict[object, int], saw: dict[object, float | None]) -> None:
+        lost = [value for leaf, value in leaves.items() if leaf in self._emptied and not saw[leaf]]
+        if lost and not any(saw.values()):
+            self._tell("emptied", lost, self._emptied[self.first[lost[0]]], step=_called(update))
+
+    def _clipped(self, update: Update, leaves: dict[object, int]) -> None:
+        """Say that gradients were clipped before they were there, or that clipping spread a NaN."""
+        clips = [clip for clip in self.clips if any(self.first[value] in leaves for value in clip.values)]
+        if clips and clips[-1].after < update.after:
+            self._tell("clipped early", list(leaves.values()), clips[-1], step=_called(update))
+        spread = [
+            value
+            for leaf, value in leaves.items()
+            if clips and is_bad(update.gradients.get(value))
+            if not any(is_bad(run.gradients[then]) for run, then in self._given.get(leaf, ()))
+        ]
+        if spread:
+            self._tell("spread", spread, clips[-1], count=len(spread))
+
+    def _clipped_late(self) -> None:
+        if self._last is not None and self.clips and self.clips[0].after == self._last.after:
+            values = [
+                v for v in self._last.parameters if self.first[v] in {self.first[c] for c in self.clips[0].values}
+            ]
+            if values:
+                self._tell("clipped late", values, self.clips[0], step=_called(self._last))
+        self._last = None
+
+    def _added_up(self, update: Update, leaves: dict[object, int], saw: dict[object, float | None]) -> None:
+        """Say that the means of several passes were added up, and not divided by their number."""
+        runs = [tuple(run for run, _ in self._given[leaf]) for leaf in leaves if self._given.get(leaf)]
+        if not runs or len(runs[0]) < 2 or len(set(runs)) > 1 or any(map(self._used.get, leaves)):
+            return
+        made = [self.trace.values[root].op for run in runs[0] for root in run.roots]
+        lines = {op if op is None else (self.trace.ops[op].file, self.trace.ops[op].line) for op in made}
+        if len(lines) > 1 or not all(_is_mean(self.trace, root) for run in runs[0] for root in run.roots):
+            return
+        for leaf, value in leaves.items():
+            parts = [run.gradients[then].data for run, then in self._given.get(leaf, ())]
+            whole = norm(update.gradients.get(value))
+            total = sum(part for part in parts if part is not None)
+            if parts and (whole is None or abs(whole - float(np.linalg.norm(total))) > SAME * whole):
+                return
+        self._tell("not divided", list(leaves.values()), update, count=len(runs[0]))
+
+
+_LEAF = "AccumulateGrad"
+
+
+def _called(event: Event | Update | None) -> str:
+    return "" if event is None else f"{code(event.expression)}{where(event.file, event.line)}"
+
+
+def _is_mean(trace: Trace, value: int) -> bool:
+    """Tell whether a loss is a mean over a batch, times no number."""
+    while (made := trace.values[value].op) is not None:
+        op = trace.ops[made]
+        kind, inputs = canonical(op.name), [v for v in op.inputs if trace.values[v].requires_grad]
+        if kind == "mean" or kind.endswith("_loss") or "cross_entropy" in kind:
+            return not {"sum", "none"}.intersection(map(str, op.call.values()))
+        factors = [*op.constants.values(), *(trace.values[v].tensor.number for v in op.inputs if v not in inputs)]
+        if kind not in ("mul", "neg") or len(inputs) != 1 or any(f is None or abs(f) < 1 for f in factors):
+            return False
+        value = inputs[0]
+    return False
+
+
+def _not_held(missing: Missing) -> Iterator[Told]:
+    """Say which parameters got a gradient that no optimizer of the block holds, though they are to learn."""
+    trace, first, updates = missing.trace, missing.first, missing.trace.updates
+    if not updates:
+        return
+    step, names = updates[-1], [max(held.name, *held.aliases, "", key=len) for held in trace.values]
+    got = {first[v]: v for run in reversed(trace.passes[: updates[-1].after]) for v in run.gradients}
+    rest = sorted(v for leaf, v in got.items() if leaf not in missing.held and trace.values[v].leaf)
+    loose = {first[v] for event in trace.events if event.name == "unregistered" for v in event.values}
+    listed = [v for v in rest if first[v] in loose]
+    if listed:
+        yield say("plain list", event=step, names=names_of(trace, listed)), listed, True
+    held = {v for update in updates for v in update.parameters}
+    strays = {v for v in held if ".param_groups[" in trace.values[v].name and not missing.uses.get(v)}
+    rest = [v for v in rest if trace.values[v].parameter and first[v] not in loose]
+    if strays and rest:
+        names_held = names_of(trace, rest)
+        yield say("old parameters", event=step, names=names_held, made=_called(step), count=len(strays)), rest, True
+        return
+    modules = {names[v].rpartition(".")[0] for v in held} - {""}
+    around = {module.partition(".")[0] for module in modules}
+    beside = [v for v in rest if names[v].rpartition(".")[0] in modules]
+    apart = [v for v in rest if v not in beside and names[v].partition(".")[0] in around]
+    for found, key, sure in ((beside, "not held", True), (apart, "held apart", False)):
+        if found:
+            yield say(key, event=step, names=names_of(trace, found), made=_called(step)), found, sure
