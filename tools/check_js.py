@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from chainrule.live.javascript import PARTS, minified
+from chainrule.live.javascript import PARTS, PLAYGROUNDS, minified
 from tools.minify_js import SOURCES, minify, prettier
 from tools.npm import fetch, node
 
@@ -17,7 +17,11 @@ def main() -> int:
     """Check, for `make lint`."""
     if node(str(fetch("typescript", TYPESCRIPT) / "bin" / "tsc"), "-p", CONFIG):
         return 1
-    stale = [f.name for part in PARTS if not (f := minified(part)).is_file() or f.read_text("utf-8") != minify(part)]
+    stale = [
+        f.name
+        for part in PARTS | PLAYGROUNDS
+        if not (f := minified(part)).is_file() or f.read_text("utf-8") != minify(part)
+    ]
     if prettier("--check") or stale:
         print("The JavaScript is not formatted, or not minified. Both: .venv/bin/python -m tools.minify_js")
         return 1

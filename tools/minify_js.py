@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from chainrule.live.javascript import PARTS, joined, minified
+from chainrule.live.javascript import PARTS, PLAYGROUNDS, joined, minified
 from tools.npm import fetch, node
 
 PRETTIER, TERSER = "3.10.1", "5.51.4"
@@ -40,7 +40,7 @@ def main() -> None:
     """Write it down."""
     if prettier("--write"):
         sys.exit("prettier could not read a file: the lines above say where.")
-    for part in PARTS:
+    for part in PARTS | PLAYGROUNDS:
         file = minified(part)
         file.write_text(minify(part), "utf-8")
         text = file.read_bytes()

@@ -9,19 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from chainrule.live.javascript import FOLDER, PARTS, joined, minified, script, served, version
+from chainrule.live.javascript import FOLDER, PARTS, PLAYGROUNDS, joined, minified, script, served, version
 
 DECLARED = re.compile(r"^(?:export )?(?:const|let|function|class) (?:\[|\{)?(\w+)", re.MULTILINE)
-FILES = [name for part in PARTS.values() for name in part]
+EVERY = PARTS | PLAYGROUNDS
+FILES = list(dict.fromkeys(name for part in EVERY.values() for name in part))
 WHERE = {path.stem: path for path in FOLDER.glob("*/*.js")}
 ROOMS = ["engine", "drawing", "panels", "playground"]
 """A file imports from its own room, and from those before it."""
-LARGEST = {"graph": 16_000, "panels": 24_000, "ops": 6_600}
+LARGEST = {"graph": 16_000, "panels": 24_000, "ops": 6_600, "xor": 10_500}
 """Bytes of each script with gzip. The first is what a page loads, the others what it fetches at rest, or waits for."""
 
 
 def test_every_file_is_joined_once() -> None:
-    """Each JavaScript file of the folder is part of the script."""
+    """Each JavaScript file of the folder is part of a script."""
     assert sorted(FILES) == sorted(path.stem for path in FOLDER.rglob("*.js"))
 
 
@@ -40,7 +41,7 @@ def test_files_import_only_what_stands_before_them() -> None:
         assert {(WHERE[file].parent / path).resolve().parent.name for path in wanted} <= set(rooms), file
 
 
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("part", EVERY)
 def test_a_script_is_classic_and_stays_small(part: str) -> None:
     """It neither imports nor exports, ends no script element, and does not grow."""
     for text in (served(part), joined(part)):
@@ -49,10 +50,10 @@ def test_a_script_is_classic_and_stays_small(part: str) -> None:
     assert len(gzip.compress(served(part).encode(), 9)) <= LARGEST[part]
 
 
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("part", EVERY)
 def test_a_script_is_minified_from_these_files(part: str) -> None:
     """What is served was made from the files as they are; if not, run `python -m tools.minify_js`."""
-    assert version() in minified(part).read_text("utf-8")
+    assert version(part) in minified(part).read_text("utf-8")
     assert served(part) == minified(part).read_text("utf-8")
     assert len(served(part)) < 0.75 * len(joined(part))
 

@@ -21,6 +21,7 @@ def setup(app: Sphinx) -> None:
     app.connect("html-page-context", code_links.mend_way_back)
     app.connect("html-page-context", sharing.describe)
     app.connect("html-page-context", code_links.link_names, priority=910)  # once code is highlighted
+    app.connect("html-page-context", live_scripts.bring)
     app.connect("html-page-context", bundle.bundle_page, priority=950)  # once all others have named their files
     app.connect("build-finished", licences.write)
     app.connect("build-finished", sharing.write_sitemap)

@@ -31,6 +31,10 @@ PARTS = {
     "ops": ("calls", "entries", "moves", "losses", "layers"),
 }  # fmt: skip
 """The files of each script, in the order in which they are joined: each knows only those before it."""
+PLAYGROUNDS = {
+    "xor": ("numbers", "plots", "frame", "plane", "network", "inside", "thousand", "xor"),
+}
+"""The scripts of elements of their own, which the pages that have one fetch after the graph's."""
 
 _COMMENT = re.compile(r"^[ \t]*//[^\n]*$|/\*\*.*?\*/", re.MULTILINE | re.DOTALL)
 _IMPORT = re.compile(r"^import \{ (.*?) \} from '\.\.?/(?:\w+/)?(\w+)\.js';$", re.MULTILINE)
@@ -47,7 +51,7 @@ def served(part: str) -> str:
     """Return a script as it is served."""
     file = minified(part)
     made = file.read_text("utf-8") if file.is_file() else ""
-    text = made if version() in made else joined(part)
+    text = made if version(part) in made else joined(part)
     assert "</script" not in text.lower(), "it stands in pages as it is"
     return text
 
@@ -58,38 +62,42 @@ def minified(part: str) -> Path:
 
 
 @cache
-def version() -> str:
+def version(part: str = "graph") -> str:
     """Return the name of this version of the scripts: graphs look for the one that they were made with."""
-    return sha256("".join(map(_body, PARTS)).encode()).hexdigest()[:8]
+    return sha256("".join(map(_body, [part] if part in PLAYGROUNDS else PARTS)).encode()).hexdigest()[:8]
 
 
 @cache
 def joined(part: str) -> str:
     """Return the files of a script, joined."""
-    return f'(()=>{{"use strict";\nconst VERSION="{version()}";\n{_body(part)}}})();\n'
+    return f'(()=>{{"use strict";\nconst VERSION="{version(part)}";\n{_body(part)}}})();\n'
 
 
 @cache
 def _body(part: str) -> str:
     """Write the files one behind the other, and what one script hands to the other."""
-    shared = ",".join([*_shared("panels", "ops"), "PALETTES", "DRAWING"])
+    before = after = ""
+    given: dict[str, object] = {}
     if part == "graph":
         given = {"PALETTES": [asdict(LIGHT), asdict(DARK)], "DRAWING": _style("drawing"), "STYLE": _style("graph")}
-        before, after = "", f"versions[VERSION].shared??={{{shared}}};\n"
+        after = f"versions[VERSION].shared??={{{','.join([*_shared('panels', 'ops', *PLAYGROUNDS), *given])}}};\n"
     else:
-        wanted = ",".join(_shared(part)) + ",PALETTES,DRAWING" * (part == "panels")
-        before, after = f"const{{{wanted}}}=chainruleGraphs[VERSION].shared;\n", ""
-        given = {}
-    if part == "panels":
+        wanted = ",".join([*_shared(part), *(() if part == "ops" else ("PALETTES", "DRAWING", "STYLE"))])
+        graphs = "Object.values(chainruleGraphs)[0]" if part in PLAYGROUNDS else "chainruleGraphs[VERSION]"
+        before = f"const{{{wanted}}}={graphs}.shared;\n"
+    if part not in ("graph", "ops"):
         slips = json.loads((Path(__file__).parents[1] / "checking" / "slips.json").read_text("utf-8"))
-        given = {"SLIPS": slips, "PANEL_STYLE": _style("panels"), "ZOOM_STYLE": _style("zoom")}
+        given = {"SLIPS": slips, "PANEL_STYLE": _style("panels")}
+        given |= {"ZOOM_STYLE": _style("zoom")} if part == "panels" else {f"{part.upper()}_STYLE": _style(part)}
     constants = "".join(f"const {name}={json.dumps(value, ensure_ascii=False)};\n" for name, value in given.items())
-    return constants + before + "".join(_tight(_source(name)) for name in PARTS[part]) + after
+    return constants + before + "".join(_tight(_source(name)) for name in (PARTS | PLAYGROUNDS)[part]) + after
 
 
 def _shared(*parts: str) -> list[str]:
     """List what other scripts import from the files of the first."""
-    imports = [found for part in parts for name in PARTS[part] for found in _IMPORT.findall(_source(name))]
+    imports = [
+        found for part in parts for name in (PARTS | PLAYGROUNDS)[part] for found in _IMPORT.findall(_source(name))
+    ]
     return sorted({name for names, file in imports if file in PARTS["graph"] for name in names.split(", ")})
 
 

@@ -6,3 +6,4 @@ declare const DRAWING: string;
 declare const STYLE: string;
 declare const PANEL_STYLE: string;
 declare const ZOOM_STYLE: string;
+declare const XOR_STYLE: string;
