@@ -10,6 +10,8 @@ import torch.nn.functional as F  # noqa: N812  # as everybody calls it
 from torch import Tensor
 
 import chainrule
+from chainrule.diagnosis.conditions import WORDS, ops_in
+from chainrule.diagnosis.evidence import Evidence
 
 Call = Callable[[Tensor], Tensor]
 Z, ONE, C = torch.zeros(2), torch.ones(2), torch.tensor([5.0, 7.0])
@@ -118,11 +120,118 @@ NOT_FINITE: dict[str, dict[str, Call]] = {
     },
     "in the data": {"where": lambda w: torch.where(w > 1, w, torch.nan)},
 }  # fmt: skip
+HALF, ROWS = torch.float16, torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+NAN = torch.tensor([torch.nan, 1.0], requires_grad=True)
+ZERO |= {
+    "underflow": {
+        "pow": lambda w: (w.to(HALF) * 1e-4) ** 2 * 1e-3, "square": lambda w: (w.to(HALF) * 1e-4).square() * 1e-3,
+        "mul": lambda w: w.to(HALF) * 1e-8, "tanh": lambda w: torch.tanh(w.to(HALF)).float() * 1e-9,
+        "mean": lambda w: (w.to(HALF) * 1e-2).expand(9999, 2).mean() * 1e-4, "to": lambda w: w.to(HALF).float() * 1e-9,
+        "linear": lambda w: F.linear(w.to(HALF), (ROWS * 1e-5).to(HALF)).float() * 1e-5,
+    },
+    "hook": {"BackwardHookFunction": lambda w: hooked(0.0)(w)},
+    "times zero": ZERO["times zero"] | {
+        "a number": lambda w: w * 0, "weak": lambda w: (w * torch.tensor([0.0, 1.0])).mul(torch.tensor([1.0, 0.0])),
+        "rms_norm": lambda w: F.rms_norm(w, (2,), Z), "prod": lambda w: torch.stack([w, Z, Z]).prod(0),
+    },
+    "cancels": {
+        "softmax": lambda w: w.softmax(0), "matmul": lambda w: torch.tensor([[1.0], [-1.0]]) @ w[None],
+        "layer_norm": lambda w: F.layer_norm(w, (2,)), "mean": lambda w: (w * 0 + w.mean()) * torch.tensor([1.0, -1.0]),
+    },
+    "flat": ZERO["flat"] | {
+        "vector_norm": lambda w: torch.linalg.vector_norm(w - w.detach()),
+    },
+    "saturated": ZERO["saturated"] | {
+        "expit": lambda w: torch.special.expit(w + 200), "log_sigmoid": lambda w: F.logsigmoid(w + 200),
+        "nll_loss": lambda w: F.cross_entropy(w * 1e3, K[1]),
+    },
+    "masked": ZERO["masked"] | {"masked_fill_": lambda w: (w * 1).masked_fill_(w > 0, 0.0)},
+    "not picked": ZERO["not picked"] | {"amax": lambda w: torch.cat([w, C]).amax(), "pick": lambda w: w.max(C)},
+    "overwritten": {"setitem": lambda w: written(w)},
+}  # fmt: skip
+NOT_FINITE |= {
+    "hook": {"BackwardHookFunction": lambda w: hooked(torch.nan)(w)},
+    "no alignment": {
+        "ctc_loss": lambda w: ctc(w, 3), "large": lambda w: ctc(w, 1001),
+    },
+    "log of 0": NOT_FINITE["log of 0"] | {
+        "entr": lambda w: torch.special.entr(w - 1), "kl_div": lambda w: F.kl_div(ONE.log(), w - 1, reduction="sum"),
+    },
+    "equal values": {
+        "svd": lambda w: torch.linalg.svd(torch.diag(w * ONE.div(w.detach())))[0],
+        "eigh": lambda w: torch.linalg.eigh(torch.diag(w * ONE.div(w.detach())))[1],
+    },
+    "masked": {
+        "softmax": lambda w: w.expand(2, 2).masked_fill(ROWS[:1] > -1, -torch.inf).softmax(-1),
+        "large": lambda w: w.expand(999, 2).masked_fill(ROWS[:1] > -1, -torch.inf).softmax(-1),
+        "multi_head_attention_forward": lambda w: torch.nn.MultiheadAttention(2, 1)(
+            *[w.expand(3, 1, 2)] * 3, key_padding_mask=torch.ones(1, 3, dtype=torch.bool))[0],
+    },
+    "overflow": NOT_FINITE["overflow"] | {"first": lambda w: (1 / (w * 99).exp()).log()},
+    "before the block": {"mul": lambda w: w * NAN},
+}  # fmt: skip
+HUGE: dict[str, dict[str, Call]] = {
+    "zero row": {
+        "normalize": lambda w: F.normalize(w[None] - w[None].detach()), "cosine_similarity": lambda w: (
+            F.cosine_similarity(w[None] - w[None].detach(), ROWS[:1])),
+    },
+    "near its pole": {"log": lambda w: (w - 1 + 1e-6).log(), "div": lambda w: 1 / (w - 1 + 1e-6)},
+}  # fmt: skip
+ODD: dict[str, dict[str, Call]] = {
+    "softmax twice": {
+        "cross_entropy": lambda w: F.cross_entropy(w[None].softmax(1), K[1:]),
+        "binary_cross_entropy_with_logits": lambda w: F.binary_cross_entropy_with_logits(torch.sigmoid(w), ONE),
+    },
+    "no logarithms": {
+        "nll_loss": lambda w: F.nll_loss(w[None].softmax(1), K[1:]),
+        "kl_div": lambda w: F.kl_div(w.softmax(0), ROWS[0], reduction="sum"),
+    },
+    "stretched": {
+        "mse_loss": lambda w: F.mse_loss(w[:, None], C), "by hand": lambda w: ((w[:, None] - C) ** 2).mean(),
+    },
+    "written twice": {
+        "setitem": lambda w: written(w, K * 0), "index_put": lambda w: torch.index_put(Z, (K * 0,), w).cos(),
+    },
+}  # fmt: skip
+SPELT: tuple[Call, ...] = (
+    torch.amin, lambda w: F.binary_cross_entropy(w.sigmoid(), ONE), lambda w: torch.broadcast_to(w, (2, 2)),
+    lambda w: (w * 1).copy_(C), lambda w: (w * 1).fill_(1), lambda w: (w * 1).zero_(), lambda w: w.cumprod(0),
+    lambda w: w.cumsum(0), torch.Tensor.double, torch.Tensor.half, lambda w: w.type(HALF), lambda w: w[None].triu(),
+    lambda w: F.dropout2d(w[None, None]), lambda w: F.dropout3d(w[None, None, None]), lambda w: w[None].tril(),
+    lambda w: F.embedding_bag(K[None], w[:, None]), lambda w: F.instance_norm(w[None, None]), lambda w: 2**w,
+    lambda w: 1 - w, lambda w: F.scaled_dot_product_attention(w[None], w[None], w[None]),
+    lambda w: torch.std_mean(w)[0], torch.sum,
+)  # fmt: skip
+
+
+def hooked(factor: float) -> torch.nn.Module:
+    """Make a module whose full backward hook multiplies the gradient."""
+    module = torch.nn.Tanh()
+    module.register_full_backward_hook(lambda _, came, __: tuple(part * factor for part in came or ()))  # type: ignore[misc]
+    return module
+
+
+def ctc(w: Tensor, labels: int) -> Tensor:
+    """Align three frames with equal labels."""
+    frames = w.expand(3, 1, 2).log_softmax(-1)
+    return F.ctc_loss(frames, torch.ones(1, labels).long(), torch.tensor([3]), torch.tensor([labels]))
+
+
+def written(w: Tensor, index: Tensor | None = None) -> Tensor:
+    """Write over a tensor in place, or into another at an index."""
+    out = w * 1 if index is None else torch.zeros(2)
+    out[slice(None) if index is None else index] = C if index is None else w
+    return out.cos()
 
 
 @pytest.mark.parametrize(
     ("cause", "call"),
-    [(cause, call) for table in (ZERO, NOT_FINITE) for cause, calls in table.items() for call in calls.values()],
+    [
+        pytest.param(cause, call, id=f"{cause}-{op}")
+        for table in (ZERO, NOT_FINITE, HUGE, ODD)
+        for cause, calls in table.items()
+        for op, call in calls.items()
+    ],
 )
 def test_each_op_is_told_its_cause(cause: str, call: Call) -> None:
     """Whichever op of a table lost the gradient, it is named with the cause."""
@@ -131,3 +240,35 @@ def test_each_op_is_told_its_cause(cause: str, call: Call) -> None:
         loss = call(w).sum()
         loss.backward()
     assert rec.why().reasons[0].cause == cause
+
+
+class Seen(dict[str, str]):
+    """Note whether an entry of the table was looked up to the end."""
+
+    was_said = False
+
+    def __getitem__(self, key: str) -> str:
+        """Return a part of it."""
+        self.was_said = self.was_said or key == "hint"
+        return super().__getitem__(key)
+
+
+def test_each_entry_of_the_table_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No entry stands in vain: each is the answer to some call, and each op in it is spelt as it is recorded."""
+    tables = {name: [Seen(entry) for entry in WORDS[name]] for name in ("zero", "bad", "huge", "odd")}
+    kinds = set[str]()
+    for name, entries in tables.items():
+        monkeypatch.setitem(WORDS, name, entries)
+    calls = [call for table in (ZERO, NOT_FINITE, HUGE, ODD) for calls in table.values() for call in calls.values()]
+    for call in (*calls, *SPELT):
+        w = torch.tensor([1.0, 2.0], requires_grad=True)
+        with chainrule.record() as rec:
+            loss = call(w).sum()
+            if call not in SPELT:
+                loss.backward()
+        kinds |= {Evidence(rec.trace, i, ()).kind for i in range(len(rec.trace.ops))}
+        if rec.trace.passes:
+            rec.why()
+    assert [entry for entries in tables.values() for entry in entries if "hint" in entry and not entry.was_said] == []
+    groups = [ops_in(words) for words in WORDS["groups"].values()]
+    assert {op for ops in (*groups, *(ops_in(e["ops"]) for es in tables.values() for e in es)) for op in ops} <= kinds

@@ -126,7 +126,7 @@ class Evidence:
     @property
     def kind(self) -> str:
         """Return the op's name in the tables."""
-        return canonical(self.op.name)
+        return canonical(self.op.name).removeprefix("special_").removeprefix("linalg_")
 
     @property
     def others(self) -> tuple[int, ...]:

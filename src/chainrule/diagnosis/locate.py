@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
 from chainrule.calculus.notation import number
-from chainrule.diagnosis.causes import Finding, Spot, flattens, say, why_not_finite, why_zero
+from chainrule.diagnosis.causes import Finding, Spot, flattens, say, steepens, why_not_finite, why_zero
 from chainrule.diagnosis.evidence import Evidence, call, code, grad, name, norm, span
 from chainrule.diagnosis.missing import Missing
 from chainrule.diagnosis.thresholds import ALONE, CANCELLED, HUGE, MOST_OF_IT, SMALLEST, TINY
@@ -155,7 +155,9 @@ class Search:
             return say("start", what="nothing but 0" if nothing else "NaN or infinity")
         if (step := self._evidence(spot.turn, spot.edge)) is not None:
             found = why_zero(step) if nothing else why_not_finite(step)
-            return found if found.op is not None else replace(found, op=step.number)
+            return (
+                found if found.op is not None or found.cause == "before the block" else replace(found, op=step.number)
+            )
         return say(f"{spot.what} before", node=code(self.trace.nodes[self.run.visits[spot.turn].node].name))
 
     def _evidence(self, turn: int, edge: int) -> Evidence | None:
@@ -255,7 +257,7 @@ class Search:
             proof += f"{code(ops[worst].name)} on that line"
         proof += self._module(gains, worst, sign)
         found = say(lost.what, proof=proof)
-        if sign < 0 and (alone := self._alone(path, worst, gains)):
+        if alone := self._alone(path, worst, gains, sign):
             found = replace(alone, proof=f"{proof}. There {alone.proof}")
         return replace(found, op=worst, what=lost.what)
 
@@ -296,10 +298,14 @@ class Search:
             slot = (visit.node, at)
         return path
 
-    def _alone(self, path: Sequence[tuple[int, int, float]], worst: int, gains: Mapping[int, float]) -> Finding | None:
-        """Say what the worst op did, if it did nearly all and can be told by its numbers."""
+    def _alone(
+        self, path: Sequence[tuple[int, int, float]], worst: int, gains: Mapping[int, float], sign: int
+    ) -> Finding | None:
+        """Say what the worst op did, if it can be told by its numbers, and to make it tiny, did nearly all."""
         down = sum(power for power in gains.values() if power < 0)
         turn, edge = next((t, e) for t, e, _ in path if self.op_at(t) == worst)
+        if sign > 0:
+            return steepens(step) if (step := self._evidence(turn, edge)) is not None else None
         if edge < 0:
             return say("all but a zero sum")
         if gains[worst] > MOST_OF_IT * down and gains[worst] > math.log10(ALONE):

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from chainrule.calculus.notation import columns, number
-from chainrule.diagnosis.causes import Finding, why_forward
+from chainrule.diagnosis.causes import Finding, oddities, why_forward
 from chainrule.diagnosis.evidence import call, grad, is_bad, listed, name, span
 from chainrule.diagnosis.locate import Search, site_of
 from chainrule.diagnosis.missing import Missing
@@ -157,7 +157,7 @@ def why_all(trace: Trace, passes: Sequence[int]) -> Why:
         says = f"{name(trace, bad[0])} is not finite{_because(trace, found)}: {found.proof}."
         said.append((0, _told(trace, found, bad[:1], f"{says} The gradients happen to be finite.")))
     whole = len(searches) == len(trace.passes)
-    odd = [*missing.idle(), *(steps(missing) if whole else ())]
+    odd = [*missing.idle(), *(steps(missing) if whole else ()), *((found, [], True) for found in oddities(trace))]
     told = [(sure, _told(trace, found, values, f"{found.proof}.")) for found, values, sure in odd]
     said += [(_RANK["told"], reason) for sure, reason in told if sure]
     reasons = [reason for _, reason in sorted(said, key=lambda pair: pair[0])]

@@ -11,6 +11,10 @@ MOST_OF_IT = 0.8  # an op that does so much of a loss, counted in powers of ten,
 ALONE = 1e-4  # so is an op that leaves no more than this share: no healthy op does
 CENTRED = 0.01  # a normalisation that leaves more than this, times the size of its input, has scaled and not cancelled
 LITTLE = 1e-3  # a factor whose entries are all below this is small enough to be named
+NARROW = 4.0  # no curve is flat as long as its input stays below this
+CLOSE = (
+    1e-3  # a number that is this close to a pole makes a gradient huge; two that are this close, relatively, are equal
+)
 TELLING = 1e-6  # a product above this is not 0 by rounding, in half precision either
 RANGE = {  # the smallest and the largest number that a dtype holds
     "float16": (6e-8, 65504.0),
