@@ -207,7 +207,7 @@ SPELT: tuple[Call, ...] = (
 def hooked(factor: float) -> torch.nn.Module:
     """Make a module whose full backward hook multiplies the gradient."""
     module = torch.nn.Tanh()
-    module.register_full_backward_hook(lambda _, came, __: tuple(part * factor for part in came or ()))  # type: ignore[misc]
+    module.register_full_backward_hook(lambda _, came, __: tuple(part * factor for part in came or ()))  # type: ignore[attr-defined]
     return module
 
 
