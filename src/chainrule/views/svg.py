@@ -55,12 +55,6 @@ class Figure(matplotlib.figure.Figure):
             axes: Axes = super().add_subplot(*args, **kwargs)
             return axes
 
-    @property
-    def description(self) -> str:
-        """Return what the figure shows, in words: its label, else its title, else the titles of its axes."""
-        titles = ", ".join(title for axes in self.axes if (title := axes.get_title()))
-        return str(self.get_label() or self.get_suptitle() or titles)
-
     def _repr_html_(self) -> str:
         svg = self._svg()
         if len(svg) > HEAVY:
@@ -71,7 +65,9 @@ class Figure(matplotlib.figure.Figure):
         svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\1{prefix}", svg).replace("xlink:href", "href")
         for colour, of_page in PAGE_COLOURS.items():
             svg = re.sub(rf"{colour}\b", of_page, svg)
-        head = f'<svg role="img" aria-label="{html.escape(self.description)}" fill="currentColor"'
+        titles = ", ".join(title for axes in self.axes if (title := axes.get_title()))
+        says = str(self.get_label() or self.get_suptitle() or titles)
+        head = f'<svg role="img" aria-label="{html.escape(says)}" fill="currentColor"'
         return f'<div class="chainrule-plot">{svg.replace("<svg", head, 1).rstrip()}</div>'
 
     def _svg(self) -> str:
