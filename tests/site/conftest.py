@@ -21,8 +21,6 @@ def cold(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 @pytest.fixture
 def small(cold: Project) -> Project:
-    """The small site as the last test left it, mended if that test failed."""
-    if cold.status:
-        cold.make_good()
-    assert cold.status == 0, cold.complained
+    """The small site as it was last built without a fault."""
+    cold.restore()
     return cold

@@ -112,7 +112,6 @@ STRUCTURE = """(() => {
 })()"""
 RAW_LATEX = r"/\\frac|\\partial|\\cdot|\\\(|\\\[/"
 
-WITH_PREDICTION = built.with_class("chainrule-reveal")
 WITH_FIGURE = built.with_class("chainrule-plot")
 
 
@@ -273,25 +272,6 @@ def test_figures_follow_the_theme(visit: Visit) -> None:
     assert by_system
     assert min(by_system) > 3 * 128 > max(by_button)
     assert scheme == "light"
-
-
-@pytest.mark.parametrize("name", WITH_PREDICTION[:1])
-@pytest.mark.parametrize("how", ["click", "keyboard"])
-def test_a_prediction_is_revealed_without_javascript(name: str, how: str, browser: Browser, home: str) -> None:
-    """An answer is hidden until the reader opens it, by a click or by keyboard, with JavaScript turned off."""
-    with context(browser, javascript=False) as profile:
-        page = Visit(profile, home + name).page
-        fold = page.locator("details.chainrule-reveal").first
-        answer = fold.locator(".chainrule-revealed")
-        assert not answer.is_visible()
-        summary = fold.locator(":scope > summary")
-        if how == "click":
-            summary.click()
-        else:
-            summary.focus()
-            page.keyboard.press("Enter")
-        assert answer.is_visible()
-        assert answer.inner_text().strip() or answer.locator("svg, img, table").count()
 
 
 GONE = ".sidebar-drawer, .toc-drawer, .related-pages, .sphx-glr-footer, .mobile-header, .chainrule-answer, .copybtn"

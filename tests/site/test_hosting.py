@@ -104,29 +104,19 @@ def test_what_is_claimed_is_in_the_matrix() -> None:
     assert job["strategy"]["matrix"]["torch"] == [f"{torch.replace('>=', '==')}.*", "torch"]
 
 
-@pytest.fixture(scope="module")
-def nowhere(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A small site, built where no host has told anything."""
-    project = Project(tmp_path_factory.mktemp("hosting") / "first")
-    project.write_small_site()
-    project.build()
-    assert project.status == 0, project.complained
-    return project
-
-
 @pytest.mark.site
-def test_a_fresh_checkout_with_the_cache_executes_nothing(nowhere: Project, tmp_path: Path) -> None:
+def test_a_fresh_checkout_with_the_cache_executes_nothing(cold: Project, tmp_path: Path) -> None:
     """With what the workflow keeps, a checkout with new dates executes nothing, and gives the same site."""
     fresh = Project(tmp_path / "another place")
     fresh.write_small_site()
     (kept,) = (step["with"]["path"] for step in read(SITE)["jobs"]["test"]["steps"] if "executed" in str(step))
     for name in kept.split():
-        shutil.copytree(nowhere.folder / name, fresh.folder / name)
+        shutil.copytree(cold.folder / name, fresh.folder / name)
     fresh.build()
     assert fresh.status == 0, fresh.complained
     assert fresh.executed() == []
-    assert fresh.written == set(nowhere.times())
-    assert all(fresh.page(name) == nowhere.page(name) for name in fresh.written)
+    assert fresh.written == set(cold.times())
+    assert all(fresh.page(name) == cold.page(name) for name in fresh.written)
     fresh.edit("examples/1_part/20_two.py", "x = 2", "x = 3")
     fresh.build()
     assert fresh.executed() == ["20_two.py"]
@@ -262,21 +252,21 @@ def stripped(page: str) -> list[str]:
 
 
 @pytest.fixture
-def again(nowhere: Project, tmp_path: Path) -> Project:
+def again(cold: Project, tmp_path: Path) -> Project:
     """The small site once more, with all that was executed, and no page yet."""
     project = Project(tmp_path / "again")
-    shutil.copytree(nowhere.folder, project.folder)
+    shutil.copytree(cold.folder, project.folder)
     shutil.rmtree(project.folder / "docs/_build/html")
     return project
 
 
 @pytest.mark.site
-def test_pages_know_where_they_are(again: Project, nowhere: Project) -> None:
+def test_pages_know_where_they_are(again: Project, cold: Project) -> None:
     """With a host's variables, and not without, a page names its own address, and its source; no more is changed."""
     again.build(**GITHUB, CHAINRULE_SITE_URL="https://someone.github.io/course")
     assert again.status == 0, again.complained
     assert again.executed() == []
-    assert links(nowhere) == {name: [] for name in [*nowhere.times(), "404.html", "search.html"]}
+    assert links(cold) == {name: [] for name in [*cold.times(), "404.html", "search.html"]}
     site, sources = "https://someone.github.io/course/", "https://github.com/someone/course/edit/a/branch/"
     written_in = {
         "chapter": "docs/chapter.md",
@@ -295,7 +285,7 @@ def test_pages_know_where_they_are(again: Project, nowhere: Project) -> None:
         picture = re.search(rf'"og:image" content="{site}([^"]+)"', again.page(name))
         assert picture is not None
         assert (output / picture[1]).read_bytes().startswith(b"\x89PNG")
-        assert stripped(again.page(name)) == stripped(nowhere.page(name))
+        assert stripped(again.page(name)) == stripped(cold.page(name))
 
 
 @pytest.mark.site
