@@ -15,6 +15,8 @@ gc.set_threshold(50_000, 20, 50)
 root = Path(__file__).parent
 sys.path[:0] = [str(root / "docs"), str(root)]
 
+from _ext.pages import measurements  # noqa: E402  # found by that path
+
 project = "chainrule"
 author = "The chainrule authors"
 project_copyright = author
@@ -102,7 +104,8 @@ nb_execution_in_temp = True
 nb_execution_timeout = 120
 nb_merge_streams = True
 nb_output_stderr = "warn"
-myst_enable_extensions = ["attrs_block", "attrs_inline", "colon_fence", "deflist", "dollarmath"]
+myst_enable_extensions = ["attrs_block", "attrs_inline", "colon_fence", "deflist", "dollarmath", "substitution"]
+myst_substitutions = measurements.substitutions()
 
 # How it looks
 html_theme = "furo"

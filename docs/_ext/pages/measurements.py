@@ -1,4 +1,4 @@
-"""Write what `make bench` measured: `{measured}` as a directive is a table, and as a role a single number.
+"""Write what `make bench` measured, for `{{ ... }}` in a page: tables, and each number by the way to it in the file.
 
 All of it comes from bench/performance.json, so that no number on a page is typed.
 """
@@ -6,12 +6,9 @@ All of it comes from bench/performance.json, so that no number on a page is type
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeAlias
-
-from docutils import nodes
-from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 RESULTS = Path(__file__).parents[3] / "bench" / "performance.json"
 WORKS = {"scalar": "scalar graph", "mlp": "MLP", "encoder": "encoder layer"}
@@ -97,35 +94,19 @@ def profile(found: Any, work: str) -> Rows:
         yield [f"{share:.0%}", name if " " in name else f"`{name}`"]
 
 
-TABLES: dict[str, Callable[..., Rows]] = {made.__name__: made for made in (goals, compare, peak, growth, profile)}
+def table(rows: Rows) -> str:
+    """Return rows as a table in Markdown, the first as its head."""
+    heading, *others = map(list, rows)
+    return "\n".join(f"| {' | '.join(line)} |" for line in [heading, ["---"] * len(heading), *others])
 
 
-class MeasuredTable(SphinxDirective):
-    """Put a table here; what follows its name narrows it down."""
-
-    required_arguments = 1
-    optional_arguments = 1
-
-    def run(self) -> list[nodes.Node]:
-        """Write it as Markdown, which the page's own parser reads."""
-        self.env.note_dependency(str(RESULTS))
-        name, *more = self.arguments
-        heading, *rows = map(list, TABLES[name](json.loads(RESULTS.read_text("utf-8")), *more))
-        lines = [heading, ["---"] * len(heading), *rows]
-        made: list[nodes.Node] = self.parse_text_to_nodes("\n".join(f"| {' | '.join(line)} |" for line in lines))
-        for one in made:
-            if isinstance(one, nodes.table):
-                one["classes"].append("chainrule-measured")
-        return made
-
-
-class MeasuredNumber(SphinxRole):
-    """Put a number here: the way to it in the file, its parts between slashes."""
-
-    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
-        """Look it up."""
-        self.env.note_dependency(str(RESULTS))
-        found: Any = json.loads(RESULTS.read_text("utf-8"))
-        for part in self.text.split("/"):
-            found = found[int(part)] if isinstance(found, list) else found[part]
-        return [nodes.Text(number(found) if isinstance(found, float) else str(found))], []
+def substitutions() -> dict[str, Any]:
+    """Return what a page may name."""
+    text = RESULTS.read_text("utf-8")
+    found = json.loads(text)
+    return {
+        "measured": json.loads(text, parse_float=lambda x: number(float(x))),
+        **{what: table(compare(found, what)) for what in ("cost", "show")},
+        **{made.__name__: table(made(found)) for made in (goals, peak, growth)},
+        "profile": {work: table(profile(found, work)) for work in found["recording"]["profile"]},
+    }
