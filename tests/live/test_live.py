@@ -393,6 +393,9 @@ def test_playing_can_stop_before_each_product(page: Page) -> None:
     assert said(page).endswith("dloss/dw = -2. Raising w lowers loss: raise w.")
 
 
+FOCUSED = "document.querySelector('chainrule-graph').shadowRoot.activeElement"
+
+
 def test_each_mark_explains_itself(page: Page) -> None:
     """Pointed at or come to by keys, a mark says what it is, with its own numbers."""
     show(page, chain(5.0, 11.0, 3.0).graph().element)
@@ -411,24 +414,22 @@ def test_each_mark_explains_itself(page: Page) -> None:
     page.keyboard.press("Escape")
     assert not page.get_by_role("tooltip").count()
     page.locator("chainrule-graph .stage").first.focus()
-    told = []
+    marks: list[str] = []
     for _ in range(13):
         page.keyboard.press("ArrowDown")
-        told.append(page.get_by_role("tooltip").inner_text())
-        assert page.evaluate("document.querySelector('chainrule-graph').shadowRoot.activeElement.ariaLabel") == told[-1]
-    kinds = Counter(text.split()[0] for text in told)
+        marks.append(page.get_by_role("tooltip").inner_text())
+        assert page.evaluate(f"{FOCUSED}.ariaLabel") == marks[-1]
+    kinds = Counter(text.split()[0] for text in marks)
     assert kinds == {"Value": 6, "Gradient": 4, "Local": 3}
-    assert len(set(told)) == 13
+    assert len(set(marks)) == 13
     page.keyboard.press("ArrowDown")
-    assert page.get_by_role("tooltip").inner_text() == told[0]
+    assert page.get_by_role("tooltip").inner_text() == marks[0]
     page.keyboard.press("ArrowUp")
-    assert page.get_by_role("tooltip").inner_text() == told[-1]
+    assert page.get_by_role("tooltip").inner_text() == marks[-1]
     page.keyboard.press("ArrowLeft")
     assert count(page) == "6 of 7"
     page.keyboard.press("Escape")
-    assert page.evaluate("document.querySelector('chainrule-graph').shadowRoot.activeElement.className").startswith(
-        "stage"
-    )
+    assert page.evaluate(f"{FOCUSED}.className").startswith("stage")
 
 
 def test_a_lecture_fills_the_screen(browser: Browser) -> None:
@@ -447,6 +448,12 @@ def test_a_lecture_fills_the_screen(browser: Browser) -> None:
         assert box
         assert 0 <= box["y"] < box["y"] + box["height"] <= 360
         assert page.locator(".product b").first.evaluate("b => parseFloat(getComputedStyle(b).fontSize)") >= 28
+        page.set_viewport_size({"width": 1280, "height": 720})
+        for text in (".box > .g", ".passed > .halo", ".number text"):
+            size = page.locator(text).first.evaluate(
+                "t => parseFloat(getComputedStyle(t).fontSize) * t.getScreenCTM().a"
+            )
+            assert size >= 28, text
 
 
 def test_at_a_fork_the_paths_are_added(page: Page) -> None:
@@ -763,12 +770,12 @@ def test_what_a_group_passes_back_is_whole_or_not_said(page: Page) -> None:
     """Step by step through a folded graph, a gradient is shown once it is complete, and then it is PyTorch's."""
     rec = long()
     show(page, rec.graph().element)
-    wanted = f"grad {number_text(rec.grad('w').item())}"
+    wanted = f"▽ {number_text(rec.grad('w').item())}"
     seen = []
     last = int(count(page).split(" of ")[1])
     for step in range(last + 1):
         ask(page, f"step({step})")
-        seen.append(shown(page, "w").partition("grad")[1:])
+        seen.append(shown(page, "w").partition("▽")[1:])
     assert {"".join(text) for text in seen} == {"", wanted}
 
 

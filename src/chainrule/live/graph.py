@@ -15,7 +15,7 @@ from chainrule.live.limits import HEARD, MOST, NARROW, PHONE, TOO_WIDE
 from chainrule.trace import Trace
 from chainrule.views.colors import DARK, LIGHT, Palette
 from chainrule.views.folding import Folded, Group
-from chainrule.views.layout import LINE, PADDING, Arrow, Box, Layout, Point, layout
+from chainrule.views.layout import Arrow, Box, Layout, Point, layout
 from chainrule.views.limits import STEPS
 from chainrule.views.table import table
 
@@ -108,8 +108,8 @@ def _placed(data: GraphData, group: Group | None) -> PlacedView:
     shown = partial(layout, data.trace, data.backward, view=view, cells=data.most)
     wide = shown("right")
     if wide.width > TOO_WIDE:
-        wide = shown("down", room=TOO_WIDE)
-    return PlacedView(view, wide, shown("down", room=PHONE))
+        wide = shown("down", room=TOO_WIDE, flat=True)
+    return PlacedView(view, wide, shown("down", room=PHONE, flat=True))
 
 
 def _json(data: GraphData, views: Sequence[PlacedView], inside: Mapping[tuple[int, int], int]) -> str:
@@ -168,18 +168,7 @@ def _colours(palette: Palette) -> str:
 
 def _box(box: Box) -> str:
     left, top = box.x - box.width / 2, box.y - box.height / 2
-    x, y = left + PADDING, top + PADDING + LINE * 0.75
-    expression = f" <tspan class='e'>= {html.escape(box.expression)}</tspan>" if box.expression else ""
-    kind = "n" if box.raised else "v"
-    lines = [
-        f"<text x='{x:.0f}' y='{y:.0f}'><tspan class='n'>{html.escape(box.name)}</tspan>{expression}</text>",
-        f"<text x='{x:.0f}' y='{y + LINE:.0f}' class='{kind}'>{html.escape(box.line)}</text>",
-    ]
-    if box.gradient:
-        lines.append(f"<text x='{x:.0f}' y='{y + 2 * LINE:.0f}' class='g'>grad  {html.escape(box.gradient)}</text>")
-    base = top + box.height - LINE * len(box.weights) + 9
-    for i, (_, text) in enumerate(box.weights):
-        lines.append(f"<text x='{x:.0f}' y='{base + LINE * i:.0f}' class='v'>{html.escape(text)}</text>")
+    lines = (f"<text x='{x:.0f}' y='{y:.0f}' class='{k}'>{html.escape(text)}</text>" for k, text, x, y in box.words)
     raised = " class='o'" if box.raised else ""
     frame = f"<rect{raised} x='{left:.0f}' y='{top:.0f}' width='{box.width:.0f}' height='{box.height:.0f}' rx='6'/>"
     return frame + " ".join(lines)

@@ -18,7 +18,7 @@ from chainrule.calculus.maths import MathML, mathml
 from chainrule.calculus.notation import SHOWN, brief, numbers, shape
 from chainrule.calculus.rules import canonical, recorded_local_gradient
 from chainrule.live import pytorch_code
-from chainrule.live.limits import COMPUTED, LONG
+from chainrule.live.limits import CELLS, COMPUTED, LONG
 from chainrule.trace import Argument, Op, Snapshot
 from chainrule.views.folding import Folded, FoldedEdge, FoldedStep, FoldedView, outcome
 from chainrule.views.layout import Layout, Point, local_text
@@ -211,8 +211,8 @@ class GraphData:
 
     @property
     def most(self) -> float:
-        """How many numbers of a tensor are written: what a page cannot compute with is only looked at."""
-        return SHOWN if self.lean or self.whole is None else math.inf
+        """How many numbers of a tensor are written: what a page cannot compute with is only looked at, as cells."""
+        return SHOWN if self.lean else CELLS if self.whole is None else math.inf
 
 
 def _ends(step: FoldedStep | Op, place: Places) -> Plain:

@@ -10,12 +10,13 @@ from matplotlib.path import Path
 
 from chainrule.trace import Trace
 from chainrule.views.colors import LINES
-from chainrule.views.layout import CHARACTER, LINE, PADDING, Arrow, Box, Direction, layout
+from chainrule.views.layout import LINE, Arrow, Direction, layout
 from chainrule.views.svg import Figure
 
 INCH = 90.0
 """Pixels of the layout in one inch of the figure."""
 TEXT: dict[str, Any] = {"size": 9, "family": "monospace", "parse_math": False}
+COLOURS = {"v": LINES.value, "g": LINES.gradient}
 ARROW: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 9, "lw": 1.2, "shrinkA": 0, "shrinkB": 0, "fill": False}
 
 
@@ -39,23 +40,11 @@ def figure(trace: Trace, backward: int | None, direction: Direction = "right") -
         edge: dict[str, Any] = {"ec": LINES.text, "lw": 2.5, "ls": "--"} if box.raised else {"ec": LINES.faint}
         shape = FancyBboxPatch(corner, box.width - 6, box.height - 6, boxstyle="round,pad=3", fc="none", **edge)
         axes.add_patch(shape)
-        for row, column, text, colour, weight in _words(box):
-            x, y = left + PADDING + column * CHARACTER, top + PADDING + LINE * (row + 0.5)
-            axes.text(x, y, text, color=colour, weight=weight, va="center", **TEXT)
+        for kind, text, x, y in box.words:
+            weight = "bold" if kind == "n" else "normal"
+            axes.text(x, y - LINE / 4, text, color=COLOURS.get(kind, LINES.text), weight=weight, va="center", **TEXT)
     made.set_label(", ".join(f"{box.name} = {box.number}" for box in drawn.boxes))
     return made
-
-
-def _words(box: Box) -> list[tuple[int, int, str, str, str]]:
-    """List what stands in a box: line, column, text, colour and weight."""
-    colour = LINES.text if box.raised else LINES.value
-    words = [(0, 0, box.name, LINES.text, "bold"), (1, 0, box.line, colour, "normal")]
-    if box.expression:
-        words.append((0, len(box.name) + 1, f"= {box.expression}", LINES.text, "normal"))
-    if box.gradient:
-        words.append((2, 0, f"grad  {box.gradient}", LINES.gradient, "normal"))
-    below = 3 if box.gradient else 2
-    return words + [(below + i, 0, text, LINES.value, "normal") for i, (_, text) in enumerate(box.weights)]
 
 
 def _arrow(arrow: Arrow) -> Iterator[FancyArrowPatch]:

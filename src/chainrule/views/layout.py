@@ -33,6 +33,7 @@ POINT, GAP_POINT = 12.0, 12.0  # room across for an edge that passes a layer, an
 LANE = 4.0  # how far the way forward and the way back stand from the middle of an edge
 CAPTION = 15.0  # the small letters under a tensor's cells
 CELL, DIGITS, NARROW = (12.0, 12.0), (52.0, 18.0), (42.0, 18.0)  # a cell; with its number on it; so for four columns
+FLAT = 346.0  # a box of one line is no wider than a phone
 PORT = 26.0  # how far apart edges meet a box, at most
 
 
@@ -60,9 +61,21 @@ class Box:
         return self.number.startswith("raised")
 
     @property
-    def line(self) -> str:
-        """Its second line."""
-        return self.number if self.raised else f"value {self.number}"
+    def words(self) -> list[tuple[str, str, float, float]]:
+        """Its texts, each with its kind (`n` name, `e` expression, `v` value, `g` gradient) and where it begins."""
+        x, y = self.x - self.width / 2 + PADDING, self.y - self.height / 2 + PADDING + 0.75 * LINE
+        words = [("n", self.name, x, y)]
+        if self.expression:
+            words.append(("e", f"= {self.expression}", x + CHARACTER * (len(self.name) + 1), y))
+        if self.height < 2 * (LINE + PADDING):  # one line
+            right = x + self.width - 2 * PADDING - CHARACTER * (CHANGED + 2)
+            words.append(("v", self.number, right - CHARACTER * (CHANGED + 2) if self.gradient else right, y))
+            return words + [("g", f"▽ {self.gradient}", right, y)] * bool(self.gradient)
+        words.append(("n", self.number, x, y + LINE) if self.raised else ("v", f"value {self.number}", x, y + LINE))
+        if self.gradient:
+            words.append(("g", f"grad  {self.gradient}", x, y + 2 * LINE))
+        base = self.y + self.height / 2 - LINE * len(self.weights) + 9
+        return words + [("v", text, x, base + LINE * i) for i, (_, text) in enumerate(self.weights)]
 
 
 @dataclass(frozen=True)
@@ -100,11 +113,12 @@ def layout(
     view: FoldedView | None = None,
     room: float = math.inf,
     cells: float = 0,
+    flat: bool = False,
 ) -> Layout:
     """Place the values of one view; without one, of all that led to what a backward pass started from, folded.
 
     What runs down takes no more `room` from side to side than its boxes and the edges beside them need. Tensors of up
-    to so many entries have room for them as `cells`.
+    to so many entries have room for them as `cells`. What is `flat` has a single number's box in one line.
     """
     if view is None:
         folded = Folded(trace, backward)
@@ -116,7 +130,7 @@ def layout(
     inside: defaultdict[int, list[int]] = defaultdict(list)
     for weight, value in view.beside.items():
         inside[value].append(weight)
-    boxes = {value: _measure(trace, value, backward, made.get(value), inside[value], cells) for value in values}
+    boxes = {value: _measure(trace, value, backward, made.get(value), inside[value], cells, flat) for value in values}
     layer = _spread(layer, boxes, set(made), room - 2 * PADDING)
     chains = {edge: _chain(edge, layer) for edge in edges}
     rows = _order([(value, -1, layer[value]) for value in values], list(chains.values()))
@@ -158,7 +172,13 @@ def _spread(layer: dict[int, int], boxes: Mapping[int, Box], made: set[int], roo
 
 
 def _measure(
-    trace: Trace, value: int, backward: int | None, step: FoldedStep | None, inside: Sequence[int], most: float
+    trace: Trace,
+    value: int,
+    backward: int | None,
+    step: FoldedStep | None,
+    inside: Sequence[int],
+    most: float,
+    flat: bool,
 ) -> Box:
     """Write the lines of a box, and make it as large as they need, at no place yet."""
     held = trace.values[value]
@@ -180,16 +200,25 @@ def _measure(
         width = max(len(title) * CHARACTER, across * 2 + PADDING if below else across)
         lines = max(lines, down + CAPTION)
     height = LINE * (1 + len(weights)) + lines + 2 * PADDING
+    if flat and held.tensor.size == 1 and not weights and max(len(number), len(below)) <= CHANGED:
+        across = (len(title) + 4 + CHANGED + (2 + CHANGED) * bool(below)) * CHARACTER
+        if across + 2 * PADDING <= FLAT:
+            width, height = across, LINE + 2 * PADDING
     return Box(value, name, expression, number, below, 0, 0, width + 2 * PADDING, height, weights, cells)
 
 
 def grid(sizes: Sequence[int]) -> tuple[float, float]:
-    """Return how wide and how high a tensor's cells are: all of its rows one below the other, or the first of many."""
+    """Return how wide and how high a tensor's cells are: all of its rows one below the other, or the first of many.
+
+    A single row of five to nine numbers goes on in the next line, so that there is room for their digits.
+    """
     *outer, columns = sizes
     rows = math.prod(outer)
-    few = max(rows, columns) <= 4 and rows * columns <= 12
+    if rows == 1 and 4 < columns <= SHOWN:
+        rows, columns = math.ceil(columns / 3), 3
+    few = columns <= 4 and rows <= 9 and rows * columns <= 12
     wide, high = (NARROW if columns == 4 else DIGITS) if few else CELL
-    return max(min(columns, 16) * wide, 17 * CHARACTER), min(rows, 8) * high
+    return max(min(columns, 16) * wide, 17 * CHARACTER), min(rows, 9) * high
 
 
 def _weight(held: Value, module: str) -> str:

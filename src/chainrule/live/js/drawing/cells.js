@@ -2,7 +2,7 @@
 
 import { attribute, h, s, write } from './dom.js';
 import { CHARACTER, fit, LINE, PADDING } from './drawing.js';
-import { entryName, number, shapeText } from '../engine/text.js';
+import { entryName, number, shapeText, SHOWN } from '../engine/text.js';
 
 /** @typedef {import('./drawing.js').Drawing} Drawing */
 /** @typedef {import('./element.js').Ui} Ui */
@@ -18,11 +18,12 @@ const LEVELS = 10;
 /** The strongest colour is this opaque, so that a number can be read on it. */
 const STRONGEST = 0.5;
 
-/** How a tensor's cells stand. @param {number[]} shape */
+/** How a tensor's cells stand; a single row of some numbers goes on in the next line. @param {number[]} shape */
 function grid(shape) {
-  const columns = shape[shape.length - 1];
-  const rows = shape.slice(0, -1).reduce((a, b) => a * b, 1);
-  const digits = Math.max(rows, columns) <= 4 && rows * columns <= 12;
+  let columns = shape[shape.length - 1];
+  let rows = shape.slice(0, -1).reduce((a, b) => a * b, 1);
+  if (rows === 1 && columns > 4 && columns <= SHOWN) [rows, columns] = [Math.ceil(columns / 3), 3];
+  const digits = columns <= 4 && rows <= 9 && rows * columns <= 12;
   const [wide, high] = digits ? (columns === 4 ? NARROW : DIGITS) : CELL;
   return {
     columns,
@@ -30,8 +31,8 @@ function grid(shape) {
     high,
     digits,
     across: Math.min(columns, 16),
-    down: Math.min(rows, 8),
-    cut: columns > 16 || rows > 8,
+    down: Math.min(rows, 9),
+    cut: columns > 16 || rows > 9,
   };
 }
 
@@ -120,6 +121,7 @@ export function cells(drawing, ui, [v, left, top], most) {
       for (let row = 0; row < down; row++)
         for (let column = 0; column < across; column++) {
           const i = row * columns + column;
+          if (i >= data.length) continue;
           const [cx, cy] = [x + column * wide, y0 + row * high];
           const number_ = data[i];
           const kind = Number.isNaN(number_) ? 'nan' : Number.isFinite(number_) ? '' : 'inf';

@@ -8,12 +8,18 @@ import { entryName, isShown, number } from '../engine/text.js';
 /** @typedef {{handle: SVGGElement, v: number, at: number, name: string}} Handle for a number that can be changed */
 /** @typedef {{group: SVGGElement, value: SVGTextElement, gradient: SVGTextElement, entries: SVGGElement[],
  *   grid?: (held: import('../engine/tensors.js').Tensor) => void, weights: {v: number, part: SVGGElement}[],
- *   x: number, y: number, room: number, looks?: string}} Box */
+ *   x: number, y: number, room: number, words: string[], looks?: string}} Box where its value begins, and what stands
+ *   before it and before its gradient */
 
 export const CHARACTER = 7.25;
 export const LINE = 17;
 export const PADDING = 10;
+/** A letter of a number in full screen. */
+const HALL = (CHARACTER * 17) / 12;
 const LETTERS = 34;
+const BEFORE = ['value ', 'grad  '];
+/** Letters that a number and its sign have in a box of one line. */
+const FLAT = 9;
 
 /** @param {string} text */
 const cut = (text) => (text.length <= LETTERS ? text : `${text.slice(0, LETTERS - 1)}…`);
@@ -65,8 +71,12 @@ export class Drawing {
     const name = cut(op?.h ?? plain.n);
     const expression = op && !op.h ? cut(op.e) : '';
     const opens = op?.v ? { 'data-open': op.v, role: 'button', tabindex: 0 } : null;
-    const value = s('text', { class: v === model.plain.failed?.[0] ? 'raised' : 'v', x, y: y + LINE });
-    const gradient = s('text', { class: 'g', x, y: y + 2 * LINE });
+    const flat = height < 2 * (LINE + PADDING);
+    const [down, room] = flat ? [0, FLAT * CHARACTER] : [LINE, w - 2 * PADDING];
+    const right = flat ? x + w - 2 * PADDING - room : x;
+    const across = flat && plain.g !== undefined ? right - room : right;
+    const value = s('text', { class: v === model.plain.failed?.[0] ? 'raised' : 'v', x: across, y: y + down });
+    const gradient = s('text', { class: 'g', x: right, y: y + 2 * down });
     const title = s(
       'text',
       { x, y },
@@ -85,7 +95,6 @@ export class Drawing {
       value,
       ' ',
     );
-    const room = w - 2 * PADDING;
     /** @type {SVGGElement[]} */ const entries = [];
     const held = model.values[v];
     if (plain.leaf && !model.fixed && held && isShown(held)) {
@@ -111,7 +120,17 @@ export class Drawing {
       return { v: weight, part };
     });
     this.svg.append(group);
-    return { group, value, gradient, entries, weights, x, y: y + LINE, room };
+    return {
+      group,
+      value,
+      gradient,
+      entries,
+      weights,
+      x: across,
+      y: y + down,
+      room,
+      words: flat ? ['', '▽ '] : BEFORE,
+    };
   }
 
   /** Show the numbers of the step that is shown, and which op it is about.
@@ -131,8 +150,8 @@ export class Drawing {
       box.looks = looks;
       attribute(box.group, 'class', kind);
       if (box.entries.length) this.#entries(box, v);
-      else fit(box.value, `${box.value.matches('.v') ? 'value ' : ''}${cut(text)}`, box.room);
-      fit(box.gradient, gradient && `grad  ${cut(gradient)}`, box.room);
+      else fit(box.value, `${box.value.matches('.v') ? box.words[0] : ''}${cut(text)}`, box.room);
+      fit(box.gradient, gradient && `${box.words[1]}${cut(gradient)}`, box.room);
       box.weights.forEach(({ part }, i) => attribute(part, 'class', marks[i] || 'weight'));
       this.dress?.(v);
     }
@@ -153,9 +172,9 @@ export class Drawing {
   /** Set the numbers of a leaf beside each other, as the picture's text has them. @param {Box} box @param {number} v */
   #entries(box, v) {
     const held = /** @type {import('../engine/tensors.js').Tensor} */ (this.model.values[v]);
-    let column = 6;
     let at = 0;
-    let words = 'value ';
+    let [words] = box.words;
+    let column = words.length;
     /** @param {string} text */ const skip = (text) => {
       words += text;
       column += text.length;
@@ -191,7 +210,7 @@ export class Drawing {
       skip(' '.repeat(text.length));
     };
     if (box.grid) return box.grid(held);
-    const whole = `value ${this.model.valueText(v)}`.length * CHARACTER;
+    const whole = `${words}${this.model.valueText(v)}`.length * CHARACTER;
     const squeeze = Math.min(1, box.room / whole);
     put(0);
     fit(box.value, words, squeeze < 1 ? words.length * CHARACTER * squeeze : Infinity);
@@ -207,7 +226,7 @@ export class Drawing {
  * @param {SVGTextElement} element @param {string} text @param {number} room */
 export function fit(element, text, room) {
   write(element, text);
-  if (text.length * CHARACTER > room + 1) {
+  if (text.length * (document.fullscreenElement ? HALL : CHARACTER) > room + 1) {
     attribute(element, 'textLength', room);
     attribute(element, 'lengthAdjust', 'spacingAndGlyphs');
   } else element.removeAttribute('textLength');

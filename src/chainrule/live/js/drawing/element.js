@@ -4,7 +4,7 @@ import { attribute, button, h, s, write } from './dom.js';
 import { Drawing } from './drawing.js';
 import { HANDS, more, PANELS } from './more.js';
 import { Player } from './player.js';
-import { product } from './product.js';
+import { productOf } from './product.js';
 import { readState, writeState } from './state.js';
 import { derivative, number } from '../engine/text.js';
 
@@ -428,7 +428,7 @@ export class Ui {
     const { model } = this;
     if (playing < 0 && this.player.beat.local) return;
     const edges = playing < 0 ? this.#coming()[1].filter((e) => model.passed(e)) : [playing];
-    const written = edges.flatMap((e) => product(model, e, beat, this.#whole, () => this.#open()));
+    const written = edges.flatMap((e) => productOf(model, e, beat, this.#whole, () => this.#open()));
     const focused = this.#beat.matches(':focus-within');
     this.#beat.replaceChildren(...written);
     if (focused) written[0]?.focus();

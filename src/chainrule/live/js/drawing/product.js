@@ -11,7 +11,7 @@ const LONGEST_LINE = 90;
 /** Write the product of one edge, to be pressed for the whole one.
  * @param {Model} model @param {number} e @param {import('./player.js').Beat | undefined} beat how far it has played
  * @param {boolean} whole whether that stands there @param {() => void} click */
-export function product(model, e, beat, whole, click) {
+export function productOf(model, e, beat, whole, click) {
   const carried = model.carried(e);
   const { upstream, local, product } = beat ?? {
     upstream: model.gradientText(model.view.edges[e].r),

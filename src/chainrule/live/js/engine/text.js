@@ -5,7 +5,7 @@ import { nested, sizeOf } from './tensors.js';
 /** @typedef {import('./tensors.js').Tensor} Tensor */
 /** @typedef {import('./tensors.js').Nested} Nested */
 
-const SHOWN = 9;
+export const SHOWN = 9;
 
 /** @param {string} text */
 export const escape = (text) => text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);

@@ -18,6 +18,10 @@ import { zoom } from '../drawing/zoom.js';
 function equip(ui, body) {
   body.append(h('style', {}, PANEL_STYLE));
   explain(ui, body);
+  document.addEventListener('fullscreenchange', () => {
+    for (const box of ui.drawing?.boxes.values() ?? []) box.looks = ''; // its digits have another size
+    ui.redraw();
+  });
 }
 
 Object.assign(HANDS, { dress, equip, edit: makeEditable, Training, words, zoom });
