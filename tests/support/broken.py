@@ -14,6 +14,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F  # noqa: N812  # as everybody calls it
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 Program = Callable[[], Any]
 
@@ -551,6 +552,29 @@ def nan_in_a_batch() -> Any:
 def infinity_in_the_targets() -> Any:
     w, y = weight(3), torch.tensor([1.0, float("inf"), 2.0])
     return ((w - y) ** 2).mean()  # here
+
+
+@broken("before the block", "0.weight")
+def weights_that_were_nan() -> Any:
+    net = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
+    linear(net, 0).weight.data[0, 0] = float("nan")
+    return net(torch.randn(4, 2)).pow(2).mean()
+
+
+@broken("masked", "embed.weight")
+def attention_to_a_row_of_padding() -> Any:
+    embed, attend, pad = nn.Embedding(9, 8), nn.MultiheadAttention(8, 2, batch_first=True), torch.zeros(3, 4)
+    pad[1] = 1
+    x = embed(torch.arange(12).reshape(3, 4) % 9)
+    out, _ = attend(x, x, x, key_padding_mask=pad > 0)  # here
+    return out.masked_fill(pad[..., None] > 0, 0.0).pow(2).sum()
+
+
+@broken("checkpoint", "block.0.weight")
+def checkpoint_of_a_frozen_input() -> Any:
+    block, head = nn.Sequential(nn.Linear(4, 4), nn.GELU()), nn.Linear(4, 1)
+    h = checkpoint(block, torch.randn(3, 4), use_reentrant=True)  # here
+    return head(h).pow(2).mean()
 
 
 # Tiny and huge ----------------------------------------------------------------------------------------------------

@@ -145,6 +145,10 @@ class Missing:
         return frozenset(v for event in self.trace.events if event.name == "inference_mode" for v in event.made)
 
     @cached_property
+    def _checkpointed(self) -> Mapping[int, Event]:
+        return {value: event for event in self.trace.events if event.name == "checkpoint" for value in event.made}
+
+    @cached_property
     def _rebound(self) -> frozenset[int]:
         """Find results that took over the name of a leaf and were made from its gradient: `w = w - rate * w.grad`."""
         values, ops = self.trace.values, self.trace.ops
@@ -218,6 +222,8 @@ class Missing:
 
     def _cut_by(self, cut: int | Event, key: str = "") -> Finding:
         """Say which op, or what beside the graph, let go of the gradient's way."""
+        if not isinstance(cut, Event):
+            cut = self._checkpointed.get(self.trace.ops[cut].outputs[0], cut)
         key = key or self._kind(cut)
         if isinstance(cut, Event):
             value, result = (name(self.trace, held[-1]) if held else "" for held in (cut.values, cut.made))

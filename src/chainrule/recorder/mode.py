@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import get_gradient_edge
 from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack, _pop_mode, _push_mode
+from torch.utils.checkpoint import CheckpointFunction
 from torch.utils.hooks import RemovableHandle
 
 from chainrule.recorder.advice import note_failed_pass, note_stopped_block
@@ -31,7 +32,15 @@ from chainrule.recorder.hooks import BackwardHooks
 from chainrule.recorder.module_paths import ModulePaths
 from chainrule.recorder.nodes import Nodes
 from chainrule.recorder.snapshots import Copies, Keep
-from chainrule.recorder.source_names import CallSite, call_from, call_site, caller_of, frames_from, locals_of
+from chainrule.recorder.source_names import (
+    CallSite,
+    call_from,
+    call_site,
+    called_from,
+    caller_of,
+    frames_from,
+    locals_of,
+)
 from chainrule.recorder.tape import SeenOp, SeenPass, Tape
 from chainrule.recorder.values import Values, made_by
 from chainrule.trace import Argument, Call, Number, Trace, many_objects
@@ -228,6 +237,9 @@ class Recorder(TorchFunctionMode):
             self._values.name_result(self._tape.values[value], site, position, len(made))
         if (site.span.function or "").endswith(".sample") and not self._tape.values[op.outputs[0]].requires_grad:
             self._events.note("sample", site, op.inputs, op.outputs)
+        elif not torch.is_grad_enabled() and any(tensor.requires_grad for tensor in given):
+            for frame in called_from(site.caller, CheckpointFunction.forward.__code__):
+                return self._events.note("checkpoint", CallSite(frame), op.inputs, op.outputs)
 
     def _observe_hook(self, tensor: Tensor, code: CodeType | None, handle: RemovableHandle) -> None:
         site = call_site(code, self._values.paths.block)

@@ -85,7 +85,7 @@ class ModulePaths:
         What the block's own code and the code around it hold comes first, and the outermost of these before its parts.
         """
         inside, outside = around(site.frame, self.block)
-        ours, theirs = _held((*inside[:1], *outside)), _held(inside[1:]) | _called(site)
+        ours, theirs = _held((*inside[:1], *outside)), _called(site) | _held(inside[1:])
         held = theirs | ours
         parts = {number: list(_parts(one)) for number, (_, one) in held.items()}
         ours_inside, inside_any = (

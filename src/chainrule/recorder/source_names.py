@@ -155,6 +155,13 @@ def frames_from(frame: FrameType | None) -> Iterator[FrameType]:
         frame = frame.f_back
 
 
+def called_from(frame: FrameType | None, code: CodeType) -> Iterator[FrameType]:
+    """Give the user's frames around a call of some code, if a frame stands inside of one."""
+    while frame is not None and frame.f_code is not code:
+        frame = frame.f_back
+    yield from frames_from(frame)
+
+
 def locals_of(frame: FrameType) -> Mapping[str, object]:
     """Read a frame's variables without keeping them alive.
 
