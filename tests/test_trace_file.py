@@ -195,4 +195,4 @@ def test_what_is_loaded_can_be_looked_at() -> None:
             except Exception as error:
                 error.add_note(f"seed {seed}")
                 raise
-    assert loaded > share(4000) / 10
+    assert loaded > share(4000) / 12

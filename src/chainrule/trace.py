@@ -109,6 +109,8 @@ class Value(_Record):
     slot: int = 0
     aliases: tuple[str, ...] = ()
     """What else the code calls it: in the function that made it, or where a parameter is shared."""
+    before: int | None = None
+    """The value that the same tensor was before it was changed."""
 
     @property
     def shape(self) -> tuple[int, ...]:

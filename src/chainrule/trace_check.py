@@ -32,6 +32,7 @@ def _is_in_order(trace: Trace) -> Iterator[bool]:
         yield len(op.letters) in (0, len(op.inputs)) and all(len(name) == 1 for name in (*op.letters, *op.constants))
         yield all(int(place) < len(op.inputs) for place in re.findall(r"'@(\d+)'", repr(op.arguments)))
     for i, value in enumerate(trace.values):
+        yield value.before is None or value.before < i
         yield value.op is None or (value.op, i) in outputs
         yield value.node is None or within[value.node] <= made[i]
     for i, node in enumerate(trace.nodes):

@@ -55,6 +55,8 @@ class Finding:
     what: What = "never"
     """What is wrong with the gradient."""
     spot: Spot | None = None
+    is_question: bool = False
+    """Whether it may be meant."""
 
 
 class _Sentence(Formatter):

@@ -17,9 +17,9 @@ from chainrule.calculus.notation import number
 from chainrule.diagnosis.causes import Finding, Spot, flattens, say, steepens, why_not_finite, why_zero
 from chainrule.diagnosis.evidence import Evidence, call, code, grad, name, norm, span
 from chainrule.diagnosis.missing import Missing
-from chainrule.diagnosis.thresholds import ALONE, CANCELLED, HUGE, MOST_OF_IT, SMALLEST, TINY
+from chainrule.diagnosis.thresholds import ALONE, CANCELLED, HUGE, LITTLE, MOST_OF_IT, SMALLEST, TINY
 from chainrule.errors import TraceError
-from chainrule.trace import Hook, Op, Snapshot, Trace
+from chainrule.trace import Event, Hook, Op, Snapshot, Trace
 
 _Key = TypeVar("_Key")
 _Slot: TypeAlias = tuple[int, int]
@@ -181,6 +181,17 @@ class Search:
         upstream = max(arrived, key=lambda tensor: self.size(tensor) or 0.0, default=None)
         return Evidence(self.trace, at, tuple(targets), upstream, visit.flows[edge].contribution)
 
+    def may_be_meant(self, found: Finding, value: int) -> bool:
+        """Tell whether a gradient may be 0 on purpose: a weight that begins at 0, a loss of 0, a bias that cancels."""
+        values = self.trace.values
+        if found.what == "zero" and found.source is not None and values[found.source].requires_grad:
+            return self._state(self.gradient(found.source)) is None
+        if found.what == "zero" and all(values[root].tensor.number == 0 for root in self.run.roots):
+            return True
+        most = self._loudest(self._slot(value)) if found.spot is not None and found.spot.kind == "sum" else None
+        step = self._evidence(most.turn, most.edge) if most is not None else None
+        return step is not None and _is_added(step)
+
     # Tiny, and huge -------------------------------------------------------------------------------------------
 
     @cached_property
@@ -194,7 +205,7 @@ class Search:
         """Return by how much a `GradScaler` has scaled the loss: by a power of two, and last of all."""
         made = self.trace.values[self.run.roots[0]].op if self.run.roots else None
         held = [self.trace.values[value] for value in self.trace.ops[made].inputs] if made is not None else []
-        by = next((one.tensor.number for one in held if one.op is None and not one.requires_grad), None)
+        by = next((one.tensor.number for one in held if not one.requires_grad), None)
         is_scaled = isinstance(by, float) and by > 1 and made is not None and self.trace.ops[made].name == "mul"
         return by if isinstance(by, float) and is_scaled and math.log2(by).is_integer() else 1.0
 
@@ -226,16 +237,15 @@ class Search:
         if most is None or step is None or step.upstream is None or step.contribution is None:
             return None
         arrived = self.size(step.upstream) or 0.0
-        added = step.kind in ("add", "sub") or set(step.targets) <= set(step.op.inputs[2:])
-        if not added or most.loud >= CANCELLED * arrived or step.contribution.size >= step.upstream.size:
+        if not _is_added(step) or most.loud >= CANCELLED * arrived or step.contribution.size >= step.upstream.size:
             return None
         found = say("rounding", step.number, came=step.upstream, arrived=arrived, left=most.loud)
         return replace(found, what="tiny")
 
     def along(self, lost: Finding, value: int) -> Finding:
         """Say how a tiny or huge gradient shrank or grew on its way, and which calls did most of it."""
-        slot, sign = self._slot(value), 1 if lost.what == "huge" else -1
-        most, ops = self._loudest(slot), self.trace.ops
+        trace, slot, sign = self.trace, self._slot(value), 1 if lost.what == "huge" else -1
+        most, ops = self._loudest(slot), trace.ops
         assert slot is not None
         path = self._path(slot)
         steps = ((self.op_at(turn), math.log10(gain)) for turn, _, gain in path)
@@ -258,7 +268,12 @@ class Search:
         proof += self._module(gains, worst, sign)
         found = say(lost.what, proof=proof)
         if alone := self._alone(path, worst, gains, sign):
+            learned = [
+                span(held.tensor) for v in ops[worst].inputs if (held := trace.values[v]).parameter and held.leaf
+            ]
             found = replace(alone, proof=f"{proof}. There {alone.proof}")
+            if alone.cause == "times little" and any(z and z.largest < LITTLE for z in learned):
+                found = replace(found, hint=say("meant").hint, is_question=True)
         return replace(found, op=worst, what=lost.what)
 
     def _module(self, gains: Mapping[int, float], worst: int, sign: int) -> str:
@@ -314,6 +329,11 @@ class Search:
         return flattens(step, _ten_to(gains[worst])) if step is not None else None
 
 
+def _is_added(step: Evidence) -> bool:
+    """Tell whether what is asked about is added, as a bias is."""
+    return step.kind in ("add", "sub") or set(step.targets) <= set(step.op.inputs[2:])
+
+
 def _added_up(gains: Iterable[tuple[_Key, float]]) -> dict[_Key, float]:
     """Add up the gains that have a key in common."""
     found: defaultdict[_Key, float] = defaultdict(float)
@@ -322,7 +342,7 @@ def _added_up(gains: Iterable[tuple[_Key, float]]) -> dict[_Key, float]:
     return found
 
 
-def site_of(op: Op) -> object:
+def site_of(op: Op | Event) -> object:
     """Return what the calls of one line have in common."""
     return op.name, op.file, op.line
 

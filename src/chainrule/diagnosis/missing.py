@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
+from typing import TypeAlias
 
 from chainrule.calculus.rules import canonical
 from chainrule.diagnosis.causes import Finding, say
 from chainrule.diagnosis.evidence import call, code, name, where
 from chainrule.diagnosis.thresholds import NEAR
-from chainrule.trace import Event, Node, Snapshot, Trace
+from chainrule.trace import Event, Node, Op, Snapshot, Trace
 
+_Fate: TypeAlias = tuple[Mapping[int, int | Event], frozenset[int], frozenset[int]]
 _LINEAR = frozenset(["add", "sub", "rsub", "neg", "mul", "div", "mean", "sum", "stack", "cat", "to", "float", "double"])
 _DISCRETE = frozenset(["bernoulli", "multinomial", "poisson", "binomial"])
 _NUMBERS = frozenset(["item", "tolist", "numpy", "__float__", "__int__", "__array__"])
@@ -37,9 +41,14 @@ class Missing:
         return next((gradient for gradient in found if gradient is not None), None)
 
     @cached_property
-    def held(self) -> frozenset[object]:
+    def held(self) -> frozenset[int]:
         """List the leaves that an optimizer of the block holds."""
         return frozenset(self.first[value] for update in self.trace.updates for value in update.parameters)
+
+    @cached_property
+    def strays(self) -> frozenset[int]:
+        """List what an optimizer holds that no module and no variable has."""
+        return frozenset(i for i, held in enumerate(self.trace.values) if ".param_groups[" in held.name)
 
     def is_asked(self, value: int) -> bool:
         """Tell whether a leaf is to learn: all are, but where an optimizer steps those that one holds."""
@@ -52,8 +61,8 @@ class Missing:
         A leaf that was changed in place is one leaf, however many values it has been.
         """
         trace, first = self.trace, self.first
-        came = [i for run in trace.passes for i in (*run.gradients, *run.roots)]
-        reached = {first[i] for i in came} | {trace.values[i].name.partition("#")[0] for i in came}
+        reached = {first[i] for run in trace.passes for i in (*run.gradients, *run.roots)}
+        reached |= {first[i] for i in self._fate_of([r for run in trace.passes if run.asked for r in run.roots])[2]}
         asked = {first[i] for run in self.runs for i in run.asked or ()}
         found = [i for i in sorted(self._rebound) if self.gradient(i) is not None]
         for i, held in enumerate(trace.values):
@@ -62,8 +71,8 @@ class Missing:
             if self.runs[0].asked is not None and first[i] not in asked:
                 continue
             uses = self.uses.get(i, ())
-            copied = uses and not any(map(self._is_use, uses)) and i not in self._taken
-            if self.is_asked(i) and ".param_groups[" not in held.name and (not copied or trace.updates):
+            copied = uses and not any(map(self._is_use, uses)) and (i not in self._taken or i in self._same)
+            if self.is_asked(i) and i not in self.strays and (not copied or trace.updates):
                 reached.add(first[i])
                 found.append(i)
         return tuple(found)
@@ -74,22 +83,11 @@ class Missing:
         return op.file != "copy.py" and not any(values[out].leaf and values[out].requires_grad for out in op.outputs)
 
     @cached_property
-    def first(self) -> Sequence[object]:
-        """Tell leaves apart: by autograd's own node, or else by what each was called before it was changed in place."""
-        trace, found = self.trace, list[object]()
-        nodes = {to.value: to.node for node in trace.nodes for to in node.edges if to.value is not None}
-        before = {
-            now: then
-            for op in trace.ops
-            if trace.values[op.outputs[0]].leaf
-            for then, now in zip(op.inputs, op.outputs, strict=False)
-            if trace.values[now].leaf
-        }
-        for i, held in enumerate(trace.values):
-            node = nodes.get(i) if held.leaf else None  # two modules may both call theirs `weight`
-            then = before.get(i, i)
-            same = held.name.partition("#")[0] if node is None else node
-            found.append(found[then] if then < i and trace.values[then].leaf else same)
+    def first(self) -> Sequence[int]:
+        """Tell leaves apart: each goes by the value that it was first, however often it has changed since."""
+        found: list[int] = []
+        for i, held in enumerate(self.trace.values):
+            found.append(i if held.before is None else found[held.before])
         return found
 
     @cached_property
@@ -108,13 +106,15 @@ class Missing:
         return {value: event for event in self.trace.events for value in event.made if event.values}
 
     @cached_property
-    def _fate(self) -> tuple[Mapping[int, int | Event], frozenset[int], frozenset[int]]:
-        """Follow the numbers back from the losses: what cuts a value off, which values led to them, and which whole."""
+    def _fate(self) -> _Fate:
+        return self._fate_of(self._roots)
+
+    def _fate_of(self, roots: Sequence[int]) -> _Fate:
+        """Follow the numbers back from losses: what cuts a value off, which values led to them, and which whole."""
         trace, values = self.trace, self.trace.values
-        above = set(self._roots)
-        whole = {root for root in self._roots if values[root].requires_grad}
+        above, whole = set(roots), {root for root in roots if values[root].requires_grad}
         cut: dict[int, int | Event] = {}
-        for i in range(len(trace.ops) - 1, -1, -1):
+        for i in range(len(trace.ops) - 1, -1, -1) if roots else ():
             made = [value for value in trace.ops[i].outputs if value in above]
             for value in trace.ops[i].inputs if made else ():
                 above.add(value)
@@ -135,10 +135,35 @@ class Missing:
     def _taken(self) -> Mapping[int, Event]:
         """Say which values' numbers were taken out of the graph, be it after further ops, and by what."""
         found = {value: e for e in reversed(self.trace.events) if e.name in _TAKES for value in e.values}
+        found = self._same | found
         for op in reversed(self.trace.ops):
             for taken in [found[out] for out in op.outputs if out in found][:1]:
                 found.update({value: taken for value in op.inputs if value not in found})
         return found
+
+    @cached_property
+    def _same(self) -> dict[int, Event]:
+        """Find values whose numbers a leaf has that got a gradient: `nn.Parameter` and `deepcopy` copy them."""
+        values = self.trace.values
+        kept = {
+            _print(values[i].tensor): i
+            for run in self.runs
+            for i in run.gradients
+            if values[i].leaf and values[i].op is None and values[i].before is None and values[i].shape
+        }
+        shapes, found = {values[i].shape for i in kept.values()}, dict[int, Event]()
+        for i, held in enumerate(values):
+            twin = kept.get(_print(held.tensor)) if held.requires_grad and held.shape in shapes else None
+            if twin is not None and self.first[twin] != self.first[i] and self.gradient(i) is None:
+                op = None if held.op is None else self.trace.ops[held.op]
+                made = (op.expression, op.file, op.line) if op is not None else (held.name,)
+                found[i] = Event("same", (i,), (twin,), 0, 0, *made)
+        return found
+
+    @property
+    def copies(self) -> Collection[Event]:
+        """List what `_same` found."""
+        return self._same.values()
 
     @cached_property
     def _inferred(self) -> frozenset[int]:
@@ -192,10 +217,17 @@ class Missing:
         if value in self._taken and value not in above:
             return self._cut_by(self._taken[value])
         uses = self.uses.get(value, []) if value not in above else []
+        if not uses and self._stands_beside(held.name):
+            return replace(say("not chosen"), is_question=True)
         if not uses:
             return say("not made from" if held.op is not None or value in above else "no part", root=root, value=called)
         more = f" and {len(uses) - 1:,} more" if len(uses) > 1 else ""
         return say("not used", uses[0], root=root, value=called, user=f"{call(trace, uses[0])}{more}")
+
+    def _stands_beside(self, path: str) -> bool:
+        """Tell whether a parameter's module is in a list of modules others of which were called."""
+        lists = [m.path for m in self.trace.modules if m.kind in ("ModuleList", "ModuleDict")]
+        return any(path.startswith(f"{module}.") for module in lists)
 
     def _behind(self, value: int) -> int | Event | None:
         """Find what let go of the way back on the way to a value without one."""
@@ -296,14 +328,37 @@ class Missing:
                 seen.add(value)
                 if values[value].requires_grad or (len(ops[op].inputs) == 1 and not values[at].requires_grad):
                     pending.append(value)
-                if values[value].requires_grad or (cut := self._behind(value)) is None:
-                    continue
-                if isinstance(cut, Event) or self._kind(cut) in ("made whole", "inference"):
-                    lost = self._cut_by(cut)
-                    term, event = self._named(value), lost.event
-                    said = say("constant term", lost.op, event=event, term=term, proof=lost.proof, hint=lost.hint)
-                    yield said, [value], True
+                cut = None if values[value].requires_grad else self._behind(value)
+                if cut is not None and (kind := self._kind(cut)) != "detached":
+                    yield self._constant(self._named(value), self._cut_by(cut)), [value], kind != "no_grad"
+                elif cut is None and not values[value].requires_grad and self._arrays:
+                    yield self._constant(self._named(value), self._cut_by(self._arrays[0])), [value], False
+            for number in self._added(ops[op]):
+                for event in self.trace.events if number else ():
+                    if event.name in _NUMBERS and self._makes(event, number):
+                        yield self._constant(code(f"{number:.4g}"), self._cut_by(event)), [at], True
         yield from self._sampled()
+
+    @cached_property
+    def _arrays(self) -> list[Event]:
+        """List what became arrays though it was made from what learns."""
+        taken = [event for event in self.trace.events if event.name in ("numpy", "__array__", "tolist")]
+        return [event for event in taken if any(self._behind(value) is not None for value in event.values)]
+
+    def _constant(self, term: str, lost: Finding) -> Finding:
+        said = say("constant term", lost.op, event=lost.event, term=term, proof=lost.proof, hint=lost.hint)
+        return replace(said, hint=lost.hint)
+
+    def _added(self, op: Op) -> list[float]:
+        """List the plain numbers that an op adds."""
+        is_sum = canonical(op.name) in ("add", "sub", "rsub") and len(op.inputs) == 1
+        return [float(c) for c in op.constants.values() if is_sum and not isinstance(c, complex)]
+
+    def _makes(self, event: Event, number: float) -> bool:
+        """Tell whether a number is what was taken out of what learns, or its sum, times a number of two digits."""
+        values = [self.trace.values[value] for value in event.values]
+        taken = [float(held.tensor.number or 0) for held in values if held.requires_grad]
+        return any(not _is_short(one) and _is_short(number / one) for one in {*taken, sum(taken)} if one)
 
     def _named(self, value: int) -> str:
         """Name a term, by the variable that a number times it has, if there is one."""
@@ -336,6 +391,18 @@ class Missing:
         made = self.trace.values[drawn.made[-1]]
         is_discrete = made.op is None or self.trace.ops[made.op].name in _DISCRETE or _is_whole(made.dtype)
         return not is_discrete and any(self.trace.values[v].requires_grad for v in drawn.values)
+
+
+def _print(tensor: Snapshot) -> object:
+    """Return what two tensors have in common that have the same numbers, as far as these were kept."""
+    if tensor.data is not None:
+        return tensor.shape, tensor.dtype, tensor.data.tobytes()
+    return tensor.shape, tensor.dtype, tuple((tensor.statistics or {"": id(tensor)}).items())
+
+
+def _is_short(number: float) -> bool:
+    """Tell whether two digits write a number."""
+    return math.isfinite(number) and abs(float(f"{number:.2g}") - number) <= 1e-6 * abs(number)
 
 
 def _is_whole(dtype: str) -> bool:

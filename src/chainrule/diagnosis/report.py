@@ -9,16 +9,16 @@ import html
 import math
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from chainrule.calculus.notation import columns, number
-from chainrule.diagnosis.causes import Finding, oddities, why_forward
+from chainrule.diagnosis.causes import Finding, oddities, say, why_forward
 from chainrule.diagnosis.evidence import call, grad, is_bad, listed, name, span
 from chainrule.diagnosis.locate import Search, site_of
 from chainrule.diagnosis.missing import Missing
 from chainrule.diagnosis.steps import steps
 from chainrule.diagnosis.thresholds import REASONS
-from chainrule.trace import Trace
+from chainrule.trace import Event, Trace
 
 _RANK = {"bad": 0, "told": 1, "zero": 2, "never": 3, "huge": 4, "tiny": 5}
 
@@ -102,6 +102,8 @@ class _Groups:
         """Put a finding to those of its kind; what two ops on one line did in one pass is told apart."""
         line = None if found.op is None else site_of(self.trace.ops[found.op])
         one: object = found.proof if found.op is None else found.op
+        if isinstance(found.event, Event) and found.event in self.missing.copies:
+            one = site_of(found.event)
         if found.source is not None or found.what in ("tiny", "huge"):
             line, one = None, found.source
         kind = found.what, "" if found.what in ("tiny", "huge") else found.cause, line
@@ -112,10 +114,15 @@ class _Groups:
             group.passes[search.index] = None
 
     def reasons(self) -> Iterator[tuple[int, Reason]]:
-        """Write a reason for each group, with its rank."""
+        """Write a reason for each group, with its rank; of a question it is below 0."""
         for group in sorted(self.all.values(), key=lambda group: -len(group.values)):
-            values, when = list(group.values.values()), _when(list(group.passes), len(self.trace.passes))
-            yield _RANK[group.found.what], _reason(self.trace, group.search, group.found, values, when)
+            found, values, search = group.found, list(group.values.values()), group.search
+            if search is not None and found.what in ("tiny", "huge"):
+                values.sort(key=lambda value: search.largest.get(value, 0.0), reverse=found.what == "huge")
+                found = found if found.proof else search.along(found, values[0])
+            when = _when(list(group.passes), len(self.trace.passes))
+            rank = -1 if found.is_question else _RANK[found.what]
+            yield rank, _reason(self.trace, search, found, values, when)
 
 
 def why(trace: Trace, values: Mapping[int, int], otherwise: int) -> Why:
@@ -146,7 +153,8 @@ def why_all(trace: Trace, passes: Sequence[int]) -> Why:
                 continue
             is_told = search.index < spoilt if lost.what == "bad" else lost.what == "huge" or missing.is_asked(value)
             if is_told:  # the steps have not made the weights so, and it is to learn
-                groups.add(lost, value, search)
+                meant = search.may_be_meant(lost, value)
+                groups.add(replace(lost, hint=say("meant").hint, is_question=True) if meant else lost, value, search)
     for value in missing.leaves:
         if (never := missing.why(value)) is not None:
             groups.add(never, value)
@@ -157,14 +165,17 @@ def why_all(trace: Trace, passes: Sequence[int]) -> Why:
         says = f"{name(trace, bad[0])} is not finite{_because(trace, found)}: {found.proof}."
         said.append((0, _told(trace, found, bad[:1], f"{says} The gradients happen to be finite.")))
     whole = len(searches) == len(trace.passes)
-    odd = [*missing.idle(), *(steps(missing) if whole else ()), *((found, [], True) for found in oddities(trace))]
-    told = [(sure, _told(trace, found, values, f"{found.proof}.")) for found, values, sure in odd]
-    said += [(_RANK["told"], reason) for sure, reason in told if sure]
-    reasons = [reason for _, reason in sorted(said, key=lambda pair: pair[0])]
+    odd = [*missing.idle(), *(steps(missing) if whole else ()), *((one, [], True) for one in oddities(trace))]
+    known = {group.found.event for group in groups.all.values()}
+    for found, values, sure in odd:
+        if found.event is not None and found.event in known:
+            continue
+        said.append((_RANK["told"] if sure else -1, _told(trace, found, values, f"{found.proof}.")))
+    reasons = [reason for rank, reason in sorted(said, key=lambda pair: pair[0]) if rank >= 0]
     more = len(reasons) - REASONS
     rest = f"There {'is one more reason' if more == 1 else f'are {more} more reasons'}: ask by name."
     rest = _all_fine(searches) if not reasons else rest if more > 0 else ""
-    return Why(tuple(reasons[:REASONS]), rest, tuple(hint for sure, hint in told if not sure))
+    return Why(tuple(reasons[:REASONS]), rest, tuple(hint for rank, hint in said if rank < 0))
 
 
 def _when(passes: Sequence[int], of: int) -> str:
@@ -180,9 +191,6 @@ def _when(passes: Sequence[int], of: int) -> str:
 
 def _reason(trace: Trace, search: Search | None, found: Finding, values: Sequence[int], when: str) -> Reason:
     """Write the sentences about one reason."""
-    if search is not None and found.what in ("tiny", "huge"):
-        values = sorted(values, key=lambda value: search.largest.get(value, 0.0), reverse=found.what == "huge")
-        found = found if found.proof else search.along(found, values[0])
     names = [grad(trace, value) for value in values]
     says = f"{listed(names)} {'is' if len(names) == 1 else 'are'} "
     if search is None:

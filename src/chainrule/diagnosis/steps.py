@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TypeAlias
@@ -53,14 +54,14 @@ class _Ledger:
     """Keep account of what each leaf's `.grad` is made of."""
 
     def __init__(self, missing: Missing) -> None:
-        self.trace, self.first = missing.trace, missing.first
+        self.missing, self.trace, self.first = missing, missing.trace, missing.first
         self.told: dict[str, Told] = {}
         self.clips: list[Event] = []
         """The clipping since the last step."""
-        self._given: dict[object, list[tuple[BackwardPass, int]]] = {}
+        self._given: dict[int, list[tuple[BackwardPass, int]]] = {}
         """The passes that filled it, with the leaf's value then; and how many of these a step has used."""
-        self._used: dict[object, int] = {}
-        self._emptied: dict[object, Event] = {}
+        self._used: dict[int, int] = {}
+        self._emptied: dict[int, Event] = {}
         self._last: Update | None = None
 
     def fill(self, run: BackwardPass) -> None:
@@ -69,11 +70,15 @@ class _Ledger:
         if run.asked is not None and not any(self.trace.nodes[visit.node].name == _LEAF for visit in run.visits):
             return  # `torch.autograd.grad` leaves `.grad` alone
         before = [v for v, held in run.before.items() if self.first[v] not in self._given and norm(held)]
+        before = [v for v in before if self.missing.is_asked(v)]
         if before:
             self._tell("there before", before, sure=False)
         for value in run.gradients:
-            self._given.setdefault(self.first[value], []).append((run, value))
-            self._emptied.pop(self.first[value], None)
+            leaf = self.first[value]
+            if value not in run.before or norm(run.before[value]) == 0:
+                self._given[leaf], self._used[leaf] = [], 0
+            self._given.setdefault(leaf, []).append((run, value))
+            self._emptied.pop(leaf, None)
 
     def clear(self, event: Event) -> None:
         """Empty the gradients of some leaves."""
@@ -100,7 +105,7 @@ class _Ledger:
         """Look at what was done after the last step."""
         self._clipped_late()
 
-    def _is_new(self, leaf: object) -> bool:
+    def _is_new(self, leaf: int) -> bool:
         return len(self._given.get(leaf, ())) > self._used[leaf]
 
     def _tell(
@@ -114,27 +119,27 @@ class _Ledger:
                 sure,
             )
 
-    def _emptied_before(self, update: Update, leaves: dict[object, int], saw: dict[object, float | None]) -> None:
+    def _emptied_before(self, update: Update, leaves: dict[int, int], saw: dict[int, float | None]) -> None:
         lost = [value for leaf, value in leaves.items() if leaf in self._emptied and not saw[leaf]]
         if lost and not any(saw.values()):
             self._tell("emptied", lost, self._emptied[self.first[lost[0]]], step=_called(update))
 
-    def _clipped(self, update: Update, leaves: dict[object, int]) -> None:
+    def _clipped(self, update: Update, leaves: dict[int, int]) -> None:
         """Say that gradients were clipped before they were there, or that clipping spread a NaN."""
         clips = [clip for clip in self.clips if any(self.first[value] in leaves for value in clip.values)]
-        if clips and clips[-1].after < update.after:
+        if clips and clips[-1].after < update.after and "clipped late" not in self.told:
             self._tell("clipped early", list(leaves.values()), clips[-1], step=_called(update))
-        spread = [
-            value
-            for leaf, value in leaves.items()
-            if clips and is_bad(update.gradients.get(value))
-            if not any(is_bad(run.gradients[then]) for run, then in self._given.get(leaf, ()))
-        ]
+        given = {leaf: [run.gradients[then] for run, then in self._given.get(leaf, ())] for leaf in leaves}
+        bad = [leaf for leaf in leaves if any(map(is_bad, given[leaf]))] if clips else []
+        saw = {leaf: update.gradients.get(value) for leaf, value in leaves.items() if leaf not in bad and given[leaf]}
+        spread = [leaves[leaf] for leaf, held in saw.items() if bad and (is_bad(held) or norm(held) == 0)]
         if spread:
             self._tell("spread", spread, clips[-1], count=len(spread))
 
     def _clipped_late(self) -> None:
-        if self._last is not None and self.clips and self.clips[0].after == self._last.after:
+        if self._last is None or not self.clips or "clipped early" in self.told:
+            return
+        if self.clips[0].after == self._last.after:
             values = [
                 v for v in self._last.parameters if self.first[v] in {self.first[c] for c in self.clips[0].values}
             ]
@@ -142,22 +147,21 @@ class _Ledger:
                 self._tell("clipped late", values, self.clips[0], step=_called(self._last))
         self._last = None
 
-    def _added_up(self, update: Update, leaves: dict[object, int], saw: dict[object, float | None]) -> None:
+    def _added_up(self, update: Update, leaves: dict[int, int], saw: dict[int, float | None]) -> None:
         """Say that the means of several passes were added up, and not divided by their number."""
         runs = [tuple(run for run, _ in self._given[leaf]) for leaf in leaves if self._given.get(leaf)]
         if not runs or len(runs[0]) < 2 or len(set(runs)) > 1 or any(map(self._used.get, leaves)):
             return
         made = [self.trace.values[root].op for run in runs[0] for root in run.roots]
         lines = {op if op is None else (self.trace.ops[op].file, self.trace.ops[op].line) for op in made}
-        if len(lines) > 1 or not all(_is_mean(self.trace, root) for run in runs[0] for root in run.roots):
+        if len(lines) > 1 or not all(_mean_times(self.trace, root) for run in runs[0] for root in run.roots):
             return
-        for leaf, value in leaves.items():
-            parts = [run.gradients[then].data for run, then in self._given.get(leaf, ())]
-            whole = norm(update.gradients.get(value))
-            total = sum(part for part in parts if part is not None)
-            if parts and (whole is None or abs(whole - float(np.linalg.norm(total))) > SAME * whole):
-                return
-        self._tell("not divided", list(leaves.values()), update, count=len(runs[0]))
+        whole = [norm(update.gradients.get(value)) or 0.0 for value in leaves.values()]
+        parts = [[run.gradients[then].data for run, then in self._given.get(leaf, ())] for leaf in leaves]
+        total = [float(np.linalg.norm(sum(p for p in part if p is not None))) if part else 0.0 for part in parts]
+        ratio, scale = math.hypot(*whole) / (math.hypot(*total) or 1.0), _mean_times(self.trace, runs[0][0].roots[0])
+        if min(abs(ratio - 1), abs(ratio * scale - 1)) < SAME:  # `GradScaler` may have divided again
+            self._tell("not divided", list(leaves.values()), update, count=len(runs[0]))
 
 
 _LEAF = "AccumulateGrad"
@@ -167,18 +171,23 @@ def _called(event: Event | Update | None) -> str:
     return "" if event is None else f"{code(event.expression)}{where(event.file, event.line)}"
 
 
-def _is_mean(trace: Trace, value: int) -> bool:
-    """Tell whether a loss is a mean over a batch, times no number."""
+def _mean_times(trace: Trace, value: int) -> float:
+    """Return by how much a mean over a batch was multiplied to be a loss; 0 for any other loss."""
+    scale = 1.0
     while (made := trace.values[value].op) is not None:
         op = trace.ops[made]
         kind, inputs = canonical(op.name), [v for v in op.inputs if trace.values[v].requires_grad]
         if kind == "mean" or kind.endswith("_loss") or "cross_entropy" in kind:
-            return not {"sum", "none"}.intersection(map(str, op.call.values()))
+            return 0.0 if {"sum", "none"}.intersection(map(str, op.call.values())) else scale
         factors = [*op.constants.values(), *(trace.values[v].tensor.number for v in op.inputs if v not in inputs)]
         if kind not in ("mul", "neg") or len(inputs) != 1 or any(f is None or abs(f) < 1 for f in factors):
-            return False
-        value = inputs[0]
-    return False
+            return 0.0
+        value, scale = inputs[0], scale * float(np.prod([abs(f) for f in factors if f is not None]))
+    return 0.0
+
+
+def _root(path: str) -> str:
+    return path.partition(".")[0]
 
 
 def _not_held(missing: Missing) -> Iterator[Told]:
@@ -194,16 +203,19 @@ def _not_held(missing: Missing) -> Iterator[Told]:
     if listed:
         yield say("plain list", event=step, names=names_of(trace, listed)), listed, True
     held = {v for update in updates for v in update.parameters}
-    strays = {v for v in held if ".param_groups[" in trace.values[v].name and not missing.uses.get(v)}
+    called = {module.path.partition(".")[0] for module in trace.modules}
+    strays = {v for v in held if not missing.uses.get(v) and (v in missing.strays or _root(names[v]) not in called)}
+    strays = {v for v in strays if v in missing.strays or names[v] == trace.values[v].name}
     rest = [v for v in rest if trace.values[v].parameter and first[v] not in loose]
     if strays and rest:
         names_held = names_of(trace, rest)
         yield say("old parameters", event=step, names=names_held, made=_called(step), count=len(strays)), rest, True
         return
     modules = {names[v].rpartition(".")[0] for v in held} - {""}
-    around = {module.partition(".")[0] for module in modules}
+    around = {_root(module) for module in modules}
     beside = [v for v in rest if names[v].rpartition(".")[0] in modules]
-    apart = [v for v in rest if v not in beside and names[v].partition(".")[0] in around]
-    for found, key, sure in ((beside, "not held", True), (apart, "held apart", False)):
+    apart = [v for v in rest if v not in beside and _root(names[v]) in around]
+    last = apart and len(apart) < len(held) and max(first[v] for v in held) < min(first[v] for v in apart)
+    for found, key, sure in ((beside, "not held", True), (apart, "held apart", bool(last))):
         if found:
             yield say(key, event=step, names=names_of(trace, found), made=_called(step)), found, sure

@@ -191,6 +191,8 @@ class Recorder(TorchFunctionMode):
             self._values.suspects.add(id(args[0]))
             if args[1] is None:
                 self._guard.run(self._events.take, "clear", args[0])
+            elif isinstance(args[1], Tensor) and func.__self__ is Tensor.data:  # type: ignore[attr-defined]
+                self._guard.run(self._events.take, "data", args[1])
         elif name in TAKES_NUMBERS:
             self._guard.run(self._events.take, name, args[0], code)
         elif name == "__get__" and caller is not None and caller.f_code.co_filename == CLIPS:

@@ -67,6 +67,7 @@ class SeenValue:
     """Where a parameter or a buffer stands."""
     also: tuple[str, ...] = ()
     """What else the code calls it."""
+    before: int | None = None
     in_block: bool = False
     """Whether its variables were looked for where the block itself uses it."""
 
@@ -255,7 +256,8 @@ class Tape:
             tensor, name, node, slot = self._snapshot(held.tensor), names[number], held.node, held.slot
             paths = [path.text(every) for path in held.paths for every in (False, True)]
             also = dict.fromkeys(other for other in (*paths, *held.also) if other != name.partition("#")[0])
-            yield Value(name, tensor, held.leaf, held.requires_grad, held.parameter, held.op, node, slot, tuple(also))
+            kind = held.leaf, held.requires_grad, held.parameter
+            yield Value(name, tensor, *kind, held.op, node, slot, tuple(also), held.before)
 
     def _op(self, op: SeenOp, values: Sequence[Value], whole: bool) -> Op:
         letters, constants = [], {}

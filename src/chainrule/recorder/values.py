@@ -84,7 +84,8 @@ class Values:
         if known is None:
             known = tape.tensors[id(tensor)] = LiveTensor(tensor)
         else:
-            earlier = tape.values[known.values[-1]]
+            held.before = known.values[-1]
+            earlier = tape.values[held.before]
             held.name, held.paths = earlier.name, earlier.paths
         known.values.append(number)
         if not tensor.is_inference():
