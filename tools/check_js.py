@@ -8,6 +8,7 @@ from pathlib import Path
 from chainrule.live.javascript import PARTS, PLAYGROUNDS, minified
 from tools.minify_js import SOURCES, minify, prettier
 from tools.npm import fetch, node
+from tools.vendor import TARGET, joined
 
 TYPESCRIPT = "5.9.3"
 CONFIG = "src/chainrule/live/js/tsconfig.json"
@@ -24,6 +25,10 @@ def main() -> int:
     ]
     if prettier("--check") or stale:
         print("The JavaScript is not formatted, or not minified. Both: .venv/bin/python -m tools.minify_js")
+        return 1
+    vendored = {file.name: file.read_text("utf-8") for file in TARGET.glob("*")}
+    if vendored != joined():
+        print("docs/_static/vendor is not what tools/vendor pins: .venv/bin/python -m tools.vendor")
         return 1
     files = [file for pattern in SOURCES for file in Path().glob(pattern)]
     if long := [file.name for file in files if any(len(line) > 120 for line in file.read_text("utf-8").splitlines())]:

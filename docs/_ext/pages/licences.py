@@ -41,4 +41,6 @@ def write(app: Sphinx, exception: Exception | None) -> None:
         ours, katex = Path(app.confdir, "LICENSE"), Path(app.outdir, "_static/katex/LICENSE")
         parts = [heading("chainrule") + ours.read_text("utf-8"), *map(licence, OTHERS)]
         parts.append(heading("KaTeX, its fonts included") + katex.read_text("utf-8"))
+        vendor = Path(app.outdir, "_static/vendor/LICENSE").read_text("utf-8")
+        parts.append(heading("The editor, the parser and the layout of the playground") + vendor)
         Path(app.outdir, "licences.txt").write_text("\n\n".join(parts), "utf-8")

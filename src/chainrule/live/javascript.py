@@ -16,6 +16,7 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
+from chainrule.calculus.rules import RULES
 from chainrule.views.colors import DARK, LIGHT
 
 FOLDER = Path(__file__).parent / "js"
@@ -32,12 +33,24 @@ PARTS = {
 }  # fmt: skip
 """The files of each script, in the order in which they are joined: each knows only those before it."""
 PLAYGROUNDS = {
+    "code": (
+        "python",
+        "printed",
+        "tape",
+        "torch",
+        "program",
+        "written",
+        "record",
+        "places",
+        "editor",
+        "playground",
+    ),
     "xor": ("numbers", "plots", "frame", "plane", "network", "inside", "thousand", "xor"),
 }
 """The scripts of elements of their own, which the pages that have one fetch after the graph's."""
 
 _COMMENT = re.compile(r"^[ \t]*//[^\n]*$|/\*\*.*?\*/", re.MULTILINE | re.DOTALL)
-_IMPORT = re.compile(r"^import \{ (.*?) \} from '\.\.?/(?:\w+/)?(\w+)\.js';$", re.MULTILINE)
+_IMPORT = re.compile(r"^import \{([^}]*)\} from '\.\.?/(?:\w+/)?(\w+)\.js';$", re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(const|let|function|class)\b)", re.MULTILINE)
 
 
@@ -89,6 +102,9 @@ def _body(part: str) -> str:
         slips = json.loads((Path(__file__).parents[1] / "checking" / "slips.json").read_text("utf-8"))
         given = {"SLIPS": slips, "PANEL_STYLE": _style("panels")}
         given |= {"ZOOM_STYLE": _style("zoom")} if part == "panels" else {f"{part.upper()}_STYLE": _style(part)}
+    if part == "code":
+        words = json.loads((FOLDER / "playground" / "words.json").read_text("utf-8"))
+        given |= {"RULES": RULES, "WORDS": words}
     constants = "".join(f"const {name}={json.dumps(value, ensure_ascii=False)};\n" for name, value in given.items())
     return constants + before + "".join(_tight(_source(name)) for name in (PARTS | PLAYGROUNDS)[part]) + after
 
@@ -98,7 +114,7 @@ def _shared(*parts: str) -> list[str]:
     imports = [
         found for part in parts for name in (PARTS | PLAYGROUNDS)[part] for found in _IMPORT.findall(_source(name))
     ]
-    return sorted({name for names, file in imports if file in PARTS["graph"] for name in names.split(", ")})
+    return sorted({name for names, file in imports if file in PARTS["graph"] for name in re.findall(r"\w+", names)})
 
 
 def _source(name: str) -> str:

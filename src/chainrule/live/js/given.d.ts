@@ -7,3 +7,6 @@ declare const STYLE: string;
 declare const PANEL_STYLE: string;
 declare const ZOOM_STYLE: string;
 declare const XOR_STYLE: string;
+declare const RULES: Record<string, string[]>;
+declare const CODE_STYLE: string;
+declare const WORDS: { refused: Record<string, string>; notes: [string, string][]; elsewhere: Record<string, string> };

@@ -79,7 +79,7 @@ export class Ui {
       ...[0.5, 1, 2].map((times) => h('option', { value: times, selected: times === 1 }, `${times}×`)),
       model.last > model.forward && h('option', { value: 0 }, 'stop at ?'),
     );
-    const panels = { 'Loss curve': live, Predict: model.last > 0, Table: true, Share: true };
+    const panels = { 'Loss curve': live, Predict: model.last > 0, Table: true, Share: 'code' in plain };
     for (const [key, there] of Object.entries(panels)) if (there) this.#toggles.push(this.#toggle(key));
     const followers = model.last > model.forward ? 'every value and gradient follows' : 'every value follows';
     const hint = fixed
@@ -394,6 +394,7 @@ export class Ui {
     this.redraw();
     clearTimeout(this.#later);
     this.#later = window.setTimeout(() => {
+      if (!('code' in this.model.plain)) return; // the code is what its page's address keeps
       const state = writeState(this);
       const ours = /^#?graph=\d+$/;
       if (ours.test(state) && !/^#graph=/.test(location.hash)) return;

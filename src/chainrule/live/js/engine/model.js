@@ -17,7 +17,7 @@ import { numbers } from './text.js';
 /** @typedef {{w: number, h: number, b: PlacedBox[], a: [string, string, number, number][]}} Layout */
 /** @typedef {{ops: PlainOp[], edges: PlainEdge[], back: number[], wide: Layout, narrow: Layout}} View */
 /** @typedef {{values: PlainValue[], views: View[], run?: PlainOp[], flows: [number, number, number?][],
- *   roots: [number, unknown[] | null][], code: string | null, called: Record<number, string>,
+ *   roots: [number, unknown[] | null][], code?: string | null, called: Record<number, string>,
  *   scale?: [number, number], failed?: [number, string]}} Plain what failed: its result, and what is to be said */
 
 export const ROUND = /** @type {Record<string, import('./ops.js').Round>} */ ({

@@ -11,7 +11,7 @@ export const SHOWN = 9;
 export const escape = (text) => text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
 
 /** Round as Python does: an exact tie goes to the even digit. @param {number} x @param {number} digits */
-function fixed(x, digits) {
+export function fixed(x, digits) {
   const up = x.toFixed(digits);
   const exact = x.toFixed(Math.min(100, digits + 40));
   const tie = /^50*$/.test(exact.slice(exact.indexOf('.') + 1 + digits));

@@ -1,0 +1,257 @@
+// The page's element: code that is run as it is typed, what it prints, and its graph.
+
+import { button, h, write } from '../drawing/dom.js';
+import { more } from '../drawing/more.js';
+import { nested } from '../engine/tensors.js';
+import { editor } from './editor.js';
+import { place } from './places.js';
+import { runProgram } from './program.js';
+import { recorded } from './record.js';
+import { tape, Tensor, walk } from './tape.js';
+
+/** @typedef {import('../engine/model.js').Plain} Plain */
+
+/** Typing rests for so long before the code is run, in milliseconds. */
+const REST_OF = 350;
+const IMPORTS = {
+  torch: 'import torch',
+  F: 'import torch.nn.functional as F',
+  nn: 'from torch import nn',
+  math: 'import math',
+};
+
+/** The code with the imports that it needs to run anywhere. @param {string} code */
+export function asPyTorch(code) {
+  const bare = code.replace(/'[^'\n]*'|"[^"\n]*"|#.*/g, '');
+  const needed = Object.entries(IMPORTS).filter(
+    ([name]) => new RegExp(`\\b${name}\\.`).test(bare) && !new RegExp(`import (.*\\b)?${name}\\b`).test(bare),
+  );
+  return needed.length ? `${needed.map(([, line]) => line).join('\n')}\n\n${code}` : code;
+}
+
+/** All of a graph's data that is no number of a value. @param {Plain} plain */
+const structure = ({ values, views: [{ ops, edges, back }], flows }) =>
+  JSON.stringify([
+    values.map((v) => [v.n, v.s, v.t, v.leaf, v.w, v.d?.map(Number).every(Number.isFinite)]),
+    ops,
+    edges.map((e) => [e.o, e.i, e.r, e.b, e.k]),
+    back,
+    flows,
+  ]);
+
+/** What helps, by what PyTorch said. @param {string} message */
+function note(message) {
+  const [seen, says] = WORDS.notes.find(([pattern]) => new RegExp(pattern).test(message)) ?? ['', ''];
+  return says.replaceAll('$1', new RegExp(seen).exec(message)?.[1] ?? '');
+}
+
+/** The script of the graphs. @type {any} */
+const GRAPHS = Object.values(/** @type {any} */ (globalThis).chainruleGraphs)[0];
+
+class Workbench extends HTMLElement {
+  static version = VERSION;
+  /** What was printed, and what is wrong: a sentence with its line, or nothing. */
+  printed = '';
+  error = '';
+  /** @type {any} */ graph = null;
+  #kept = '';
+  /** @type {Plain | null} */ #plain = null;
+  /** @type {number[]} */ #lines = [];
+  #timer = 0;
+  #started = false;
+  /** @type {Map<string, any>} */ #scope = new Map();
+  /** @type {import('./tape.js').Pass | null} */ #pass = null;
+  /** @type {[string, string][]} */ #programs = [];
+  #place = h('div', { class: 'editor' });
+  #holder = h('div', { class: 'graph chainrule-plays' });
+  #printed = h('pre', { class: 'printed', tabindex: 0, 'aria-label': 'Printed' });
+  #error = h('p', { class: 'wrong', role: 'alert' });
+  #out = h('div', { class: 'out' }, h('strong', {}, 'Printed'), this.#printed, this.#error);
+  #said = h('p', { class: 'said', role: 'status' });
+  #copied = h('textarea', { readonly: true, rows: 3, 'aria-label': 'Text to copy', hidden: true });
+  /** @type {import('./editor.js').Editor | undefined} */ #editor;
+
+  connectedCallback() {
+    if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', () => this.#start());
+    else this.#start();
+  }
+
+  #start() {
+    if (this.#started) return;
+    this.#started = true;
+    this.#programs = JSON.parse(this.querySelector(':scope > script')?.textContent ?? '[]');
+    const shared = /^#code=(.*)$/.exec(location.hash)?.[1];
+    let first = this.#programs[0]?.[1] ?? '';
+    try {
+      if (shared) first = decodeURIComponent(shared);
+    } catch {
+      /* an address that was cut off */
+    }
+    const examples = h(
+      'select',
+      { 'aria-label': 'Examples', change: () => this.#take(this.#programs[Number(examples.value)]?.[1]) },
+      h('option', { value: '' }, 'Examples'),
+      ...this.#programs.map(([title], i) => h('option', { value: i }, `${i + 1}. ${title}`)),
+    );
+    this.#kept = first;
+    this.replaceChildren(
+      h('style', {}, CODE_STYLE),
+      h('div', { class: 'bar', role: 'toolbar', 'aria-label': 'Code' }, examples,
+        button('Copy as PyTorch', () => this.#copy(asPyTorch(this.code), 'Copied: a script that prints the same.')),
+        button('Share', () => this.#copy(this.#address(), 'Copied: the link opens this code.'))),
+      h('div', { class: 'left' }, this.#place, this.#out, this.#said, this.#copied),
+      this.#holder,
+    ); // prettier-ignore
+    void this.run().then(() => {
+      this.#editor = editor(this.#place, this.#kept, () => this.#typed());
+    });
+    this.#place.append(h('pre', {}, first));
+    setInterval(() => this.#follow(), 150);
+  }
+
+  get code() {
+    return this.#editor?.text ?? this.#kept;
+  }
+  set code(to) {
+    this.#kept = to;
+    if (this.#editor) this.#editor.text = to;
+    clearTimeout(this.#timer);
+  }
+
+  /** @param {string | undefined} code */
+  #take(code) {
+    if (code === undefined) return;
+    this.code = code;
+    void this.run();
+  }
+
+  #typed() {
+    clearTimeout(this.#timer);
+    this.#timer = window.setTimeout(() => this.run(), REST_OF);
+  }
+
+  #address() {
+    return `${location.href.split('#')[0]}#code=${encodeURIComponent(this.code)}`;
+  }
+
+  /** @param {string} text @param {string} done */
+  async #copy(text, done) {
+    this.#copied.hidden = true;
+    try {
+      await navigator.clipboard.writeText(text);
+      write(this.#said, done);
+    } catch {
+      this.#copied.hidden = false;
+      this.#copied.value = text;
+      this.#copied.select();
+      write(this.#said, 'This page may not copy by itself: the text is selected, press Ctrl+C.');
+    }
+  }
+
+  /** Run the code. */
+  async run() {
+    clearTimeout(this.#timer);
+    try {
+      await Promise.all(['ops', 'vendor/parser', 'vendor/layout'].map((part) => more(part)));
+    } catch {
+      this.#show('', 'The scripts that read your code could not be fetched. Try again when you are online.', 0, '');
+      return;
+    }
+    const { printed, error, scope } = runProgram(this.code);
+    const sentence = error ? `Line ${error.line}: ${error.kind ? `${error.kind}: ` : ''}${error.message}` : '';
+    this.#scope = scope;
+    let says = error?.kind ? note(error.message) : '';
+    if (error?.kind !== 'SyntaxError') says = this.#draw() || says;
+    this.#show(printed, sentence && !/[.?!]$/.test(sentence) ? `${sentence}.` : sentence, error?.line ?? 0, says);
+    if (this.#editor || this.code !== this.#programs[0]?.[1])
+      try {
+        history.replaceState(history.state, '', this.#address());
+      } catch {
+        /* a frame without an address of its own */
+      }
+    this.dispatchEvent(new CustomEvent('change', { bubbles: true }));
+  }
+
+  /** @param {string} printed @param {string} error @param {number} line @param {string} says */
+  #show(printed, error, line, says) {
+    this.printed = printed;
+    this.error = error;
+    write(this.#printed, printed);
+    this.#printed.classList.toggle('none', !printed);
+    write(this.#error, error);
+    write(this.#said, says);
+    this.#editor?.mark(error ? line : 0, error);
+  }
+
+  /** Draw what ran; nothing is said where all is as the code says. @returns {string} */
+  #draw() {
+    const last = tape.last;
+    let pass = tape.passes.at(-1) ?? null;
+    const implied = !pass && last?.requires && last.value.data.length === 1;
+    if (implied) pass = walk(/** @type {Tensor} */ (last), Float64Array.of(1));
+    this.#pass = pass;
+    const root = pass?.root ?? last?.value;
+    if (!root) return '';
+    /** @type {Plain | number} */ const plain = recorded(root, pass);
+    if (typeof plain === 'number') {
+      this.graph = null;
+      this.#plain = null;
+      this.#holder.replaceChildren();
+      return `${plain} operations are too many to draw here; what is printed is right all the same.`;
+    }
+    this.#lines = plain.views[0].ops.map((op) => /** @type {any} */ (op).line);
+    const same = this.#plain && this.graph?.set && structure(this.#plain) === structure(plain);
+    if (same)
+      plain.values.forEach((value, v) => {
+        const before = this.#plain?.values[v];
+        if (!value.leaf || String(before?.d) === String(value.d)) return;
+        void this.graph.set(
+          value.n,
+          nested({ shape: value.s, data: Float64Array.from(/** @type {number[]} */ (value.d)) }),
+        );
+      });
+    else {
+      place(plain);
+      this.graph = document.createElement('chainrule-graph');
+      this.#holder.replaceChildren(this.graph);
+      GRAPHS.bring(this.graph, plain);
+    }
+    this.#plain = plain;
+    return implied
+      ? `Without a backward() of its own, the graph shows what ${root.name || 'it'}.backward() would do.`
+      : '';
+  }
+
+  /** Light the line of the op that is shown. */
+  #follow() {
+    const moment = this.graph?.moment?.();
+    const view = this.#plain?.views[0];
+    if (!moment || !view) return;
+    const forward = view.ops.length;
+    const o = moment.step <= forward ? moment.step - 1 : view.back[moment.step - forward - 2];
+    this.#editor?.light(moment.step === moment.of ? 0 : (this.#lines[o] ?? 0));
+  }
+
+  /** The tensors of the program, by name. */
+  values() {
+    return this.#collect((t) => t.value.data);
+  }
+
+  /** What `.grad` of its leaves is, and for what was computed its gradient in the last backward pass. */
+  gradients() {
+    return this.#collect((t) => t.grad?.value.data ?? this.#pass?.gradients.get(t.value));
+  }
+
+  /** @param {(t: Tensor) => Float64Array | undefined} of */
+  #collect(of) {
+    const tensors = [...this.#scope].filter(([, v]) => v instanceof Tensor);
+    return Object.fromEntries(
+      tensors.flatMap(([name, t]) => {
+        const data = of(t);
+        return data ? [[name, nested({ shape: t.value.shape, data })]] : [];
+      }),
+    );
+  }
+}
+
+customElements.define('chainrule-code', Workbench);

@@ -1,0 +1,91 @@
+"""The playground's code, held against PyTorch in a real browser: what is printed, values, gradients, and refusals."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from chainrule.live.javascript import PARTS, served
+from tests.support.programs import EXAMPLES, HEAD, Ran, in_pytorch, near, random_program, same_text, sentence
+from tests.support.sweep import share
+
+VENDOR = Path(__file__).parents[2] / "docs" / "_static" / "vendor"
+RUN = """async (program) => {
+    const bench = document.querySelector('chainrule-code');
+    bench.code = program;
+    await bench.run();
+    const { printed, error } = bench;
+    return { printed, error, values: bench.values(), gradients: bench.gradients() };
+}"""
+
+
+@pytest.fixture(scope="module")
+def bench(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """A page with the element alone, from a file."""
+    folder = tmp_path_factory.mktemp("bench")
+    for part in (*PARTS, "code"):
+        (folder / f"chainrule-{part}.js").write_text(served(part), "utf-8")
+    shutil.copytree(VENDOR, folder / "vendor")
+    scripts = "".join(f"<script defer src='chainrule-{part}.js'></script>" for part in ("graph", "code"))
+    rule = "<meta http-equiv='Content-Security-Policy' content=\"script-src 'self' file:\">"
+    data = '[["One", "w = torch.tensor(1.0)"]]'
+    body = f"<chainrule-code><script type='application/json'>{data}</script></chainrule-code>"
+    text = f"<!doctype html><meta charset=utf-8>{rule}{scripts}{body}"
+    (folder / "index.html").write_text(text, "utf-8")
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto((folder / "index.html").as_uri())
+    page.wait_for_selector(".cm-editor")
+    yield page
+    page.close()
+
+
+def in_page(page: Page, program: str) -> Ran:
+    """Run a program in the page."""
+    got: dict[str, Any] = page.evaluate(RUN, program)
+    line, kind, message = ("", "", "")
+    if got["error"]:
+        line, kind, message = got["error"].removeprefix("Line ").split(": ", 2) + [""] * (2 - got["error"].count(": "))
+    error = (kind, sentence(message), int(line)) if line else None
+    return Ran(got["printed"], error, got["values"], got["gradients"])
+
+
+def agree(page: Page, program: str) -> None:
+    """See that the page and PyTorch have the same to say."""
+    got, due = in_page(page, program), in_pytorch(program)
+    assert got.error == due.error, program
+    assert same_text(got.printed, due.printed), f"{program}\n{got.printed}\n{due.printed}"
+    if due.error is None:
+        assert got.values.keys() == due.values.keys()
+        for name, numbers in due.values.items():
+            assert near(got.values[name], numbers), f"{program}\n{name}"
+        for name, numbers in due.gradients.items():
+            assert near(got.gradients[name], numbers), f"{program}\ngradient of {name}"
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("title", EXAMPLES)
+def test_an_example_prints_what_pytorch_prints(title: str, bench: Page) -> None:
+    """Each of the page's examples has PyTorch's text, values and gradients, and a graph."""
+    agree(bench, HEAD + EXAMPLES[title])
+    assert bench.evaluate("Object.keys(document.querySelector('chainrule-code').graph.gradients()).length") > 0
+
+
+@pytest.mark.browser
+@pytest.mark.sweep
+def test_a_random_program_prints_what_pytorch_prints(bench: Page) -> None:
+    """500 programs from a seed have PyTorch's text, values and gradients."""
+    for seed in range(share(500)):
+        agree(bench, random_program(seed))
+
+
+@pytest.mark.browser
+@pytest.mark.sweep
+def test_a_mistake_is_refused_as_pytorch_refuses_it(bench: Page) -> None:
+    """100 programs with a mistake end with PyTorch's exception, at its line, in its words."""
+    for seed in range(share(100)):
+        agree(bench, random_program(seed, wrong=True))

@@ -1,0 +1,2 @@
+import { Graph, layout } from '@dagrejs/dagre';
+globalThis.chainruleLayout = { Graph, layout };
