@@ -36,8 +36,11 @@ def test_a_file_of_the_first_version_can_be_read(monkeypatch: pytest.MonkeyPatch
 
 @settings(max_examples=40, deadline=None)
 @given(plans())
-def test_positions_point_backwards(plan: Plan) -> None:
-    """An op comes after what it takes and before what takes it, and each value knows the op that made it."""
+def test_positions_point_backwards_and_terms_hold_all_that_flows(plan: Plan) -> None:
+    """An op comes after what it takes and before what takes it, and each value knows the op that made it.
+
+    The contributions of all terms toward a value add up to its gradient.
+    """
     trace = record(plan)[0].trace
     for number, op in enumerate(trace.ops):
         assert all(trace.values[value].op == number for value in op.outputs)
@@ -45,13 +48,6 @@ def test_positions_point_backwards(plan: Plan) -> None:
         assert max(op.inputs) < min(op.outputs)
     for number, node in enumerate(trace.nodes):
         assert all(edge.node is None or edge.node < number for edge in node.edges)
-
-
-@settings(max_examples=40, deadline=None)
-@given(plans())
-def test_terms_hold_all_that_flows(plan: Plan) -> None:
-    """The contributions of all terms toward a value add up to its gradient."""
-    trace = record(plan)[0].trace
     for value in {term.value for term in trace.terms()}:
         parts = [term.contribution for term in trace.terms() if term.value == value]
         whole = trace.gradient(value)

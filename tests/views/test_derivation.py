@@ -66,12 +66,26 @@ def test_the_numbers_give_the_gradient(plan: Plan) -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(plans(steps=6))
-def test_the_numbers_give_the_gradient_of_tensors(plan: Plan) -> None:
-    """For small tensors too, each line's numbers are the result behind them."""
+@given(plans(steps=8))
+def test_every_notation_has_the_numbers_that_give_the_gradient(plan: Plan) -> None:
+    """For small tensors too, each line's numbers are the result behind them.
+
+    Text, LaTeX and MathML of a line hold the same numbers, in the same order, and the same names.
+    """
     rec, leaves = record(plan)
     for leaf in leaves:
-        assert [found for line in rec.derivation(leaf).lines if (found := wrong(line))] == []
+        derived = rec.derivation(leaf)
+        assert [found for line in derived.lines if (found := wrong(line))] == []
+    ElementTree.fromstring(derived._repr_html_())
+    for side in [side for line in derived.lines for side in (line.left, *line.aligned().values())]:
+        tex, marked = latex.write(side), mathml.write(side)
+        bare = re.sub("<[^>]*>", " ", marked.replace("<mo>×</mo><msup><mn>10</mn>", "")).replace("&gt;  0 ", "")
+        written = (str(side), tex.replace(r"\times 10^", "").replace(" > 0]", ""), bare)
+        text, *others = (re.findall(r"\d+(?:\.\d+)?", one) for one in written)
+        assert others == [text, text]
+        for name in re.findall("name='(.*?)'", repr(side)):
+            assert latex.name(name) in tex
+            assert mathml.name(name) in marked
 
 
 def one_path() -> tuple[torch.Tensor, torch.Tensor]:
@@ -249,24 +263,6 @@ def test_derivations_show_themselves() -> None:
     assert (box.get("class"), box.get("tabindex")) == ("chainrule-derivation", "0")
     rows = ["".join(row.itertext()) for row in box.iter("mtr")]
     assert rows == ["∂loss∂w=∂loss∂error·∂error∂(w * x)·∂(w * x)∂w", "=2error·1·x", "=(−2)(1)(1)", "=−2"]
-
-
-@settings(max_examples=60, deadline=None)
-@given(plans(steps=8))
-def test_every_notation_has_the_same_numbers_and_names(plan: Plan) -> None:
-    """Text, LaTeX and MathML of the same equation hold the same numbers, in the same order, and the same names."""
-    rec, leaves = record(plan)
-    derived = rec.derivation(leaves[-1])
-    ElementTree.fromstring(derived._repr_html_())
-    for side in [side for line in derived.lines for side in (line.left, *line.aligned().values())]:
-        tex, marked = latex.write(side), mathml.write(side)
-        bare = re.sub("<[^>]*>", " ", marked.replace("<mo>×</mo><msup><mn>10</mn>", "")).replace("&gt;  0 ", "")
-        written = (str(side), tex.replace(r"\times 10^", "").replace(" > 0]", ""), bare)
-        text, *others = (re.findall(r"\d+(?:\.\d+)?", one) for one in written)
-        assert others == [text, text]
-        for name in re.findall("name='(.*?)'", repr(side)):
-            assert latex.name(name) in tex
-            assert mathml.name(name) in marked
 
 
 def made(*shape: int) -> torch.Tensor:
