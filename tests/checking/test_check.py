@@ -18,6 +18,7 @@ from hypothesis import given, settings
 
 import chainrule
 from chainrule.checking.answers import Answered, Report
+from chainrule.checking.custom import SAID
 from chainrule.checking.slips import WORDS
 from chainrule.trace import Trace
 from tests.support.graphs import Plan, plans, record
@@ -303,6 +304,82 @@ def test_a_wrong_backward_is_told_its_slip(name: str, monkeypatch: pytest.Monkey
         pattern = re.sub(r"\\\{\w+\\\}", ".+", re.escape(WORDS[kind]))
         assert re.fullmatch(pattern, report.slips[1])
         assert "argument 2: " in str(report)
+
+
+class Custom(torch.autograd.Function):
+    """Something of x, with a forward and a backward that a test gives."""
+
+    there: Callable[..., Any]
+    back: Callable[..., Any]
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor) -> Any:
+        """Compute it."""
+        return Custom.there(ctx, x)
+
+    @staticmethod
+    def backward(ctx: Any, upstream: torch.Tensor) -> Any:
+        """Give what the test says."""
+        return Custom.back(upstream, *ctx.saved_tensors)
+
+
+def kept(ctx: Any, saved: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
+    """Save something for the backward."""
+    ctx.save_for_backward(saved)
+    return out
+
+
+def written_over(ctx: Any, x: torch.Tensor) -> torch.Tensor:
+    """Change the result after it was saved."""
+    out = x.exp()
+    ctx.save_for_backward(out)
+    return out.add_(1)
+
+
+def custom(x: torch.Tensor) -> Any:
+    """Run the custom function."""
+    return Custom.apply(x)  # type: ignore[no-untyped-call]
+
+
+def slope(x: torch.Tensor) -> torch.Tensor:
+    """Differentiate within the function."""
+    (found,) = torch.autograd.grad((custom(x) * x).sum(), x, create_graph=True)
+    return found
+
+
+SLIPS_OF_FUNCTIONS: dict[str, tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]] = {
+    "none": (lambda ctx, x: kept(ctx, x, x**2), lambda up, x: None, lambda x: custom(x) ** 2),
+    "zeros": (lambda ctx, x: kept(ctx, x, x**2), lambda up, x: up * 0, lambda x: custom(x) ** 2),
+    "over": (written_over, lambda up, out: up * out, lambda x: custom(x) ** 2),
+    "repeated": (
+        lambda ctx, x: kept(ctx, x, x[[0, 0, 1]]),
+        lambda up, x: torch.zeros_like(x).index_put_((torch.tensor([0, 0, 1]),), up),
+        lambda x: custom(x) ** 2,
+    ),
+    "no graph": (
+        lambda ctx, x: kept(ctx, s := x.sin(), s**2),
+        lambda up, s: up * 2 * s * (1 - s**2).sqrt(),
+        slope,
+    ),
+    "zero": (lambda ctx, x: x, lambda up: up, lambda x: x.detach() ** 2 + 0 * x),
+}
+
+
+@pytest.mark.parametrize("kind", SLIPS_OF_FUNCTIONS)
+def test_what_a_custom_function_does_wrong_is_named(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The slips that custom functions are made of are seen while one runs, the second derivative's too."""
+    there, back, function = SLIPS_OF_FUNCTIONS[kind]
+    monkeypatch.setattr(Custom, "there", staticmethod(there), raising=False)
+    monkeypatch.setattr(Custom, "back", staticmethod(back), raising=False)
+    report = chainrule.check_gradient(lambda x: function(x).sum(), torch.tensor([0.3, 0.7]))
+    assert report.slips == (SAID[kind].format(name="Custom", place=1),)
+
+
+def test_a_right_second_derivative_agrees(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A function that differentiates is measured, too."""
+    monkeypatch.setattr(Custom, "there", staticmethod(lambda ctx, x: kept(ctx, x, x**3)), raising=False)
+    monkeypatch.setattr(Custom, "back", staticmethod(lambda up, x: up * 3 * x**2), raising=False)
+    assert chainrule.check_gradient(lambda x: slope(x).sum(), torch.tensor([0.3, 0.7]))
 
 
 def cut(w: torch.Tensor) -> torch.Tensor:

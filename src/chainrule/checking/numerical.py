@@ -15,6 +15,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from chainrule.calculus.notation import number
+from chainrule.checking.custom import SAID, slips_of_functions
 from chainrule.checking.slips import CLOSE, Slip, Way, fitting, said, same
 from chainrule.errors import AnswerError
 from chainrule.recorder.mode import Recorder
@@ -22,6 +23,7 @@ from chainrule.trace import Array, Trace
 
 TOLERATED = 100
 """So many times the error of a central difference is allowed: that is about `rounding ** (2 / 3)` at the best step."""
+_USE_IT = "Use the function's own argument inside it, without `.detach()`, `.item()` or NumPy."
 BELIEVED = 0.01  # recorded steps that lead this close to what was measured, are taken for those of the function
 
 
@@ -75,8 +77,10 @@ def check_gradient(loss_of: Callable[..., torch.Tensor], *inputs: torch.Tensor) 
     (True, array([ 3., 12.]))
     """
     _refuse_what_cannot_be_moved(loss_of, inputs)
-    points = _as_wide_as_possible(loss_of, inputs)
-    used = (_run(loss_of, points).dtype, *(point.dtype for point in points))
+    with torch.no_grad():
+        points = _as_wide_as_possible(loss_of, inputs)
+        returned = _run(loss_of, points).dtype
+    used = (returned, *(point.dtype for point in points))
     dtype = max(used, key=lambda dtype: torch.finfo(dtype).eps)  # the coarsest
     rounding = torch.finfo(dtype).eps
     step, tolerance = rounding ** (1 / 3), TOLERATED * rounding ** (2 / 3)
@@ -122,7 +126,7 @@ def _by_autograd(loss_of: Callable[..., torch.Tensor], points: Sequence[torch.Te
         if not loss.requires_grad:
             raise AnswerError(
                 "The result does not depend on the given tensor in a way that autograd can see. "
-                "Use the function's own argument inside it, without `.detach()`, `.item()` or NumPy."
+                + slips_of_functions(loss_of, points).get("no graph", _USE_IT)
             )
         found = torch.autograd.grad(loss, leaves, allow_unused=True)
     return tuple(
@@ -196,11 +200,17 @@ def _explain(
             total = torch.stack([part.sum() for part in results]).sum()
             alone = torch.autograd.grad(total, leaves, allow_unused=True)
         trace = Trace() if recorder.failures else recorder.trace()
-    told = []
+    told, custom = [], dict[str, str]()
+    with suppress(Exception):
+        custom = slips_of_functions(loss_of, points)
     for leaf, local, given, wanted in zip(leaves, alone, exact, measured, strict=True):
         found: list[Slip] = [("upstream", {})] if local is not None and same(given, local.double().numpy()) else []
         on_the_way = _along(trace, recorder.values_of(leaf)[-1:], given, wanted)
         says = said(fitting(given, wanted, itertools.chain(found, on_the_way)))
+        if not given.any():
+            says = custom.get("none", custom.get("zeros", SAID["zero"]))
+        elif not found:
+            says = next((custom[kind] for kind in custom if kind not in ("none", "zeros")), says)
         told.append("" if same(given, wanted, max(CLOSE, tolerance)) else says)
     return tuple(told)
 
@@ -216,7 +226,13 @@ def _along(trace: Trace, values: Sequence[int], given: Array, wanted: Array) -> 
 
 def _run(loss_of: Callable[..., torch.Tensor], inputs: Sequence[torch.Tensor]) -> torch.Tensor:
     with torch.random.fork_rng(devices=[]):
-        loss = loss_of(*(tensor.clone() for tensor in inputs))
+        try:
+            loss = loss_of(*(tensor.clone() for tensor in inputs))
+        except RuntimeError as error:
+            if torch.is_grad_enabled() or "does not require grad" not in str(error):
+                raise
+            with torch.enable_grad():  # a function that differentiates, too
+                loss = loss_of(*(tensor.clone().requires_grad_() for tensor in inputs)).detach()
     if not _is_float(loss) or loss.numel() != 1:
         kind = type(loss).__name__
         if isinstance(loss, torch.Tensor):
