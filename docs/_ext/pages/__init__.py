@@ -18,7 +18,6 @@ def setup(app: Sphinx) -> None:
     app.connect("builder-inited", live_scripts.write_scripts)  # before any page asks for a checksum
     app.connect("doctree-resolved", code_links.list_lessons)
     app.connect("html-page-context", code_links.mend_way_back)
-    app.connect("html-page-context", live_scripts.bring)
     app.connect("html-page-context", sharing.describe)
     app.connect("html-page-context", code_links.link_names, priority=910)  # once code is highlighted
     app.connect("html-page-context", live_scripts.bring)

@@ -394,7 +394,6 @@ export class Ui {
     this.redraw();
     clearTimeout(this.#later);
     this.#later = window.setTimeout(() => {
-      if (!('code' in this.model.plain)) return; // the code is what its page's address keeps
       const state = writeState(this);
       const ours = /^#?graph=\d+$/;
       if (ours.test(state) && !/^#graph=/.test(location.hash)) return;

@@ -25,11 +25,7 @@ export const more = (part = 'panels') =>
           fail();
         };
         document.head.append(
-          h('script', {
-            src: new URL(part.includes('/') ? `${part}.js` : `chainrule-${part}.js?v=${VERSION}`, FROM),
-            load: done,
-            error: failed,
-          }),
+          h('script', { src: new URL(`chainrule-${part}.js?v=${VERSION}`, FROM), load: done, error: failed }),
         );
       })
     : Promise.resolve());

@@ -1,7 +1,15 @@
 // The editor: CodeMirror once it is there, and a plain field before.
 
 import { h } from '../drawing/dom.js';
-import { more } from '../drawing/more.js';
+
+/** Where this script came from. */
+const HOME = /** @type {HTMLScriptElement} */ (document.currentScript).src;
+
+/** Fetch a library from beside it. @param {string} name */
+export const fetched = (name) =>
+  new Promise((load, error) =>
+    document.head.append(h('script', { src: new URL(`vendor/${name}.js`, HOME), load, error })),
+  );
 
 /** @typedef {{text: string, mark: (line: number, says: string) => void, light: (line: number) => void}} Editor */
 
@@ -54,7 +62,7 @@ export function editor(place, text, typed) {
     if (had) (view.dispatch({ selection: { anchor: Math.min(at, view.state.doc.length) } }), view.focus());
     self.mark(...marked);
   };
-  more('vendor/editor').then(arm, () => {}); // the plain field does
+  fetched('editor').then(arm, () => {}); // the plain field does
   return self;
 }
 

@@ -3,7 +3,7 @@
 import { button, h, write } from '../drawing/dom.js';
 import { more } from '../drawing/more.js';
 import { nested } from '../engine/tensors.js';
-import { editor } from './editor.js';
+import { editor, fetched } from './editor.js';
 import { place } from './places.js';
 import { runProgram } from './program.js';
 import { recorded } from './record.js';
@@ -58,6 +58,7 @@ class Workbench extends HTMLElement {
   /** @type {Plain | null} */ #plain = null;
   /** @type {number[]} */ #lines = [];
   #timer = 0;
+  /** @type {Promise<unknown> | null} */ #ready = null;
   #started = false;
   /** @type {Map<string, any>} */ #scope = new Map();
   /** @type {import('./tape.js').Pass | null} */ #pass = null;
@@ -94,6 +95,10 @@ class Workbench extends HTMLElement {
       ...this.#programs.map(([title], i) => h('option', { value: i }, `${i + 1}. ${title}`)),
     );
     this.#kept = first;
+    this.#holder.addEventListener('change', (event) => {
+      event.stopPropagation(); // what happens in the graph is the graph's, which writes the address a moment later
+      setTimeout(() => location.hash.startsWith('#graph=') && this.#keep(), 300);
+    });
     this.replaceChildren(
       h('style', {}, CODE_STYLE),
       h('div', { class: 'bar', role: 'toolbar', 'aria-label': 'Code' }, examples,
@@ -152,8 +157,9 @@ class Workbench extends HTMLElement {
   async run() {
     clearTimeout(this.#timer);
     try {
-      await Promise.all(['ops', 'vendor/parser', 'vendor/layout'].map((part) => more(part)));
+      await (this.#ready ??= Promise.all([more('ops'), fetched('parser'), fetched('layout')]));
     } catch {
+      this.#ready = null;
       this.#show('', 'The scripts that read your code could not be fetched. Try again when you are online.', 0, '');
       return;
     }
@@ -163,13 +169,17 @@ class Workbench extends HTMLElement {
     let says = error?.kind ? note(error.message) : '';
     if (error?.kind !== 'SyntaxError') says = this.#draw() || says;
     this.#show(printed, sentence && !/[.?!]$/.test(sentence) ? `${sentence}.` : sentence, error?.line ?? 0, says);
-    if (this.#editor || this.code !== this.#programs[0]?.[1])
-      try {
-        history.replaceState(history.state, '', this.#address());
-      } catch {
-        /* a frame without an address of its own */
-      }
+    if (this.#editor || this.code !== this.#programs[0]?.[1]) this.#keep();
     this.dispatchEvent(new CustomEvent('change', { bubbles: true }));
+  }
+
+  /** Keep the code in the address. */
+  #keep() {
+    try {
+      history.replaceState(history.state, '', this.#address());
+    } catch {
+      /* a frame without an address of its own */
+    }
   }
 
   /** @param {string} printed @param {string} error @param {number} line @param {string} says */
