@@ -185,9 +185,10 @@ for n, axes in enumerate(figure.subplots(1, 2, sharey=True)):
     )
 axes.legend(frameon=False)
 figure.set_label(
-    "Bars of the shares of three classes for both samples, and beside each bar twice "
-    "the gradient of its score. The two are equal, but at the right class, where the "
-    "gradient is the share minus one: below zero, and nearly a full unit long."
+    "Bars of the shares of three classes for both samples, and beside each bar "
+    "twice the gradient of its score. The two are equal, but at the right "
+    "class, where the gradient is the share minus one: below zero, and nearly a "
+    "full unit long."
 )
 figure
 
@@ -281,4 +282,4 @@ print(round(rec.grad("top").abs().max().item(), 6))
 # - Stanford's CS231n derives ``p - truth`` in its notes,
 #   `a minimal neural network case study <https://cs231n.github.io/neural-networks-case-study/>`_.
 #
-# **Next:** what to do when it still does not learn, :ref:`sphx_glr_lessons_5_clinic_10_not_zeroed.py`.
+# **Next:** a layer in which every input moves all others, :ref:`sphx_glr_lessons_5_real_layers_20_normalise.py`.
