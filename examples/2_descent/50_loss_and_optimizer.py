@@ -212,6 +212,14 @@ print("without:   ", [round(weight, 4) for weight in fit(3)])
 # than the first, although the slope is flatter. (Half of the first step alone would end at ``0.3 + 0.15 ≈ 0.450``.) The
 # switch does the same.
 #
+# A rate and a switch are not all that an optimizer can have. Here four of them go down a surface of two weights:
+#
+# .. raw:: html
+#
+#    <chainrule-descent surface="valley"></chainrule-descent>
+#
+# **Do this.** Press Race, and drag the circle. Then make the rate of SGD larger, until it no longer arrives.
+#
 # Take away
 # ---------
 #

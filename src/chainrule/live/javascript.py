@@ -46,6 +46,7 @@ PLAYGROUNDS = {
         "playground",
     ),
     "xor": ("numbers", "plots", "frame", "plane", "network", "inside", "thousand", "xor"),
+    "descent": ("numbers", "plots", "frame", "plane", "race", "descent"),
 }
 """The scripts of elements of their own, which the pages that have one fetch after the graph's."""
 
@@ -101,7 +102,8 @@ def _body(part: str) -> str:
     if part not in ("graph", "ops"):
         slips = json.loads((Path(__file__).parents[1] / "checking" / "slips.json").read_text("utf-8"))
         given = {"SLIPS": slips, "PANEL_STYLE": _style("panels")}
-        given |= {"ZOOM_STYLE": _style("zoom")} if part == "panels" else {f"{part.upper()}_STYLE": _style(part)}
+        styles = ("zoom",) if part == "panels" else ("frame", part)
+        given |= {f"{style.upper()}_STYLE": _style(style) for style in styles}
     if part == "code":
         words = json.loads((FOLDER / "playground" / "words.json").read_text("utf-8"))
         given |= {"RULES": RULES, "WORDS": words}

@@ -14,7 +14,11 @@ export function playground(name, style, make) {
       connectedCallback() {
         if (this.shadowRoot) return;
         const body = h('div', { class: 'live' });
-        const looks = h('style', {}, `.live{${colours.join(';')}}${DRAWING}${STYLE}${PANEL_STYLE}${style}`);
+        const looks = h(
+          'style',
+          {},
+          `.live{${colours.join(';')}}${DRAWING}${STYLE}${PANEL_STYLE}${FRAME_STYLE}${style}`,
+        );
         this.attachShadow({ mode: 'open' }).append(looks, body);
         make(this, body);
       }
