@@ -212,6 +212,9 @@ print("without:   ", [round(weight, 4) for weight in fit(3)])
 # than the first, although the slope is flatter. (Half of the first step alone would end at ``0.3 + 0.15 ≈ 0.450``.) The
 # switch does the same.
 #
+# Four ways down
+# --------------
+#
 # A rate and a switch are not all that an optimizer can have. Here four of them go down a surface of two weights:
 #
 # .. raw:: html
