@@ -1,6 +1,6 @@
 """
-Give every gradient its shape
-=============================
+Give every gradient its shape: batches and broadcasting
+=======================================================
 
 **What you get:** one rule from which the shape of every gradient follows: that of a bias, of both sides of a matrix
 product, of anything that was stretched to fit. And what happens when a loss is stretched by mistake.
@@ -50,12 +50,12 @@ with chainrule.record() as rec:
     loss.backward()
 
 print(z.detach())
+print("errors", error.tolist())
 print("loss", loss.item())
 
 # %%
 # A row for each sample, a column for each unit: ``z.shape == (4, 2)``. The two biases are added to *each* of the four
-# rows, as if ``b`` had been written down four times. The errors are
-# ``error == [[1, 0], [0, -1], [2, 1], [-1, 1]]``, and their squares add up to ``loss == 9.0``.
+# rows, as if ``b`` had been written down four times. The squares of the errors add up to ``loss == 9.0``.
 #
 # The bias
 # --------
@@ -126,6 +126,19 @@ linear(x).backward(dz)
 print(linear.weight.grad.equal(dz.T @ x), linear.weight.grad.equal(w.grad.T))
 
 # %%
+# Take it in hand
+# ---------------
+#
+# The layer of two units with its four samples, alive:
+
+rec
+
+# %%
+# .. do:: loss 9, grad b [4,2]; set b [1,1], loss 17, grad b [12,2]
+#
+#    Set the first entry of ``b`` to 1. The first column of errors rises by 1 in all four rows: the loss goes from 9 to
+#    17, and the bias's gradient from 4 to 12. The other column does not notice.
+#
 # By how much is it divided?
 # --------------------------
 #
@@ -137,8 +150,6 @@ print(linear.weight.grad.equal(dz.T @ x), linear.weight.grad.equal(w.grad.T))
 # .. answer:: 1.125
 #    2.25: It divides by the samples times the units.
 
-from torch import nn
-
 as_sum = loss.item()
 as_mean = nn.MSELoss()(x @ w + b, target).item()
 per_sample = (error**2).sum(dim=1).mean().item()
@@ -147,8 +158,7 @@ print(as_sum, as_mean, per_sample)
 # %%
 # An eighth: ``as_mean == 1.125``. It divides by *all* the entries, four samples times two units, so a network with more
 # outputs gets smaller gradients. To sum over the units and average over the samples is another loss, ``per_sample ==
-# 2.25``. (``sum(dim=1)`` adds up each row, ``sum(dim=0)`` each column.) Both are in use. They differ by a factor, and a
-# factor is a change of the learning rate.
+# 2.25``. (``sum(dim=1)`` adds up each row, ``sum(dim=0)`` each column.)
 #
 # **Predict.** Now the batch has every sample twice. The samples say nothing new. What happens to the gradient of ``b``?
 #
@@ -170,9 +180,7 @@ for reduction in ("sum", "mean"):
     print(f"{reduction:4}  {small} -> {large}")
 
 # %%
-# The sum doubles. The mean stays: ``bias_gradient(x, target, "mean") == [0.5, 0.25]`` and
-# ``bias_gradient(twice, targets, "mean") == [0.5, 0.25]``. With a mean you may change the size of the batch and keep
-# the rate. That is why it is what most losses do unless told otherwise.
+# The sum doubles. The mean stays, at 0.5 and 0.25. With a mean you may change the size of the batch and keep the rate.
 #
 # Stretching, and back
 # --------------------
@@ -245,9 +253,9 @@ print("loss", loss.item())
 print("gradients", predictions.grad.flatten().tolist())
 
 # %%
-# ``loss == 2.5``, and ``predictions.grad.flatten() == (-0.75, -0.25, 0.25, 0.75)``. The first two are told to rise and
-# the last two to fall: towards the middle. Line up the shapes at the right, and you see why: four rows by one and four
-# numbers make a table of four by four, and each prediction was compared with *every* target.
+# The loss is 2.5, and the gradients are -0.75, -0.25, 0.25 and 0.75. The first two are told to rise and the last two to
+# fall: towards the middle. Line up the shapes at the right, and you see why: four rows by one and four numbers make a
+# table of four by four, and each prediction was compared with *every* target.
 #
 # Work it out for one row. Its gradient is twice the difference to each of the four targets, added up and divided by
 # the sixteen entries. Four such differences are four times the difference to the *mean* of the targets, so it is half
@@ -257,8 +265,8 @@ by_hand = (predictions.detach() - wanted.mean()) / 2
 print(by_hand.equal(predictions.grad))
 
 # %%
-# ``by_hand.equal(predictions.grad) == True``. So a network that is trained with such a loss learns to answer with the
-# mean, whatever it is asked. The loss falls at first, nothing fails, and the best it can do is to know nothing.
+# So a network that is trained with such a loss learns to answer with the mean, whatever it is asked
+# (:ref:`sphx_glr_lessons_5_clinic_50_missing_squeeze.py`).
 #
 # One line prevents it. It stops the program when the shapes differ, and names them. Put it before every loss that you
 # write:
