@@ -1,6 +1,6 @@
 """
-Find out whether a gradient is right
-====================================
+Find out whether a gradient is right: gradient checking
+=======================================================
 
 **What you get:** a check for any gradient, whoever derived it, and a measured answer to how small a nudge should be.
 Also the two places where the check itself is wrong, so that you do not look for a mistake that is not there.
@@ -120,22 +120,23 @@ figure
 # each has an arm of its own, set by its rounding. (That of ``float32`` ends in a flat piece, where nudges do nothing
 # any more.) The arms meet where the two errors are equal:
 
-best = {}
+best, least = [], []
 for dtype, (_, median, _) in ((d, m.T) for d, m in measured.items()):
-    best[dtype] = many[median.argmin()]
+    best.append(many[median.argmin()])
+    least.append(median.min().item())
     rounding = torch.finfo(dtype).eps
     print(dtype)
-    print(f"   best nudge {best[dtype]:.1e}, with an error of {median.min():.0e}")
+    print(f"   best nudge {best[-1]:.1e}, with an error of {least[-1]:.0e}")
     print(f"   rounding {rounding:.1e}, its cube root {rounding ** (1 / 3):.1e}")
 
 # %%
-# In ``float32`` the best nudge is about a hundredth, ``0.003 < best[torch.float32] < 0.03``. In ``float64`` it is about
-# a hundred-thousandth, ``3e-6 < best[torch.float64] < 3e-5``, and it is a hundred thousand times as exact:
-# ``measured[torch.float64][:, 1].min() < 1e-5 * measured[torch.float32][:, 1].min()``.
+# In ``float32`` the best nudge is about a hundredth, ``0.003 < best[0] < 0.03``. In ``float64`` it is about a
+# hundred-thousandth, ``3e-6 < best[1] < 3e-5``, and it is a hundred thousand times as exact, ``least[1] < 1e-5 *
+# least[0]``.
 #
 # There is a rule behind it. One error grows like the square of the nudge, the other is the rounding divided by the
 # nudge. They are equal when the *cube* of the nudge is about the rounding. So take the **cube root of the rounding**,
-# ``torch.finfo(torch.float64).eps ** (1 / 3) ≈ 0.000006``, and check in ``float64``, even if you train in ``float32``.
+# and check in ``float64``, even if you train in ``float32``.
 #
 # A check that does it for you
 # ----------------------------
@@ -178,8 +179,8 @@ for function in (mean_price, mean_price_hurried):
 # %%
 # The numerical gradient is the same for both, since the functions are the same. Autograd's is not. A total that has
 # become a plain number is a constant to PyTorch: the path through ``amounts.sum()`` is missing, and nothing is said. It
-# matters. Raise the first amount, the cheap one, and the mean price *falls*: ``report.numerical[0] ≈ (-0.2500, 0.0000,
-# 0.2500)``. The hurried gradient says that it rises, ``report.autograd[0] == (0.25, 0.5, 0.75)``.
+# matters. Raise the first amount, the cheap one, and the mean price *falls*, by -0.25 times as much. The hurried
+# gradient says that it rises, by 0.25.
 #
 # The report also has the numbers on which it decided. (``print(report)`` says them in a sentence.)
 
@@ -189,6 +190,26 @@ print(f"nudge {report.step:.1e}, in {report.dtype}")
 # %%
 # The error is the largest difference, divided by the largest entry of the gradient, so that it does not matter how
 # large the gradient is. Two thirds are no rounding.
+#
+# Take it in hand
+# ---------------
+#
+# The right one of the two, alive:
+
+amounts.requires_grad_()
+with chainrule.record() as rec:
+    total = amounts.sum()
+    shares = amounts / total
+    price = (shares * prices).sum()
+    price.backward()
+
+rec
+
+# %%
+# .. do:: price 2, grad amounts [-0.25,0,0.25]; set amounts [2,2,1], price 1.8, grad amounts [-0.16,0.04,0.24]
+#
+#    The mean price is 2. Set the first of the ``amounts`` to 2, too: ``price`` falls to 1.8. Watch ``total``: part of
+#    the way back goes through it, which is the part that the hurried one has lost.
 #
 # PyTorch's own
 # -------------
@@ -217,8 +238,7 @@ for dtype in (torch.float64, torch.float32):
 
 # %%
 # ``passed[torch.float64] == True`` and ``passed[torch.float32] == False``. The gradient is right both times. What is
-# wrong is the check: a nudge of a millionth, in ``float32``, is far up the left arm. Whoever asks why ``gradcheck``
-# fails for a function that is right is often told: ``.double()``.
+# wrong is the check: a nudge of a millionth, in ``float32``, is far up the left arm.
 #
 # Where there is no slope
 # -----------------------
@@ -262,7 +282,7 @@ for report in (wide, narrow):
 # %%
 # The first says that the gradient is wrong, and it is not: one of the twenty gates is so close to its bend that a nudge
 # of half a hundredth carries it across. In ``float64`` the nudge is a thousandth of that, and the same gate stays as it
-# is: ``bool(wide) == False`` and ``bool(narrow) == True``. One more reason for ``float64``.
+# is: ``bool(wide) == False`` and ``bool(narrow) == True``.
 #
 # Take away
 # ---------
@@ -295,13 +315,16 @@ def errors_one_side(nudge):
 medians = {k: errors_one_side(10.0**k).median().item() for k in range(-12, 0)}
 for k in (-10, -9, -8, -7, -6, -5):
     print(f"1e{k:<4} off by {medians[k]:.0e}")
+worse = min(medians.values()) / least[1]
+print(
+    "square root of the rounding:", f"{torch.finfo(torch.float64).eps ** 0.5:.1e}"
+)
 print(min(medians, key=medians.get))
 
 # %%
-# The nudge and the rounding divided by the nudge are equal when the *square* of the nudge is about the rounding. The
-# square root of ``torch.finfo(torch.float64).eps`` is between a hundred-millionth and a ten-millionth, ``1e-8 <
-# torch.finfo(torch.float64).eps ** 0.5 < 1e-7``, so minus seven is nearly as good as minus eight. And the best that it
-# can do is worse by far than with two sides: ``min(medians.values()) > 100 * measured[torch.float64][:, 1].min()``.
+# The nudge and the rounding divided by the nudge are equal when the *square* of the nudge is about the rounding. Its
+# square root lies between a hundred-millionth and a ten-millionth, so -7 is nearly as good as -8. And the best that it
+# can do is worse by far than with two sides, ``worse > 100``.
 #
 # With a thousand weights
 # -----------------------
@@ -370,8 +393,8 @@ print(f"{derived:.6f} {report.numerical[0].item():.6f}")
 print("agree:", abs(derived - report.numerical[0].item()) < 1e-9)
 
 # %%
-# They agree, ``abs(derived - report.numerical[0].item()) < 1e-9``: twice the error, the sigmoid's local gradient, the
-# input, and the mean over the samples, because the loss takes one. If yours is four times as large, you have summed.
+# They agree: twice the error, the sigmoid's local gradient, the input, and the mean over the samples, because the loss
+# takes one. If yours is four times as large, you have summed.
 #
 # **Next:** the loss that classifiers use, and why its gradient is so short,
 # :ref:`sphx_glr_lessons_4_further_30_softmax.py`.
