@@ -1,6 +1,6 @@
 """
-Follow a choice backward
-========================
+Follow a choice backward: softmax and cross-entropy
+===================================================
 
 **What you get:** the loss of nearly every classifier, from its scores to its gradient. The gradient comes out so short
 that you can read it off, and the reason why PyTorch has this loss in one piece is a number that is none.
@@ -43,9 +43,8 @@ print([round(share, 4) for share in p.tolist()])
 print([round(share, 4) for share in shifted.tolist()])
 
 # %%
-# An eighth, two eighths, five eighths: ``p ≈ (0.125, 0.250, 0.625)``. Adding ten to a score multiplies its exponential
-# by the same huge factor each time, and a share does not notice: ``shifted ≈ (0.125, 0.250, 0.625)``. Only differences
-# of scores count. Remember that. It will be needed twice.
+# An eighth, two eighths, five eighths. Adding 10 to a score multiplies its exponential by the same huge factor each
+# time, and a share does not notice. Only differences of scores count.
 #
 # The loss
 # --------
@@ -83,8 +82,8 @@ for animal, share, gradient in zip(animals, p, scores.grad, strict=True):
     print(f"{animal}  probability {share:.3f}  gradient {gradient:+.3f}")
 
 # %%
-# ``scores.grad ≈ (0.125, -0.750, 0.625)``. The dog's score should rise, the fox's fall more than the cat's. Together
-# they are zero, ``abs(scores.grad.sum()) < 1e-6``, as a shift of all three changes nothing.
+# The dog's score should rise, the fox's fall more than the cat's. Together the three gradients are zero,
+# ``abs(scores.grad.sum()) < 1e-6``, as a shift of all three scores changes nothing.
 #
 # And look at the numbers. They are the probabilities, with one taken away at the dog! Write the truth as probabilities,
 # too: one for the right class, zero for the others. Then the gradient is **what the network says minus what is true**:
@@ -93,15 +92,13 @@ truth = torch.tensor([0.0, 1.0, 0.0])
 print([round(entry, 4) for entry in (p - truth).tolist()])
 
 # %%
-# ``torch.allclose(scores.grad, p - truth) == True``. A softmax, a choice, a logarithm and a sign, and at the end a
-# difference remains. How?
+# A softmax, a choice, a logarithm and a sign, and at the end a difference remains. How?
 
 rec.derivation("scores")
 
 # %%
-# Read it from the top. The sign gives minus one. The logarithm has the local gradient ``1 / p``, so it multiplies by
-# four, since the dog had a quarter: ``rec.grad("p") ≈ (0.0, -4.0, 0.0)``. Only the dog's probability was looked at, so
-# only it has a gradient.
+#  The sign gives minus one. The logarithm has the local gradient ``1 / p``, so it multiplies by four, since the dog had
+#  a quarter: ``rec.grad("p")[1] == -4.0``. Only the dog's probability was looked at, so only it has a gradient.
 #
 # The softmax spreads that over all three scores. Its local gradient is a table, because every score moves every
 # probability. We need one row of it, that of the dog:
@@ -151,13 +148,27 @@ for k in range(6):
     print(f"{-2 * k:11} {a:15.4f} {b:15.4f}")
 
 # %%
-# Cross-entropy pulls harder the more wrong the answer is, up to one: ``pulls["cross-entropy"][5] > 0.9999``. The
-# squared error *lets go*: ``pulls["squared error"][5] < 0.001``. It has no ``1 / p`` to cancel the small factor of the
-# softmax. The more certain such a network is of a wrong answer, the less it learns from it.
+# Cross-entropy pulls harder the more wrong the answer is, up to 1. The squared error *lets go*. It has no ``1 / p`` to
+# cancel the small factor of the softmax. The more certain such a network is of a wrong answer, the less it learns from
+# it.
 
 curves(pulls, xlabel="times the dog's score was lowered by two", ylabel="gradient")
 
 # %%
+# Take it in hand
+# ---------------
+#
+# The three animals once more, alive:
+
+rec
+
+# %%
+# .. do:: set scores [0,-8,0], loss 8.693, grad scores [0.5,-1,0.5];
+#    set scores [0,8,0], loss 0.0007, grad scores [0,-0.0007,0]
+#
+#    Set the scores to 0, -8 and 0: sure that it is no dog. The loss is 8.693, and the dog's score gets -1, all that
+#    there is. Then 0, 8 and 0: sure and right. The loss is 0.0007, and so small is the gradient.
+#
 # Large scores
 # ------------
 #
@@ -197,13 +208,12 @@ for cat in (10.0, 100.0, 1000.0):
 
 # %%
 # With ten all three agree. With a hundred the first has no loss any more, and the second no gradient. With a thousand
-# both have neither. Only the last is right each time: ``table["in_one_piece", 1000.0] == (1000.0, -1.0)``.
-# Two different things went wrong with the others:
+# both have neither. Only the last is right each time. Two different things went wrong with the others:
 #
-# - **A number too large.** In ``float32``, ``exp(100)`` is *infinity*, ``torch.exp(torch.tensor(100.0)) ==
-#   float("inf")``. A zero share of infinity has an infinite loss; on the way back, infinity meets zero, and
-#   their product is no number, ``nan``. The softmax knows a way around it. Only differences count, so it subtracts the
-#   largest score from all of them first, and no exponential is larger than one.
+# - **A number too large.** In ``float32``, ``exp(100)`` is *infinity*. A zero share of infinity has an infinite loss;
+#   on the way back, infinity meets zero, and their product is no number, ``nan``. The softmax knows a way around it.
+#   Only differences count, so it subtracts the largest score from all of them first, and no exponential is larger than
+#   one.
 # - **A number too small.** But then the dog's share is the exponential of minus a thousand, which is rounded to zero,
 #   and the logarithm of zero is minus infinity. Whatever the softmax does, the share has been lost before the logarithm
 #   sees it. (With a hundred a bit of it may be left, but ``1 / p`` is too large to be held.)
@@ -239,9 +249,9 @@ loss.backward()
 print(loss.item(), scores.grad.tolist())
 
 # %%
-# It does: ``loss == 1000.0``, and the gradient is what the network says minus what is true, ``scores.grad == (1.0,
-# -1.0, 0.0)``. That is what ``cross_entropy`` does. It is one piece for a reason: **softmax and logarithm are safe
-# together and not apart.** So give it the *scores*, and leave the softmax out of your network.
+# It does: ``loss == 1000.0``, and the gradient is what the network says minus what is true. That is what
+# ``cross_entropy`` does. It is one piece for a reason: **softmax and logarithm are safe together and not apart.** So
+# give it the *scores*, and leave the softmax out of your network.
 #
 # A batch
 # -------
@@ -261,8 +271,8 @@ for row in batch.grad.tolist():
     print([round(entry, 4) for entry in row])
 
 # %%
-# Probabilities minus truth again, divided by two for the mean: ``batch.grad[1] ≈ (0.0625, 0.1250, -0.1875)``. The fox
-# was the favourite, so its row teaches less than that of the dog.
+# Probabilities minus truth again, divided by two for the mean: -0.1875. The fox was the favourite, so its row teaches
+# less than that of the dog.
 #
 # Take away
 # ---------
@@ -306,8 +316,8 @@ print(f"{loss.item():.4f}")
 
 # %%
 # The second softmax takes the one and the nine zeros for scores. The exponential of one is about ``e ≈ 2.718``, that of
-# zero is one. So the right class gets ``e / (e + others) ≈ 0.2320``, and the loss is ``loss ≈ 1.4612``. It cannot get
-# lower, however long you train. A loss that comes to rest near this number is a well-known sign of a softmax too many.
+# zero is one. So the right class gets ``e / (e + others) ≈ 0.2320``, and the loss is ``loss ≈ 1.4612``. A loss that
+# comes to rest near this number is a well-known sign of a softmax too many.
 #
 # With two classes
 # ----------------
