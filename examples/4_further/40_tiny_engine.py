@@ -1,6 +1,6 @@
 """
-Write an engine of your own
-===========================
+Write an engine of your own: automatic differentiation
+======================================================
 
 **What you get:** what PyTorch does when you call ``backward()``, in fewer than a hundred lines that you write along
 with the page. They give PyTorch's numbers on random graphs, and a graph of ten thousand steps does not stop them.
@@ -186,9 +186,32 @@ print(a.grad)
 # %%
 # ``a.grad == 10.0``. That is the engine. All that is missing is more lines in the table.
 #
-# One thing about it is easily overlooked. What arrives at the values *on the way* is kept in ``arriving``, which is
-# gone when the walk is over. Only leaves keep a ``grad``. A well-known small engine, micrograd, keeps one in every
-# value, so that you can look at them all. Here is that, with an order that is right:
+# Here is the same walk in PyTorch's graph, with ``d`` as ``c * b``. The order of its inputs does not matter now:
+
+import torch
+
+import chainrule
+
+w = torch.tensor(1.0, requires_grad=True)
+with chainrule.record() as rec:
+    b = 2 * w
+    c = b + 1
+    d = c * b
+    d.backward()
+
+rec
+
+# %%
+# .. do:: play, grad c 2, grad b 5, grad w 10
+#
+#    Press Play. First ``c`` gets 2. Then ``b``, which has waited for it, gets 5, and ``w`` gets 10.
+#
+# What it keeps
+# -------------
+#
+# One thing about our walk is easily overlooked. What arrives at the values *on the way* is kept in ``arriving``, which
+# is gone when the walk is over. Only leaves keep a ``grad``. micrograd, a well-known small engine, keeps one in every
+# value:
 
 
 def backward_that_keeps_all(result):
@@ -281,18 +304,15 @@ print("w2", [round(w.grad, 4) for w in w2], " b2", round(b2.grad, 4))
 print("w1", [[round(w.grad, 4) for w in row] for row in w1])
 
 # %%
-# ``loss.data ≈ 0.2426``, and ``[w.grad for w in w2] ≈ [0.1231, 0.0492]``, and ``b2.grad ≈ 0.2462``: the numbers of
+# ``loss.data ≈ 0.2426`` and ``b2.grad ≈ 0.2462``, like all the others, are the numbers of
 # :ref:`sphx_glr_lessons_3_xor_10_one_step.py`. Nobody gave our engine a rule for the sigmoid. It took it apart into
 # four steps, and the chain rule put them together.
 #
-# One network proves little. A random formula has no favourites. The next function makes one: it starts with four
-# numbers, and thirty times it picks an operation and whatever numbers it needs from those it has so far, so there are
-# forks everywhere. It does not ask what a number is, so the same formula runs with our values and with PyTorch's
-# tensors.
+# One network proves little. The next function makes a formula at random: it starts with four numbers, and thirty times
+# it picks an operation and whatever numbers it needs from those it has so far, so there are forks everywhere. It does
+# not ask what a number is, so the same formula runs with our values and with PyTorch's tensors.
 
 import random
-
-import torch
 
 
 def formula(seed, leaves, tanh, relu, exp):
@@ -385,9 +405,8 @@ except RecursionError:
 print("stopped, ten thousand steps deep:", stopped)
 
 # %%
-# For the fork it is fine. (Six values: the two plain numbers count, ``len(order(d)) == 6``.) For the deep one Python
-# gives up, ``stopped == True``: it allows about a thousand calls inside one another. A training step is seldom so deep,
-# but a loop over a long text is.
+# For the fork it is fine. For the deep one Python gives up, ``stopped == True``: it allows about a thousand calls
+# inside one another. A training step is seldom so deep, but a loop over a long text is.
 #
 # What PyTorch has besides
 # ------------------------
@@ -397,8 +416,7 @@ print("stopped, ten thousand steps deep:", stopped)
 # - Hundreds of operations more in the table.
 # - Attention to what you change in place, to memory, and to several devices. The next lesson is about some of it.
 #
-# The heart is what you have here. PyTorch's engine also numbers what it makes, and of those that may be visited it
-# takes the largest number first.
+#  PyTorch's engine also numbers what it makes, and of those that may be visited it takes the largest number first.
 #
 # Take away
 # ---------
