@@ -1,9 +1,9 @@
 """
-Watch what autograd keeps
-=========================
+Watch what autograd keeps: leaves and saved tensors
+===================================================
 
 **What you get:** the life of what PyTorch notes down on the way forward: what it keeps, for how long, what adds up, and
-what you change by ``retain_graph``, ``detach``, ``no_grad`` and checkpoints. Each is shown by what it does, in counts.
+what must not change meanwhile. Each is shown by what it does, in counts.
 
 **What you need:** :ref:`sphx_glr_lessons_4_further_40_tiny_engine.py`. Reading time: 15 minutes.
 """
@@ -129,6 +129,27 @@ print(watch.kept, quiet.requires_grad)
 # ``watch.kept == []``. That is what ``torch.no_grad()`` does: inside it, nothing is recorded. Use it when you predict,
 # and for the step.
 #
+# Take it in hand
+# ---------------
+#
+# The chain from the top, alive. A local gradient that follows its input has to be looked up on the way back.
+
+import chainrule
+
+w = torch.tensor(3.0, requires_grad=True)
+with chainrule.record() as rec:
+    h = 2 * w
+    loss = h**2
+    loss.backward()
+
+rec
+
+# %%
+# .. do:: set w 3, h 6, says × 12; set w 5, h 10, says × 20, says × 2, grad w 40
+#
+#    Set ``w`` to 5. The arrow into the loss said × 12 and says × 20 now, twice the new ``h``: so ``h`` has to be kept.
+#    The arrow into ``h`` says × 2 whatever ``w`` is, so ``w`` need not be.
+#
 # Until when
 # ----------
 #
@@ -163,69 +184,6 @@ print(w.grad)
 # ``w.grad == 48.0``, two times what it was at the top of this page. Nothing went wrong: a leaf adds up,
 # over passes as over paths. ``retain_graph`` keeps the *notes*. It has nothing to do with ``grad``, which you have to
 # empty yourself.
-#
-# Most of the time you do not need it. The error above usually means that something from the step before is still in
-# use. Here is such a loop, with a state that is carried from step to step.
-#
-# **Predict.** The second step fails. Which of the two steps made what it complains about?
-#
-# .. answer:: The first step [notes of the first]
-#    The second step: Its own notes are fresh.
-#    Neither: Something that the second loss depends on is gone.
-
-w = torch.tensor(0.5, requires_grad=True)
-state = torch.tensor(1.0)
-passes = 0
-try:
-    for _ in range(3):
-        state = torch.tanh(w * state)
-        (state**2).backward()
-        passes += 1
-except RuntimeError:
-    print("passes before the error:", passes)
-
-# %%
-# ``passes == 1``. The loss of the second step depends on the second state, that on the first one, and the notes of the
-# first are gone. With ``retain_graph=True`` the error would go away, and each pass would walk back through *all* steps
-# so far. If you do not want that, cut: ``detach()`` gives the same numbers without the history.
-#
-# We count how many products each pass walks through, once with ``retain_graph`` and once with ``detach``. A *hook* is a
-# function that PyTorch calls when the gradient of a value has come in; ours counts one.
-
-
-def products_walked(cut):
-    """Count the products that each of five backward passes goes through."""
-    w = torch.tensor(0.5, requires_grad=True)
-    state = torch.tensor(1.0)
-    walked = []
-
-    def count(_):
-        walked[-1] += 1
-
-    for _ in range(5):
-        product = w * (state.detach() if cut else state)
-        product.register_hook(count)
-        state = torch.tanh(product)
-        walked.append(0)
-        (state**2).backward(retain_graph=not cut)
-    return walked
-
-
-# %%
-# **Predict.** Through how many products does each pass walk, first with ``retain_graph``, then with ``detach``?
-#
-# .. answer:: One more in each step, and always one [slower with every step]
-#    Always one, with both: With retain_graph each loss still depends on all the steps before.
-#    One more in each step, with both: detach cuts the history off.
-
-retained, detached = products_walked(cut=False), products_walked(cut=True)
-print("retain_graph", retained)
-print("detach      ", detached)
-
-# %%
-# ``retained == [1, 2, 3, 4, 5]`` and ``detached == [1, 1, 1, 1, 1]``. A loop that becomes slower with every step, and
-# needs more and more memory, is usually of the first kind. (The gradients differ, too. Those of the second kind treat
-# the state that comes in as data.)
 #
 # Changed in place
 # ----------------
@@ -263,96 +221,13 @@ print("data:   ", w.grad)
 # they differ, PyTorch refuses, ``noticed == True``. A change through ``.data`` is not counted. So the square takes
 # twice the *new* value, ``w.grad == 0.0``, and nobody says a word. Use ``no_grad``, and leave ``.data`` alone.
 #
-# Memory for time
-# ---------------
-#
-# A deep network keeps something for every layer, and all of it has to be there when the way back begins. Here are
-# twenty layers, with a weight for each of a thousand numbers. ``runs`` counts how often a layer is computed.
-
-torch.manual_seed(0)
-x = torch.rand(1000)
-weights = [torch.rand(1000, requires_grad=True) for _ in range(20)]
-runs = 0
-
-
-def layers(x, *weights):
-    """Run a layer for each of the weights."""
-    global runs
-    for weight in weights:
-        runs += 1
-        x = torch.tanh(x * weight)
-    return x
-
-
-def cost(model):
-    """Count tensors kept (but weights) and layers run; give the first gradient."""
-    global runs
-    runs = 0
-    weights[0].grad = None
-    with Watch() as watch:
-        loss = model(x).sum()
-    loss.backward()
-    # a result that two operations keep is in one place
-    places = {each.data_ptr() for each in watch.kept}
-    places -= {weight.data_ptr() for weight in weights}
-    return len(places), runs, weights[0].grad
-
-
-kept_all, runs_once, gradient = cost(lambda x: layers(x, *weights))
-print(kept_all, "tensors kept,", runs_once, "layers run")
-
-# %%
-# ``kept_all == 21``: the input, and the result of each layer. With ``runs_once == 20``, each layer ran once.
-#
-# Must it all be kept? A layer's result can be computed again from the one before. A :term:`checkpoint` does that: it
-# runs a part of the network without recording, keeps only what went *into* the part, and when the way back comes by,
-# runs the part once more, recording this time.
-#
-# **Predict.** Four parts of five layers each. How many tensors are kept on the way forward?
-#
-# .. answer:: 4
-#    20: That is all of them. A part keeps what goes in, and makes the rest anew.
-#    5: Those are made anew, on the way back.
-
-from torch.utils.checkpoint import checkpoint
-
-
-def in_parts(size):
-    def model(x):
-        for first in range(0, len(weights), size):
-            part = weights[first : first + size]
-            x = checkpoint(layers, x, *part, use_reentrant=True)
-        return x
-
-    return model
-
-
-kept_few, runs_twice, same = cost(in_parts(5))
-print(
-    kept_few,
-    "tensors kept,",
-    runs_twice,
-    "layers run, equal:",
-    torch.equal(gradient, same),
-)
-
-# %%
-# ``kept_few == 4`` instead of twenty-one, one for each part, at the price of running each layer twice,
-# ``runs_twice == 40``. The gradient is the same, bit by bit: ``torch.equal(gradient, same) == True``.
-# While the way back goes through a part, that part's own five results are there as well. So at the worst moment there
-# are ``kept_few + 5 == 9``.
-#
-# (``use_reentrant=True`` is PyTorch's older way of doing it. Its documentation advises ``False`` for new code, which
-# does the same, but out of sight of our ``Watch``.)
-#
 # Take away
 # ---------
 #
 # - Only leaves keep a ``grad``, and there it adds up. A step that is not in place makes a new value, which is no leaf.
 # - Operations keep what their local gradients need, until the first way back has used it.
-# - ``retain_graph`` keeps it for longer; ``detach`` cuts the history off; ``no_grad`` keeps nothing to begin with.
+# - ``retain_graph`` keeps it for longer; ``no_grad`` keeps nothing to begin with.
 # - What is kept must not change. PyTorch counts changes and refuses, unless they are made through ``.data``.
-# - A checkpoint keeps less and runs twice.
 #
 # On your own
 # -----------
@@ -371,44 +246,22 @@ print(len(watch.kept))
 # One, the sigmoid's result: its local gradient is made of that. The product with a plain number and the sum keep
 # nothing.
 #
-# **Exercise.** A network has a hundred layers, and you cut it into equal parts with checkpoints. At the worst moment
-# there is one tensor for each part, and one for each layer of the part that is gone through. Which number of parts
-# makes the sum least?
+# **Exercise.** The loss is ``w**3``, at a weight of two. You call ``backward(retain_graph=True)`` three times. What is
+# in ``w.grad``?
 #
 # .. answer:: printed
-#    20: That is the sum. How many parts make it?
+#    12.0: That is one pass. A leaf adds up.
+#    8.0: That is the loss.
 
-sums = {parts: parts + 100 // parts for parts in (1, 2, 4, 5, 10, 20, 25, 50, 100)}
-print(sums)
-print(min(sums, key=sums.get))
-
-# %%
-# Ten parts of ten layers, the square root of a hundred: ``sums[10] == 20`` instead of a hundred, for one more forward
-# pass.
-#
-# **Exercise.** With the state detached, each step's gradient treats the state that comes in as data. Derive the
-# gradient of ``new**2`` for ``w``, where ``new = tanh(w * state)``, with ``state`` fixed. Then say what is missing in
-# it if the state depends on ``w``, too.
-#
-# .. answer:: 2 new (1 - new²) state [local gradient of tanh]
-#    2 new state: The tanh is on the way, too.
-#    2 new (1 - new²) w: The local gradient of a product is the other factor.
-
-import chainrule
-
-w = torch.tensor(0.5, requires_grad=True)
-state = torch.tanh(w * 1.0)
-with chainrule.record() as rec:
-    new = torch.tanh(w * state.detach())
-    loss = new**2
-    loss.backward()
-
-by_hand = 2 * new * (1 - new**2) * state
-print(rec.check(w=by_hand))
+w = torch.tensor(2.0, requires_grad=True)
+loss = w**3
+for _ in range(3):
+    loss.backward(retain_graph=True)
+    print("so far", w.grad.item())
+print("loss", loss.item())
+print(w.grad.item())
 
 # %%
-# Twice the result, times the local gradient of ``tanh``, times the state. What is missing is the path through the
-# state: the same product with ``w`` as its last factor, times the gradient of the state. Two lessons on, that path is
-# the subject.
+# Each pass adds three times the square of the weight.
 #
-# **Next:** teach PyTorch an operation that it does not have, :ref:`sphx_glr_lessons_4_further_60_own_backward.py`.
+# **Next:** when too much is kept, :ref:`sphx_glr_lessons_4_further_55_memory.py`.
