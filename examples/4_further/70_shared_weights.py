@@ -1,6 +1,6 @@
 """
-Use one weight at every step
-============================
+Use one weight at every step: recurrent networks
+================================================
 
 **What you get:** a recurrent network, which reads a list one number at a time with the same weight each time. You see
 that it is the fork you know, drawn out in time, and why its gradients tend to vanish or to explode.
@@ -57,6 +57,16 @@ print(w.grad)
 rec.derivation("w")
 
 # %%
+# And in your hand:
+
+rec
+
+# %%
+# .. do:: h3 7, grad w 5; set w 1, h3 3, grad w 3; set w 0, h3 1, grad w 1
+#
+#    Set ``w`` to 1: ``h3`` goes from 7 to 3, and the gradient of ``w`` from 5 to 3. With 0 the gradient is 1: what went
+#    through the last product is lost, and the part of the last product alone remains.
+#
 # Untie it
 # --------
 #
@@ -121,8 +131,7 @@ for weight in (0.5, 0.9, 1.0, 1.1, 1.5):
 # half gives ``first_to_last(1.5) > 1e8``, and a step along a gradient of that size throws the weights anywhere. It has
 # **exploded**. Only a weight of exactly one hands everything on, ``first_to_last(1.0) == 1.0``.
 #
-# Nothing is wrong with these gradients. They are what the products come to, ``0.5**49 == first_to_last(0.5)``. The end
-# really does depend on the first input that little, or that much.
+#  The end really does depend on the first input that little, ``0.5**49 == first_to_last(0.5)``, or that much.
 #
 # A state of many numbers
 # -----------------------
@@ -163,6 +172,7 @@ def gradient_norms(factor, around=False):
 
 small, large = gradient_norms(0.5), gradient_norms(2.0)
 around = gradient_norms(0.5, around=True)
+kept = around[-1] / around[0]
 
 named = {
     "factor 0.5": small,
@@ -176,8 +186,7 @@ curves(
 # %%
 # A straight line on a logarithmic scale is a product: each step divides by about the same. With one half, the gradient
 # of the first state has shrunk to ``small[-1] / small[0] < 1e-12`` of that of the last. With two it has grown instead,
-# ``large[-1] / large[0] > 1000``. (Not as fast as powers of two, since ``tanh`` holds against it.) The third curve
-# stays near where it was, ``0.1 < around[-1] / around[0] < 10``.
+# ``large[-1] / large[0] > 1000``. The third curve stays near where it was, ``0.1 < kept < 10``.
 #
 # A sum hands a gradient on as it is, so where the old state is kept and something is added, there is a way around the
 # products. That is the idea behind the gates of an LSTM, the best-known recurrent network, and behind the residual
@@ -221,7 +230,7 @@ print(products)
 
 # %%
 # ``products == 66``, since after 65 there is still ``0.9**65 ≈ 0.00106``. It is the logarithm of a thousandth divided
-# by that of nine tenths, rounded up. A network with such a weight learns little from what is further back.
+# by that of nine tenths, rounded up.
 #
 # **Exercise.** Now with ``tanh``: each step is ``h = torch.tanh(w * h + u * x)``, three steps from a state of one half,
 # and the loss is the square of the last state. Write the way back as a loop. What does each step do with what has come
