@@ -1,6 +1,6 @@
 """
-Learn across a step
-===================
+Learn across a step: rounding, argmax, straight-through
+=======================================================
 
 **What you get:** the operations that let nothing back, how to recognise each, and the three things that people do
 instead. One of them is a gradient that is wrong on purpose, and it works.
@@ -158,16 +158,16 @@ print(f"threshold {w.item():.2f}, accuracy {before} -> {accuracy(w)}")
 print("the best that any threshold can do:", max(accuracy(w) for w in thresholds))
 
 # %%
-# From ``before == 0.5`` to ``accuracy(w) == 0.75``, with a threshold of ``w ≈ 2.25``. One more could have been right:
-# ``max(accuracy(t) for t in thresholds) == 0.875``. The two curves do not have their best at the same place. That is
-# the price of a cousin: you get what you have asked for, and that was the loss.
+# From ``before == 0.5`` to ``accuracy(w) == 0.75``, with a threshold of ``w ≈ 2.25``. One more could have been right,
+# 0.875. The two curves do not have their best at the same place. That is the price of a cousin: you get what you have
+# asked for, and that was the loss.
 #
 # Second way: shares in place of a choice
 # ---------------------------------------
 #
 # The cousin of ``argmax`` you know: softmax. In place of the best entry's value, take a bit of every value, each with
-# its share. (So "softargmax" would be the better name.) The scores can be divided by a number first, the
-# **temperature**. The lower it is, the more the largest score takes it all.
+# its share. The scores can be divided by a number first, the **temperature**. The lower it is, the more the largest
+# score takes it all.
 #
 # **Predict.** Three values, three scores. As the temperature goes down, what becomes of the gradient at the second
 # score, which is the largest?
@@ -191,8 +191,31 @@ print("chosen by argmax:", chosen)
 
 # %%
 # The value goes to that of the choice, ``chosen == 0.0``, and the gradient goes to zero with it: at the lowest
-# temperature ``abs(mixed[0.05][1]) < 1e-6``. (It is largest somewhere in between.) Closer to a choice is closer to a
-# step, so many programs begin warm and cool down as they learn.
+# temperature ``abs(mixed[0.05][1]) < 1e-6``. Closer to a choice is closer to a step, so many programs begin warm and
+# cool down as they learn.
+#
+# Take it in hand
+# ---------------
+#
+# The temperature is a number like any other, so you can turn it yourself:
+
+temperature = torch.tensor(1.0)
+with chainrule.record() as rec:
+    shares = torch.softmax(scores / temperature, dim=0)
+    value = shares @ values
+    value.backward()
+
+rec
+
+# %%
+# .. do:: set temperature 0.05, value 0, shares [0,1,0], grad scores [0,0,0]; set temperature 0.5, value 0.5169,
+#    grad scores [0.1891,-0.8873,0.6982]
+#
+#    Set ``temperature`` to 0.05: the shares are 0, 1 and 0, and every gradient is 0. With 0.5 the second score has its
+#    gradient back, -0.8873: raise it, and the ``value`` of 0.5169 falls towards the 0 that it stands for.
+#
+# Between two places
+# ------------------
 #
 # Looking up between two places is the same idea. A position of 2.3 (``position == 2.3``) lies between the second and
 # the third entry, counted from zero, so mix these two:
@@ -282,8 +305,7 @@ print(
 # The plain one has not moved, ``plain[20] == plain[0]``. The other collects its advice until it is across the edge:
 # ``straight[20] ≈ 2.6``, which is rounded to three. There the error is zero, and so is the gradient.
 #
-# So the model has two weights: a fine one, in which small steps add up, and a whole one, which is used. Networks for
-# small devices are trained like that.
+# So the model has two weights: a fine one, in which small steps add up, and a whole one, which is used.
 #
 # Take away
 # ---------
@@ -334,7 +356,7 @@ same_way = descend(Straight.apply, y) == straight
 print(same_way)
 
 # %%
-# The upstream gradient times one: ``same_way == True``. There is nothing to keep for the way back.
+# The upstream gradient times one: ``same_way == True``.
 #
 # **Exercise.** The target is now two and two fifths, so the best whole weight is two. Where does the descent come
 # to rest? Predict the *mean* of the rounded weight over the last thousand of two thousand steps, to one digit after the
@@ -356,7 +378,6 @@ print(f"{rounded.mean():.1f}")
 # %%
 # It does not come to rest. At two the advice is "larger", at three it is "smaller", so the fine weight swings about the
 # edge between them, ``late.min() < 2.5 < late.max()``. It is at three in two steps of five, because then the advice
-# adds up to zero: ``rounded.mean() ≈ 2.4``. On average it is right, and at no single step. People who use
-# this let the rate go down at the end, and keep the best weight that they have seen.
+# adds up to zero: ``rounded.mean() ≈ 2.4``. On average it is right, and at no single step.
 #
 # **Next:** why everyone goes backward, :ref:`sphx_glr_lessons_4_further_90_why_reverse.py`.
