@@ -35,6 +35,7 @@ extensions = [
     "_ext.lessons.downloads",
     "_ext.lessons.questions",
     "_ext.lessons.error_index",
+    "_ext.lessons.moved",
 ]
 exclude_patterns = [
     "_build",
@@ -94,6 +95,18 @@ if not importlib.util.find_spec("chainrule"):  # as in Colab
     "min_reported_time": 1_000_000,
     "show_signature": False,
     "css": ("sg_gallery",),
+}
+
+# Pages that have moved: the address of before, and that of now
+further = {"4_batches": "index 10_batches 20_is_it_right 30_softmax 95_digits"}
+further["7_inside"] = "40_tiny_engine 50_autograds_life 60_own_backward 70_shared_weights 80_no_gradient 90_why_reverse"
+clinic = "index 10_not_zeroed 20_sum_for_mean 30_not_a_leaf 40_data 50_missing_squeeze 60_detached"
+moved = {
+    "concepts/one_sweep": "lessons/7_inside/90_why_reverse",
+    "concepts/mistakes": "how-to/mistakes",
+    **{f"lessons/4_further/{name}": f"lessons/{part}/{name}" for part in further for name in further[part].split()},
+    **{f"lessons/5_clinic/{name}": f"lessons/8_clinic/{name}" for name in clinic.split()},
+    **{f"lessons/5_clinic/{name}": f"lessons/8_clinic/{name}" for name in ("70_symmetric_or_dead", "80_vanishing")},
 }
 
 # The chapters

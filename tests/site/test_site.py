@@ -33,6 +33,15 @@ FIRST_OF_PARTS = [next(part) for _, part in groupby(built.lessons(), key=lambda 
 FORGET = nbformat.v4.new_code_cell("%reset -f")
 
 
+def test_an_old_address_leads_on() -> None:
+    """Each page that has moved leaves one at its old address that leads to where it is now, from disk too."""
+    known = {built.SITE / name for name in built.pages()}
+    moved = set(built.SITE.rglob("*.html")) - known - set((built.SITE / "_static").rglob("*"))
+    leads = [re.search('url=([^"]*)', page.read_text("utf-8")) for page in moved]
+    assert len(moved) == 21
+    assert all(to and (page.parent / to[1]).resolve() in known for page, to in zip(moved, leads, strict=True))
+
+
 def test_ids_are_used_once() -> None:
     """No two elements of a page have the same id."""
     twice = {name: [each for each in set(page.ids) if page.ids.count(each) > 1] for name, page in built.pages().items()}
@@ -150,6 +159,8 @@ def test_a_part_can_be_taken_away() -> None:
     expected = {f"{lesson}{suffix}" for lesson in LESSONS for suffix in (".ipynb", ".py")}
     assert {f"{Path(name).stem}/{file}" for name, part in archives.items() for file in part.namelist()} == expected
     assert set(course.namelist()) == expected
+    taken = b"".join(course.read(name) for name in course.namelist())
+    assert not re.search(rb"\.\. (answer|do)::", taken), "it speaks to the page alone"
     assert any(target.endswith("/lessons.zip") for _, target in built.pages()["index.html"].links)
 
 

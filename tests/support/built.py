@@ -52,6 +52,7 @@ def pages() -> dict[str, Page]:
     if not (SITE / "index.html").is_file():
         raise AssertionError("there is no site in docs/_build/html to look at; build it first: make html")
     found = sorted(path for path in SITE.rglob("*.html") if "_static" not in path.relative_to(SITE).parts)
+    found = [path for path in found if 'http-equiv="refresh"' not in path.read_text("utf-8")]  # a page that has moved
     return {path.relative_to(SITE).as_posix(): Page(path) for path in found}
 
 
