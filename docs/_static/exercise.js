@@ -63,4 +63,25 @@
       if (fold instanceof HTMLDetailsElement) fold.open = true;
     });
   }
+
+  // In print, answers come at the end: each goes there under its number, and comes back afterwards.
+  const folds = [...document.querySelectorAll('details.chainrule-reveal')];
+  const places = folds.map(() => document.createElement('p'));
+  const end = document.createElement('section');
+  addEventListener('beforeprint', () => {
+    const title = document.createElement('h2');
+    title.textContent = 'Answers';
+    end.replaceChildren(title);
+    folds.forEach((fold, i) => {
+      const number = document.createElement('h3');
+      number.textContent = places[i].textContent = `Answer ${i + 1}`;
+      fold.replaceWith(places[i]);
+      end.append(number, fold);
+    });
+    document.querySelector('article')?.append(end);
+  });
+  addEventListener('afterprint', () => {
+    folds.forEach((fold, i) => places[i].replaceWith(fold));
+    end.remove();
+  });
 })();

@@ -13,7 +13,7 @@ from tests.support.visitors import VISITORS, Visitor
 
 pytestmark = pytest.mark.slow
 
-CLINIC = {path.stem: path for path in LESSONS if path.parent.name == "5_clinic"}
+CLINIC = {path.stem: path for path in LESSONS if path.parent.name == "8_clinic"}
 SYMPTOMS = ROOT / "docs/how-to/symptoms.md"
 
 
@@ -110,7 +110,7 @@ def test_the_page_leads_to_the_case(visitor: Visitor) -> None:
     """Of the rows of the table, the first that fits what `examine` says leads to the right case."""
     said = {line.partition(":")[0] for line in examined(visitor)}
     leads = next(leads for words, leads in rows() if said & set(words))
-    assert f"/lessons/5_clinic/{visitor.case}`" in leads
+    assert f"/lessons/8_clinic/{visitor.case}`" in leads
 
 
 def test_what_cannot_be_seen_in_a_round_is_led_by_its_symptom() -> None:
@@ -119,14 +119,14 @@ def test_what_cannot_be_seen_in_a_round_is_led_by_its_symptom() -> None:
     assert examined(visitor) == []
     table = SYMPTOMS.read_text("utf-8").partition("## What do you see?")[2]
     row = next(row for row in table.splitlines() if row.startswith("| the loss grows until it is infinite"))
-    assert f"/lessons/5_clinic/{visitor.case}>" in row.split("|")[2]
+    assert f"/lessons/8_clinic/{visitor.case}>" in row.split("|")[2]
 
 
 def test_the_page_knows_every_case() -> None:
     """Each case is reached from what `examine` says, and from what people see."""
     message, _, seen = SYMPTOMS.read_text("utf-8").partition("## What do you see?")
-    assert all(f"/lessons/5_clinic/{case}`" in message for case in CLINIC)
-    assert {case for case in CLINIC if f"/lessons/5_clinic/{case}>" not in seen} <= {"30_not_a_leaf"}
+    assert all(f"/lessons/8_clinic/{case}`" in message for case in CLINIC)
+    assert {case for case in CLINIC if f"/lessons/8_clinic/{case}>" not in seen} <= {"30_not_a_leaf"}
 
 
 def test_every_word_of_the_table_can_be_said() -> None:

@@ -26,7 +26,7 @@ AUTOGRAD = "examples/2_descent/40_line_with_autograd.py"
 MODULE = "examples/2_descent/60_module.py"
 ONE_STEP = "examples/3_xor/10_one_step.py"
 TRAINED = "examples/3_xor/20_trained.py"
-MISTAKES = "docs/concepts/mistakes.md"
+MISTAKES = "docs/how-to/mistakes.md"
 
 
 class Printed(NamedTuple):
@@ -161,7 +161,6 @@ CLAIMED = {
     '"the w is now correct", where it stands still before it': (AUTOGRAD, "weights[1000] ≈ 1.99999964"),
     '"not as exact as numerical gradient computation"': (AUTOGRAD, "by_autograd == -15.0"),
     "27.52, which holds 16 from the round before": (VECTOR, "2 * 2.88 * 2 ≈ 11.52"),
-    "losses along gradients that were not emptied": (VECTOR, "right ≈ [16.000, 8.294, 4.300, 2.229, 1.156]"),
     '"the gradient is equal to -2x": only where wx - y is -1': (BACKWARD, "w.grad == 2.0"),
     "a last loss of 0.0255, which is that of epoch 4001": (TRAINED, "losses[5000] ≈ 0.0142"),
 }

@@ -412,11 +412,12 @@ DO = """async box => {
         if (what === 'set') await el.set(rest[0], number);
         else if (what === 'update') for (let i = 0; i < Number(rest[1] ?? 1); i++) await el.update(Number(rest[0]));
         else if (['play', 'reset'].includes(what)) await el[what]();
-        else if (what === 'fault') {
-            const find = (tag, name) => [...el.shadowRoot.querySelectorAll(tag)].find(({textContent}) =>
-                textContent.trim() === name);
-            if (!find('label', line.slice(6))) find('button', 'Loss curve').click();
-            find('label', line.slice(6)).firstChild.click();
+        else if (what === 'press') {
+            const find = (tag) => [...el.shadowRoot.querySelectorAll(tag)].find(({textContent}) =>
+                textContent.trim() === rest.join(' '));
+            if (!find('label, .curve button'))
+                [...el.shadowRoot.querySelectorAll('button')].find(each => each.textContent === 'Loss curve').click();
+            (find('label')?.firstChild ?? find('.curve button')).click();
         }
         else if (what === 'says') seen.push([line, el.shadowRoot.textContent.includes(rest.join(' '))]);
         else {
@@ -437,6 +438,21 @@ def test_what_the_reader_is_told_to_do_can_be_done(visit: Visit) -> None:
     visit.page.wait_for_function("document.querySelector('chainrule-graph').values")
     for box in visit.page.locator(".chainrule-do").all():
         assert box.evaluate(DO) == []
+
+
+def test_in_print_answers_come_at_the_end(browser: Browser) -> None:
+    """What is folded goes to the end of a printed page, under its number, and comes back to its place afterwards."""
+    with context(browser) as profile:
+        page = Visit(profile, (built.SITE / built.lessons()[0]).as_uri()).page
+        before = page.locator("article").inner_html()
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        rest = "[...document.querySelector('article').children].slice(0, -1)"
+        assert page.locator("article > section:last-child > details").count() == before.count(
+            '<details class="chainrule-reveal'
+        )
+        assert page.evaluate(f"{rest}.every(part => !part.querySelector('.chainrule-reveal'))")
+        page.evaluate("dispatchEvent(new Event('afterprint'))")
+        assert page.locator("article").inner_html() == before
 
 
 def test_one_click_leads_into_the_first_lesson(browser: Browser, home: str) -> None:

@@ -143,8 +143,8 @@ def test_the_recipe_for_a_lesson_leads_to_a_page(small: Project) -> None:
     """Who follows the recipe in the documentation, line by line, gets a page with a question, a field and a place."""
     recipe = (built.ROOT / "docs/how-to/lesson.md").read_text("utf-8")
     files = dict(re.findall(r"^```\{code-block\} \w+\n:caption: (\S+)\n\n(.*?)^```$", recipe, re.MULTILINE | re.DOTALL))
-    lesson = "examples/6_mine/10_double.py"
-    assert list(files) == ["examples/6_mine/index.rst", "docs/index.md", lesson]
+    lesson = "examples/9_mine/10_double.py"
+    assert list(files) == ["examples/9_mine/index.rst", "docs/index.md", lesson]
     assert re.findall(r"^\$ (.*)$", recipe, re.MULTILINE)[:2] == [f".venv/bin/python {lesson}", "make html"]
 
     # The lessons of the course that the new one links to
@@ -164,13 +164,13 @@ def test_the_recipe_for_a_lesson_leads_to_a_page(small: Project) -> None:
     assert (report.failures, report.unnoticed) == ((), ())
     small.build()
     assert small.status == 0, small.complained
-    page = small.page("lessons/6_mine/10_double.html")
+    page = small.page("lessons/9_mine/10_double.html")
     assert page.count("<details") == 2
     assert "chainrule-answer" in page
-    assert "Double a weight" in small.page("lessons/6_mine/index.html")
-    assert "lessons/6_mine/index.html" in small.page("index.html")
+    assert "Double a weight" in small.page("lessons/9_mine/index.html")
+    assert "lessons/9_mine/index.html" in small.page("index.html")
 
-    for part in ("6_mine", "1_one_weight"):
+    for part in ("9_mine", "1_one_weight"):
         shutil.rmtree(small.folder / "examples" / part)
     small.write("docs/index.md", front)
 

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.site
 BARE, WITH_MATHS = 60_000, 85_000
 """Goals, in bytes as a host sends them; the live graph's script comes on top."""
 REQUESTS = 14
-LARGEST = "lessons/4_further/95_digits.html"
+LARGEST = "lessons/4_batches/95_digits.html"
 """Has the limit of a page with maths: what is above the other one are pictures that the lesson is about."""
 
 

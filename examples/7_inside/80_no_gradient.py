@@ -5,7 +5,7 @@ Learn across a step: rounding, argmax, straight-through
 **What you get:** the operations that let nothing back, how to recognise each, and the three things that people do
 instead. One of them is a gradient that is wrong on purpose, and it works.
 
-**What you need:** :ref:`sphx_glr_lessons_4_further_60_own_backward.py`. Reading time: 13 minutes.
+**What you need:** :ref:`sphx_glr_lessons_7_inside_60_own_backward.py`. Reading time: 23 minutes.
 """
 
 # %%
@@ -380,4 +380,9 @@ print(f"{rounded.mean():.1f}")
 # edge between them, ``late.min() < 2.5 < late.max()``. It is at three in two steps of five, because then the advice
 # adds up to zero: ``rounded.mean() ≈ 2.4``. On average it is right, and at no single step.
 #
-# **Next:** why everyone goes backward, :ref:`sphx_glr_lessons_4_further_90_why_reverse.py`.
+# References
+# ----------
+#
+# Straight-through and its rivals: [Bengio2013]_.
+#
+# **Next:** why everyone goes backward, :ref:`sphx_glr_lessons_7_inside_90_why_reverse.py`.

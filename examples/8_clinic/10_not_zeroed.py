@@ -151,7 +151,7 @@ with chainrule.record() as rec:
 rec
 
 # %%
-# .. do:: update 0.01 4, loss 1.156; reset; fault not zeroed; update 0.01 2, loss 0.909; update 0.01 2, loss 9.524
+# .. do:: update 0.01 4, loss 1.156; reset; press not zeroed; update 0.01 2, loss 0.909; update 0.01 2, loss 9.524
 #
 #    Open Loss curve, set the learning rate to 0.01 and press Update 4 times: the loss falls to 1.156. Reset, tick *not
 #    zeroed*, and do the same again. After 2 updates the loss is 0.909, better than it should be; after 4 it is 9.524.
@@ -210,4 +210,9 @@ print(f"{b.grad.item():.1f}")
 # The error goes from minus one and a half to zero in one step, so the second pass gives ``each[1] ≈ 0.0``, and what is
 # there is all from the first: ``each[0] == -3.0``.
 #
-# **Next:** a loss that does not turn back but flies off, :ref:`sphx_glr_lessons_5_clinic_20_sum_for_mean.py`.
+# References
+# ----------
+#
+# More mistakes that fail in silence: [Karpathy2019]_.
+#
+# **Next:** a loss that does not turn back but flies off, :ref:`sphx_glr_lessons_8_clinic_20_sum_for_mean.py`.

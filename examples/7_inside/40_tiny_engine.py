@@ -6,7 +6,7 @@ Write an engine of your own: automatic differentiation
 with the page. They give PyTorch's numbers on random graphs, and a graph of ten thousand steps does not stop them.
 
 **What you need:** :ref:`sphx_glr_lessons_1_one_weight_50_forks.py`, and Python's classes and ``lambda``.
-Reading time: 15 minutes.
+Reading time: 22 minutes.
 """
 
 # %%
@@ -491,4 +491,9 @@ for place in (-3.0, 0.0, 0.7, 5.0):
 # Together that is ``exp(-a)`` over the square, and this is ``s`` times the rest, ``1 - s``: both ways agree, and at
 # zero it is the quarter that you know, ``s(0.0) * (1 - s(0.0)) == 0.25``.
 #
-# **Next:** the same questions put to PyTorch itself, :ref:`sphx_glr_lessons_4_further_50_autograds_life.py`.
+# References
+# ----------
+#
+# The engine named above: [Karpathy2020]_. The theory: [Griewank2008]_.
+#
+# **Next:** the same questions put to PyTorch itself, :ref:`sphx_glr_lessons_7_inside_50_autograds_life.py`.

@@ -5,7 +5,7 @@ Calm a loss that explodes: inf and NaN
 **What you get:** a program that worked with four samples and ends in NaN with eight. You find the reason with one
 gradient worked out by hand. And you meet the other NaN, which comes without a warning, from a single step.
 
-**What you need:** :ref:`sphx_glr_lessons_2_descent_40_line_with_autograd.py`. Reading time: 9 minutes.
+**What you need:** :ref:`sphx_glr_lessons_2_descent_40_line_with_autograd.py`. Reading time: 11 minutes.
 """
 
 # %%
@@ -129,7 +129,7 @@ with chainrule.record() as rec:
 rec
 
 # %%
-# .. do:: update 0.03, w 0.9, loss 9.075; reset; fault sum for mean, loss 240; update 0.03, w 7.2, loss 1622.4
+# .. do:: update 0.03, w 0.9, loss 9.075; reset; press sum for mean, loss 240; update 0.03, w 7.2, loss 1622.4
 #
 #    Open Loss curve, set the learning rate to 0.03, and press Update: ``w`` goes to 0.9, and the loss to 9.075. Reset,
 #    and tick *sum for mean*: the loss is 240. Update again: the same rate takes ``w`` past the bottom, to 7.2, and the
@@ -251,4 +251,9 @@ print(rec.check(w=(2 * x * e[0] + 2 * e[1]).sum()))
 # %%
 # Half of the sum over both rows: ``w.grad == -68.0``.
 #
-# **Next:** no number goes wrong in the next case, for there is none: :ref:`sphx_glr_lessons_5_clinic_30_not_a_leaf.py`.
+# References
+# ----------
+#
+# More mistakes that fail in silence: [Karpathy2019]_.
+#
+# **Next:** no number goes wrong in the next case, for there is none: :ref:`sphx_glr_lessons_8_clinic_30_not_a_leaf.py`.

@@ -5,7 +5,7 @@ Follow a choice backward: softmax and cross-entropy
 **What you get:** the loss of nearly every classifier, from its scores to its gradient. The gradient comes out so short
 that you can read it off, and the reason why PyTorch has this loss in one piece is a number that is none.
 
-**What you need:** :ref:`sphx_glr_lessons_4_further_20_is_it_right.py`. Reading time: 14 minutes.
+**What you need:** :ref:`sphx_glr_lessons_4_batches_20_is_it_right.py`. Reading time: 21 minutes.
 """
 
 # %%
@@ -347,4 +347,9 @@ print("loss agrees:", torch.isclose(-torch.log(share), loss).item())
 # the softmax of two scores, one of which is zero, and the rule for the gradient stays: what it says minus what is true,
 # ``rec.grad("s") ≈ -0.3775``.
 #
-# **Next:** write the engine behind ``backward()`` yourself, :ref:`sphx_glr_lessons_4_further_40_tiny_engine.py`.
+# References
+# ----------
+#
+# Softmax units and their loss: [Goodfellow2016]_.
+#
+# **Next:** everything together on real data, :ref:`sphx_glr_lessons_4_batches_95_digits.py`.

@@ -204,4 +204,9 @@ print(rec.check(w=(2 * x * (new * x - y)).mean()))
 # %%
 # The new weight is ``new ≈ 1.2``, and the mean of twice the input times the error is -12 there.
 #
-# **Next:** a gradient that is there, and wrong: :ref:`sphx_glr_lessons_5_clinic_40_data.py`.
+# References
+# ----------
+#
+# Leaves, and what is kept for them: [PyTorch]_.
+#
+# **Next:** a gradient that is there, and wrong: :ref:`sphx_glr_lessons_8_clinic_40_data.py`.

@@ -5,7 +5,7 @@ Give every gradient its shape: batches and broadcasting
 **What you get:** one rule from which the shape of every gradient follows: that of a bias, of both sides of a matrix
 product, of anything that was stretched to fit. And what happens when a loss is stretched by mistake.
 
-**What you need:** :ref:`sphx_glr_lessons_3_xor_20_trained.py`. Reading time: 14 minutes.
+**What you need:** :ref:`sphx_glr_lessons_3_xor_20_trained.py`. Reading time: 24 minutes.
 """
 
 # %%
@@ -266,7 +266,7 @@ print(by_hand.equal(predictions.grad))
 
 # %%
 # So a network that is trained with such a loss learns to answer with the mean, whatever it is asked
-# (:ref:`sphx_glr_lessons_5_clinic_50_missing_squeeze.py`).
+# (:ref:`sphx_glr_lessons_8_clinic_50_missing_squeeze.py`).
 #
 # One line prevents it. It stops the program when the shapes differ, and names them. Put it before every loss that you
 # write:
@@ -369,4 +369,9 @@ print(report)
 # side, entry by entry. What was stretched is added up over the rows: ``g`` and ``b`` were, ``h`` was not. Forget the
 # sum for ``g``, and the report says that the shape is wrong.
 #
-# **Next:** how you find out that a gradient is right, :ref:`sphx_glr_lessons_4_further_20_is_it_right.py`.
+# References
+# ----------
+#
+# Derivatives of vectors and matrices: [Zhang2023]_.
+#
+# **Next:** how you find out that a gradient is right, :ref:`sphx_glr_lessons_4_batches_20_is_it_right.py`.

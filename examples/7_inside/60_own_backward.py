@@ -5,7 +5,7 @@ Write your own backward: torch.autograd.Function
 **What you get:** an operation of your own, with a gradient of your own, that PyTorch uses like one of its own. You will
 know when you need that, and why a test of it may pass although it is wrong.
 
-**What you need:** :ref:`sphx_glr_lessons_4_further_30_softmax.py`. Reading time: 13 minutes.
+**What you need:** :ref:`sphx_glr_lessons_4_batches_30_softmax.py`. Reading time: 17 minutes.
 """
 
 # %%
@@ -160,8 +160,8 @@ print("mean:", "passes" if by_mean else "fails")
 # upstream gradient that is not one.**
 #
 # ``torch.autograd.gradcheck`` needs no loss. It takes the operation as it is, and sends back one output at a time: one
-# for that, zero for the others. So it compares the whole table of local gradients, which is called a *Jacobian*. In its
-# message there is a row for each input and a column for each output, and "analytical" is what ``backward`` says.
+# for that, zero for the others. So it compares the whole table of local gradients, which is called a :term:`Jacobian`.
+# In its message there is a row for each input and a column for each output, and "analytical" is what ``backward`` says.
 
 points.requires_grad_()
 print("ours:", torch.autograd.gradcheck(Softplus.apply, points))
@@ -341,4 +341,9 @@ print(loss.item(), scores.grad.tolist())
 # ``bool(report) == True``: keep the probabilities minus the truth, and return that times the upstream gradient. (The
 # three in the check makes sure that there is one.) It survives the thousand, ``loss == 1000.0``.
 #
-# **Next:** one weight used at every step, :ref:`sphx_glr_lessons_4_further_70_shared_weights.py`.
+# References
+# ----------
+#
+# What such a function may and may not do: [PyTorch]_.
+#
+# **Next:** one weight used at every step, :ref:`sphx_glr_lessons_7_inside_70_shared_weights.py`.

@@ -5,7 +5,7 @@ Find out whether a gradient is right: gradient checking
 **What you get:** a check for any gradient, whoever derived it, and a measured answer to how small a nudge should be.
 Also the two places where the check itself is wrong, so that you do not look for a mistake that is not there.
 
-**What you need:** :ref:`sphx_glr_lessons_4_further_10_batches.py`. Reading time: 13 minutes.
+**What you need:** :ref:`sphx_glr_lessons_4_batches_10_batches.py`. Reading time: 21 minutes.
 """
 
 # %%
@@ -396,5 +396,10 @@ print("agree:", abs(derived - report.numerical[0].item()) < 1e-9)
 # They agree: twice the error, the sigmoid's local gradient, the input, and the mean over the samples, because the loss
 # takes one. If yours is four times as large, you have summed.
 #
+# References
+# ----------
+#
+# Gradient checks in practice: [CS231n]_.
+#
 # **Next:** the loss that classifiers use, and why its gradient is so short,
-# :ref:`sphx_glr_lessons_4_further_30_softmax.py`.
+# :ref:`sphx_glr_lessons_4_batches_30_softmax.py`.

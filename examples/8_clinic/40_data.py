@@ -5,7 +5,7 @@ Catch a gradient that is silently wrong: slow training
 **What you get:** a training that is slower than it should be, without an error. You find a contradiction in the record.
 Then you get PyTorch to report such mistakes itself.
 
-**What you need:** :ref:`sphx_glr_lessons_4_further_50_autograds_life.py`. Reading time: 8 minutes.
+**What you need:** :ref:`sphx_glr_lessons_7_inside_50_autograds_life.py`. Reading time: 8 minutes.
 """
 
 # %%
@@ -237,5 +237,10 @@ print(f"{w.grad.item():.1f}")
 # It is right, ``w.grad == 5.0``: the gradient of a factor is made of the *other* one. The wrong one is ``x.grad ==
 # 0.0``, and it should be three.
 #
+# References
+# ----------
+#
+# How changes in place are counted: [PyTorch]_.
+#
 # **Next:** every gradient is right in the next case, and the network answers one half to everything,
-# :ref:`sphx_glr_lessons_5_clinic_50_missing_squeeze.py`.
+# :ref:`sphx_glr_lessons_8_clinic_50_missing_squeeze.py`.

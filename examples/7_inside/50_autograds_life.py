@@ -5,7 +5,7 @@ Watch what autograd keeps: leaves and saved tensors
 **What you get:** the life of what PyTorch notes down on the way forward: what it keeps, for how long, what adds up, and
 what must not change meanwhile. Each is shown by what it does, in counts.
 
-**What you need:** :ref:`sphx_glr_lessons_4_further_40_tiny_engine.py`. Reading time: 15 minutes.
+**What you need:** :ref:`sphx_glr_lessons_7_inside_40_tiny_engine.py`. Reading time: 16 minutes.
 """
 
 # %%
@@ -264,4 +264,9 @@ print(w.grad.item())
 # %%
 # Each pass adds three times the square of the weight.
 #
-# **Next:** when too much is kept, :ref:`sphx_glr_lessons_4_further_55_memory.py`.
+# References
+# ----------
+#
+# The same, in its makers' words: [PyTorch]_.
+#
+# **Next:** when too much is kept, :ref:`sphx_glr_lessons_7_inside_55_memory.py`.

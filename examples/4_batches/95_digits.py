@@ -6,8 +6,8 @@ Read handwritten digits: a classifier by hand
 seconds, and is tried on digits that it has never seen. Autograd is the judge of its gradients. At the end you see what
 the first layer looks for.
 
-**What you need:** :ref:`sphx_glr_lessons_4_further_10_batches.py` and
-:ref:`sphx_glr_lessons_4_further_30_softmax.py`. Reading time: 15 minutes.
+**What you need:** :ref:`sphx_glr_lessons_4_batches_10_batches.py` and
+:ref:`sphx_glr_lessons_4_batches_30_softmax.py`. Reading time: 20 minutes.
 """
 
 # %%
@@ -67,8 +67,8 @@ show(
 # To a network a picture is nothing but a list of numbers. It does not know which points are neighbours.
 #
 # We put five hundred pictures aside before anything else. They will not be used for training. What a network says to
-# pictures that it was trained with proves little, since it might know them by heart. The others we will use in random
-# order, from a fixed seed.
+# pictures that it was trained with proves little, since it might know them by heart, which is called
+# :term:`overfitting`. The others we will use in random order, from a fixed seed.
 
 rng = np.random.default_rng(0)
 shuffled = rng.permutation(len(pictures))
@@ -123,9 +123,10 @@ print(right(start), "of", len(y_held))
 # -----------------
 #
 # You have met each step of the way back. From the loss to the scores it is *probability minus one-hot*, over the number
-# of pictures in the batch. (*One-hot*: a row of ten with a one at the right digit, zero elsewhere.) Then each layer has
-# the same three rules. To a weight: the transposed inputs of the layer times what arrives. To a bias: the sum over the
-# batch. To the layer before: what arrives times the transposed weights, and through the open gates only.
+# of pictures in the batch. (:term:`One-hot <one-hot>`: a row of ten with a one at the right digit, zero elsewhere.)
+# Then each layer has the same three rules. To a weight: the transposed inputs of the layer times what arrives. To a
+# bias: the sum over the batch. To the layer before: what arrives times the transposed weights, and through the open
+# gates only.
 #
 # **Predict.** A batch has 32 pictures, and the gradient of the scores has a row for each of them. In the gradients of
 # the weights, where do these rows go?
@@ -423,5 +424,10 @@ print([(answer.name, answer.right) for answer in report.answers])
 # %%
 # The gate becomes ``1 - hidden**2``, the local gradient of ``tanh``: ``bool(report) == True``. (The biases are left out
 # here.)
+#
+# References
+# ----------
+#
+# The same for larger pictures: [Zhang2023]_.
 #
 # **Next:** the same, a line at a time and checked, :ref:`sphx_glr_lessons_5_real_layers_10_line_by_line.py`.

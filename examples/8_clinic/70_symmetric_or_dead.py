@@ -5,7 +5,7 @@ Get past three right of four: a loss on a plateau
 **What you get:** three networks for XOR that stop learning, two of them with three of four right, and one at once. They
 look alike from outside. You learn to tell the reasons apart by looking at units, and not at the loss.
 
-**What you need:** :ref:`sphx_glr_lessons_3_xor_30_thousand_starts.py`. Reading time: 9 minutes.
+**What you need:** :ref:`sphx_glr_lessons_3_xor_30_thousand_starts.py`. Reading time: 8 minutes.
 """
 
 # %%
@@ -197,7 +197,7 @@ with chainrule.record() as rec:
 rec
 
 # %%
-# .. do:: update 1 100; update 1 900, loss 0.001; reset; fault weights all equal; update 1 1000, loss 0.25
+# .. do:: update 1 100; update 1 900, loss 0.001; reset; press weights all equal; update 1 1000, loss 0.25
 #
 #    Open Loss curve, set the learning rate to 1, and press × 100 ten times: the loss falls to 0.001. Reset, tick
 #    *weights all equal*, and do the same: it stays at 0.25, and in ``w1`` the two columns stay equal.
@@ -245,4 +245,9 @@ print(amounts[solved.index(4)])
 # Only one is enough, ``solved == [3, 3, 4]``. What is nearly equal gets nearly equal gradients, and drifts apart
 # slowly: the loss then rests for a long time before it falls again.
 #
-# **Next:** what if a gradient is not zero, but far too small? :ref:`sphx_glr_lessons_5_clinic_80_vanishing.py`.
+# References
+# ----------
+#
+# First weights for ReLU units: [He2015]_.
+#
+# **Next:** what if a gradient is not zero, but far too small? :ref:`sphx_glr_lessons_8_clinic_80_vanishing.py`.

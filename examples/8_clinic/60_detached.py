@@ -5,7 +5,7 @@ Lead a loss back to its weights: no grad_fn
 **What you get:** a program that stops with an error about ``grad_fn``, and one that does not stop and trains only half
 of its weights. You learn the ways in which a loss loses its way back, and how to find the line.
 
-**What you need:** :ref:`sphx_glr_lessons_4_further_50_autograds_life.py`. Reading time: 8 minutes.
+**What you need:** :ref:`sphx_glr_lessons_7_inside_50_autograds_life.py`. Reading time: 8 minutes.
 """
 
 # %%
@@ -278,4 +278,9 @@ print(squares_behind(as_number))
 # %%
 # None: ``squares_behind(as_number) == 0``. Here ``item()`` is the cure.
 #
-# **Next:** every gradient has a way, and some of it is zero: :ref:`sphx_glr_lessons_5_clinic_70_symmetric_or_dead.py`.
+# References
+# ----------
+#
+# What is recorded, and when: [PyTorch]_.
+#
+# **Next:** every gradient has a way, and some of it is zero: :ref:`sphx_glr_lessons_8_clinic_70_symmetric_or_dead.py`.

@@ -6,7 +6,7 @@ Use one weight at every step: recurrent networks
 that it is the fork you know, drawn out in time, and why its gradients tend to vanish or to explode.
 
 **What you need:** :ref:`sphx_glr_lessons_1_one_weight_50_forks.py` and
-:ref:`sphx_glr_lessons_4_further_50_autograds_life.py`. Reading time: 12 minutes.
+:ref:`sphx_glr_lessons_7_inside_50_autograds_life.py`. Reading time: 15 minutes.
 """
 
 # %%
@@ -127,9 +127,10 @@ for weight in (0.5, 0.9, 1.0, 1.1, 1.5):
 
 # %%
 # From the first input to the end there are forty-nine products. One half gives ``first_to_last(0.5) < 1e-14``: the end
-# does not know any more what came first, and nothing can be learned from it. That gradient has **vanished**. One and a
-# half gives ``first_to_last(1.5) > 1e8``, and a step along a gradient of that size throws the weights anywhere. It has
-# **exploded**. Only a weight of exactly one hands everything on, ``first_to_last(1.0) == 1.0``.
+# does not know any more what came first, and nothing can be learned from it. That gradient has **vanished** (a
+# :term:`vanishing gradient`). One and a half gives ``first_to_last(1.5) > 1e8``, and a step along a gradient of that
+# size throws the weights anywhere. It has **exploded** (an :term:`exploding gradient`). Only a weight of exactly one
+# hands everything on, ``first_to_last(1.0) == 1.0``.
 #
 #  The end really does depend on the first input that little, ``0.5**49 == first_to_last(0.5)``, or that much.
 #
@@ -266,5 +267,10 @@ print(rec.check(w=for_w, u=for_u))
 # state before, times ``w``. Add, and not assign: with ``=`` in place of ``+=``, only the first step's part would be
 # left.
 #
+# References
+# ----------
+#
+# Why long products are a problem: [Bengio1994]_. A way around: [Hochreiter1997]_.
+#
 # **Next:** steps that have no gradient, and what people do about it,
-# :ref:`sphx_glr_lessons_4_further_80_no_gradient.py`.
+# :ref:`sphx_glr_lessons_7_inside_80_no_gradient.py`.

@@ -5,7 +5,7 @@ Choose the direction: forward and reverse mode
 **What you get:** the reason why everybody walks backward, as a count. Forward and backward mode are the same product of
 tables, with the brackets set in different places. For a network the difference is a factor that grows with its weights.
 
-**What you need:** :ref:`sphx_glr_lessons_4_further_10_batches.py`, for products of tables. Reading time: 16 minutes.
+**What you need:** :ref:`sphx_glr_lessons_4_batches_10_batches.py`, for products of tables. Reading time: 16 minutes.
 """
 
 # %%
@@ -371,4 +371,9 @@ print(f"ours {formula(Moving(0.6, 1.0)).speed:.6f}, numerical {numerical:.6f}")
 # They agree to all digits shown, and PyTorch's own gradient agrees with both, ``bool(report) == True``. The input moves
 # with a speed of one. What comes out is its slope.
 #
-# **Next:** everything together on real data, :ref:`sphx_glr_lessons_4_further_95_digits.py`.
+# References
+# ----------
+#
+# A survey, [Baydin2018]_, and the textbook, [Griewank2008]_.
+#
+# **Next:** eight programs that are broken on purpose, :ref:`sphx_glr_lessons_8_clinic_10_not_zeroed.py`.

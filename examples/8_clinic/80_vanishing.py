@@ -5,7 +5,7 @@ Wake a deep network that has stopped learning
 **What you get:** a deep network that takes a few steps and then stands still. You find out where it has gone deaf, why
 the gradients of the weights do not show it, and what wakes it.
 
-**What you need:** :ref:`sphx_glr_lessons_4_further_70_shared_weights.py`. Reading time: 10 minutes.
+**What you need:** :ref:`sphx_glr_lessons_7_inside_70_shared_weights.py`. Reading time: 11 minutes.
 """
 
 # %%
@@ -295,5 +295,10 @@ print("larger" if around[0] > around[19] else "smaller")
 # %%
 # Larger, ``around[0] > around[19]``: on the path around, the local gradient is one, so nothing fades, and each layer
 # adds a little.
+#
+# References
+# ----------
+#
+# First weights for tanh and for ReLU: [Glorot2010]_ and [He2015]_. Paths around: [He2016]_.
 #
 # **Next:** the rule behind all of it in symbols, :doc:`/concepts/chain_rule`.

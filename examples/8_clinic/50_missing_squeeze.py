@@ -5,7 +5,7 @@ Free a network whose answers are all one half
 **What you get:** a network for XOR that trains without an error and ends by answering one half to everything. You find
 the reason in the record, and keep the line that would have stopped it.
 
-**What you need:** :ref:`sphx_glr_lessons_4_further_10_batches.py`. Reading time: 7 minutes.
+**What you need:** :ref:`sphx_glr_lessons_4_batches_10_batches.py`. Reading time: 9 minutes.
 """
 
 # %%
@@ -231,4 +231,9 @@ print((torch.zeros(4) - torch.zeros(4, 1)).numel())
 # %%
 # Sixteen again.
 #
-# **Next:** a loss that has lost its way back, :ref:`sphx_glr_lessons_5_clinic_60_detached.py`.
+# References
+# ----------
+#
+# More mistakes that fail in silence: [Karpathy2019]_.
+#
+# **Next:** a loss that has lost its way back, :ref:`sphx_glr_lessons_8_clinic_60_detached.py`.

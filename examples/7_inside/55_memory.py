@@ -5,7 +5,7 @@ Trade memory for time: detach and checkpoints
 **What you get:** two ways to keep less of the way forward. One cuts off what happened before, the other computes it
 once more. Each is shown by what it does, in counts.
 
-**What you need:** :ref:`sphx_glr_lessons_4_further_50_autograds_life.py`. Reading time: 8 minutes.
+**What you need:** :ref:`sphx_glr_lessons_7_inside_50_autograds_life.py`. Reading time: 10 minutes.
 """
 
 # %%
@@ -246,4 +246,9 @@ print(rec.check(w=by_hand))
 # state: the same product with ``w`` as its last factor, times the gradient of the state. Two lessons on, that path is
 # the subject.
 #
-# **Next:** teach PyTorch an operation that it does not have, :ref:`sphx_glr_lessons_4_further_60_own_backward.py`.
+# References
+# ----------
+#
+# Checkpoints for deep networks: [Chen2016]_. Where they come from: [Griewank2008]_.
+#
+# **Next:** teach PyTorch an operation that it does not have, :ref:`sphx_glr_lessons_7_inside_60_own_backward.py`.
