@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import cycle
+from itertools import chain, cycle, pairwise, product
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -143,6 +143,37 @@ def regions(
     figure.colorbar(shade, ax=axes, label="output", ticks=[0, 0.5, 1])
     listed = "; ".join(f"({a:.4g}, {b:.4g}) with target {target:g}" for a, b, target in same)
     figure.set_label(f"Output over {names[0]} and {names[1]}, and the line where it is 0.5. Samples: {listed}.")
+    return figure
+
+
+def network(*layers: Sequence[str], weights: Sequence[ArrayLike] = ()) -> Figure:
+    """Draw a network: its units layer by layer, from left to right, and a line for each weight between two layers.
+
+    `weights` has a table for each two layers, with a row for each unit on the left and a column for each on the right.
+    With it a line is as thick as its weight is large, and dashed where that is negative.
+
+    >>> network(["x1", "x2"], ["y_hat"], weights=[[[0.5], [-2]]]).get_label()
+    'A network, layer by layer: x1, x2; y_hat. Weights: x1 to y_hat 0.5; x2 to y_hat -2.'
+    """
+    figure = Figure(figsize=(1.9 * len(layers), 0.85 * max(map(len, layers)) + 0.2), layout="constrained")
+    axes = figure.subplots()
+    places = [[(i, (len(names) - 1) / 2 - k) for k in range(len(names))] for i, names in enumerate(layers)]
+    tables = [np.asarray(table, dtype=float) for table in weights]
+    largest = max((np.abs(table).max() for table in tables), default=1.0)
+    said = []
+    for i, (left, right) in enumerate(pairwise(places)):
+        for (j, a), (k, b) in product(enumerate(left), enumerate(right)):
+            weight = tables[i][j, k] if tables else largest / 3
+            line, width = ("-" if weight > 0 else "--"), 0.5 + 3 * abs(weight) / largest
+            axes.plot(*zip(a, b, strict=True), line, color=LINES.value, linewidth=width, zorder=1)
+            said += [f"{layers[i][j]} to {layers[i + 1][k]} {weight:.4g}"] if tables else []
+    for name, (x, y) in zip(chain(*layers), chain(*places), strict=True):
+        axes.plot(x, y, "o", markersize=38, color="#ffffff", markeredgecolor=LINES.text, zorder=2)
+        axes.annotate(name, (x, y), ha="center", va="center", zorder=3)
+    axes.set(xlim=(-0.4, len(layers) - 0.6), ylim=(-max(map(len, layers)) / 2, max(map(len, layers)) / 2))
+    axes.set_axis_off()
+    listed = "; ".join(", ".join(names) for names in layers)
+    figure.set_label(f"A network, layer by layer: {listed}." + (f" Weights: {'; '.join(said)}." if said else ""))
     return figure
 
 
