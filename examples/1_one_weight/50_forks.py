@@ -87,7 +87,7 @@ rec
 #
 # The order of the walk matters for that: whoever leaves ``b`` too early passes on part of it. How PyTorch finds the
 # right order, you will see when you build an engine of your own,
-# :ref:`sphx_glr_lessons_4_further_40_tiny_engine.py`.
+# :ref:`sphx_glr_lessons_7_inside_40_tiny_engine.py`.
 #
 # Call it again
 # -------------
@@ -121,7 +121,7 @@ print(a.grad)
 
 # %%
 # Back to 10. What becomes of a loop that forgets this, you can see in the clinic:
-# :ref:`sphx_glr_lessons_5_clinic_10_not_zeroed.py`.
+# :ref:`sphx_glr_lessons_8_clinic_10_not_zeroed.py`.
 #
 # Take away
 # ---------

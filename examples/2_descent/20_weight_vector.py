@@ -3,9 +3,9 @@ Move three weights at once: the gradient as a direction
 =======================================================
 
 **What you get:** a model with three weights and one gradient for all of them. And a training loop with one line
-missing: what it does, and what it is called.
+missing: what it does.
 
-**What you need:** :ref:`sphx_glr_lessons_2_descent_10_parabola.py`. Reading time: 16 minutes.
+**What you need:** :ref:`sphx_glr_lessons_2_descent_10_parabola.py`. Reading time: 8 minutes.
 """
 
 # %%
@@ -15,12 +15,7 @@ missing: what it does, and what it is called.
 # Each weight has an input of its own. The prediction adds up the three products. PyTorch writes that ``w @ x``, and it
 # is called a :term:`dot product`.
 #
-# **Predict.** The inputs are 2, 3 and 1, the weights 1, 1 and 2, and the target is 3. What is the loss? You can do this
-# in your head.
-#
-# .. answer:: 16.0
-#    7.0: That is the prediction.
-#    4.0: That is the error. The loss is its square.
+# The inputs are 2, 3 and 1, the weights 1, 1 and 2, and the target is 3.
 
 import torch
 
@@ -71,7 +66,7 @@ rec
 # ------------------
 #
 # Three slopes make a *direction*. Here is the loss over the first two weights, drawn as on a map: each line joins the
-# places with the same loss. (The third weight stays at 2.) The arrow is the step against the gradient.
+# places with the same loss. (The third weight stays at 2.) The dots are steps against the gradient.
 
 import numpy as np
 
@@ -85,16 +80,21 @@ lines = axes.contour(
     first, second, loss_there, [0.1, 1, 4, 16], colors=[LINES.value]
 )
 axes.clabel(lines, fmt="%g")
-step = {"arrowstyle": "->", "color": LINES.gradient, "linewidth": 2}
-axes.annotate("", (1 - 0.32, 1 - 0.48), (1, 1), arrowprops=step)
+path = [np.array([1.0, 1.0])]
+for _ in range(5):
+    a, b = path[-1]
+    slopes = 2 * (2 * a + 3 * b + 2 - 3) * np.array([2, 3])
+    path.append(path[-1] - 0.01 * slopes)
+axes.plot(*np.transpose(path), "--o", color=LINES.gradient, markersize=4)
 axes.set(xlabel="first weight", ylabel="second weight", aspect="equal")
 figure.set_label(
-    "Lines of equal loss are straight; the step crosses them squarely."
+    "Lines of equal loss are straight and parallel. Five steps from (1, 1) cross "
+    "them squarely, each shorter than the one before."
 )
 figure
 
 # %%
-# The arrow meets the line at a right angle: of all short steps of one length, this one goes down the most.
+# A step meets the line at a right angle: of all short steps of one length, this one goes down the most.
 #
 # Steps, done right
 # -----------------
@@ -121,10 +121,7 @@ def descend(empty, steps=5, rate=0.01):
 # A step changes the prediction by the rate, times twice the error, times the squared inputs added up, ``(x @ x) ==
 # 14``. So it multiplies the error by one minus 28 times the rate.
 #
-# **Predict.** The rate is 0.01. By which factor does a step multiply the *loss*?
-#
-# .. answer:: 0.5184
-#    0.72: That is the factor of the error. The loss is its square.
+# The rate is 0.01:
 
 right = descend(empty=True)
 print([round(loss, 3) for loss in right])
@@ -132,7 +129,7 @@ print("error times", 1 - 28 * 0.01)
 print("loss times", round(right[1] / right[0], 4))
 
 # %%
-# Each loss is about half of the one before: ``right ≈ [16.000, 8.294, 4.300, 2.229, 1.156]``.
+# Each loss is about half of the one before.
 #
 # One line less
 # -------------
@@ -151,8 +148,6 @@ print("emptied    ", [round(loss, 3) for loss in right])
 print("not emptied", [round(loss, 3) for loss in wrong])
 
 # %%
-# ``wrong ≈ [16.000, 8.294, 0.909, 1.537, 9.524]``.
-#
 # - The first two losses are the same: at the first step there was nothing to add to.
 # - The third is *better* than it should be. Somebody who looks at three steps will be pleased.
 # - Then the loss rises, and not for the last time.
@@ -160,56 +155,18 @@ print("not emptied", [round(loss, 3) for loss in wrong])
 # What was in ``w.grad`` at the second step? The error was ``0.72 * 4 ≈ 2.88`` by then, and the first entry should have
 # been ``2 * 2.88 * 2 ≈ 11.52``. The 16 of the first step was still there, so it held ``16 + 11.52 ≈ 27.52``: the weight
 # went more than twice as far as the slope asked for.
-#
-# A second loop
-# -------------
-#
-# Here is the loop with momentum from the last lesson. It empties ``w.grad`` as it should, and we let the velocity keep
-# all that it has: a share of 1.
-#
-# **Predict.** Compare what stands in ``velocity`` with what stands in ``w.grad`` in the loop that forgets to empty it.
-# What do the losses do?
-#
-# .. answer:: They are those of the loop that forgets [forgets nothing, without friction]
-#    They are those of the right loop: There the velocity would be the last gradient alone.
-#    They fall faster, and settle: What would take the speed away?
-
-
-def descend_with_momentum(momentum, steps=5, rate=0.01):
-    """Give the losses of a descent that keeps a share of its velocity."""
-    w = torch.tensor([1.0, 1.0, 2.0], requires_grad=True)
-    velocity = torch.zeros(3)
-    losses = []
-    for _ in range(steps):
-        loss = (w @ x - y) ** 2
-        losses.append(loss.item())
-        loss.backward()
-        velocity = momentum * velocity + w.grad
-        with torch.no_grad():
-            w -= rate * velocity
-        w.grad = None
-    return losses
-
-
-rolled = descend_with_momentum(1.0)
-print([round(loss, 3) for loss in rolled])
 
 curves(
     {
         "emptied": descend(empty=True, steps=30),
         "not emptied": descend(empty=False, steps=30),
-        "momentum 0.5": descend_with_momentum(0.5, steps=30),
     }
 )
 
 # %%
-# They are the same: ``rolled == wrong``. In both loops a step goes along the sum of *all* gradients so far. So leaving
-# the line out has a name: momentum with a share of 1, a velocity that forgets nothing, a ball on a track without
-# friction. It swings through the bottom and up the other side, again and again. With a share of 0.5 it settles.
-#
 # Nothing warns you. PyTorch does what it was told, and each gradient that it computed was right. The sign to look for
 # is a loss that falls quickly, rises again, and never settles. The clinic has such a case:
-# :ref:`sphx_glr_lessons_5_clinic_10_not_zeroed.py`.
+# :ref:`sphx_glr_lessons_8_clinic_10_not_zeroed.py`.
 #
 # Take away
 # ---------
@@ -269,5 +226,10 @@ print(rec.check(w=error * x))
 # %%
 # The sum hands the gradient on as it is, so the bias gets ``b.grad == 8.0``, as if its input were 1. In the last line
 # the two of the square was forgotten, and the check says what it sees.
+#
+# References
+# ----------
+#
+# Gradients as directions, and what curvature does to a step: [Goodfellow2016]_.
 #
 # **Next:** one weight again, but several samples, :ref:`sphx_glr_lessons_2_descent_30_line_by_hand.py`.

@@ -252,7 +252,7 @@ print("differences:", differences.numel(), " of the other kind:", 4 * 2)
 #
 # The training was not touched by this, since the loop takes one sample at a time. Had it taken all four at once, with
 # the same word missing, the network would have learned to answer one half to everything, and no error would have
-# appeared: :ref:`sphx_glr_lessons_5_clinic_50_missing_squeeze.py` runs it.
+# appeared: :ref:`sphx_glr_lessons_8_clinic_50_missing_squeeze.py` runs it.
 #
 # Take away
 # ---------

@@ -350,4 +350,4 @@ print(rec.check(b2=derived.mean()))
 # answer is one half: there even ``b2`` stops.
 #
 # **Next:** the samples went through all at once here, as they do in practice. What does that do to shapes and
-# gradients? :ref:`sphx_glr_lessons_4_further_10_batches.py`.
+# gradients? :ref:`sphx_glr_lessons_4_batches_10_batches.py`.

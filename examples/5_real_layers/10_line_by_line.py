@@ -5,7 +5,7 @@ Take a network back, line by line
 **What you get:** the whole backward pass of a classifier, written by you: a line for each line of the forward pass,
 under the same number, and each of them checked.
 
-**What you need:** :ref:`sphx_glr_lessons_4_further_30_softmax.py`. Reading time: 12 minutes.
+**What you need:** :ref:`sphx_glr_lessons_4_batches_30_softmax.py`. Reading time: 12 minutes.
 """
 
 # %%
@@ -117,7 +117,7 @@ print(report)
 # ------------------
 #
 # From line 6 on there is nothing that you have not met: an exponential, which is its own slope, two biases, two
-# products, and a gate. (If you wonder which side is laid down, :ref:`sphx_glr_lessons_4_further_10_batches.py`.)
+# products, and a gate. (If you wonder which side is laid down, :ref:`sphx_glr_lessons_4_batches_10_batches.py`.)
 
 d.scores = d.e * e  # (6)
 d.b2 = d.scores.sum(dim=0)  # (5)
