@@ -75,16 +75,7 @@ def test_buffers_go_by_their_path() -> None:
 
 def test_wrappers_are_not_written() -> None:
     """What PyTorch puts around a module for itself is in no path."""
-
-    class Wrapper(nn.Module):
-        def __init__(self, module: nn.Module) -> None:
-            super().__init__()
-            self._orig_mod = module
-
-        def forward(self, x: Tensor) -> Tensor:
-            return torch.as_tensor(self._orig_mod(x))
-
-    outer = nn.Sequential(Wrapper(nn.Linear(2, 1)))
+    outer = nn.Sequential(Wrapper(nn.Linear(2, 1), as_="_orig_mod"))
     with chainrule.record() as rec:
         outer(torch.ones(1, 2)).sum().backward()
     assert "0.weight" in shown(rec)
@@ -295,13 +286,14 @@ class Net(nn.Module):
 class Wrapper(nn.Module):
     """Hold a module, as `DistributedDataParallel` does."""
 
-    def __init__(self, module: nn.Module) -> None:
+    def __init__(self, module: nn.Module, as_: str = "module") -> None:
         super().__init__()
-        self.module = module
+        self.held = as_
+        setattr(self, as_, module)
 
     def forward(self, x: Tensor) -> Tensor:
         """Call the module."""
-        return torch.as_tensor(self.module(x))
+        return torch.as_tensor(getattr(self, self.held)(x))
 
 
 def test_models_made_in_the_block_go_by_its_variables() -> None:
