@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import html
 import re
 from dataclasses import dataclass
+
+from bs4 import BeautifulSoup
 
 from tests.support import built
 
 PAGE = "reference/errors.html"
-SECTION = re.compile(
-    r'<section id="([^"]+)">\s*(?:<span id="[^"]*"></span>)*<h3>(.*?)<a class="headerlink".*?</h3>', re.DOTALL
-)
-MESSAGE = re.compile(r'<div class="[^"]*\btraceback\b[^"]*">.*?<pre[^>]*>(.*?)</pre>', re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -40,14 +37,11 @@ def without_numbers(text: str) -> str:
 
 def entries() -> list[Entry]:
     """Return all entries that show a message; those of the last part, which have none, are left out."""
-    page = (built.SITE / PAGE).read_text("utf-8").partition('<section id="no-message-at-all">')[0]
-    found = list(SECTION.finditer(page))
-    ends = [*(match.start() for match in found[1:]), len(page)]
     result = []
-    for match, end in zip(found, ends, strict=True):
-        text = page[match.end() : end]
-        messages = MESSAGE.findall(text)
-        assert len(messages) == 1, f"{match[1]} shows {len(messages)} messages"
-        heading, message = (html.unescape(re.sub(r"<[^>]*>", "", part)).strip() for part in (match[2], messages[0]))
-        result.append(Entry(match[1], heading, message, text))
+    for section in BeautifulSoup((built.SITE / PAGE).read_text("utf-8"), "html.parser").select("section:has(> h3)"):
+        messages = section.select(".traceback pre")
+        if not section.find_parent(id="no-message-at-all"):
+            assert len(messages) == 1, f"{section['id']} shows {len(messages)} messages"
+            heading, message = section.select("h3")[0].text.removesuffix("¶").strip(), messages[0].text.strip()
+            result.append(Entry(str(section["id"]), heading, message, str(section)))
     return result
