@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 PROGRAM = """\
 const katex = require(process.argv[1]);
 const answer = ([latex, displayMode]) => {
-  try { return [katex.renderToString(latex, {displayMode, throwOnError: true}), ""]; }
+  try { return [katex.renderToString(latex, {displayMode, throwOnError: true, strict: "error"}), ""]; }
   catch (error) { return ["", error.message]; }
 };
 require("readline").createInterface({input: process.stdin})
