@@ -38,7 +38,7 @@ def test_a_lesson_runs_on_its_own(path: Path, runner: Warm, tmp_path: Path) -> N
     for new in (script.parent, folder):
         new.mkdir()
     shutil.copy(path, script)
-    assert runner.run(str(script), [], folder, os.environ, tmp_path / "said") == (0, walk(path).report.printed, "")
+    assert runner.run(script, folder, os.environ, tmp_path / "said") == (0, walk(path).report.printed, "")
     assert list(folder.iterdir()) == []
 
 

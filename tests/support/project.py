@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from tests.support.warm import Warm
+from tools.build import TOLD
 
 ROOT = Path(__file__).parents[2]
 OURS = [
@@ -24,9 +25,6 @@ OURS = [
     "requirements.lock",
     "tools",
 ]
-# What this very run was told by the host that it is on is kept from the sites built here.
-TOLD_BY_HOSTS = ("CHAINRULE_SITE_URL", "CHAINRULE_REPOSITORY_URL", "READTHEDOCS", "GITHUB_")
-
 LESSON = '''"""
 {title}
 =======
@@ -151,17 +149,14 @@ class Project:
     def build(self, **host: str) -> None:
         """Build as `make html` does; `host` is what a host tells in its variables."""
         before = self.times()
-        self.run(str(Path(__file__).with_name("build_here.py")), [], **host)
+        # what this very run was told by the host that it is on is kept from the sites built here
+        own = {name: value for name, value in os.environ.items() if not name.startswith(TOLD)}
+        environment = {**own, **host, "PYTHONDONTWRITEBYTECODE": "1"}
+        script, kept = Path(__file__).with_name("build_here.py"), self.folder.with_name(f"{self.folder.name} said")
+        self.status, self.said, self.complained = sphinx().run(script, self.folder, environment, kept)
         if self.status == 0:
             self.good.clear()
         self.written = {name for name, time in self.times().items() if before.get(name) != time}
-
-    def run(self, program: str, arguments: list[str], **host: str) -> None:
-        """Run a script or a module, and keep what it says."""
-        own = {name: value for name, value in os.environ.items() if not name.startswith(TOLD_BY_HOSTS)}
-        environment = {**own, **host, "PYTHONDONTWRITEBYTECODE": "1"}
-        kept = self.folder.with_name(f"{self.folder.name} said")
-        self.status, self.said, self.complained = sphinx().run(program, arguments, self.folder, environment, kept)
 
     def executed(self) -> list[str]:
         """Return the lessons and chapters that the last build ran."""

@@ -1,8 +1,8 @@
 """Runs programs one by one, each forked from one process that has imported what takes long; it imports none of ours.
 
-It is told what to import, and says where it found the library. Then each line of input is JSON: a script or a module,
-its arguments, the folder that it runs in, its environment, and a path: what it says is kept beside that, in files that
-end in `.1` and `.2`. The answer to each line is the exit code.
+It is told what to import, and says where it found the library. Then each line of input is JSON: a script, the folder
+that it runs in, its environment, and a path: what it says is kept beside that, in files that end in `.1` and `.2`. The
+answer to each line is the exit code.
 """
 
 import gc
@@ -15,8 +15,8 @@ import warnings
 from pathlib import Path
 
 
-def run(program: str, arguments: list[str], folder: str, environment: dict[str, str], kept: str) -> None:
-    """Run a script as `python script.py` does, or a module as `python -m module` does."""
+def run(script: str, folder: str, environment: dict[str, str], kept: str) -> None:
+    """Run a script as `python script.py` does."""
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
@@ -25,13 +25,9 @@ def run(program: str, arguments: list[str], folder: str, environment: dict[str, 
     for stream, descriptor in ((sys.stdout, 1), (sys.stderr, 2)):
         os.dup2(os.open(f"{kept}.{descriptor}", os.O_CREAT | os.O_TRUNC | os.O_WRONLY), descriptor)
         stream.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
-    sys.argv = [program, *arguments]
-    if program.endswith(".py"):
-        sys.path.insert(0, str(Path(program).parent))
-        runpy.run_path(program, run_name="__main__")
-    else:
-        sys.path.insert(0, folder)
-        runpy.run_module(program, run_name="__main__", alter_sys=True)
+    sys.argv = [script]
+    sys.path.insert(0, str(Path(script).parent))
+    runpy.run_path(script, run_name="__main__")
 
 
 if __name__ == "__main__":

@@ -19,13 +19,11 @@ class Warm:
         self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, cwd=python.parent, encoding="utf-8")
         self.library = Path(self._answer())
 
-    def run(
-        self, program: str, arguments: list[str], folder: Path, environment: Mapping[str, str], kept: Path
-    ) -> tuple[int, str, str]:
-        """Run a script or a module in a folder; give its exit code and what it wrote to either stream."""
+    def run(self, script: Path, folder: Path, environment: Mapping[str, str], kept: Path) -> tuple[int, str, str]:
+        """Run a script in a folder; give its exit code and what it wrote to either stream."""
         assert self.process.stdin
-        job = {"program": program, "arguments": arguments, "environment": dict(environment)}
-        print(json.dumps(job | {"folder": str(folder), "kept": str(kept)}), file=self.process.stdin, flush=True)
+        job = {"script": str(script), "folder": str(folder), "environment": dict(environment), "kept": str(kept)}
+        print(json.dumps(job), file=self.process.stdin, flush=True)
         code = int(self._answer())
         said, complained = (Path(f"{kept}.{stream}").read_text("utf-8") for stream in (1, 2))
         return code, said, complained
