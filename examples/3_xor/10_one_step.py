@@ -5,7 +5,7 @@ Step through a neural network: ReLU and sigmoid
 **What you get:** a network with two layers, small enough to hold every number in your hands. You follow one sample
 forward and backward, then see what each of the four has to say.
 
-**What you need:** :ref:`sphx_glr_lessons_2_descent_20_weight_vector.py`. Reading time: 26 minutes.
+**What you need:** :ref:`sphx_glr_lessons_3_xor_05_layer.py`. Reading time: 17 minutes.
 """
 
 # %%
@@ -17,6 +17,7 @@ forward and backward, then see what each of the four has to say.
 import torch
 
 import chainrule
+from chainrule.plots import network
 
 samples = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 targets = torch.tensor([0.0, 1.0, 1.0, 0.0])
@@ -34,7 +35,7 @@ targets = torch.tensor([0.0, 1.0, 1.0, 0.0])
 #
 # Something has to bend. Our network has a layer of two :term:`hidden units <hidden unit>`. Each is a small model of its
 # own, followed by a :term:`ReLU`: a gate that lets a positive number through and turns a negative one into zero. Then a
-# second layer makes one number of the two, and a :term:`sigmoid` presses that into the range from zero to one.
+# second layer makes one number of the two, and a sigmoid presses that into the range from zero to one.
 #
 # The weights to begin with have been chosen by hand. What becomes of others is a lesson of its own.
 
@@ -44,19 +45,20 @@ b1 = torch.tensor([0.2, -0.2], requires_grad=True)
 w2 = torch.tensor([[0.1], [-0.4]], requires_grad=True)
 b2 = torch.tensor([0.0], requires_grad=True)
 
+network(
+    ["x1", "x2"],
+    ["h1", "h2"],
+    ["y_hat"],
+    weights=[w1.tolist(), w2.tolist()],
+)
+
 # %%
 # Forward
 # -------
 #
 # We begin with the last sample, where both inputs are one and the target is zero.
 #
-# **Predict.** ``x @ w1`` takes the dot product of ``x`` with each column of ``w1``. Both inputs are 1, so for each unit
-# add up its column and its bias. What is ``z`` of the second unit?
-#
-# .. answer:: 0.2
-#    0.4: The bias is missing.
-#    0.3: That is its weight for the first input. There are two inputs, and a bias.
-#    0.5: That is the first unit.
+# ``x @ w1`` takes the dot product of ``x`` with each column of ``w1``:
 
 x, y = samples[3], targets[3]
 
@@ -74,10 +76,10 @@ print("hidden", hidden.detach())
 
 # %%
 # ``0.3 + 0.1 - 0.2 ≈ 0.2`` for the second unit, 0.5 for the first. Both are positive, so both gates are open, and the
-# ReLU changes nothing. (Without the bias it would be ``0.3 + 0.1 ≈ 0.4``.)
+# ReLU changes nothing.
 #
-# The second layer gives ``score ≈ -0.03``. The sigmoid of ``s`` is ``1 / (1 + exp(-s))``, which is one half at zero,
-# and a bit less at a bit less: ``y_hat ≈ 0.4925``. So the network is undecided, and the loss is ``loss ≈ 0.2426``.
+# The second layer gives ``score ≈ -0.03``. The sigmoid is one half at zero, and a bit less at a bit less: ``y_hat ≈
+# 0.4925``. So the network is undecided, and the loss is ``loss ≈ 0.2426``.
 
 rec.graph(backward=None)
 
@@ -85,18 +87,8 @@ rec.graph(backward=None)
 # Backward
 # --------
 #
-# Nothing new is needed: upstream times local at each arrow. We go as far as ``score`` first.
-#
-# The sigmoid is ``1 / (1 + exp(-s))``. When ``s`` rises, ``exp(-s)`` shrinks by its own size, and a quotient moves by
-# minus itself over its denominator. Multiplied, that is the sigmoid times what it lacks to 1: ``y_hat * (1 - y_hat)``.
-# At one half that is a quarter, and on both sides less.
-#
-# **Predict.** The answer and the error are both close to one half. How large is the gradient of ``score``, to two
-# digits after the point?
-#
-# .. answer:: 0.25
-#    0.98: That is what arrives at y_hat. The slope of the sigmoid is still to be multiplied in.
-#    0.49: That is the error. The square has a two, and the sigmoid a slope.
+# Nothing new is needed: upstream times local at each arrow, as far as ``score`` first. The answer is near one half, so
+# the slope of the sigmoid is near a quarter.
 
 print(f"error {error.item():.4f}, twice {2 * error.item():.4f}")
 print(f"slope {(y_hat * (1 - y_hat)).item():.4f}")
@@ -109,12 +101,8 @@ print(f"score {rec.grad('score').item():.4f}")
 # The second layer
 # ----------------
 #
-# **Predict.** From here it is a dot product, as in the lesson on three weights. Each weight of the second layer gets
-# the gradient of ``score``, 0.2462, times the number that it multiplied. What does the first of them get?
-#
-# .. answer:: 0.1231
-#    0.0246: That is times its own value. The local gradient is the other factor, the hidden unit.
-#    0.0492: That is what the second gets.
+# From here it is a dot product, as in the lesson on three weights. Each weight of the second layer gets
+# the gradient of ``score``, 0.2462, times the number that it multiplied:
 
 print(w2.grad, b2.grad)
 
@@ -147,10 +135,7 @@ print(w1.grad)
 rec.derivation("w1")
 
 # %%
-# The sign :math:`\odot` multiplies entry by entry. The sign :math:`\top` turns a row into a column and a column into a
-# row: in the last line, a column of inputs times a row of gradients fills a table, with a row for each input and a
-# column for each unit, as in ``w1``. (Each entry is one weight's own: the input of its row times the gradient of its
-# column.) And the graph, with all of it:
+# The sign :math:`\odot` multiplies entry by entry. And the graph, with all of it:
 
 rec
 
@@ -235,13 +220,7 @@ print("zero:", sum(int((each == 0).sum()) for each in teaches.values()))
 # At a product, the local gradient is the other factor. For a weight of the first layer, that is the input. If the input
 # is zero, a nudge of the weight changes nothing whatsoever, and the gradient says so. It is not small. It is zero.
 #
-# **Predict.** Is there *anything* that the network learns from the first sample? How many of the five numbers in
-# ``b1``, ``w2`` and ``b2`` get a gradient that is not zero?
-#
-# .. answer:: Three of them [3 of them]
-#    All five: One gate is shut. What is behind it gets nothing.
-#    One of them: The bias of the open unit does not depend on the input, and the weight behind it neither.
-#    None: The biases do not depend on the input.
+# Is there *anything* that the network learns from the first sample?
 
 rec, z, y_hat, loss = passes(samples[0], targets[0])
 for name, weight in (("w1", w1), ("b1", b1), ("w2", w2), ("b2", b2)):
@@ -349,5 +328,10 @@ print(f"{w1.grad[0, 0]:.3f}")
 # %%
 # The gradient of the score is ``d_score ≈ -0.251``. On the way to the
 # first unit it is multiplied by 0.1, the weight in ``w2``; the gate is open and the input is 1.
+#
+# References
+# ----------
+#
+# Networks with hidden units, and what they learn: [Rumelhart1986]_.
 #
 # **Next:** twenty thousand such steps, :ref:`sphx_glr_lessons_3_xor_20_trained.py`.
