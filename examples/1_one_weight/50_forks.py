@@ -13,7 +13,22 @@ value is used twice, and what ``.grad`` holds.
 # --------------------------
 #
 # Until now each value was used once, and the graph was a chain. Here ``b`` is used twice: to make ``c``, and again to
-# make ``d``.
+# make ``d``. You write the way back as in the last lesson, a line for each arrow:
+
+a = 1.0
+b = 2 * a  # (1)
+c = b + 1  # (2)
+d = b * c  # (3)
+
+d_b = c  # (3), to its first factor
+d_c = b  # (3), to its second
+d_b = d_c * 1  # (2)
+d_a = d_b * 2  # (1)
+print("gradient of a:", d_a)
+
+# %%
+# Is 4 right? Nudge ``a`` to 1.01: ``b`` is 2.02, ``c`` is 3.02, and ``d`` goes from 6 to ``2.02 * 3.02 ≈ 6.1004``. That
+# is more than twice as far. There is a mistake in those lines.
 
 import torch
 
@@ -30,20 +45,18 @@ with chainrule.record() as rec:
 rec.graph(backward=None)
 
 # %%
-# There are two ways from ``a`` to ``d``: through ``b`` directly, and through ``b`` and ``c``. The local gradients are 2
-# for ``b = 2 * a``, 1 for ``c = b + 1``, and for the product the other factor each time.
-#
-# **Predict.** What is the gradient of ``d`` with respect to ``a``?
+# **Predict.** Find it. What is the gradient of ``d`` with respect to ``a``?
 #
 # .. answer:: 10.0
 #    6.0: That is what comes along the direct path. The path through c brings its own part.
-#    4.0: That is what comes through c. The direct path brings its own part.
+#    4.0: That is what the lines above say. They assign to d_b twice.
 #    5.0: That is the gradient of b. One arrow is left.
 
 print(a.grad)
 
 # %%
-# A nudge of ``a`` travels along both paths at once, and what arrives at ``d`` adds up:
+# The second line with ``d_b`` throws away what the first had brought. It has to be ``d_b += d_c * 1``. A nudge of ``a``
+# travels along both paths at once, and what arrives at ``d`` adds up:
 #
 # - The direct path, from ``d`` to ``b`` to ``a``: the local gradients are ``c == 3`` and 2, so ``c * 2 == 6``.
 # - The path through ``c``: ``b == 2``, then 1, then 2, so ``b * 1 * 2 == 4``.
@@ -188,6 +201,11 @@ print(w.grad.item())
 # %%
 # The weight is used twice, so the parts add up: ``2 * 4 * 5 == 40`` from the first, ``2 * 1 * 1 == 2`` from the second.
 # (Their mean would be ``(40 + 2) / 2 == 21``.)
+#
+# References
+# ----------
+#
+# A small engine, and a lecture that meets the same bug: [Karpathy2020]_.
 #
 # **Next:** put the gradient to use, and walk downhill: :ref:`sphx_glr_lessons_2_descent_10_parabola.py`. (Would you
 # rather see the rule in symbols first, for graphs of any shape? :doc:`/concepts/chain_rule`.)
