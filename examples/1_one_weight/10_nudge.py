@@ -91,11 +91,8 @@ print(f"down {(loss_at(2.99) - loss_at(3.0)) / -0.01:.2f}")
 print(f"both {slope_at(3.0):.2f}")
 
 # %%
-# This is called a *finite difference*. Upward the curve is a little steeper,
-# 40.25, and downward a little flatter, 39.75. Both sides together give 40.
-#
-# The slope as a picture
-# ----------------------
+# This is called a :term:`finite difference`. Upward the curve is a little steeper, 40.25, and downward a little
+# flatter, 39.75. Both sides together give 40.
 #
 # Here is the loss for many weights: the weight runs from left to right, the loss upward. At our weight the curve has a
 # tangent, the straight line that touches it there and goes the same way. Its slope is the number that we found.
@@ -196,6 +193,11 @@ print(slope_at(3.0, nudge=1e-17))
 # %%
 # The weight does not move at all, ``3.0 + 1e-17 == 3.0``: a number has some sixteen digits, and the nudge is beyond the
 # last. So the loss does not move either.
+#
+# References
+# ----------
+#
+# The same start, with more calculus: [Zhang2023]_.
 #
 # **Next:** nudging asks for another run of the whole model for each weight, and real models have millions. There is a
 # way to get every slope from a single run, exactly. It begins with writing that run down, step by step:
