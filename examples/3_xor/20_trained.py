@@ -5,7 +5,7 @@ Train the network for XOR, and look inside
 **What you get:** the network after twenty thousand steps: what it answers, what its hidden layer does to the problem,
 and why one of the four answers lags behind. At the end, a report that is wrong because of one missing word.
 
-**What you need:** :ref:`sphx_glr_lessons_3_xor_10_one_step.py`. Reading time: 18 minutes.
+**What you need:** :ref:`sphx_glr_lessons_3_xor_10_one_step.py`. Reading time: 14 minutes.
 """
 
 # %%
@@ -145,11 +145,8 @@ for x, place in zip(samples, hidden.tolist(), strict=True):
 # The plane of the hidden units
 # -----------------------------
 #
-# **Predict.** Draw the places on paper. Which line separates the two targets?
-#
-# .. answer:: A straight one, with the two in the middle below it [One line is enough]
-#    Only one with a bend: Draw the last sample where it is, high up on the right.
-#    None: Samples with different targets lie in different places.
+# Draw the places on paper, and look for a line that separates the two targets. Here is the one that the network has
+# found:
 
 reach = np.linspace(-0.4, 4.0, 101)
 plane = torch.tensor([[[a, b] for a in reach] for b in reach], dtype=torch.float32)
@@ -180,12 +177,13 @@ regions(reach, reach, outputs, hidden.tolist(), targets.tolist(), names=units)
 
 for weight in parameters:
     weight.grad = None
+x, y = samples[0], targets[0]
 with chainrule.record() as rec:
-    z = samples[0] @ w1 + b1
+    z = x @ w1 + b1
     hidden = torch.relu(z)
     score = hidden @ w2 + b2
     y_hat = torch.sigmoid(score)
-    error = y_hat - targets[0]
+    error = y_hat - y
     loss = error**2
     loss.backward()
 
@@ -210,6 +208,22 @@ print(f"together {-sum(pulls):+.4f}")
 # 0.029``, and a hundredth of that is the step. So the answer is on its way to zero. It is only slow,
 # because one number has to do all the work.
 #
+# Take it in hand
+# ---------------
+#
+# The trained network, at that sample:
+
+rec
+
+# %%
+# .. do:: y_hat 0.1773, grad w1 [[0,0],[0,0]]; set x [0,1], y_hat 0.9028, grad w1 [[0,0],[0.364,-0.6058]]
+#
+#    At 0 and 0 the answer is 0.1773, and nothing leads back to ``w1``. Set the second entry of ``x`` to 1: both gates
+#    open, the answer is 0.9028, and gradients of 0.364 and -0.6058 arrive.
+#
+# A gate on its bend
+# ------------------
+#
 # Look at the first unit's ``z`` once more, ``-0.01 < z[0] < 0``. It is a hair from its bend. Were it on the other side,
 # the gate would be open, this sample would push it shut again, and the next ones would pull it open. That is what
 # happens if we let it go on for another hundred epochs:
@@ -231,12 +245,7 @@ print("open after some epochs, shut after others:", len(set(swings)) == 2)
 # The targets are four numbers, ``targets.shape == (4,)``, and the predictions are four rows,
 # ``predict(samples).shape == (4, 1)``. In ``report`` the word ``squeeze()`` makes them alike.
 #
-# **Predict.** Without it, PyTorch pairs each target with each prediction, as the lesson on modules warned. How many
-# differences are there then?
-#
-# .. answer:: 16
-#    4: That is with shapes that agree.
-#    8: Each of four with each of four.
+# Without it, PyTorch pairs each target with each prediction, as the lesson on modules warned:
 
 with torch.no_grad():
     differences = targets - predict(samples)
@@ -320,6 +329,11 @@ print(f"apart by {(w1[:, 0] - w1[:, 1]).abs().max():.1f}")
 # %%
 # Not at all. Equal units get equal gradients, take equal steps, and stay
 # equal: the network has one unit, twice. That is why weights start at random.
+#
+# References
+# ----------
+#
+# XOR with two ReLU units, solved by hand: [Goodfellow2016]_.
 #
 # **Next:** was it luck? The weights to begin with were chosen by hand. Draw others, a thousand times:
 # :ref:`sphx_glr_lessons_3_xor_30_thousand_starts.py`.
