@@ -5,7 +5,7 @@ Fit a line by hand: the mean squared error
 **What you get:** a model that learns from four samples, with every line of it written out: prediction, loss, gradient,
 step. And a check of three lines that tells a right gradient from a wrong one.
 
-**What you need:** :ref:`sphx_glr_lessons_2_descent_20_weight_vector.py`. Reading time: 17 minutes.
+**What you need:** :ref:`sphx_glr_lessons_2_descent_20_weight_vector.py`. Reading time: 12 minutes.
 """
 
 # %%
@@ -104,11 +104,7 @@ print(f"nudged: {nudged:.2f}")
 #
 # We let both walk, with the same rate. Each line has a weight and the loss *at that weight*.
 #
-# **Predict.** The second takes steps that are four times as long. When does it get to 2?
-#
-# .. answer:: Sooner than the first [Sooner]
-#    Later than the first: Its steps go the right way, and they are longer.
-#    Never: It would fly off if its steps were longer than twice the distance. Look at the first of them.
+# The second takes steps that are four times as long.
 
 
 def descend(gradient, rate, steps=20):
@@ -128,7 +124,7 @@ for step in (0, 1, 2, 3, 5, 10, 20):
     print(f"{step:4} {a:9.4f} {loss_at(a):9.5f} {b:9.4f} {loss_at(b):9.5f}")
 
 # %%
-# Sooner! After 20 steps it is at 2.0000, where the right gradient has come to 1.9225. That is why it is easily missed.
+# After 20 steps the second is at 2.0000, where the right gradient has come to 1.9225. That is why it is easily missed.
 #
 # Look at how far each is from 2. With the mean, a step leaves 85 % of the distance, ``(2 - mean[1]) / 2 ≈ 0.85``. With
 # the sum it leaves 40 %, ``(2 - total[1]) / 2 ≈ 0.40``.
@@ -136,16 +132,11 @@ for step in (0, 1, 2, 3, 5, 10, 20):
 # The same walk by another name
 # -----------------------------
 #
-# **Predict.** Which rate makes the *mean* walk just as the sum did with 0.01?
-#
-# .. answer:: 0.04
-#    0.01: With that it takes steps a quarter as long.
-#    0.0025: That makes its steps shorter still.
+# Give the *mean* a rate four times as high:
 
 renamed = descend(gradient_one, rate=4 * 0.01)
 for step in (0, 1, 2, 3, 5, 10, 20):
     print(f"{step:4} {renamed[step]:9.4f} {loss_at(renamed[step]):9.5f}")
-print("rate", 4 * 0.01, " a quarter of the other:", 0.01 / 4)
 
 # %%
 # It is the table of the sum, number by number. So the sum is not a better gradient. It is the same gradient with a rate
@@ -194,6 +185,30 @@ curves(
 # The mean arrives. The sum flies off, twice as far in each step, to ``total[20] < -2_000_000``. With ten times as many
 # such samples, the limit of the mean would stay about where it is, and that of the sum would be ten times lower. A
 # program that worked on four samples would fail on forty, and nobody would think of the gradient.
+#
+# Take it in hand
+# ---------------
+#
+# The loss with its mean, alive. (The next lesson says what PyTorch does here.)
+
+import torch
+
+import chainrule
+
+inputs, targets = torch.tensor(x), torch.tensor(y)
+weight = torch.tensor(0.0, requires_grad=True)
+with chainrule.record() as rec:
+    error = weight * inputs - targets
+    loss = (error**2).mean()
+    loss.backward()
+
+rec
+
+# %%
+# .. do:: update 0.05, weight 1.5, loss 1.875; reset; press sum for mean, loss 120; update 0.05, weight 6, loss 480
+#
+#    Open Loss curve, set the learning rate to 0.05 and press Update: ``weight`` is 1.5, and the loss 1.875. Reset, tick
+#    *sum for mean*: the loss is 120. Press Update: ``weight`` jumps to 6, and the loss to 480.
 #
 # Before and after
 # ----------------
@@ -266,5 +281,10 @@ print(f"{(2 * error).mean():.1f}")
 # ``(2 * error).mean() == -12.0``, where the sum is ``(2 * error).sum() == -48.0``, and the gradient of the weight
 # ``(2 * x * error).mean() == -35.0``. The nudge agrees:
 # ``(loss_with_bias(nudge) - loss_with_bias(-nudge)) / (2 * nudge) ≈ -12.00``.
+#
+# References
+# ----------
+#
+# Linear regression in full: [Zhang2023]_.
 #
 # **Next:** the same line, with PyTorch for the gradient, :ref:`sphx_glr_lessons_2_descent_40_line_with_autograd.py`.
