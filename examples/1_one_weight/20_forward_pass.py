@@ -5,7 +5,7 @@ Follow the numbers forward: the graph
 **What you get:** the model's run written down step by step, as a table and as a graph. The next lessons walk over
 this graph.
 
-**What you need:** :ref:`sphx_glr_lessons_1_one_weight_10_nudge.py`. Reading time: 8 minutes.
+**What you need:** :ref:`sphx_glr_lessons_1_one_weight_10_nudge.py`. Reading time: 6 minutes.
 """
 
 # %%
@@ -27,12 +27,7 @@ w = torch.tensor(3.0, requires_grad=True)
 # ``chainrule.record()`` watches what PyTorch does inside its block, and keeps it under the name ``rec``. It changes
 # nothing.
 #
-# **Predict.** Three steps follow: multiply, subtract, square. Which number does the subtraction give?
-#
-# .. answer:: 4.0
-#    -4.0: The target is taken off the prediction, not the other way round.
-#    15.0: That is the prediction, before the subtraction.
-#    16.0: That is the loss, one step further.
+# Three steps follow: multiply, subtract, square.
 
 with chainrule.record() as rec:
     y_hat = w * x
@@ -65,8 +60,8 @@ rec
 #    Set ``w`` to 2. Everything after it follows along the arrows: ``y_hat`` 10, ``error`` -1, ``loss`` 1. The other
 #    leaves, ``x`` and ``y``, stay.
 #
-# Three small operations in a row are enough to write the model down. A neural network with millions of weights is
-# written down in the same way. It only takes more boxes.
+# Three small operations in a row are enough to write the model down. A :term:`neural network` with millions of weights
+# is written down in the same way. It only takes more boxes.
 #
 # What PyTorch itself remembers
 # -----------------------------
@@ -159,6 +154,11 @@ print(len(rec.trace.values))
 # %%
 # Two more than before: the bias is a leaf, and the sum is a step of its own. One box has no name, the product: without
 # it you would count ``len(rec.trace.values) - 1 == 7``.
+#
+# References
+# ----------
+#
+# Graphs of computations, and all that can be done with them: [Baydin2018]_.
 #
 # **Next:** how far does each result move, when its input moves a little?
 # :ref:`sphx_glr_lessons_1_one_weight_30_local_gradients.py`.

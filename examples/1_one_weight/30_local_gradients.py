@@ -5,7 +5,7 @@ Find one number for each arrow: local gradients
 **What you get:** for each step of the forward pass, how strongly its result reacts to its input. These numbers are the
 local gradients. With one rule for putting them together, they are all the calculus you need.
 
-**What you need:** :ref:`sphx_glr_lessons_1_one_weight_20_forward_pass.py`. Reading time: 16 minutes.
+**What you need:** :ref:`sphx_glr_lessons_1_one_weight_20_forward_pass.py`. Reading time: 12 minutes.
 """
 
 # %%
@@ -57,28 +57,20 @@ print(f"local gradient {nudged(square, error):.4f}")
 # between the strips, ``0.01 * 0.01``, is too small to matter.) So for each step of the side, the square gains *two
 # times the side*.
 #
-# **Predict.** Which local gradient does the square have at an error of -1?
-#
-# .. answer:: -2.0
-#    2.0: A negative error that rises comes closer to zero. Does its square rise?
-#    1.0: That is the square of -1.
+# At other errors it is another number:
 
 for e in range(-3, 5):
     print(f"at {e:+}: {nudged(square, e):+.3f}")
 
 # %%
-# Two times its input again, -2: the error rises towards zero, and the square falls. The rule gives the local gradient
-# at once and exactly, without a nudge.
+# Two times the error, each time. At -1 it is -2: the error rises towards zero, and the square falls. The rule gives the
+# local gradient at once and exactly, without a nudge.
 #
 # The subtraction
 # ---------------
 #
-# **Predict.** One step earlier, the error is made from the prediction: ``error = y_hat - y``. If ``y_hat`` rises by
-# 0.01, how far does the error rise, compared with ``y_hat``?
-#
-# .. answer:: 1.0
-#    0.01: That is how far it rises. Divide by how far the prediction rose.
-#    4.0: That is the error itself. The question is how far it moves.
+# One step earlier, the error is made from the prediction: ``error = y_hat - y``. How far does it rise, compared with
+# ``y_hat``?
 
 
 def subtract(y_hat):
@@ -253,6 +245,11 @@ print(f"all of it: {nudged(cube, 2.0):.1f}")
 # %%
 # For each factor, the local gradient is the product of the other two, and there are three factors: three times the
 # square, ``3 * 2.0**2 == 12``.
+#
+# References
+# ----------
+#
+# More rules, and how to see them as gates: [CS231n]_.
 #
 # **Next:** three local gradients become the one slope that we are after,
 # :ref:`sphx_glr_lessons_1_one_weight_40_backward_pass.py`.

@@ -5,7 +5,7 @@ Multiply your way back: the chain rule
 **What you get:** the slope of the loss from a single walk back over the graph: first by hand, then by PyTorch. This is
 backpropagation.
 
-**What you need:** :ref:`sphx_glr_lessons_1_one_weight_30_local_gradients.py`. Reading time: 21 minutes.
+**What you need:** :ref:`sphx_glr_lessons_1_one_weight_30_local_gradients.py`. Reading time: 16 minutes.
 """
 
 # %%
@@ -34,17 +34,13 @@ d_loss = 1.0
 # One arrow back is the error. A small change of the error moves the loss by the arrow's local gradient. So we multiply
 # what we have by it.
 #
-# **Predict.** The error is 4, and the loss is its square. What is the gradient of the error?
-#
-# .. answer:: 8.0
-#    4.0: That is the error itself. The local gradient of a square is two times its input.
-#    16.0: That is the loss.
+# The error is 4, and the loss is its square, whose local gradient is two times the error:
 
 d_error = d_loss * (2 * error)  # (3)
 print(d_error)
 
 # %%
-# It is 1, which we had, times two times the error: 8.
+# 1, which we had, times 8.
 #
 # The rest of the way
 # -------------------
@@ -83,12 +79,6 @@ print(d_w)
 # ------------
 #
 # PyTorch takes this walk when you call ``backward()``, and leaves the gradient of the weight in ``w.grad``.
-#
-# **Predict.** Nudging upward came close to the slope. What will stand in ``w.grad``?
-#
-# .. answer:: The very number that we found by hand [very number, Nothing was nudged]
-#    A number close to it: Backpropagation nudges nothing. It multiplies, as we did.
-#    The new weight: A backward pass finds gradients. It changes no weight.
 
 import torch
 
@@ -317,5 +307,10 @@ print(w.grad.item())
 # %%
 # The error is negative, so the arrow into the loss has a local gradient of -1, and the weight gets the input with that
 # sign. However far the prediction is off, this gradient stays the same, as long as the error keeps its sign.
+#
+# References
+# ----------
+#
+# The paper that made it known: [Rumelhart1986]_. The same walk as a circuit: [CS231n]_.
 #
 # **Next:** what if a value is used twice? :ref:`sphx_glr_lessons_1_one_weight_50_forks.py`.

@@ -5,7 +5,7 @@ Fit the same line with autograd: loss.backward()
 **What you get:** the line once more, with PyTorch in charge of the gradient: what each line of the loop is there for,
 which loss belongs to which weight, and what becomes of the descent after a thousand steps.
 
-**What you need:** :ref:`sphx_glr_lessons_2_descent_30_line_by_hand.py`. Reading time: 16 minutes.
+**What you need:** :ref:`sphx_glr_lessons_2_descent_30_line_by_hand.py`. Reading time: 14 minutes.
 """
 
 # %%
@@ -83,10 +83,7 @@ def loss_at(w):
 
 
 # %%
-# **Predict.** The rate is 0.01. What is the second weight?
-#
-# .. answer:: 0.3000
-#    0.0100: That is the rate. The step is the rate times the gradient.
+# The rate is 0.01.
 
 weights, gradients = fit(steps=20)
 print("step        w      loss   gradient")
@@ -260,6 +257,11 @@ print(f"nudged {by_nudging(torch.float32, nudge=1.0):.1f}, right {true:.1f}")
 # Just what is right. This loss is a parabola, and on a parabola a nudge to
 # both sides is exact for any size: what the curve bends away on one side, it bends away on the other. And the larger
 # the nudge, the less is lost when one loss is subtracted from the other. On other curves the nudge has to be small.
+#
+# References
+# ----------
+#
+# What ``backward()`` does, in its makers' words: [PyTorch]_.
 #
 # **Next:** let PyTorch write the loss and the step as well,
 # :ref:`sphx_glr_lessons_2_descent_50_loss_and_optimizer.py`.

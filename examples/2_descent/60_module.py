@@ -5,7 +5,7 @@ Put it into a module: nn.Module and nn.Linear
 **What you get:** the same model as PyTorch users write it, and four programs side by side: by hand, with autograd,
 with an optimizer, as a module. What each one hides, you have written yourself.
 
-**What you need:** :ref:`sphx_glr_lessons_2_descent_50_loss_and_optimizer.py`, and Python's classes. Reading time: 14
+**What you need:** :ref:`sphx_glr_lessons_2_descent_50_loss_and_optimizer.py`, and Python's classes. Reading time: 10
 minutes.
 """
 
@@ -168,10 +168,7 @@ def as_module(steps, model):
 
 
 # %%
-# **Predict.** We let all of them walk for 100 steps. What is the weight after the first of them?
-#
-# .. answer:: 0.7500
-#    0.3000: That was with targets of twice the inputs.
+# We let all of them walk for 100 steps.
 
 four = by_hand(100), with_autograd(100), with_optimizer(100), as_module(100, linear)
 ladder = list(zip(*four, strict=True))
@@ -217,11 +214,7 @@ def predict(number):
 
 
 # %%
-# **Predict.** What will it say for -3, which is far from every sample?
-#
-# .. answer:: -15.0000
-#    0: It does not know where its samples were. It multiplies.
-#    5.0: That is the weight. The prediction is the weight times the input.
+# It also answers for -3, which is far from every sample:
 
 for number in (5, 0.5, -3):
     print(f"{number:4}: {predict(number):8.4f}")
@@ -281,4 +274,9 @@ print("weight", round(walked[-1], 2), "bias", round(with_bias.bias.item(), 2))
 # too far. On its way back it has to wait for the weight: a little more of one is nearly made up for by a little less of
 # the other, so the slope along that direction is small.
 #
-# **Next:** a problem that no line can solve, :ref:`sphx_glr_lessons_3_xor_10_one_step.py`.
+# References
+# ----------
+#
+# Models built of modules: [Zhang2023]_.
+#
+# **Next:** get on faster with a small rate, :ref:`sphx_glr_lessons_2_descent_70_momentum.py`.
