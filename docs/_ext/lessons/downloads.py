@@ -27,6 +27,10 @@ COLAB = "https://colab.research.google.com/github/{}/blob/notebooks/{}.ipynb"
 GITHUB = "https://github.com/"
 ANSWER = re.compile(r'\.\. answer::(?:[^"\\]|\\(?!n(?! )).)*')
 """What is right after a question, in a notebook's JSON: it ends with its text, or at a line that is not indented."""
+DO = re.compile(r"\.\. do:: .*?\\n\\n   ")
+ANSWER_IN_SCRIPT = re.compile(r"#\n# \.\. answer::.*\n(?:#    .*\n)*")
+DO_IN_SCRIPT = re.compile(r"^# \.\. do:: (?:.*\n)+?#\n#    ((?:.+\n)(?:#    .*\n)*)", re.MULTILINE)
+"""What a script says to the page alone, and the text below it."""
 TERM = re.compile(r":term:`([^`<]+?)(?: <[^`>]+>)?`")
 
 
@@ -59,13 +63,18 @@ def titles(app: Sphinx) -> dict[str, str]:
 
 
 def finish_notebooks(app: Sphinx) -> None:
-    """Write titles into the notebooks, where links lead nowhere, and what they install."""
+    """Write titles into the notebooks, where links lead nowhere, and what they install; take answers out of scripts."""
     names = titles(app)
     for notebook in (notebook for part in parts(app) for notebook in part.glob("*.ipynb")):
         text = notebook.read_text("utf-8")
         for target, title in names.items():
             text = text.replace(target, json.dumps(title)[1:-1])
-        notebook.write_text(INSTALLS.sub(package(), ANSWER.sub("", TERM.sub(r"**\1**", text))), "utf-8")
+        text = DO.sub("**Do this.** ", ANSWER.sub("", TERM.sub(r"**\1**", text)))
+        notebook.write_text(INSTALLS.sub(package(), text), "utf-8")
+    for script in (script for part in parts(app) for script in part.glob("*.py")):
+        text = ANSWER_IN_SCRIPT.sub("", script.read_text("utf-8"))
+        text = DO_IN_SCRIPT.sub(lambda found: "# **Do this.** " + found[1].replace("\n#    ", "\n# "), text)
+        script.write_text(text, "utf-8")
 
 
 def archive(folder: Path) -> bytes:
