@@ -27,8 +27,8 @@ d_a = d_b * 2  # (1)
 print("gradient of a:", d_a)
 
 # %%
-# Is 4 right? Nudge ``a`` to 1.01: ``b`` is 2.02, ``c`` is 3.02, and ``d`` goes from 6 to ``2.02 * 3.02 ≈ 6.1004``. That
-# is more than twice as far. There is a mistake in those lines.
+# Is 4 right? Nudge ``a`` by a hundredth: ``b`` is 2.02, ``c`` is 3.02, and ``d`` goes from 6 to ``2.02 * 3.02 ≈
+# 6.1004``. That is more than twice as far as a slope of 4 says. There is a mistake in those lines.
 
 import torch
 

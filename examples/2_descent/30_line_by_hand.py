@@ -196,7 +196,7 @@ import torch
 import chainrule
 
 inputs, targets = torch.tensor(x), torch.tensor(y)
-weight = torch.tensor(0.0, requires_grad=True)
+weight = torch.tensor(1.0, requires_grad=True)
 with chainrule.record() as rec:
     error = weight * inputs - targets
     loss = (error**2).mean()
@@ -205,10 +205,10 @@ with chainrule.record() as rec:
 rec
 
 # %%
-# .. do:: update 0.05, weight 1.5, loss 1.875; reset; press sum for mean, loss 120; update 0.05, weight 6, loss 480
+# .. do:: update 0.05, weight 1.75, loss 0.4688; reset; press sum for mean, loss 30; update 0.05, weight 4, loss 120
 #
-#    Open Loss curve, set the learning rate to 0.05 and press Update: ``weight`` is 1.5, and the loss 1.875. Reset, tick
-#    *sum for mean*: the loss is 120. Press Update: ``weight`` jumps to 6, and the loss to 480.
+#    Open Loss curve, set the learning rate to 0.05 and press Update: ``weight`` is 1.75, and the loss 0.4688. Reset,
+#    tick *sum for mean*: the loss is 30. Press Update: ``weight`` jumps to 4, and the loss to 120.
 #
 # Before and after
 # ----------------

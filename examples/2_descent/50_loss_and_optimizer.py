@@ -224,10 +224,10 @@ print("without:   ", [round(weight, 4) for weight in fit(3)])
 # On your own
 # -----------
 #
-# **Exercise.** Swap the arguments, ``loss_of(y, w * x)``, with the weight at 0. The loss is the same. What is the
+# **Exercise.** Swap the arguments, ``loss_of(y, w * x)``, with the weight at 1. The loss is the same. What is the
 # gradient?
 
-w = torch.tensor(0.0, requires_grad=True)
+w = torch.tensor(1.0, requires_grad=True)
 loss_of(y, w * x).backward()
 print(w.grad.item())
 

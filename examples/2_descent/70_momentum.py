@@ -47,6 +47,7 @@ def fit(steps, rate, momentum):
 
 rolled = fit(3, rate=0.01, momentum=0.5)
 plain = fit(3, rate=0.01, momentum=0.0)
+print("gradient at 0.3:", round((2 * x * (0.3 * x - y)).mean().item(), 1))
 print("half of the velocity alone:", f"{0.3 + 0.01 * 0.5 * 30:.3f}")
 print("momentum 0.5", [round(w, 3) for w in rolled])
 print("plain       ", [round(w, 3) for w in plain])
@@ -186,9 +187,9 @@ print(f"{max(far[1000:]):.0f}")
 #    -1.9: That is the second velocity. It goes on.
 #    -9.0: That is the share of what was. The new gradient comes on top.
 
-velocity = 0.0
+velocity, gradient = 0.0, -1.0
 for step in range(200):
-    velocity = 0.9 * velocity - 1
+    velocity = 0.9 * velocity + gradient
     if step == 1:
         print("second:", velocity, " share of the last:", 0.9 * -10)
 print(f"{velocity:.1f}")

@@ -34,14 +34,14 @@ network(["x1", "x2"], ["z1", "z2"], weights=[w.tolist()])
 #
 # .. answer:: 11.0
 #    -4.0: That is the first: the first column, 1 and -2.
-#    5.0: That is the second row. Take the second column, 4 and 1.
+#    -1.0: That is the second row. Take the second column, 4 and 1.
 
 with chainrule.record() as rec:
     z = x @ w
     loss = (z**2).sum() / 2
     loss.backward()
 
-print("z", z.tolist())
+print("z", z.tolist(), " second row:", (w[1] @ x).item())
 
 # %%
 # The second column is 4 and 1, so it is 2 times 4 and 3 times 1.
@@ -78,8 +78,8 @@ rec
 # -----------------------
 #
 # The other piece is a curve, the :term:`sigmoid`. It presses every number into the range from 0 to 1, so that the
-# result can be read as "how sure". The sigmoid of ``s`` is ``1 / (1 + exp(-s))``; ``exp`` is about 2.718 multiplied by
-# itself ``s`` times.
+# result can be read as "how sure". The sigmoid of ``s`` is ``1 / (1 + exp(-s))``; ``exp`` makes any number
+# positive, and a larger one out of a larger one.
 
 from chainrule.plots import curves
 
@@ -96,9 +96,10 @@ for k in (0, 16, 24, 32, 48):
 #
 # .. answer:: 0.25
 #    0.5: That is its height. How far does it move for a nudge of 0.1?
-#    1.0: Then it would be 0.6 at 0.1.
+#    1.0: Then it would rise by all of the nudge.
 
-print("at 0.1:", round(torch.sigmoid(torch.tensor(0.1)).item(), 4))
+nudged = torch.sigmoid(torch.tensor(0.1)).item()
+print(f"at 0.1: {nudged:.4f}, which is {nudged - 0.5:.3f} more")
 print(f"{s.grad[24].item():.2f}")
 
 # %%

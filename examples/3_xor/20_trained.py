@@ -100,7 +100,7 @@ import numpy as np
 
 from chainrule.plots import regions
 
-across = np.linspace(-0.25, 1.25, 101)
+across = np.linspace(-0.25, 1.25, 76)
 grid = torch.tensor([[[a, b] for a in across] for b in across], dtype=torch.float32)
 with torch.no_grad():
     outputs = predict(grid).squeeze(-1).numpy()
@@ -148,7 +148,7 @@ for x, place in zip(samples, hidden.tolist(), strict=True):
 # Draw the places on paper, and look for a line that separates the two targets. Here is the one that the network has
 # found:
 
-reach = np.linspace(-0.4, 4.0, 101)
+reach = np.linspace(-0.4, 4.0, 76)
 plane = torch.tensor([[[a, b] for a in reach] for b in reach], dtype=torch.float32)
 with torch.no_grad():
     outputs = torch.sigmoid(plane @ w2 + b2).squeeze(-1).numpy()
@@ -211,15 +211,22 @@ print(f"together {-sum(pulls):+.4f}")
 # Take it in hand
 # ---------------
 #
-# The trained network, at that sample:
+# The trained network, at the second sample:
 
-rec
+x, y = samples[1], targets[1]
+with chainrule.record() as live:
+    hidden = torch.relu(x @ w1 + b1)
+    y_hat = torch.sigmoid(hidden @ w2 + b2)
+    loss = (y_hat - y) ** 2
+    loss.backward()
+
+live
 
 # %%
-# .. do:: y_hat 0.1773, grad w1 [[0,0],[0,0]]; set x [0,1], y_hat 0.9028, grad w1 [[0,0],[0.364,-0.6058]]
+# .. do:: set x [0,1], y_hat 0.9028; set x [0,0], y_hat 0.1773, grad w1 [[0,0],[0,0]]
 #
-#    At 0 and 0 the answer is 0.1773, and nothing leads back to ``w1``. Set the second entry of ``x`` to 1: both gates
-#    open, the answer is 0.9028, and gradients of 0.364 and -0.6058 arrive.
+#    Its answer is 0.9028. Set the second entry of ``x`` to 0, so that it is the first sample: the gates shut, the
+#    answer is 0.1773, and every gradient in ``w1`` is 0.
 #
 # A gate on its bend
 # ------------------

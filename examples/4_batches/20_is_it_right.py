@@ -196,7 +196,7 @@ print(f"nudge {report.step:.1e}, in {report.dtype}")
 #
 # The right one of the two, alive:
 
-amounts.requires_grad_()
+amounts = torch.tensor([2.0, 2.0, 1.0], requires_grad=True)
 with chainrule.record() as rec:
     total = amounts.sum()
     shares = amounts / total
@@ -206,10 +206,10 @@ with chainrule.record() as rec:
 rec
 
 # %%
-# .. do:: price 2, grad amounts [-0.25,0,0.25]; set amounts [2,2,1], price 1.8, grad amounts [-0.16,0.04,0.24]
+# .. do:: price 1.8, grad amounts [-0.16,0.04,0.24]; set amounts [1,2,1], price 2, grad amounts [-0.25,0,0.25]
 #
-#    The mean price is 2. Set the first of the ``amounts`` to 2, too: ``price`` falls to 1.8. Watch ``total``: part of
-#    the way back goes through it, which is the part that the hurried one has lost.
+#    The mean price is 1.8. Set the first of the ``amounts`` to 1: ``price`` rises to 2. Watch ``total``: part of the
+#    way back goes through it, which is the part that the hurried one has lost.
 #
 # PyTorch's own
 # -------------

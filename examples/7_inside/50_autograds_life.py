@@ -246,15 +246,15 @@ print(len(watch.kept))
 # One, the sigmoid's result: its local gradient is made of that. The product with a plain number and the sum keep
 # nothing.
 #
-# **Exercise.** The loss is ``w**3``, at a weight of two. You call ``backward(retain_graph=True)`` three times. What is
+# **Exercise.** The loss is ``w**2``, at a weight of five. You call ``backward(retain_graph=True)`` three times. What is
 # in ``w.grad``?
 #
 # .. answer:: printed
-#    12.0: That is one pass. A leaf adds up.
-#    8.0: That is the loss.
+#    10.0: That is one pass. A leaf adds up.
+#    25.0: That is the loss.
 
-w = torch.tensor(2.0, requires_grad=True)
-loss = w**3
+w = torch.tensor(5.0, requires_grad=True)
+loss = w**2
 for _ in range(3):
     loss.backward(retain_graph=True)
     print("so far", w.grad.item())
@@ -262,7 +262,7 @@ print("loss", loss.item())
 print(w.grad.item())
 
 # %%
-# Each pass adds three times the square of the weight.
+# Each pass adds two times the weight.
 #
 # References
 # ----------

@@ -191,18 +191,21 @@ print(passes)
 # ``passes == 1``. What was made under ``no_grad`` asks for no gradient: ``w.requires_grad == False``. So the second
 # loss is made of plain numbers, and has no way back.
 #
-# **Exercise.** The recording above ends with the backward pass of the second loss. The result that is called ``w``
-# there keeps no ``.grad``, but a gradient did come by. What was it? (In your own code, ``rec.check(w=...)`` tells.)
+# **Exercise.** The first loop goes on for a third pass, as if nothing were wrong: the new weight is made from the
+# second one and its gradient. What gradient comes by at the third?
 #
-# .. answer:: -12.0
-#    -30.0: That is at the first weight, 0. The second is 1.2.
-#    -42.0: That is what the leaf holds: both passes.
+# .. answer:: printed
+#    -12.0: That is at the second weight, 1.2.
+#    -46.8: That is what the leaf holds then: all three passes.
 
-new = 0.0 - 0.04 * -30.0
-print(rec.check(w=(2 * x * (new * x - y)).mean()))
+second = 0.0 - 0.04 * -30.0
+third = second - 0.04 * -12.0
+slope = (2 * x * (third * x - y)).mean().item()
+print(f"weights {second} and {third:.2f}, the leaf holds {-30 - 12 + slope:.1f}")
+print(f"{slope:.1f}")
 
 # %%
-# The new weight is ``new ≈ 1.2``, and the mean of twice the input times the error is -12 there.
+# It is the mean of twice the input times the error at 1.68, and it goes on to the first leaf, too.
 #
 # References
 # ----------

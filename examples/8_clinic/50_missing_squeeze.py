@@ -220,16 +220,16 @@ print(f"{rows[0].item():.2f}")
 # %%
 # To the mean of the targets: ``wanted.mean() == 2.0``.
 #
-# **Exercise.** The same with the shapes exchanged: answers of shape ``(4,)``, targets of shape ``(4, 1)``. How many
+# **Exercise.** The same with the shapes exchanged: answers of shape ``(5,)``, targets of shape ``(5, 1)``. How many
 # differences are there?
 #
 # .. answer:: printed
-#    4: The shapes are lined up at the right, and both are stretched.
+#    5: The shapes are lined up at the right, and both are stretched.
 
-print((torch.zeros(4) - torch.zeros(4, 1)).numel())
+print((torch.zeros(5) - torch.zeros(5, 1)).numel())
 
 # %%
-# Sixteen again.
+# Each of five with each of five.
 #
 # References
 # ----------
