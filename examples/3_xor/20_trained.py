@@ -216,14 +216,14 @@ print(f"together {-sum(pulls):+.4f}")
 x, y = samples[1], targets[1]
 with chainrule.record() as live:
     hidden = torch.relu(x @ w1 + b1)
-    y_hat = torch.sigmoid(hidden @ w2 + b2)
-    loss = (y_hat - y) ** 2
+    answer = torch.sigmoid(hidden @ w2 + b2)
+    loss = (answer - y) ** 2
     loss.backward()
 
 live
 
 # %%
-# .. do:: set x [0,1], y_hat 0.9028; set x [0,0], y_hat 0.1773, grad w1 [[0,0],[0,0]]
+# .. do:: set x [0,1], answer 0.9028; set x [0,0], answer 0.1773, grad w1 [[0,0],[0,0]]
 #
 #    Its answer is 0.9028. Set the second entry of ``x`` to 0, so that it is the first sample: the gates shut, the
 #    answer is 0.1773, and every gradient in ``w1`` is 0.

@@ -103,8 +103,7 @@ for value in rec.trace.values:
         print(f"{value.name:22} {value.shape}")
 
 # %%
-# Four rows, ``(4, 1)``, and four numbers, ``(4,)``, make a difference of ``(4, 4)``: each answer is compared with every
-# target.
+# Four rows and four numbers make a table of four by four: each answer is compared with every target.
 #
 # The cause
 # ---------

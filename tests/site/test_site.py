@@ -106,7 +106,7 @@ def test_no_page_is_far() -> None:
 
 @pytest.mark.parametrize("name", built.lessons())
 def test_a_lesson_can_be_taken_away(name: str) -> None:
-    """A lesson offers itself as a script with the same code, and as a valid notebook with the same code in its cells."""
+    """A lesson offers itself as a script and as a valid notebook, both with the same code as the page."""
     page = built.pages()[name]
     links = dict.fromkeys(target for tag, target in page.links if tag == "a" and "_downloads" in target)
     files = {Path(link).suffix: (page.path.parent / link).read_text("utf-8") for link in links}
