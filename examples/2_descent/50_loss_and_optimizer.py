@@ -224,7 +224,7 @@ print("without:   ", [round(weight, 4) for weight in fit(3)])
 # On your own
 # -----------
 #
-# **Exercise.** Swap the arguments, ``loss_of(y, w * x)``, with the weight at 1. The loss is the same. What is the
+# **Exercise.** Swap the arguments, ``loss_of(y, w * x)``, with a weight of one. The loss is the same. What is the
 # gradient?
 
 w = torch.tensor(1.0, requires_grad=True)

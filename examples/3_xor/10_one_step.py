@@ -80,10 +80,7 @@ print("hidden", hidden.detach())
 #
 # The second layer gives ``score ≈ -0.03``. The sigmoid is one half at zero, and a bit less at a bit less: ``y_hat ≈
 # 0.4925``. So the network is undecided, and the loss is ``loss ≈ 0.2426``.
-
-rec.graph(backward=None)
-
-# %%
+#
 # Backward
 # --------
 #

@@ -191,21 +191,20 @@ print(passes)
 # ``passes == 1``. What was made under ``no_grad`` asks for no gradient: ``w.requires_grad == False``. So the second
 # loss is made of plain numbers, and has no way back.
 #
-# **Exercise.** The first loop goes on for a third pass, as if nothing were wrong: the new weight is made from the
-# second one and its gradient. What gradient comes by at the third?
+# **Exercise.** The first loop goes on, as if nothing were wrong: a third weight is made from the second one and its
+# gradient of -12. What is it, to two digits after the point?
 #
 # .. answer:: printed
-#    -12.0: That is at the second weight, 1.2.
-#    -46.8: That is what the leaf holds then: all three passes.
+#    1.20: That is the second weight.
+#    0.48: That is the step alone.
 
 second = 0.0 - 0.04 * -30.0
 third = second - 0.04 * -12.0
-slope = (2 * x * (third * x - y)).mean().item()
-print(f"weights {second} and {third:.2f}, the leaf holds {-30 - 12 + slope:.1f}")
-print(f"{slope:.1f}")
+print("second weight", second, " step", 0.04 * 12.0)
+print(f"{third:.2f}")
 
 # %%
-# It is the mean of twice the input times the error at 1.68, and it goes on to the first leaf, too.
+# Its gradient goes on to the first leaf, too, which then holds the sum of all three.
 #
 # References
 # ----------
