@@ -252,4 +252,4 @@ print(round(of_k[0, 0].item(), 2))
 #   reason for the root.
 # - Andrej Karpathy, *Let's build GPT: from scratch, in code, spelled out*, on video.
 #
-# **Next:** what to do when it still does not learn, :ref:`sphx_glr_lessons_8_clinic_10_not_zeroed.py`.
+# **Next:** write the engine behind ``backward()`` yourself, :ref:`sphx_glr_lessons_7_inside_40_tiny_engine.py`.

@@ -411,8 +411,8 @@ print("stopped, ten thousand steps deep:", stopped)
 # What PyTorch has besides
 # ------------------------
 #
-# - Tensors: one value for a million numbers, so that the bookkeeping is paid for once. "Upstream times local" becomes
-#   what :doc:`/concepts/chain_rule` calls a vector-Jacobian product.
+# - Tensors: one value for a million numbers, so that the bookkeeping is paid for once. "Upstream times local" becomes a
+#   product with a table, as at the end of :doc:`/concepts/chain_rule`.
 # - Hundreds of operations more in the table.
 # - Attention to what you change in place, to memory, and to several devices. The next lesson is about some of it.
 #
