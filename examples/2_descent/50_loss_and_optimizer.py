@@ -167,40 +167,6 @@ print(w.item())
 # %%
 # It stays where it is, without a warning: ``step`` finds no gradient and takes no step.
 #
-<<<<<<< HEAD
-# And momentum
-# ------------
-#
-# The two lines of momentum from the parabola are a switch, too.
-#
-# **Predict.** Here are our two lines, with a share of 0.5. After the first step the weight is at 0.3, as before, and
-# the gradient there is -25.5. Where is it after the second step?
-#
-# .. answer:: 0.705
-#    0.555: That is the step without momentum. Half of the first velocity comes on top.
-#    0.450: That is half of the first velocity alone. The gradient at the new weight comes on top.
-
-w = torch.tensor(0.0, requires_grad=True)
-velocity = 0.0
-rolled = [w.item()]
-for _ in range(3):
-    loss_of(w * x, y).backward()
-    with torch.no_grad():
-        velocity = 0.5 * velocity + w.grad
-        w -= 0.01 * velocity
-    w.grad = None
-    rolled.append(w.item())
-switched = fit(3, momentum=0.5)
-print("two lines: ", [round(weight, 4) for weight in rolled])
-print("the switch:", [round(weight, 4) for weight in switched])
-print("without:   ", [round(weight, 4) for weight in fit(3)])
-
-# %%
-# The gradient at 0.3 is ``(2 * x * (0.3 * x - y)).mean() ≈ -25.5``. Half of the first velocity, -30, and this gradient
-# make ``0.5 * -30 - 25.5 == -40.5``, so the second step is longer
-# than the first, although the slope is flatter. (Half of the first step alone would end at ``0.3 + 0.15 ≈ 0.450``.) The
-# switch does the same.
-#
 # Four ways down
 # --------------
 #
@@ -212,8 +178,6 @@ print("without:   ", [round(weight, 4) for weight in fit(3)])
 #
 # **Do this.** Press Race, and drag the circle. Then make the rate of SGD larger, until it no longer arrives.
 #
-=======
->>>>>>> 392d903 (Teach momentum once there is data)
 # Take away
 # ---------
 #
