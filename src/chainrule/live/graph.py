@@ -108,7 +108,9 @@ def _placed(data: GraphData, group: Group | None) -> PlacedView:
     shown = partial(layout, data.trace, data.backward, view=view, cells=data.most)
     wide = shown("right")
     if wide.width > TOO_WIDE:
-        wide = shown("down", room=TOO_WIDE, flat=True)
+        wide = shown("down", room=NARROW, flat=True)
+        if wide.width > NARROW:  # with what passes beside the boxes
+            wide = shown("down", room=2 * NARROW - wide.width, flat=True)
     return PlacedView(view, wide, shown("down", room=PHONE, flat=True))
 
 

@@ -22,12 +22,11 @@ from chainrule.views.colors import DARK, LIGHT
 FOLDER = Path(__file__).parent / "js"
 PARTS = {
     "graph": (
-        "tensors", "text", "ops", "model", "dom", "drawing", "state", "more", "player", "product",
-        "element", "page",
+        "tensors", "text", "ops", "model", "dom", "drawing", "state", "more", "player", "product", "element", "page",
     ),
     "panels": (
-        "numbers", "training", "cells", "sizes", "zoom", "maths", "slips", "plots", "curve", "explain", "predict",
-        "table", "code", "share", "panels",
+        "numbers", "training", "cells", "sizes", "zoom", "maths", "slips", "plots", "edits", "curve", "explain",
+        "predict", "table", "code", "share", "panels",
     ),
     "ops": ("calls", "entries", "moves", "losses", "layers"),
 }  # fmt: skip

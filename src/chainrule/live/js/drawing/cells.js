@@ -1,6 +1,6 @@
 // Tensors as colours: a cell a number, purple above zero and green below, the stronger the larger.
 
-import { attribute, h, s, write } from './dom.js';
+import { attribute, attributes, h, s, write } from './dom.js';
 import { CHARACTER, fit, LINE, PADDING } from './drawing.js';
 import { entryName, number, shapeText, SHOWN } from '../engine/text.js';
 
@@ -25,15 +25,8 @@ function grid(shape) {
   if (rows === 1 && columns > 4 && columns <= SHOWN) [rows, columns] = [Math.ceil(columns / 3), 3];
   const digits = columns <= 4 && rows <= 9 && rows * columns <= 12;
   const [wide, high] = digits ? (columns === 4 ? NARROW : DIGITS) : CELL;
-  return {
-    columns,
-    wide,
-    high,
-    digits,
-    across: Math.min(columns, 16),
-    down: Math.min(rows, 9),
-    cut: columns > 16 || rows > 9,
-  };
+  const [across, down] = [Math.min(columns, 16), Math.min(rows, 9)];
+  return { columns, wide, high, digits, across, down, cut: columns > across || rows > down };
 }
 
 /** The largest number of a graph, as it was recorded: all cells are measured against it.
@@ -58,8 +51,7 @@ export function cells(drawing, ui, [v, left, top], most) {
   const box = drawing.boxes.get(v);
   const { s: shape, n: name } = model.plain.values[v];
   if (!box) return () => {};
-  const place = grid(shape);
-  const { columns, wide, high, across, down, digits, cut } = place;
+  const { columns, wide, high, across, down, digits, cut } = grid(shape);
   if (box.entries.length)
     box.grid = ({ data }) => {
       write(box.value, '');
@@ -68,12 +60,10 @@ export function cells(drawing, ui, [v, left, top], most) {
         const [x, y] = [box.x + (i % columns) * wide, box.y - 1 + Math.floor(i / columns) * high];
         const text = number(data[i]);
         fit(/** @type {SVGTextElement} */ (label), text, wide - 6);
-        const places = { x: x + 3, y };
-        for (const [key, to] of Object.entries(places)) attribute(label, key, to);
-        for (const [key, to] of Object.entries({ x, y: y - 13, width: wide, height: high })) attribute(back, key, to);
+        attributes(label, { x: x + 3, y });
+        attributes(back, { x, y: y - 13, width: wide, height: high });
         attribute(line, 'd', `M${x + 3} ${y + 3}h${wide - 6}`);
-        attribute(handle, 'aria-valuenow', data[i]);
-        attribute(handle, 'aria-valuetext', text);
+        attributes(handle, { 'aria-valuenow': data[i], 'aria-valuetext': text });
       });
     };
   for (const handle of box.entries) handle.classList.add('on');
@@ -114,8 +104,8 @@ export function cells(drawing, ui, [v, left, top], most) {
       attribute(group, 'class', shown ? 'cells' : 'bare');
       if (!shown) return;
       const { data } = shown;
-      /** One path for each colour: quicker than an element a cell. @type {Map<string, string>} */ const ways =
-        new Map();
+      // one path for each colour: quicker than an element a cell
+      /** @type {Map<string, string>} */ const ways = new Map();
       const labels = [];
       const odd = { nan: 0, inf: 0 };
       for (let row = 0; row < down; row++)
@@ -150,11 +140,8 @@ export function cells(drawing, ui, [v, left, top], most) {
       const range = finite.length ? [`${number(Math.min(...finite))} to ${number(Math.max(...finite))}`] : [];
       const caption = `${shapeText(shape)}${cut ? '…' : ''} ${[...words, ...range].join(', ')}`;
       fit(small, k ? caption.slice(caption.indexOf(') ') + 2) : caption, apart - PADDING); // one shape for both
-      attribute(
-        group,
-        'aria-label',
-        `${caption}: ${kind} of ${name}. Arrow keys read its numbers, Enter opens the table.`,
-      );
+      const keys = 'Arrow keys read its numbers, Enter opens the table.';
+      attribute(group, 'aria-label', `${caption}: ${kind} of ${name}. ${keys}`);
     };
   });
   return () => parts.forEach((refresh) => refresh());

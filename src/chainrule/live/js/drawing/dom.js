@@ -40,3 +40,8 @@ export function write(element, text) {
 export function attribute(element, key, value) {
   if (element.getAttribute(key) !== String(value)) element.setAttribute(key, String(value));
 }
+
+/** @param {Element} element @param {Record<string, string | number>} all */
+export function attributes(element, all) {
+  for (const [key, value] of Object.entries(all)) attribute(element, key, value);
+}

@@ -1,6 +1,6 @@
 // The graph as SVG, in the places that Python worked out, and with the numbers of the step that is shown.
 
-import { attribute, s, write } from './dom.js';
+import { attribute, attributes, s, write } from './dom.js';
 import { entryName, isShown, number } from '../engine/text.js';
 
 /** @typedef {import('../engine/model.js').Model} Model */
@@ -32,13 +32,9 @@ export class Drawing {
   constructor(model, layout) {
     this.model = model;
     this.layout = layout;
-    this.svg = s('svg', {
-      viewBox: `0 0 ${layout.w} ${layout.h}`,
-      width: layout.w,
-      height: layout.h,
-      role: 'group',
-      'aria-label': 'The graph',
-    });
+    const { w, h: height } = layout;
+    const said = { role: 'group', 'aria-label': 'The graph' };
+    this.svg = s('svg', { viewBox: `0 0 ${w} ${height}`, width: w, height, ...said });
     this.svg.append(s('defs', {}, marker('vh'), marker('gh')));
     this.edges = layout.a.map((drawn, e) => this.#edge(drawn, e));
     /** How each edge was drawn last. @type {string[]} */ this.looks = [];
@@ -77,36 +73,24 @@ export class Drawing {
     const across = flat && plain.g !== undefined ? right - room : right;
     const value = s('text', { class: v === model.plain.failed?.[0] ? 'raised' : 'v', x: across, y: y + down });
     const gradient = s('text', { class: 'g', x: right, y: y + 2 * down });
-    const title = s(
-      'text',
-      { x, y },
-      opens && op?.h ? s('tspan', { class: 'n open', ...opens }, `▸ ${name}`) : s('tspan', { class: 'n' }, name),
-      ' ',
-      expression &&
-        expression !== name &&
-        s('tspan', { class: opens ? 'e open' : 'e', ...opens }, `${opens ? '▸' : '='} ${expression}`),
-    );
-    const group = s(
-      'g',
-      { class: 'box', 'data-v': v },
-      s('rect', { x: left, y: top, width: w, height, rx: 6 }),
-      title,
-      ' ',
-      value,
+    const [open, mark] = opens ? [' open', '▸'] : ['', '='];
+    const title = s('text', { x, y });
+    title.append(
+      op?.h
+        ? s('tspan', { class: `n${open}`, ...opens }, opens ? `▸ ${name}` : name)
+        : s('tspan', { class: 'n' }, name),
       ' ',
     );
+    if (expression && expression !== name)
+      title.append(s('tspan', { class: `e${open}`, ...opens }, `${mark} ${expression}`));
+    const frame = s('rect', { x: left, y: top, width: w, height, rx: 6 });
+    const group = s('g', { class: 'box', 'data-v': v }, frame, title, ' ', value, ' ');
     /** @type {SVGGElement[]} */ const entries = [];
     const held = model.values[v];
     if (plain.leaf && !model.fixed && held && isShown(held)) {
       for (let at = 0; at < held.data.length; at++) {
-        const text = s('text', { class: 'v' });
-        const handle = s(
-          'g',
-          { class: 'number' },
-          s('rect', { class: 'handle', rx: 3, height: 21 }),
-          s('path', { class: 'line' }),
-          text,
-        );
+        const [back, line] = [s('rect', { class: 'handle', rx: 3, height: 21 }), s('path', { class: 'line' })];
+        const handle = s('g', { class: 'number' }, back, line, s('text', { class: 'v' }));
         this.handles.push({ handle, v, at, name: entryName(plain.n, plain.s, at) });
         entries.push(handle);
         group.append(handle, ' ');
@@ -159,9 +143,8 @@ export class Drawing {
       const edge = model.view.edges[e];
       const passed = model.passed(e);
       const label = passed && model.localText(e);
-      const kind = `${sort}${edge.o < model.at ? '' : ' todo'}${passed ? ' passed' : ''}${
-        flowing.has(e) ? ' now' : ''
-      }`;
+      const [todo, now] = [edge.o < model.at ? '' : ' todo', flowing.has(e) ? ' now' : ''];
+      const kind = `${sort}${todo}${passed ? ' passed' : ''}${now}`;
       if (this.looks[e] === `${kind} ${label}`) return;
       this.looks[e] = `${kind} ${label}`;
       write(local, label ? `× ${label}` : '');
@@ -196,17 +179,16 @@ export class Drawing {
       const left = box.x + column * CHARACTER * squeeze;
       const width = text.length * CHARACTER * squeeze;
       write(label, text);
-      attribute(label, 'x', left);
-      attribute(label, 'y', box.y);
-      attribute(back, 'x', left - 5);
-      attribute(back, 'y', box.y - 15);
-      attribute(back, 'width', held.shape.length ? width + 10 : Math.max(width + 10, 36));
+      attributes(label, { x: left, y: box.y, lengthAdjust: 'spacingAndGlyphs' });
+      attributes(back, {
+        x: left - 5,
+        y: box.y - 15,
+        width: held.shape.length ? width + 10 : Math.max(width + 10, 36),
+      });
       attribute(line, 'd', `M${left} ${box.y + 4}h${width}`);
       if (squeeze < 1) attribute(label, 'textLength', width);
       else label.removeAttribute('textLength');
-      attribute(label, 'lengthAdjust', 'spacingAndGlyphs');
-      attribute(handle, 'aria-valuenow', Number.isFinite(x) ? x : 0);
-      attribute(handle, 'aria-valuetext', text);
+      attributes(handle, { 'aria-valuenow': Number.isFinite(x) ? x : 0, 'aria-valuetext': text });
       skip(' '.repeat(text.length));
     };
     if (box.grid) return box.grid(held);
@@ -227,8 +209,7 @@ export class Drawing {
 export function fit(element, text, room) {
   write(element, text);
   if (text.length * (document.fullscreenElement ? HALL : CHARACTER) > room + 1) {
-    attribute(element, 'textLength', room);
-    attribute(element, 'lengthAdjust', 'spacingAndGlyphs');
+    attributes(element, { textLength: room, lengthAdjust: 'spacingAndGlyphs' });
   } else element.removeAttribute('textLength');
 }
 

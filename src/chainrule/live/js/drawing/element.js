@@ -2,11 +2,10 @@
 
 import { attribute, button, h, s, write } from './dom.js';
 import { Drawing } from './drawing.js';
-import { HANDS, more, PANELS } from './more.js';
+import { HANDS, later, more, PANELS } from './more.js';
 import { Player } from './player.js';
 import { productOf } from './product.js';
 import { readState, writeState } from './state.js';
-import { derivative, number } from '../engine/text.js';
 
 /** @typedef {import('../engine/model.js').Model} Model */
 /** @typedef {import('./more.js').Panel} Panel */
@@ -150,9 +149,7 @@ export class Ui {
     attribute(this.#host, 'data-lm-suppress-shortcuts', 'true');
     this.#fit();
     new ResizeObserver(() => this.#fit()).observe(this.stage);
-    const tone = () => {
-      this.#body.style.colorScheme = isDark(this.#host) ? 'dark' : 'light';
-    };
+    const tone = () => void (this.#body.style.colorScheme = isDark(this.#host) ? 'dark' : 'light');
     tone();
     const watcher = new MutationObserver(() => {
       tone();
@@ -161,26 +158,20 @@ export class Ui {
     for (const node of [document.documentElement, document.body]) watcher.observe(node, { attributes: true });
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', tone);
     const panel = readState(this, location.hash);
-    let fresh = Boolean(this.#host.closest('.chainrule-plays')) && !location.hash.includes('graph=');
-    if (fresh && !matchMedia('(prefers-reduced-motion: reduce)').matches) this.model.at = 0;
-    else fresh = false;
+    const { model } = this;
+    const told = location.hash.includes('graph=');
+    const moves = !matchMedia('(prefers-reduced-motion: reduce)').matches;
+    let fresh = Boolean(this.#host.closest('.chainrule-plays')) && !told && moves;
+    if (fresh) model.at = 0;
     new IntersectionObserver(([{ isIntersecting }]) => {
       if (!isIntersecting) this.player.pause();
-      else if (fresh) {
-        fresh = false;
-        this.player.play();
-      }
+      else if (fresh) this.player.play();
+      fresh &&= !isIntersecting;
     }).observe(this.stage);
-    this.#touched =
-      location.hash.includes('graph=') && (this.model.at !== this.model.last || this.model.values !== this.model.start);
+    this.#touched = told && (model.at !== model.last || model.values !== model.start);
     if (this.#toggles.some((toggle) => toggle.dataset.panel === panel)) this.open(panel);
     this.redraw();
-    (globalThis.requestIdleCallback ?? setTimeout)(() =>
-      more().then(
-        () => this.#arm(),
-        () => {},
-      ),
-    );
+    (globalThis.requestIdleCallback ?? setTimeout)(() => later(() => this.#arm()));
   }
 
   /** Choose the layout that fits. */
@@ -234,7 +225,7 @@ export class Ui {
         least: this.model.plain.values[v].t.startsWith('float') ? 0 : 1,
         name,
         get: () => this.model.values[v]?.data[at] ?? NaN,
-        set: (to) => this.setEntries([[v, at, to]]),
+        set: (to) => HANDS.setEntries?.(this, [[v, at, to]]) ?? '',
         say: (text, bad) => this.say(text, bad),
         layer: this.stage,
       });
@@ -268,10 +259,7 @@ export class Ui {
   #written() {
     if (!this.#touched) return;
     if (PANELS.formula) this.#panel('formula').refresh();
-    else
-      more()
-        .then(() => PANELS.formula && this.#written())
-        .catch(() => {});
+    else later(() => PANELS.formula && this.#written());
   }
 
   /** @param {string} key @returns {Panel} */
@@ -350,16 +338,14 @@ export class Ui {
 
   /** The button that fills the screen, with four corners on it. */
   #corners() {
-    const made = button('', () => this.#hall(), { 'aria-label': 'Full screen', title: 'Full screen' });
+    const flip = () => {
+      void (document.fullscreenElement ? document.exitFullscreen() : this.#host.requestFullscreen());
+      this.stage.focus({ preventScroll: true });
+    };
+    const made = button('', flip, { 'aria-label': 'Full screen', title: 'Full screen' });
     const path = s('path', { class: 'corners', d: 'M1 4V1H4M8 1H11V4M11 8V11H8M4 11H1V8' });
     made.append(s('svg', { viewBox: '0 0 12 12', width: 13, height: 13, 'aria-hidden': 'true' }, path));
     return made;
-  }
-
-  /** Take the whole screen, or give it back. */
-  #hall() {
-    void (document.fullscreenElement ? document.exitFullscreen() : this.#host.requestFullscreen());
-    this.stage.focus({ preventScroll: true });
   }
 
   /** @param {KeyboardEvent} event */
@@ -457,47 +443,12 @@ export class Ui {
   tell(ended) {
     const { words } = HANDS;
     if (words) this.say(words(this.model, ended));
-    else
-      void more().then(
-        () => HANDS.words && this.tell(ended),
-        () => {},
-      );
-  }
-
-  /** Change numbers by hand: of which leaf, which one, to what.
-   * @param {[number, number, number][]} changes @returns {string} what is wrong, if anything */
-  setEntries(changes) {
-    try {
-      this.model.setEntries(changes);
-    } catch (error) {
-      return error instanceof Error ? `${error.message}.` : '';
-    }
-    const [v, at, x] = changes[0];
-    const held = this.model.values[v]?.data[at] ?? x;
-    this.#edited(v, held === x || Number.isFinite(held) ? '' : `${x} overflows ${this.model.plain.values[v].t}. `);
-    return '';
+    else later(() => HANDS.words && this.tell(ended));
   }
 
   /** What was learnt with other numbers is no longer true. */
   edited() {
     this.#training?.restart();
-  }
-
-  /** @param {number} v @param {string} first what is to be said before all else */
-  #edited(v, first) {
-    const { model } = this;
-    const loss = model.root;
-    const name = model.names[v];
-    this.edited();
-    if (model.trained.includes(v) || this.chosen < 0)
-      this.chosen = model.trained.includes(v) ? v : (model.trained[0] ?? -1);
-    const end = loss < 0 ? (model.ops.at(-1)?.o[0] ?? v) : loss;
-    let said = `${first}${name} = ${model.valueText(v)}`;
-    if (model.at === model.last) said += `: ${model.names[end]} = ${model.valueText(end)}`;
-    if (model.at === model.last && this.chosen >= 0)
-      said += `, ${derivative(model.names[model.loss], model.names[this.chosen])} = ${model.gradientText(this.chosen)}`;
-    this.say(`${said}.`);
-    this.changed();
   }
 
   /** Choose the value whose gradient is written out. @param {number} v */
@@ -533,21 +484,8 @@ export class Ui {
 
   /** Take steps against the gradients. @param {number} rate @param {number} [times] */
   async update(rate, times = 1) {
-    if (this.model.fixed) throw new Error(`these numbers cannot be changed: ${this.model.fixed}`);
-    if (!Number.isFinite(rate)) throw new Error('a learning rate is a finite number');
-    if (!HANDS.Training) await more();
-    const { model, training } = this;
-    const before = training.at;
-    try {
-      for (let k = 0; k < times; k++) training.update(rate);
-    } catch {
-      this.say('The next step would leave the numbers that fit. Reset, or use a smaller rate.', true);
-      if (training.at > before) this.changed();
-      return;
-    }
-    const loss = model.root < 0 ? '' : `${model.names[model.root]} = ${number(training.history[training.at].loss)}`;
-    this.say(`After ${training.at} update${training.at === 1 ? '' : 's'}: ${loss}.`);
-    this.changed();
+    if (!HANDS.update) await more();
+    HANDS.update?.(this, rate, times);
   }
 
   reset() {

@@ -1,6 +1,6 @@
 // What a graph says: each step, and each mark about itself, to whoever points at it, taps it or comes to it by keys.
 
-import { attribute, h } from './dom.js';
+import { attributes, h } from './dom.js';
 import { derivative, number } from '../engine/text.js';
 
 /** @typedef {import('./element.js').Ui} Ui */
@@ -127,8 +127,7 @@ export function explain(ui, body) {
     const at = marks.indexOf(/** @type {SVGTextElement} */ (event.target));
     const next = by ? marks.at((at + by) % marks.length) : ui.stage;
     if (next instanceof SVGElement)
-      for (const [key, to] of Object.entries({ tabindex: -1, role: 'img', 'aria-label': meaning(ui.model, next) }))
-        attribute(next, key, to);
+      attributes(next, { tabindex: -1, role: 'img', 'aria-label': meaning(ui.model, next) });
     next?.focus();
     event.preventDefault();
     event.stopPropagation();

@@ -1,6 +1,6 @@
 // Numbers that can be changed where they stand: drag, type, or use the arrow keys.
 
-import { attribute, button, h } from './dom.js';
+import { attribute, attributes, button, h } from './dom.js';
 import { number } from '../engine/text.js';
 
 /**
@@ -21,9 +21,7 @@ export const onGrid = (x, step) => Number((Math.round(x / step) * step).toPrecis
 
 /** @param {SVGGElement} handle @param {Editing} editing */
 export function makeEditable(handle, editing) {
-  attribute(handle, 'role', 'spinbutton');
-  attribute(handle, 'tabindex', 0);
-  attribute(handle, 'aria-label', editing.name);
+  attributes(handle, { role: 'spinbutton', tabindex: 0, 'aria-label': editing.name });
   let from = 0;
   let at = 0;
   let moved = false;

@@ -1,6 +1,6 @@
 // Playing: the steps of a graph as motion, each number held at the place where it is multiplied.
 
-import { attribute, s, write } from './dom.js';
+import { attribute, attributes, s, write } from './dom.js';
 import { CHARACTER } from './drawing.js';
 import { number, numbers } from '../engine/text.js';
 
@@ -173,8 +173,7 @@ export class Player {
     const move = (t, now) => {
       if (now !== undefined) write(label, now);
       const width = CHARACTER * (label.textContent ?? '').length + 14;
-      attribute(back, 'width', width);
-      attribute(back, 'x', -width / 2);
+      attributes(back, { width, x: -width / 2 });
       const { x, y } = path.getPointAtLength(length * t);
       const [left, up] = level ? [0, BESIDE] : [width / 2 + BESIDE / 2, 0];
       attribute(pill, 'transform', `translate(${(x - left).toFixed(1)} ${(y - up).toFixed(1)})`);

@@ -3,11 +3,10 @@
 import { define } from './calls.js';
 import { softmax, softmaxBack } from './losses.js';
 import { turned } from './moves.js';
-import { otherwise, WHOLE } from './ops.js';
-import { gather, map, sizeOf, spread, tensor, transposed } from './tensors.js';
+import { otherwise } from './ops.js';
+import { gather, map, sizeOf, spread, tensor } from './tensors.js';
 
 /** @typedef {import('./tensors.js').Tensor} Tensor */
-/** @typedef {import('./ops.js').Whole} Whole */
 /** @typedef {import('./calls.js').Given} Given */
 /** @typedef {import('./calls.js').Rule} Rule */
 /** Visits each product that a result adds up. @typedef {(a: Given, shape: number[],
@@ -64,43 +63,6 @@ function stacked({ a, b }, shape, add) {
         );
 }
 
-/** @param {Tensor} a @param {Tensor} b @param {(x: number) => number} round @returns {Tensor} of two matrices */
-function product(a, b, round) {
-  const [n, k] = a.shape;
-  const m = b.shape[1];
-  const out = new Float64Array(n * m);
-  for (let i = 0; i < n; i++)
-    for (let j = 0; j < m; j++) {
-      let sum = 0;
-      for (let l = 0; l < k; l++) sum += a.data[i * k + l] * b.data[l * m + j];
-      out[i * m + j] = round(sum);
-    }
-  return { shape: [n, m], data: out };
-}
-
-/** A vector is a matrix with one row on the left of a product, and with one column on the right. @param {Tensor[]} x */
-const matrices = ([a, b]) => [
-  a.shape.length === 1 ? { shape: [1, a.shape[0]], data: a.data } : a,
-  b.shape.length === 1 ? { shape: [b.shape[0], 1], data: b.data } : b,
-];
-
-/** @type {Whole} */
-const shallow = {
-  run(x, step) {
-    if (x.some((t) => t.shape.length < 1 || t.shape.length > 2)) throw otherwise(step.name);
-    const [a, b] = matrices(x);
-    return { shape: step.shape, data: product(a, b, step.round).data };
-  },
-  back(g, x, k, step) {
-    const [a, b] = matrices(x);
-    const whole = { shape: [a.shape[0], b.shape[1]], data: g.data };
-    return {
-      shape: x[k].shape,
-      data: (k ? product(transposed(a), whole, step.round) : product(whole, transposed(b), step.round)).data,
-    };
-  },
-};
-
 const times = products('a b', stacked);
 const linear = products('input weight bias', ({ input, weight }, shape, add) => {
   const [m, inner] = weight.shape.length > 1 ? weight.shape : [1, ...weight.shape];
@@ -108,12 +70,6 @@ const linear = products('input weight bias', ({ input, weight }, shape, add) => 
     for (let l = 0; l < inner; l++) add(o, Math.floor(o / m) * inner + l, (o % m) * inner + l);
 });
 define({ linear, matmul: times, bmm: times, dot: times });
-const deep = WHOLE.matmul;
-const fits = (/** @type {Tensor[]} */ x) => (x.every((t) => t.shape.length < 3) ? shallow : deep);
-WHOLE.matmul = {
-  run: (x, step) => fits(x).run(x, step),
-  back: (g, x, k, step, out) => fits(x).back(g, x, k, step, out),
-};
 
 /** @type {Products} */
 function windows({ input, weight, stride = 1, padding = 0, dilation = 1, groups = 1 }, shape, add) {

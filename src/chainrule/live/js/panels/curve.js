@@ -2,6 +2,7 @@
 
 import { button, h } from '../drawing/dom.js';
 import { ROUND } from '../engine/model.js';
+import { setEntries } from '../drawing/edits.js';
 import { onGrid, unit } from '../drawing/numbers.js';
 import { contour, numberField, plot } from './plots.js';
 import { fill } from './slips.js';
@@ -29,29 +30,13 @@ const WHY = {
   equal: 'All entries of a weight are equal, so all units compute the same and get the same gradient: they stay alike.',
   unlimited: 'Along its gradient the loss does not curve upwards here, so no rate is the limit.',
 };
-/** Rates as parts of the largest one that does not overshoot, each with what it shows.
- * @type {Record<string, {part: number, momentum: number, says: string}>} */
+/** Rates as parts of the largest one that does not overshoot, each with its momentum and what it shows.
+ * @type {Record<string, [number, number, string]>} */
 const PRESETS = {
-  gentle: {
-    part: 0.25,
-    momentum: 0,
-    says: 'A quarter of the limit, {limit}: on a parabola, each step goes half of the way.',
-  },
-  'too large': {
-    part: 1.25,
-    momentum: 0,
-    says: 'Beyond the limit, {limit}, each step jumps over the bottom and lands higher up.',
-  },
-  flat: {
-    part: 0.005,
-    momentum: 0,
-    says: 'So far below the limit, {limit}, that the loss hardly falls: train longer, or raise it.',
-  },
-  momentum: {
-    part: 0.05,
-    momentum: 0.9,
-    says: 'Each step repeats 0.9 of the one before: it gathers speed, and runs past the bottom.',
-  },
+  gentle: [0.25, 0, 'A quarter of the limit, {limit}: on a parabola, each step goes half of the way.'],
+  'too large': [1.25, 0, 'Beyond the limit, {limit}, each step jumps over the bottom and lands higher up.'],
+  flat: [0.005, 0, 'So far below the limit, {limit}, that the loss hardly falls: train longer, or raise it.'],
+  momentum: [0.05, 0.9, 'Each step repeats 0.9 of the one before: it gathers speed, and runs past the bottom.'],
 };
 
 /** The loss with some numbers changed. @param {Model} model @param {Entry[]} entries @param {number[]} numbers */
@@ -137,6 +122,7 @@ export function curvePanel(ui) {
     return b < 0 || b === a ? [entries[a]] : [entries[a], entries[b]];
   };
   const held = (/** @type {Entry} */ [v, at]) => /** @type {Tensor} */ (model.values[v]).data[at];
+  const slopeAt = (/** @type {Entry} */ [v, at]) => /** @type {Tensor} */ (model.gradients[v]).data[at];
   const entryOf = (/** @type {Tensor} */ t, /** @type {Entry} */ [, at]) => t.data[at];
   const now = () => /** @type {Tensor} */ (model.values[model.root]).data[0];
 
@@ -175,7 +161,10 @@ export function curvePanel(ui) {
   /** Give the numbers on the axes others. @param {number[]} to */
   function move(to) {
     run(false);
-    const wrong = ui.setEntries(chosen().map((entry, k) => [...entry, to[k]]));
+    const wrong = setEntries(
+      ui,
+      chosen().map((entry, k) => [...entry, to[k]]),
+    );
     if (wrong) ui.say(wrong, true);
   }
 
@@ -274,7 +263,7 @@ export function curvePanel(ui) {
     const here = /** @type {Point} */ ([held(entry), now()]);
     const there = (/** @type {number} */ x) => /** @type {Point} */ ([x, lossWith(model, [entry], [x])]);
     const curve = along(0, model.steps.length > 200 ? 24 : 96).map(there);
-    const slope = entryOf(/** @type {Tensor} */ (model.gradients[entry[0]]), entry);
+    const slope = slopeAt(entry);
     const end = there(here[0] + nudge.get());
     const corner = /** @type {Point} */ ([end[0], here[1]]);
     const ends = along(0, 1);
@@ -331,7 +320,7 @@ export function curvePanel(ui) {
     const [low, high] = [Math.min(...all), Math.max(...all)];
     const at = (/** @type {number[]} */ on, /** @type {number} */ k) => on[Math.floor(k)] + (k % 1) * (on[1] - on[0]);
     const here = /** @type {Point} */ (both.map(held));
-    const slopes = both.map((entry) => entryOf(/** @type {Tensor} */ (model.gradients[entry[0]]), entry));
+    const slopes = both.map(slopeAt);
     const longest = Math.max(...slopes.map((g, k) => Math.abs(g) / frame[k][1])) || 1;
     const top = /** @type {Point} */ (slopes.map((g, k) => here[k] + (0.4 * g) / longest));
     const path = trail(both);
@@ -397,7 +386,7 @@ export function curvePanel(ui) {
     );
     picture.node.setAttribute('aria-valuetext', `${told.join(', ')}, ${loss} = ${number(now())}`);
     const by = entryOf(training.direction(entry[0]), entry);
-    const fresh = entryOf(/** @type {Tensor} */ (model.gradients[entry[0]]), entry);
+    const fresh = slopeAt(entry);
     const kept = entryOf(training.grad(entry[0]), entry);
     const signed = (/** @type {number} */ x) => (x < 0 ? `(${number(x)})` : number(x));
     const parts = [`${number(fresh)} of this gradient`];
@@ -477,7 +466,7 @@ export function curvePanel(ui) {
     const limit = limitOf(model);
     return { limit, rate: Math.min(10, Math.max(1e-5, about(part * (limit || 0.4), 2))) };
   };
-  const presets = Object.entries(PRESETS).map(([name, { part, momentum, says }]) =>
+  const presets = Object.entries(PRESETS).map(([name, [part, momentum, says]]) =>
     button(name, () => {
       const { limit, rate } = rateOf(part);
       training.momentum = momentum;
@@ -486,7 +475,7 @@ export function curvePanel(ui) {
       setRate(rate);
     }),
   );
-  if (ui.rate === ui.firstRate) ui.rate = ui.firstRate = rateOf(PRESETS.gentle.part).rate;
+  if (ui.rate === ui.firstRate) ui.rate = ui.firstRate = rateOf(PRESETS.gentle[0]).rate;
 
   const node = h(
     'div',

@@ -2,6 +2,7 @@
 
 import { curvePanel } from './curve.js';
 import { h } from '../drawing/dom.js';
+import { setEntries, update } from '../drawing/edits.js';
 import { explain, words } from '../drawing/explain.js';
 import { formula } from './maths.js';
 import { HANDS, PANELS } from '../drawing/more.js';
@@ -24,7 +25,7 @@ function equip(ui, body) {
   });
 }
 
-Object.assign(HANDS, { dress, equip, edit: makeEditable, Training, words, zoom });
+Object.assign(HANDS, { dress, equip, edit: makeEditable, setEntries, Training, update, words, zoom });
 Object.assign(PANELS, {
   formula,
   'loss curve': curvePanel,
