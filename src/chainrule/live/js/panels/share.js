@@ -35,6 +35,11 @@ export function sharePanel(ui) {
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
     ui.say('Saved as graph.svg.');
   }
+  /** Where code is edited: on a site with a playground, beside the script. */
+  const script = /** @type {HTMLScriptElement | null} */ (
+    document.querySelector('script[src*="_static/chainrule-graph"]')
+  );
+  const home = script && new URL('../playground/code.html', script.src);
   return {
     node: h(
       'div',
@@ -46,6 +51,7 @@ export function sharePanel(ui) {
         !model.fixed &&
           button('Copy PyTorch code', () => copy(python(model), 'Copied: this code gives exactly these numbers.')),
         button('Save picture', save),
+        !model.fixed && home && h('a', { href: `${home}#code=${encodeURIComponent(python(model))}` }, 'Edit the code'),
       ),
       shown,
       !model.fixed && code,

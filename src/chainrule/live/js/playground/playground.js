@@ -65,7 +65,7 @@ class Workbench extends HTMLElement {
   /** @type {[string, string][]} */ #programs = [];
   #place = h('div', { class: 'editor' });
   #holder = h('div', { class: 'graph chainrule-plays' });
-  #printed = h('pre', { class: 'printed', tabindex: 0, 'aria-label': 'Printed' });
+  #printed = h('pre', { class: 'printed', role: 'log', tabindex: 0, 'aria-label': 'Printed' });
   #error = h('p', { class: 'wrong', role: 'alert' });
   #out = h('div', { class: 'out' }, h('strong', {}, 'Printed'), this.#printed, this.#error);
   #said = h('p', { class: 'said', role: 'status' });

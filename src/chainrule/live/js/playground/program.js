@@ -770,7 +770,9 @@ const CALLS = {
     const [a, b, by] = args.map(integer);
     const [from, to, step] = args.length === 1 ? [0n, a, 1n] : [a, b, by ?? 1n];
     const n = Math.max(0, Math.ceil((Number(to) - Number(from)) / Number(step)));
-    return Array.from({ length: Math.min(n, STATEMENTS + 1) }, (_, i) => from + BigInt(i) * step);
+    const made = Array.from({ length: Math.min(n, STATEMENTS + 1) }, (_, i) => from + BigInt(i) * step);
+    const ends = step === 1n ? [from, to] : [from, to, step];
+    return Object.assign(made, { says: () => `range(${ends.join(', ')})` });
   },
   len([v]) {
     if (v instanceof Tensor && !v.shape.length) throw refused('len of a');

@@ -90,6 +90,7 @@ export function repr(v) {
   if (typeof v === 'bigint') return String(v);
   if (typeof v === 'number') return floatText(v);
   if (typeof v === 'string') return v.includes("'") && !v.includes('"') ? `"${v}"` : `'${v.replace(/['\\]/g, '\\$&')}'`;
+  if (v.says) return v.says();
   if (v instanceof Tuple && v.names.length)
     return `${v.kind}(\n${v.names.map((name, i) => `${name}=${repr(v[i])}`).join(',\n')})`;
   if (v instanceof Tuple && v.kind === 'torch.Size') return `torch.Size([${[...v].map(repr).join(', ')}])`;

@@ -23,17 +23,17 @@ export const tape = {
   turn: 0,
   /** The code of the op that comes, for its name. @type {any} */ source: null,
   /** @type {Pass[]} */ passes: [],
+  /** Tensors that keep their gradient though they are no leaves. @type {Tensor[]} */ retaining: [],
   /** What was made last, and might be differentiated. @type {Tensor | null} */ last: null,
 };
 
 export function restart() {
-  Object.assign(tape, { recording: true, turn: 0, source: null, passes: [], last: null });
+  Object.assign(tape, { recording: true, turn: 0, source: null, passes: [], retaining: [], last: null });
 }
 
 export class Tensor {
   /** @type {Tensor | null} */ grad = null;
   /** @type {Op | null} */ node = null;
-  retains = false;
   /** Whether it shows entries of another one, and whether they stand in another order there. */
   view = false;
   loose = false;
@@ -243,6 +243,11 @@ export function backward(root, gradient, keeps) {
           type,
         ),
       );
+  }
+  for (const t of tape.retaining) {
+    const more = pass.gradients.get(t.value);
+    if (more && t.node)
+      t.grad = new Tensor(value(t.shape, t.grad?.value.data.map((x, i) => x + more[i]) ?? more, t.value.type));
   }
   tape.passes.push(pass);
 }

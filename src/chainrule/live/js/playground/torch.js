@@ -1,5 +1,6 @@
 // PyTorch as a program sees it: its functions, their arguments and shapes, and what it refuses, in its own words.
 
+import { run } from '../engine/ops.js';
 import { sameShape, sizeOf, spread, tensor } from '../engine/tensors.js';
 import { isNumber, items, Named, refuse, refused, tuple, Tuple, typeName, Unknown } from './python.js';
 import { apply, backward, python, tape, Tensor, value } from './tape.js';
@@ -399,7 +400,12 @@ export function getItem(t, index) {
   const { inputs, given, fn } = indices(t, index);
   const copies = fn.startsWith('Index');
   const [part] = apply('getitem', inputs, { type: t.value.type, fn, given, saves: copies ? 'n' : '', view: !copies });
-  part.loose = !copies && (t.loose || !sameShape(part.shape, t.shape.slice(t.shape.length - part.shape.length)));
+  if (!copies) {
+    const { step, local } = /** @type {import('./tape.js').Op} */ (part.value.op);
+    const numbered = { shape: t.shape, data: t.value.data.map((_, i) => i) };
+    const { data } = /** @type {import('../engine/tensors.js').Tensor} */ (run(step, [numbered, ...local.slice(1)]));
+    part.loose = t.loose || data.some((at, i) => i > 0 && at !== data[i - 1] + 1);
+  }
   return part;
 }
 
@@ -802,7 +808,7 @@ add(
   'self',
   ({ self }) => {
     if (!self.requires) refuse('can t retain_grad');
-    self.retains = true;
+    tape.retaining.push(self);
     return null;
   },
   'm',
