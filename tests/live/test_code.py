@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from chainrule.live.javascript import PARTS, served
 from tests.support.programs import EXAMPLES, HEAD, Ran, in_pytorch, near, random_program, same_text, sentence
@@ -89,3 +90,58 @@ def test_a_mistake_is_refused_as_pytorch_refuses_it(bench: Page) -> None:
     """100 programs with a mistake end with PyTorch's exception, at its line, in its words."""
     for seed in range(share(100)):
         agree(bench, random_program(seed, wrong=True))
+
+
+@pytest.mark.browser
+def test_code_is_run_as_it_is_typed(bench: Page) -> None:
+    """A loss that somebody types is differentiated, said, played, and lit in the code, with one change a run."""
+    bench.evaluate(RUN, "x, y = torch.tensor(5.0), torch.tensor(11.0)\nw = torch.tensor(3.0, requires_grad=True)\n")
+    bench.evaluate("""() => {
+        const bench = document.querySelector('chainrule-code');
+        bench.changes = 0;
+        bench.addEventListener('change', () => bench.changes++);
+    }""")
+    bench.locator(".cm-content").click()
+    bench.keyboard.press("Control+End")
+    bench.keyboard.type("loss = (w * x - y) ** 2")
+    expect(bench.locator(".said")).to_contain_text("loss.backward()", timeout=10_000)
+    assert bench.evaluate("document.querySelector('chainrule-code').gradients().w") == 40
+    bench.wait_for_selector(".cm-line.lit", timeout=10_000)
+    expect(bench.locator("chainrule-graph .count")).to_have_text(re.compile("[4-7] of 7"), timeout=10_000)
+    assert bench.evaluate("document.querySelector('chainrule-code').graph.gradients()['w']") == 40
+    assert bench.evaluate("document.querySelector('chainrule-code').changes") == 1
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("program", "says"),
+    [
+        ("while True:\n    pass\n", "Line 2: stopped after 100,000 statements, the most that this page runs."),
+        ("x = torch.zeros(10 ** 9)\n", "Line 1: this page holds tensors of at most 100,000 entries."),
+        ("n = 3\nwhile True:\n    n = n * n\n", "Line 3: this number is larger than this page holds (100,000)."),
+        ("def f(n):\n    return f(n)\nf(1)\n", "Line 2: functions call each other more than 200 deep,"),
+        ("\nx = torch.randn(3)\n", "Line 2: this page does not know torch.randn."),
+        ("class A:\n    pass\n", "Line 1: this page does not know `class A:`."),
+    ],
+)
+def test_what_the_page_does_not_do_it_says(program: str, says: str, bench: Page) -> None:
+    """A loop without end stops at a limit with a name, and what is not known is said in a sentence, with its line."""
+    bench.evaluate(RUN, program)
+    assert bench.evaluate("document.querySelector('chainrule-code').error").startswith(says)
+    assert bench.locator(".cm-lintRange-error").count() <= 1
+
+
+@pytest.mark.browser
+def test_code_can_be_taken_away(bench: Page) -> None:
+    """Copied, it runs anywhere and prints the same; the address holds it, and opens it again."""
+    program = EXAMPLES["Softmax by hand"]
+    printed = in_page(bench, program).printed
+    bench.evaluate("() => { if (navigator.clipboard) navigator.clipboard.writeText = () => Promise.reject(); }")
+    bench.get_by_role("button", name="Copy as PyTorch").click()
+    assert in_pytorch(bench.locator("textarea[readonly]").input_value()).printed == printed
+    bench.get_by_role("button", name="Share").click()
+    address = bench.locator("textarea[readonly]").input_value()
+    bench.goto("about:blank")
+    bench.goto(address)
+    bench.wait_for_selector(".cm-editor")
+    assert bench.evaluate("document.querySelector('chainrule-code').code") == program

@@ -357,7 +357,8 @@ function indices(t, index) {
     (n, one) => n + (one instanceof Tensor && one.value.type === 'bool' ? one.shape.length : 1),
     0,
   );
-  if (!rank && taken.length === 1 && typeof taken[0] === 'bigint') refuse('invalid index of');
+  if (!rank && taken.length === 1 && taken[0] === 0n) refuse('invalid index of');
+  if (!rank && taken.length === 1 && typeof taken[0] === 'bigint') refuse('index is out', taken[0], 0, 0);
   let [axis, fn] = [0, ''];
   const written = all.map((one) => {
     if (one === null) return ((fn = 'Unsqueeze'), null);
