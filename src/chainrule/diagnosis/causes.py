@@ -109,7 +109,8 @@ def _first(trace: Trace, word: Literal["zero", "bad"]) -> list[int | None]:
         for i, held in enumerate(trace.values):
             came = [first for v in _made_of(trace, i) if (first := found[v]) is not None]
             is_so = norm(held.tensor) == 0 if word == "zero" else is_bad(held.tensor) and not _on_purpose(trace, i)
-            found.append(min(came) if came and (is_so or word == "bad") else i if is_so else None)
+            came.sort(key=lambda v: (word == "zero" and not trace.values[v].requires_grad, v))  # a weight, not a mean
+            found.append(came[0] if came and (is_so or word == "bad") else i if is_so else None)
     return known[word]
 
 

@@ -73,6 +73,11 @@ class Search:
             return self._lost(spot or Spot(turn, 0, "start", what, value), value)
         return self._out_of_proportion(value, slot, gradient) if gradient.size and slot is not None else None
 
+    @cached_property
+    def reached(self) -> frozenset[int]:
+        """The values that this pass reached."""
+        return self.trace.reached(self.index)
+
     def gradient(self, value: int) -> Snapshot | None:
         """Return a value's gradient in this pass."""
         return self.trace.gradient(value, self.index)

@@ -71,13 +71,13 @@ class Missing:
             if self.runs[0].asked is not None and first[i] not in asked:
                 continue
             uses = self.uses.get(i, ())
-            copied = uses and not any(map(self._is_use, uses)) and (i not in self._taken or i in self._same)
+            copied = uses and not any(map(self.is_use, uses)) and (i not in self._taken or i in self._same)
             if self.is_asked(i) and i not in self.strays and (not copied or trace.updates):
                 reached.add(first[i])
                 found.append(i)
         return tuple(found)
 
-    def _is_use(self, number: int) -> bool:
+    def is_use(self, number: int) -> bool:
         """Tell whether an op uses a leaf: a module that is copied, as encoders do, or changed in place is not used."""
         op, values = self.trace.ops[number], self.trace.values
         return op.file != "copy.py" and not any(values[out].leaf and values[out].requires_grad for out in op.outputs)

@@ -18,6 +18,7 @@ from chainrule.diagnosis.locate import Search, site_of
 from chainrule.diagnosis.missing import Missing
 from chainrule.diagnosis.steps import steps
 from chainrule.diagnosis.thresholds import REASONS
+from chainrule.diagnosis.units import units
 from chainrule.trace import Event, Trace
 
 _RANK = {"bad": 0, "told": 1, "zero": 2, "never": 3, "huge": 4, "tiny": 5}
@@ -165,7 +166,8 @@ def why_all(trace: Trace, passes: Sequence[int]) -> Why:
         says = f"{name(trace, bad[0])} is not finite{_because(trace, found)}: {found.proof}."
         said.append((0, _told(trace, found, bad[:1], f"{says} The gradients happen to be finite.")))
     whole = len(searches) == len(trace.passes)
-    odd = [*missing.idle(), *(steps(missing) if whole else ()), *((one, [], True) for one in oddities(trace))]
+    odd = [*missing.idle(), *(steps(missing) if whole else ()), *(() if said else units(searches[-1]))]
+    odd += [(found, [], True) for found in oddities(trace)]
     known = {group.found.event for group in groups.all.values()}
     for found, values, sure in odd:
         if found.event is not None and found.event in known:

@@ -112,6 +112,7 @@ class _Ledger:
         self, key: str, values: list[int], event: Event | Update | None = None, *, sure: bool = True, **told: object
     ) -> None:
         if key not in self.told:
+            values = [self.first[value] for value in values]
             names, made = names_of(self.trace, values), _called(event)
             self.told[key] = (
                 replace(say(key, None, None, None, names=names, made=made, **told), event=event),
@@ -204,7 +205,12 @@ def _not_held(missing: Missing) -> Iterator[Told]:
         yield say("plain list", event=step, names=names_of(trace, listed)), listed, True
     held = {v for update in updates for v in update.parameters}
     called = {module.path.partition(".")[0] for module in trace.modules}
-    strays = {v for v in held if not missing.uses.get(v) and (v in missing.strays or _root(names[v]) not in called)}
+    strays = {
+        v
+        for v in held
+        if not any(map(missing.is_use, missing.uses.get(v, ())))
+        and (v in missing.strays or _root(names[v]) not in called)
+    }
     strays = {v for v in strays if v in missing.strays or names[v] == trace.values[v].name}
     rest = [v for v in rest if trace.values[v].parameter and first[v] not in loose]
     if strays and rest:
@@ -215,7 +221,8 @@ def _not_held(missing: Missing) -> Iterator[Told]:
     around = {_root(module) for module in modules}
     beside = [v for v in rest if names[v].rpartition(".")[0] in modules]
     apart = [v for v in rest if v not in beside and _root(names[v]) in around]
-    last = apart and len(apart) < len(held) and max(first[v] for v in held) < min(first[v] for v in apart)
+    used = {v: missing.uses.get(first[v], [0])[0] for v in (*held, *apart)}
+    last = apart and len(apart) < len(held) and max(used[v] for v in held) < min(used[v] for v in apart)
     for found, key, sure in ((beside, "not held", True), (apart, "held apart", bool(last))):
         if found:
             yield say(key, event=step, names=names_of(trace, found), made=_called(step)), found, sure

@@ -25,6 +25,11 @@ RANGE = {  # the smallest and the largest number that a dtype holds
 
 SAME = 1e-3  # sums that differ by less than this share are the same but for rounding
 
+# What is odd, and may be meant.
+FADED = 1e-3  # a gradient fades that is below this share of the largest one at a layer: there, a sigmoid has cost much
+SILENT = 0.5  # units of this share that nothing reaches are asked about; fewer are to be expected behind a relu
+MANY = 8  # a loss that adds up so many entries is asked whether it is to be a mean
+
 # How far is looked, and how much is said.
 NEAR = 8  # so many calls back, an update of a leaf holds the leaf's gradient
 DEEPEST = 20_000  # steps of PyTorch's graph that are walked: freeing more that Python has seen can overflow the stack
