@@ -235,9 +235,10 @@ class Missing:
         for at in pending:
             if at in self._made_by:
                 return self._made_by[at]
-            op = self.trace.values[at].op
-            inputs = () if op is None else self.trace.ops[op].inputs
-            if any(self.trace.values[v].requires_grad for v in inputs):
+            values, op = self.trace.values, self.trace.values[at].op
+            inputs, outputs = ((), ()) if op is None else (self.trace.ops[op].inputs, self.trace.ops[op].outputs)
+            is_other = not _is_whole(values[at].dtype) and any(values[v].requires_grad for v in outputs)
+            if any(values[v].requires_grad for v in inputs) and not is_other:  # of several, one may be of numbers alone
                 return op
             pending += [v for v in dict.fromkeys(inputs) if v not in seen]
             seen.update(inputs)
