@@ -148,8 +148,8 @@ found = rec.why()
 found
 
 # %%
-# ``len(found.reasons) == 1``: both parameters of the first layer have one cause in common. They were used, and the loss
-# was not made from that.
+# ``len(found.reasons) == 1``: both parameters of the first layer have one cause in common. Numbers were taken out of
+# the graph, at the line that it names.
 #
 # The cure
 # --------

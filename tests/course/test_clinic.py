@@ -50,7 +50,7 @@ NAMED = {
     "20_sum_for_mean": ("found", "root at 0"),
     "30_not_a_leaf": ("found", "not a leaf"),
     "40_data": ("found", "changed unseen"),
-    "60_detached": ("found", "not used"),
+    "60_detached": ("found", "taken out"),
     "70_symmetric_or_dead": ("found['C']", "dead relu"),
     "80_vanishing": ("found", "vanished"),
 }
