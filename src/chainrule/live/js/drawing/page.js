@@ -39,7 +39,7 @@ function bring(host, plain, again = true) {
         ui.edited();
         ui.changed();
       },
-      update: (/** @type {number} */ rate) => ui.update(rate),
+      update: (/** @type {number} */ rate, /** @type {number} */ times) => ui.update(rate, times),
       reset: async () => ui.reset(),
       step: async (/** @type {number} */ to) => ui.step(to),
       play: () => ui.player.play(),
