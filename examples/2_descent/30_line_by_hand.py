@@ -184,7 +184,8 @@ curves(
 # %%
 # The mean arrives. The sum flies off, twice as far in each step, to ``total[20] < -2_000_000``. With ten times as many
 # such samples, the limit of the mean would stay about where it is, and that of the sum would be ten times lower. A
-# program that worked on four samples would fail on forty, and nobody would think of the gradient.
+# program that worked on four samples would fail on forty: the clinic has it,
+# :ref:`sphx_glr_lessons_8_clinic_20_sum_for_mean.py`.
 #
 # Take it in hand
 # ---------------

@@ -99,8 +99,8 @@ print(f"prediction for 5: {5 * weights[20]:.3f}")
 # - ``with torch.no_grad():`` The step is no part of the model. Without this line PyTorch refuses it: a leaf that
 #   requires a gradient must not be changed in place while PyTorch takes notes.
 # - ``w -= ...`` changes the weight *in place*. Write ``w = w - rate * w.grad`` instead, and ``w`` is a new tensor that
-#   no longer asks for a gradient: the next ``backward()`` fails. (Outside ``no_grad`` it would be the result of an
-#   operation, no leaf, and the next ``w.grad`` would be ``None``.)
+#   no longer asks for a gradient: the next ``backward()`` fails. (Outside ``no_grad`` it would be no leaf, and the next
+#   ``w.grad`` would be ``None``: :ref:`sphx_glr_lessons_8_clinic_30_not_a_leaf.py`.)
 # - ``w.grad = None`` empties the gradient, as you saw in the last lesson but one.
 #
 # Which loss belongs to which weight?

@@ -1,6 +1,6 @@
 """
-Train the network for XOR, and look inside
-==========================================
+Train the network for XOR, and look inside its hidden layer
+===========================================================
 
 **What you get:** the network after twenty thousand steps: what it answers, what its hidden layer does to the problem,
 and why one of the four answers lags behind. At the end, a report that is wrong because of one missing word.

@@ -1,6 +1,6 @@
 """
-Start a thousand times
-======================
+Start a thousand times: random first weights
+============================================
 
 **What you get:** you train a thousand networks at once, in seconds, and count how many learn XOR. Then you open one
 that did not, and see what holds it.
@@ -308,7 +308,8 @@ figure
 # ---------
 #
 # - Whether a network learns may depend on where it starts. One run says little: count, and give an interval.
-# - A ReLU unit that is shut at every sample gets no gradient, and stays shut.
+# - A ReLU unit that is shut at every sample gets no gradient, and stays shut:
+#   :ref:`sphx_glr_lessons_8_clinic_70_symmetric_or_dead.py`.
 # - More units than needed make success likelier: it takes only a few that start well.
 # - An axis more in every tensor trains a thousand networks in the time of a few.
 #

@@ -291,7 +291,8 @@ for report in (wide, narrow):
 # - The nudge has a best size, the cube root of the rounding: about a hundredth in ``float32``, about a
 #   hundred-thousandth in ``float64``. Check in ``float64``.
 # - A check can fail for three reasons: a wrong gradient, too little precision, or a kink.
-# - ``.item()``, ``.detach()`` and NumPy cut paths in silence. A check finds them.
+# - ``.item()``, ``.detach()`` and NumPy cut paths in silence (:ref:`sphx_glr_lessons_8_clinic_60_detached.py`). A check
+#   finds them.
 #
 # On your own
 # -----------

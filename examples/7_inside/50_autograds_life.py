@@ -219,7 +219,8 @@ print("data:   ", w.grad)
 # %%
 # Each tensor counts how often it was changed in place, and with what it keeps, the square remembers that count. When
 # they differ, PyTorch refuses, ``noticed == True``. A change through ``.data`` is not counted. So the square takes
-# twice the *new* value, ``w.grad == 0.0``, and nobody says a word. Use ``no_grad``, and leave ``.data`` alone.
+# twice the *new* value, ``w.grad == 0.0``, and nobody says a word. Use ``no_grad``, and leave ``.data`` alone
+# (:ref:`sphx_glr_lessons_8_clinic_40_data.py`).
 #
 # Take away
 # ---------

@@ -200,7 +200,8 @@ curves(
 #
 # - A shared weight gets the sum of what each of its uses would get.
 # - A recurrent network is a fork in time: one weight, an arrow to each step.
-# - Far back, a gradient is a long product. Factors below one make it vanish, above one explode.
+# - Far back, a gradient is a long product. Factors below one make it vanish
+#   (:ref:`sphx_glr_lessons_8_clinic_80_vanishing.py`), above one explode.
 # - A way that only adds hands it on.
 #
 # On your own
