@@ -49,12 +49,12 @@ def loss_at(w):
 #    120.0: That is the sum of the squares. Take their mean.
 #    25.0: The errors are squared first, and then the mean is taken.
 
+print("errors", (predict(x, 0.0) - y).tolist())
 print(loss_at(0.0))
 
 # %%
-# The errors are ``predict(x, 0.0) - y == (-2, -4, -6, -8)``. Squared and added up they make
-# ``4 + 16 + 36 + 64 == 120``, and the mean is a quarter of that: 30. (Squaring last, after the mean, would give
-# ``5**2 == 25``.)
+# Squared and added up the errors make ``4 + 16 + 36 + 64 == 120``, and the mean is a quarter of that: 30. (Squaring
+# last, after the mean, would give ``5**2 == 25``.)
 #
 # The gradient, by hand
 # ---------------------
@@ -151,12 +151,13 @@ for step in (0, 1, 2, 3, 5, 10, 20):
 # of ``2 * x**2``. So every step multiplies the distance by one minus the rate times that mean, or that sum:
 
 print(f"mean: {2 * (x**2).mean()}, sum: {2 * (x**2).sum()}")
+print(f"limits: {2 / (2 * (x**2).mean()):.4f} and {2 / (2 * (x**2).sum()):.4f}")
 
 # %%
 # The factor stays between minus one and one as long as the rate is below two divided by that number:
 #
-# - with the mean, ``2 / (2 * (x**2).mean()) ≈ 0.1333``, which is two fifteenths;
-# - with the sum, ``2 / (2 * (x**2).sum()) ≈ 0.0333``, which is two sixtieths.
+# - with the mean, 0.1333, which is two fifteenths;
+# - with the sum, 0.0333, which is two sixtieths.
 #
 # Between the limits
 # ------------------
@@ -275,13 +276,14 @@ def loss_with_bias(b):
 
 
 error = 0.0 * x + 0.0 - (y + 1)
+nudged = (loss_with_bias(nudge) - loss_with_bias(-nudge)) / (2 * nudge)
+print(f"of the weight: {(2 * x * error).mean():.1f}")
+print(f"as a sum: {(2 * error).sum():.1f}, nudged: {nudged:.2f}")
 print(f"{(2 * error).mean():.1f}")
 
 # %%
-# A bias is a weight whose input is always one, so what is left is the mean of twice the error:
-# ``(2 * error).mean() == -12.0``, where the sum is ``(2 * error).sum() == -48.0``, and the gradient of the weight
-# ``(2 * x * error).mean() == -35.0``. The nudge agrees:
-# ``(loss_with_bias(nudge) - loss_with_bias(-nudge)) / (2 * nudge) ≈ -12.00``.
+# A bias is a weight whose input is always one, so what is left is the mean of twice the error: -12, where the sum is
+# -48, and the gradient of the weight -35. The nudge agrees.
 #
 # References
 # ----------

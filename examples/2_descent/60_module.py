@@ -183,8 +183,8 @@ print("after 1 step:", round(ladder[0][0], 4))
 
 # %%
 # The first step goes to 0.75, a hundredth of 75. (Where a row shows another last digit, the weights lie on either side
-# of an edge of rounding: they are far closer than they look.) They end at ``ladder[99] ≈ (5.00, 5.00, 5.00, 5.00)``,
-# and at every step the four agree to a millionth. Four ways to write one and the same thing.
+# of an edge of rounding: they are far closer than they look.) They end at 5, and at every step the four agree to a
+# millionth. Four ways to write one and the same thing.
 #
 # And the last digit?
 # -------------------

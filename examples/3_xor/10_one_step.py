@@ -200,6 +200,7 @@ for x, y in zip(samples, targets, strict=True):
     teaches[one, two] = w1.grad.clone()
     rows = [[round(entry, 4) + 0.0 for entry in row] for row in w1.grad.tolist()]
     print(f"({one}, {two})", rows)
+first = teaches[0, 0]
 print("zero:", sum(int((each == 0).sum()) for each in teaches.values()))
 
 # %%
@@ -209,7 +210,7 @@ print("zero:", sum(int((each == 0).sum()) for each in teaches.values()))
 # - A shut gate has a local gradient of zero. The second unit is shut at the second sample, so its whole column is zero,
 #   and so is the row of the input that is zero: three zeros.
 # - At the third sample both gates are open, but the second input is zero: two zeros.
-# - **At the first sample all four are zero**: ``(teaches[0, 0] == 0).all() == True``.
+# - **At the first sample all four are zero**: ``(first == 0).all() == True``.
 #
 # A sample of zeros
 # -----------------

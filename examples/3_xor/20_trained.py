@@ -248,8 +248,8 @@ print("open after some epochs, shut after others:", len(set(swings)) == 2)
 # A report that is wrong
 # ----------------------
 #
-# The targets are four numbers, ``targets.shape == (4,)``, and the predictions are four rows,
-# ``predict(samples).shape == (4, 1)``. In ``report`` the word ``squeeze()`` makes them alike.
+# The targets are four numbers, ``targets.shape == (4,)``, and the predictions are four rows. In ``report`` the word
+# ``squeeze()`` makes them alike.
 #
 # Without it, PyTorch pairs each target with each prediction, as the lesson on modules warned:
 

@@ -214,9 +214,8 @@ for count in (0, 1, 2):
     )
 
 # %%
-# Not one. Close to half of all networks are lost before the first step,
-# ``0.4 < (dead > 0).float().mean() < 0.52``. To see why, we record one pass of a network that starts with both units
-# dead, over its four samples at once.
+# Not one. Close to half of all networks are lost before the first step. To see why, we record one pass of a network
+# that starts with both units dead, over its four samples at once.
 #
 # One with both units dead
 # ------------------------
@@ -302,7 +301,7 @@ figure
 # know that it cannot solve XOR.
 #
 # A tanh unit is never entirely flat, so it cannot die like that. Can it get stuck? With two units, about one in three
-# still does, ``0.25 < 1 - share["tanh", 2] < 0.45``. So the activation is not the whole story.
+# still does. So the activation is not the whole story.
 #
 # Take away
 # ---------
@@ -324,12 +323,13 @@ figure
 #    0.5000: The errors are squared before the mean.
 
 errors = 3 / 4 - targets
+print(f"as a sum: {(errors**2).sum():.4f}")
+print(f"one half for everything: {((0.5 - targets) ** 2).mean():.2f}")
 print(f"{(errors**2).mean():.4f}")
 
 # %%
 # Two squares are nine sixteenths and two are one sixteenth, which makes ``(errors**2).sum() ≈ 1.2500``, and a quarter
-# of that is ``(errors**2).mean() ≈ 0.3125``. One half for everything costs less, ``((0.5 - targets) ** 2).mean() ==
-# 0.25``, and that is where ``b2`` goes.
+# of that is ``(errors**2).mean() ≈ 0.3125``. One half for everything costs less, 0.25, and that is where ``b2`` goes.
 #
 # **Exercise.** Draw the weights from a range twice as wide, with ``reach=2.0``, and the same seed. What happens to the
 # number of networks that start with a dead unit?

@@ -147,7 +147,7 @@ CLAIMED = {
     "004 In [32]": (VECTOR, "w.grad == (16.0, 24.0, 8.0)"),
     "001 5: w2": (ONE_STEP, "w2.grad ≈ [[0.0505], [0.0000]]"),
     "001 5: b2": (ONE_STEP, "b2.grad ≈ 0.2525"),
-    "001 5: w1": (ONE_STEP, "(teaches[0, 0] == 0).all() == True"),
+    "001 5: w1": (ONE_STEP, "(first == 0).all() == True"),
     "001 5: b1": (ONE_STEP, "b1.grad ≈ (0.0252, 0.0000)"),
     # and what is printed or said in a notebook and is not so
     "-120, since a dot product has added up already, and `.mean()` does nothing": (
