@@ -24,6 +24,8 @@ const MANY = 40;
 /** With fewer boxes all is in sight, and a wheel with Ctrl is the page's own. */
 const FEW_BOXES = 12;
 
+const KEYS = 'Graph. Left and right arrow keys step through it, up and down go from mark to mark.';
+
 export class Ui {
   firstRate = 0;
   rate = this.firstRate;
@@ -42,22 +44,13 @@ export class Ui {
   /** @type {Map<string, Drawing>} */ #drawings = new Map();
   /** @type {HTMLButtonElement[]} */ #toggles = [];
   #trail = h('nav', { class: 'bar', 'aria-label': 'Opened groups', hidden: true });
-  stage = h('div', {
-    class: 'stage',
-    tabindex: 0,
-    role: 'group',
-    'aria-label': 'Graph. Left and right arrow keys step through it, up and down go from mark to mark.',
-  });
+  stage = h('div', { class: 'stage', tabindex: 0, role: 'group', 'aria-label': KEYS });
   frame = h('div', { class: 'frame' }, this.stage);
   formula = h('div', { class: 'maths' });
   #said = h('p', { class: 'say', role: 'status' });
   #count = h('span', { class: 'count' });
-  #slider = h('input', {
-    type: 'range',
-    min: 0,
-    'aria-label': 'Step',
-    input: () => this.step(Number(this.#slider.value)),
-  });
+  #slide = () => this.step(Number(this.#slider.value));
+  #slider = h('input', { type: 'range', min: 0, 'aria-label': 'Step', input: this.#slide });
   #play = button('▶ Play', () => void (this.player.playing ? this.player.pause() : this.player.play()));
   #beat = h('p', { class: 'beat' });
   #holder = h('div', { class: 'panel', hidden: true });
@@ -72,15 +65,14 @@ export class Ui {
     this.number = place;
     this.model = model;
     this.player = new Player(this);
-    const speed = h(
-      'select',
-      { 'aria-label': 'Speed', class: 'speed', change: () => this.player.go(Number(speed.value)) },
-      ...[0.5, 1, 2].map((times) => h('option', { value: times, selected: times === 1 }, `${times}×`)),
-      model.last > model.forward && h('option', { value: 0 }, 'stop at ?'),
-    );
+    const back = model.last > model.forward;
+    const times = [0.5, 1, 2].map((times) => h('option', { value: times, selected: times === 1 }, `${times}×`));
+    if (back) times.push(h('option', { value: 0 }, 'stop at ?'));
+    const change = () => this.player.go(Number(speed.value));
+    const speed = h('select', { 'aria-label': 'Speed', class: 'speed', change }, ...times);
     const panels = { 'Loss curve': live, Predict: model.last > 0, Table: true, Share: 'code' in plain };
     for (const [key, there] of Object.entries(panels)) if (there) this.#toggles.push(this.#toggle(key));
-    const followers = model.last > model.forward ? 'every value and gradient follows' : 'every value follows';
+    const followers = back ? 'every value and gradient follows' : 'every value follows';
     const hint = fixed
       ? `These are the recorded numbers. They can be stepped through, and not changed: ${fixed}.`
       : `Drag a number with a dotted line under it, or click it and type: ${followers}.`;
@@ -88,38 +80,21 @@ export class Ui {
     const on = (/** @type {Event} */ event) => this.#light(event, true);
     const off = (/** @type {Event} */ event) => this.#light(event, false);
     const keydown = (/** @type {KeyboardEvent} */ event) => this.#key(event);
+    const legend = (back ? LEGEND : LEGEND.slice(0, 1)).map(([kind, look, text]) =>
+      h('span', { class: look, 'data-kind': kind, tabindex: 0 }, text),
+    );
+    if (plain.scale)
+      legend.push(h('span', { class: 'g' }, `▂▂ size of a gradient, from 1e${plain.scale.join(' to 1e')}`));
+    const reset = !fixed && button('Reset', () => this.reset(), { title: 'The recorded numbers again' });
+    const tools = [this.#play, this.#slider, this.#count, speed, h('span', { class: 'gap' }), reset, ...this.#toggles];
+    if (document.fullscreenEnabled) tools.push(this.#corners());
     this.#body = h(
       'div',
       { class: 'live', keydown, pointerover: on, focusin: on, pointerout: off, focusout: off },
       h('p', { class: 'hint' }, hint, folded),
-      h(
-        'p',
-        { class: 'legend' },
-        ...LEGEND.map(
-          ([kind, look, text]) =>
-            (kind === 'value' || model.last > model.forward) &&
-            h('span', { class: look, 'data-kind': kind, tabindex: 0 }, text),
-        ),
-        !!plain.scale && h('span', { class: 'g' }, `▂▂ size of a gradient, from 1e${plain.scale.join(' to 1e')}`),
-      ),
-      h(
-        'div',
-        { class: 'bar', role: 'toolbar', 'aria-label': 'Steps and panels' },
-        this.#play,
-        this.#slider,
-        this.#count,
-        speed,
-        h('span', { class: 'gap' }),
-        !fixed && button('Reset', () => this.reset(), { title: 'The recorded numbers again' }),
-        ...this.#toggles,
-        document.fullscreenEnabled && this.#corners(),
-      ),
-      this.#trail,
-      this.frame,
-      this.#beat,
-      this.formula,
-      this.#said,
-      this.#holder,
+      h('p', { class: 'legend' }, ...legend),
+      h('div', { class: 'bar', role: 'toolbar', 'aria-label': 'Steps and panels' }, ...tools),
+      ...[this.#trail, this.frame, this.#beat, this.formula, this.#said, this.#holder],
     );
     this.stage.addEventListener('click', (event) => {
       if (this.#opened(event)) return;
@@ -322,17 +297,14 @@ export class Ui {
       k ? model.plain.views[names[k - 1]].ops.find((op) => op.v === at)?.e : 'Whole graph',
     );
     this.#trail.hidden = !view;
-    this.#trail.replaceChildren(
-      ...named.flatMap((text, k) => [
-        k ? ' › ' : '',
-        names[k] === view
-          ? h('strong', {}, text ?? '')
-          : button(text ?? '', () => {
-              this.enter(names[k]);
-              this.changed();
-            }),
-      ]),
+    const back = (/** @type {number} */ view) => {
+      this.enter(view);
+      this.changed();
+    };
+    const links = named.map((text = '', k) =>
+      names[k] === view ? h('strong', {}, text) : button(text, () => back(names[k])),
     );
+    this.#trail.replaceChildren(...links.flatMap((link, k) => [k ? ' › ' : '', link]));
     this.#fit();
   }
 

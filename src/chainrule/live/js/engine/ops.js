@@ -84,13 +84,8 @@ export const otherwise = (name) => new Lacking(`${name} is called in a way that 
 function into(from, step) {
   const { dims } = step;
   if (!dims) throw otherwise(step.name);
-  return /** @type {const} */ ([
-    spread(
-      from.map((n, i) => (dims.includes(i) ? 1 : n)),
-      from,
-    ),
-    sizeOf(dims.map((i) => from[i])),
-  ]);
+  const small = from.map((n, i) => (dims.includes(i) ? 1 : n));
+  return /** @type {const} */ ([spread(small, from), sizeOf(dims.map((i) => from[i]))]);
 }
 
 /** @type {Whole} */
@@ -108,10 +103,7 @@ const reduction = (count) => ({
   },
   back(g, [x], _, step) {
     const [where, n] = into(x.shape, step);
-    return {
-      shape: x.shape,
-      data: new Float64Array(sizeOf(x.shape)).map((_, i) => step.round(g.data[where ? where[i] : i] / count(n))),
-    };
+    return map(x, (_, i) => step.round(g.data[where ? where[i] : i] / count(n)));
   },
 });
 
@@ -194,15 +186,8 @@ export function local(step, values, k, kind) {
   }
   if (kind === '') return null;
   /** What each entry of the result passes back to the whole input. */
-  const rows = [...ones.data].map(
-    (_, row) =>
-      back(
-        step,
-        map(ones, (_, i) => Number(i === row)),
-        values,
-        k,
-      ).data,
-  );
+  const one = (/** @type {number} */ row) => map(ones, (_, i) => Number(i === row));
+  const rows = Array.from(ones.data, (_, row) => back(step, one(row), values, k).data);
   // entry by entry, all but one of them is zero
   if (kind === 'e') return map(ones, (_, row) => rows[row].reduce((sum, x) => sum + x, 0));
   return { shape: [rows.length, rows[0].length], data: Float64Array.from(rows.flatMap((row) => [...row])) };

@@ -52,13 +52,8 @@ function lossWith(model, entries, numbers) {
 /** How the loss bends along a direction, and how it rises; nothing where rounding would decide.
  * @param {Model} model @param {Entry[]} entries @param {number[]} from @param {number[]} way */
 function bendOf(model, entries, from, way) {
-  const [below, here, above] = [-1, 0, 1].map((k) =>
-    lossWith(
-      model,
-      entries,
-      from.map((x, i) => x + k * way[i]),
-    ),
-  );
+  const at = (/** @type {number} */ k) => from.map((x, i) => x + k * way[i]);
+  const [below, here, above] = [-1, 0, 1].map((k) => lossWith(model, entries, at(k)));
   const bend = above - 2 * here + below;
   return [bend > 1e-5 * Math.abs(here) ? bend : NaN, (above - below) / 2];
 }
@@ -70,12 +65,8 @@ function limitOf(model) {
   const slopes = all.map(([v, at]) => /** @type {Tensor} */ (model.gradients[v]).data[at]);
   const eps = 0.05 / Math.hypot(...slopes);
   const here = all.map(([v, at]) => /** @type {Tensor} */ (model.values[v]).data[at]);
-  const [bend] = bendOf(
-    model,
-    all,
-    here,
-    slopes.map((g) => eps * g),
-  );
+  const way = slopes.map((g) => eps * g);
+  const [bend] = bendOf(model, all, here, way);
   return about((2 * 0.05 ** 2) / bend, 3);
 }
 
@@ -110,12 +101,8 @@ export function curvePanel(ui) {
   };
   const options = (/** @type {string} */ before) => named.map((name) => h('option', {}, before + name));
   const first = h('select', { 'aria-label': 'Against', change: turned }, ...options(''));
-  const second = h(
-    'select',
-    { 'aria-label': 'Also against', change: turned },
-    h('option', {}, 'alone'),
-    ...options('and '),
-  );
+  const both = [h('option', {}, 'alone'), ...options('and ')];
+  const second = h('select', { 'aria-label': 'Also against', change: turned }, ...both);
   /** @returns {Entry[]} */
   const chosen = () => {
     const [a, b] = [first.selectedIndex, second.selectedIndex - 1];
@@ -129,27 +116,17 @@ export function curvePanel(ui) {
   const place = numberField('value', 0, (x) => move([x]), ui.say);
   const nudge = numberField('nudge', 0, () => refresh(), ui.say);
   const rate = numberField('learning rate', ui.rate, (x) => setRate(x), ui.say);
-  const rates = h('input', {
-    type: 'range',
-    min: -5,
-    max: 1,
-    step: 0.01,
-    'aria-label': 'Learning rate, by size',
-    input: () => setRate(about(10 ** Number(rates.value), 2)),
-  });
+  const sized = () => setRate(about(10 ** Number(rates.value), 2));
+  const size = { min: -5, max: 1, step: 0.01, 'aria-label': 'Learning rate, by size' };
+  const rates = h('input', { type: 'range', ...size, input: sized });
   const picture = plot(250, { role: 'slider', tabindex: 0, 'aria-label': 'You are here, on the loss curve' });
   const losses = plot(250, { role: 'img', 'aria-label': 'The loss after each update' });
   const said = h('p', { class: 'says' });
   const step = h('p', { class: 'step' });
   const why = h('p', { class: 'why' });
   const count = h('span', { class: 'count' });
-  const back = h('input', {
-    type: 'range',
-    min: 0,
-    max: 0,
-    'aria-label': 'Updates made',
-    input: () => go(Number(back.value)),
-  });
+  const made = { type: 'range', min: 0, max: 0, 'aria-label': 'Updates made' };
+  const back = h('input', { ...made, input: () => go(Number(back.value)) });
   const runs = button('▶ Run', () => run(!running), { class: 'main' });
 
   /** @param {number} x */
@@ -194,12 +171,8 @@ export function curvePanel(ui) {
         const { at, history } = training;
         const before = history[at].loss;
         await ui.update(ui.rate);
-        const on =
-          training.at > at &&
-          training.history[training.at].loss !== before &&
-          picture.node.isConnected &&
-          ui.panel === 'loss curve';
-        if (!on) return run(false);
+        const seen = picture.node.isConnected && ui.panel === 'loss curve';
+        if (!seen || training.at === at || training.history[training.at].loss === before) return run(false);
       }
       requestAnimationFrame(turn);
     };
@@ -271,6 +244,7 @@ export function curvePanel(ui) {
     const middle = /** @type {Point} */ ([(here[0] + end[0]) / 2, here[1]]);
     const right = end[0] > here[0];
     const higher = end[1] > here[1];
+    const rise = number(end[1] - here[1]);
     const [low, high] = endsOf(curve);
     picture.draw({
       x: named[first.selectedIndex],
@@ -287,13 +261,7 @@ export function curvePanel(ui) {
       marks: [
         ...path.map(numbered),
         { at: middle, kind: 'v', text: number(about(nudge.get(), 3)), lower: higher ? 16 : -6 },
-        {
-          at: [end[0], (here[1] + end[1]) / 2],
-          kind: 'v',
-          text: number(end[1] - here[1]),
-          side: right ? 'start' : 'end',
-          lower: 4,
-        },
+        { at: [end[0], (here[1] + end[1]) / 2], kind: 'v', text: rise, side: right ? 'start' : 'end', lower: 4 },
         { at: end, kind: 'dot grip' },
         { at: here, kind: 'dot here' },
       ],
@@ -301,7 +269,7 @@ export function curvePanel(ui) {
     said.replaceChildren(
       h('strong', {}, `${named[first.selectedIndex]} ${nudge.get() < 0 ? '−' : '+'} ${number(Math.abs(nudge.get()))}`),
       ` changes ${loss} by `,
-      h('span', { class: 'v' }, number(end[1] - here[1])),
+      h('span', { class: 'v' }, rise),
       '; the gradient says ',
       h('span', { class: 'g' }, number(slope * nudge.get())),
       '.',
@@ -381,9 +349,8 @@ export function curvePanel(ui) {
     const { history, at } = training;
     place.put(held(entry));
     picture.node.setAttribute('aria-valuenow', String(held(entry)));
-    const told = axes.map(
-      (one, k) => `${named[[first.selectedIndex, second.selectedIndex - 1][k]]} = ${number(held(one))}`,
-    );
+    const shown = [first.selectedIndex, second.selectedIndex - 1].map((i) => named[i]);
+    const told = axes.map((one, k) => `${shown[k]} = ${number(held(one))}`);
     picture.node.setAttribute('aria-valuetext', `${told.join(', ')}, ${loss} = ${number(now())}`);
     const by = entryOf(training.direction(entry[0]), entry);
     const fresh = slopeAt(entry);

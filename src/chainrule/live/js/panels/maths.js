@@ -1,5 +1,6 @@
 // The step that is shown, as maths with the numbers in. Native MathML, built as text.
 
+import { flat, tensor } from '../engine/tensors.js';
 import { escape, isShown, number, numbers, typeset } from '../engine/text.js';
 
 /** @typedef {import('../engine/model.js').Model} Model */
@@ -94,10 +95,7 @@ export class Maths {
     const start = model.plain.roots.find(([r]) => r === v);
     const parts = model.into[v].filter((e) => model.passed(e)).map((e) => this.#product(e, depth));
     if (start && !parts.length) {
-      const t = {
-        shape: model.plain.values[v].s,
-        data: Float64Array.from(/** @type {number[]} */ (start[1] ?? []), Number),
-      };
+      const t = tensor(model.plain.values[v].s, flat(start[1] ?? []));
       return t.data.length === 1 && t.data[0] === 1
         ? { words: '', figures: '', terms: 1, factors: 0 }
         : { words: tensorMaths(t), figures: brackets(tensorMaths(t)), terms: 1, factors: 1 };
