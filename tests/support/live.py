@@ -107,7 +107,8 @@ def _call(op: Op, inputs: Sequence[torch.Tensor], shape: tuple[int, ...]) -> Any
     if op.name in ("sum", "mean") and len(arguments) == 2:
         return getattr(torch, op.name)(*arguments, keepdim="keepdim" in op.expression)
     name = op.name if op.name.endswith("__") else op.name.removesuffix("_")  # in place, the value before would change
-    return getattr(torch if name in ("where", "pow") else torch.Tensor, name)(*arguments)
+    function = name == "pow" or (name == "where" and inputs[0].dtype == torch.bool)
+    return getattr(torch if function else torch.Tensor, name)(*arguments)
 
 
 def _call_again(op: Op, inputs: Sequence[torch.Tensor]) -> Any:

@@ -26,7 +26,7 @@ FUNCTIONAL = frozenset([
 METHODS = frozenset([
     "softmax", "log_softmax", "bmm", "clamp", "masked_fill", "maximum", "minimum", "max", "min", "amax", "amin",
     "round", "floor", "sign", "remainder", "gt", "lt", "ge", "le", "eq", "ne", "select", "index_select", "narrow",
-    "unbind", "split", "chunk", "gather", "expand", "permute", "transpose",
+    "unbind", "split", "chunk", "gather", "expand", "permute", "transpose", "where",
 ])  # fmt: skip
 """What can be asked of a tensor."""
 SHAPED = frozenset(["reshape", "view", "flatten", "squeeze", "unsqueeze"])

@@ -18,8 +18,11 @@ import { gather, map, sameShape, sizeOf, spread, tensor } from './tensors.js';
 const NOT_FINITE = { NaN, Infinity, '-Infinity': -Infinity };
 
 /** What a step was given, by position or keyword. @param {Step} step @returns {Record<string, any>} */
-const given = ({ given, constants, argument }) =>
-  given ?? { ...constants, ...Object.fromEntries(argument.map((place, k) => [place, `@${k}`])) };
+const given = ({ name, types, given, constants, argument }) => {
+  const all = given ?? { ...constants, ...Object.fromEntries(argument.map((place, k) => [place, `@${k}`])) };
+  // `x.where(condition, y)` has its condition second
+  return name === 'where' && types[0] !== 'bool' && 1 in all ? { ...all, 0: all[1], 1: all[0] } : all;
+};
 
 /** @param {string} takes */
 const namesOf = (takes) => takes.replace('*', '').split(' ');
