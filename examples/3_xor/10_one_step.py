@@ -5,7 +5,7 @@ Step through a neural network: ReLU and sigmoid
 **What you get:** a network with two layers, small enough to hold every number in your hands. You follow one sample
 forward and backward, then see what each of the four has to say.
 
-**What you need:** :ref:`sphx_glr_lessons_3_xor_05_layer.py`. Reading time: 17 minutes.
+**What you need:** :ref:`sphx_glr_lessons_3_xor_05_layer.py`. Reading time: 16 minutes.
 """
 
 # %%
@@ -227,7 +227,7 @@ for name, weight in (("w1", w1), ("b1", b1), ("w2", w2), ("b2", b2)):
 # %%
 # 3 of them do: the bias of the open unit, the weight behind it, and the last bias. ``b1.grad ≈ (0.0252, 0.0000)``,
 # ``w2.grad ≈ [[0.0505], [0.0000]]``, ``b2.grad ≈ 0.2525``. The second unit is shut, so neither its bias nor the weight
-# behind it gets anything. Whoever starts with this sample to see how backpropagation works sees mostly zeros.
+# behind it gets anything.
 #
 # One step
 # --------

@@ -74,8 +74,7 @@ for epoch in (0, 1, 1001, 2001, 3001, 4001, 5000):
 
 # %%
 # It starts at 0.2475 and is slow to get going: 1000 epochs take it only to 0.2041. Then it goes faster, and slower
-# again. At the end it is ``losses[5000] ≈ 0.0142``. (A program that prints once in 1000 epochs shows 0.0255 last, which
-# is easily taken for the result.)
+# again. At the end it is ``losses[5000] ≈ 0.0142``.
 
 from chainrule.plots import curves
 
