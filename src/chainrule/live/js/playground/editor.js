@@ -101,6 +101,7 @@ function build(parts, typed) {
   const extensions = [
     parts.lineNumbers(), parts.history(), parts.drawSelection(), parts.indentOnInput(), parts.bracketMatching(),
     parts.indentUnit.of('    '), parts.python(), parts.syntaxHighlighting(colours), lighting, keymap.of(keys),
+    EditorView.lineWrapping,
     EditorView.contentAttributes.of({ 'aria-label': 'Your code' }),
     EditorView.updateListener.of((/** @type {any} */ change) => {
       if (change.docChanged) typed();
