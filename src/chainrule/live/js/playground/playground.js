@@ -13,6 +13,8 @@ import { tape, Tensor, walk } from './tape.js';
 
 /** Typing rests for so long before the code is run, in milliseconds. */
 const REST_OF = 350;
+/** A graph wider than this, in pixels, does not fit beside the code. */
+const WIDE = 480;
 const IMPORTS = {
   torch: 'import torch',
   F: 'import torch.nn.functional as F',
@@ -193,6 +195,13 @@ class Workbench extends HTMLElement {
     this.#editor?.mark(error ? line : 0, error);
   }
 
+  /** Leave no graph of other code. */
+  #clear() {
+    this.graph = this.#plain = null;
+    this.#holder.replaceChildren();
+    return '';
+  }
+
   /** Draw what ran; nothing is said where all is as the code says. @returns {string} */
   #draw() {
     const last = tape.last;
@@ -201,12 +210,10 @@ class Workbench extends HTMLElement {
     if (implied) pass = walk(/** @type {Tensor} */ (last), Float64Array.of(1));
     this.#pass = pass;
     const root = pass?.root ?? last?.value;
-    if (!root) return '';
+    if (!root) return this.#clear();
     /** @type {Plain | number} */ const plain = recorded(root, pass);
     if (typeof plain === 'number') {
-      this.graph = null;
-      this.#plain = null;
-      this.#holder.replaceChildren();
+      this.#clear();
       return `${plain} operations are too many to draw here; what is printed is right all the same.`;
     }
     this.#lines = plain.views[0].ops.map((op) => /** @type {any} */ (op).line);
@@ -222,6 +229,7 @@ class Workbench extends HTMLElement {
       });
     else {
       place(plain);
+      this.classList.toggle('large', plain.views[0].wide.w > WIDE);
       this.graph = document.createElement('chainrule-graph');
       this.#holder.replaceChildren(this.graph);
       GRAPHS.bring(this.graph, plain);
