@@ -59,6 +59,14 @@ function placed(plain, right, room = Infinity) {
   loosen(plain, sizes, room, graph);
   layout(graph);
   const at = plain.values.map((_, v) => graph.node(String(v)));
+  // what passes beside the outermost boxes has to be in the picture too
+  const passing = graph.edges().flatMap((/** @type {any} */ e) => graph.edge(e).points);
+  const low = passing.reduce(
+    (/** @type {number} */ x, /** @type {any} */ p) => Math.min(x, right ? p.y : p.x),
+    PADDING,
+  );
+  for (const p of [...at, ...passing]) p[right ? 'y' : 'x'] += PADDING - low;
+  graph.graph()[right ? 'height' : 'width'] += PADDING - low;
   /** Points are (along, across) the graph's direction until the end. @param {Point} p @returns {Point} */
   const turned = ([u, v]) => (right ? [u, v] : [v, u]);
   const middle = (/** @type {number} */ v) => turned([at[v].x, at[v].y]);
