@@ -50,14 +50,19 @@ def in_table(rec: chainrule.Recording) -> list[Shown]:
 
 
 def in_picture(texts: Iterator[str]) -> list[Shown]:
-    """Read names, values and gradients off a picture's texts: each box has its name, then a value, then a gradient."""
+    """Read names, values and gradients off a picture's texts: each box has its name, then a value, then a gradient.
+
+    In a box of one line a number stands beside the name, and its gradient behind ▽.
+    """
     shown: list[Shown] = []
     box = ""
     for text in texts:
         kind, _, rest = text.partition(" ")
         if kind == "value":
             shown.append(Shown(box, rest.strip(), ""))
-        elif kind == "grad":
+        elif re.fullmatch(r"-?(\d+(\.\d+)?(e-?\d+)?|nan|inf)", text):
+            shown.append(Shown(box, text, ""))
+        elif kind in ("grad", "▽"):
             shown[-1] = shown[-1]._replace(gradient=rest.strip())
         elif kind not in ("=", "×"):
             box = text
