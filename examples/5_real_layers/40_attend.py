@@ -252,4 +252,4 @@ print(round(of_k[0, 0].item(), 2))
 #   reason for the root.
 # - Andrej Karpathy, *Let's build GPT: from scratch, in code, spelled out*, on video.
 #
-# **Next:** write the engine behind ``backward()`` yourself, :ref:`sphx_glr_lessons_7_inside_40_tiny_engine.py`.
+# **Next:** all of it together, :ref:`sphx_glr_lessons_5_real_layers_50_transformer.py`.
