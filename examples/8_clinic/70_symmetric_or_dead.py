@@ -124,8 +124,9 @@ for name, (bend, start) in patients.items():
     print(f"{name}: {causes}, gradient of w1 {rounded}")
 
 # %%
-# Of C alone. In B one unit is dead and the other gets a gradient. A network in which some units are off is healthy, as
-# far as one can tell from one pass, so nothing is said. And in A no gradient is lost; its two columns are equal.
+# Of C alone. In B one unit is dead and the other gets a gradient. A network in which some units are off may be healthy,
+# as far as one can tell from one pass, so that is a question among the ``hints``. In A no gradient is lost either, and
+# the record names it all the same: two equal units with equal gradients stay equal.
 
 found["C"]
 

@@ -8,7 +8,6 @@ from functools import cache
 import pytest
 
 from tests.support.course import LESSONS, ROOT, walk
-from tests.support.pages import Namespace
 from tests.support.visitors import VISITORS, Visitor
 
 pytestmark = pytest.mark.slow
@@ -92,38 +91,37 @@ def test_check_names_the_sum() -> None:
 
 @cache
 def rows() -> tuple[tuple[tuple[str, ...], str], ...]:
-    """Read the table that leads from what `examine` says to a case: the words, and where the row leads."""
-    text = SYMPTOMS.read_text("utf-8").partition("| `examine` says | go to |\n|---|---|\n")[2].partition("\n\n")[0]
+    """Read the table that leads from a cause to a case: the words, and where the row leads."""
+    text = SYMPTOMS.read_text("utf-8").partition("| the cause | go to |\n|---|---|\n")[2].partition("\n\n")[0]
     return tuple((tuple(re.findall("`([^`{]+)`", row.split("|")[1])), row.split("|")[2]) for row in text.splitlines())
 
 
-def examined(visitor: Visitor) -> list[str]:
+def examined(visitor: Visitor) -> set[str]:
     """Do with a broken program what the page says."""
-    page: Namespace = walk(SYMPTOMS).report.namespace
-    found: list[str] = page["examine"](*visitor.run())
-    return found
+    found = visitor.run().why()
+    return {reason.cause for reason in (*found.reasons, *found.hints)}
 
 
 @pytest.mark.parametrize("visitor", [v for v in VISITORS if v.examined], ids=lambda visitor: visitor.run.__name__)
 @pytest.mark.filterwarnings("ignore:Using a target size", "ignore:The .grad attribute")
 def test_the_page_leads_to_the_case(visitor: Visitor) -> None:
-    """Of the rows of the table, the first that fits what `examine` says leads to the right case."""
-    said = {line.partition(":")[0] for line in examined(visitor)}
-    leads = next(leads for words, leads in rows() if said & set(words))
+    """Of the rows of the table, the first that fits what `rec.why()` says leads to the right case."""
+    said = examined(visitor)
+    leads = next((leads for words, leads in rows() if said & set(words)), str(said))
     assert f"/lessons/8_clinic/{visitor.case}`" in leads
 
 
 def test_what_cannot_be_seen_in_a_round_is_led_by_its_symptom() -> None:
-    """A loss that sums inside of PyTorch's own module leaves `examine` silent; its symptom has the case first."""
+    """A loss that sums inside of PyTorch's own module leaves `rec.why()` silent; its symptom has the case first."""
     (visitor,) = (visitor for visitor in VISITORS if not visitor.examined)
-    assert examined(visitor) == []
+    assert examined(visitor) == set()
     table = SYMPTOMS.read_text("utf-8").partition("## What do you see?")[2]
     row = next(row for row in table.splitlines() if row.startswith("| the loss grows until it is infinite"))
     assert f"/lessons/8_clinic/{visitor.case}>" in row.split("|")[2]
 
 
 def test_the_page_knows_every_case() -> None:
-    """Each case is reached from what `examine` says, and from what people see."""
+    """Each case is reached from what `rec.why()` says, and from what people see."""
     message, _, seen = SYMPTOMS.read_text("utf-8").partition("## What do you see?")
     assert all(f"/lessons/8_clinic/{case}`" in message for case in CLINIC)
     assert {case for case in CLINIC if f"/lessons/8_clinic/{case}>" not in seen} <= {"30_not_a_leaf"}

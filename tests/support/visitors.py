@@ -1,7 +1,7 @@
 """Broken training loops as people bring them: variations of the clinic's cases, and none a copy.
 
-Each runs its loop as `docs/how-to/symptoms.md` tells, three rounds under a recording, and gives the last recording with
-the weights. The page's `examine` has to name the row that leads to the case.
+Each runs its loop as `docs/how-to/symptoms.md` tells, three rounds under a recording. `rec.why()` has to name the row
+that leads to the case.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Visitor:
     """Describe somebody with a broken program, and the case that they have to be led to."""
 
     case: str
-    run: Callable[[], tuple[chainrule.Recording, Weights]]
+    run: Callable[[], chainrule.Recording]
     examined: bool = True
     """Whether one recorded round shows the cause."""
 
@@ -37,15 +37,14 @@ def visitor(
     """Put a program into the table: it gives one round of its loop, and its weights."""
 
     def add(program: Callable[[], tuple[Round, Weights]]) -> Callable[[], tuple[Round, Weights]]:
-        def run() -> tuple[chainrule.Recording, Weights]:
+        def run() -> chainrule.Recording:
             torch.manual_seed(0)
-            a_round, weights = program()
-            for _ in range(3):
-                with chainrule.record() as rec:
-                    loss = a_round()
-                if not loss.isfinite():
-                    break
-            return rec, weights
+            a_round, _ = program()
+            with chainrule.record() as rec:
+                for _ in range(3):
+                    if not a_round().isfinite():
+                        break
+            return rec
 
         run.__name__ = program.__name__
         VISITORS.append(Visitor(case, run, examined))

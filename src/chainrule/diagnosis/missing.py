@@ -16,6 +16,7 @@ from chainrule.trace import Event, Node, Op, Snapshot, Trace
 
 _Fate: TypeAlias = tuple[Mapping[int, int | Event], frozenset[int], frozenset[int]]
 _LINEAR = frozenset(["add", "sub", "rsub", "neg", "mul", "div", "mean", "sum", "stack", "cat", "to", "float", "double"])
+_SEVERAL = frozenset("broadcast_tensors meshgrid".split())  # they hand on several tensors, each by itself
 _DISCRETE = frozenset(["bernoulli", "multinomial", "poisson", "binomial"])
 _NUMBERS = frozenset(["item", "tolist", "numpy", "__float__", "__int__", "__array__"])
 _TAKES = _NUMBERS | frozenset(["tensor", "as_tensor", "new_tensor", "sample", "data", "grad"])
@@ -238,9 +239,10 @@ class Missing:
             values, op = self.trace.values, self.trace.values[at].op
             inputs, outputs = ((), ()) if op is None else (self.trace.ops[op].inputs, self.trace.ops[op].outputs)
             is_other = not _is_whole(values[at].dtype) and any(values[v].requires_grad for v in outputs)
+            is_other = is_other or (op is not None and self.trace.ops[op].name in _SEVERAL)
             if any(values[v].requires_grad for v in inputs) and not is_other:  # of several, one may be of numbers alone
                 return op
-            pending += [v for v in dict.fromkeys(inputs) if v not in seen]
+            pending += [v for v in dict.fromkeys(inputs) if v not in seen and not values[v].requires_grad]
             seen.update(inputs)
         return None
 
