@@ -24,15 +24,13 @@ class Visitor:
 
     case: str
     run: Callable[[], chainrule.Recording]
-    examined: bool = True
-    """Whether one recorded round shows the cause."""
 
 
 VISITORS: list[Visitor] = []
 
 
 def visitor(
-    case: str, examined: bool = True
+    case: str,
 ) -> Callable[[Callable[[], tuple[Round, Weights]]], Callable[[], tuple[Round, Weights]]]:
     """Put a program into the table: it gives one round of its loop, and its weights."""
 
@@ -47,7 +45,7 @@ def visitor(
             return rec
 
         run.__name__ = program.__name__
-        VISITORS.append(Visitor(case, run, examined))
+        VISITORS.append(Visitor(case, run))
         return program
 
     return add
@@ -88,7 +86,7 @@ def adam_and_batches() -> tuple[Round, Weights]:
     return a_round, named(model)
 
 
-@visitor("20_sum_for_mean", examined=False)
+@visitor("20_sum_for_mean")
 def reduction_sum() -> tuple[Round, Weights]:
     x, y = torch.randn(256, 8), torch.randn(256, 1)
     model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 1))

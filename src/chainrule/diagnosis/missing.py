@@ -16,7 +16,7 @@ from chainrule.trace import Event, Node, Op, Snapshot, Trace
 
 _Fate: TypeAlias = tuple[Mapping[int, int | Event], frozenset[int], frozenset[int]]
 _LINEAR = frozenset(["add", "sub", "rsub", "neg", "mul", "div", "mean", "sum", "stack", "cat", "to", "float", "double"])
-_SEVERAL = frozenset("broadcast_tensors meshgrid".split())  # they hand on several tensors, each by itself
+_SEVERAL = frozenset(["broadcast_tensors", "meshgrid"])  # they hand on several tensors, each by itself
 _DISCRETE = frozenset(["bernoulli", "multinomial", "poisson", "binomial"])
 _NUMBERS = frozenset(["item", "tolist", "numpy", "__float__", "__int__", "__array__"])
 _TAKES = _NUMBERS | frozenset(["tensor", "as_tensor", "new_tensor", "sample", "data", "grad"])
@@ -341,6 +341,16 @@ class Missing:
                     if event.name in _NUMBERS and self._makes(event, number):
                         yield self._constant(code(f"{number:.4g}"), self._cut_by(event)), [at], True
         yield from self._sampled()
+        for i, held in enumerate(values):
+            if held.node is not None and held.op is None and not held.leaf and self.gradient(i) is not None:
+                yield say("no leaf", value=name(self.trace, i)), [i], False
+        written = {}
+        for i, taken in enumerate(ops):
+            after = [ops[use].name for use in self.uses.get(taken.outputs[0], ())] if taken.name == "data" else []
+            if any(one.endswith("_") for one in after) and not values[taken.inputs[0]].leaf:
+                written.setdefault((taken.file, taken.line), i)
+        for i in written.values():
+            yield say("written unseen", i, made=call(self.trace, i)), list(ops[i].inputs[:1]), False
 
     @cached_property
     def _arrays(self) -> list[Event]:

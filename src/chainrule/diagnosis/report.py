@@ -166,7 +166,11 @@ def why_all(trace: Trace, passes: Sequence[int]) -> Why:
         says = f"{name(trace, bad[0])} is not finite{_because(trace, found)}: {found.proof}."
         said.append((0, _told(trace, found, bad[:1], f"{says} The gradients happen to be finite.")))
     whole = len(searches) == len(trace.passes)
-    odd = [*missing.idle(), *(steps(missing) if whole else ()), *(() if said else units(searches[-1]))]
+    odd = [
+        *missing.idle(),
+        *(steps(missing) if whole else ()),
+        *(() if any(rank >= 0 for rank, _ in said) else units(searches[-1])),
+    ]
     odd += [(found, [], True) for found in oddities(trace)]
     known = {group.found.event for group in groups.all.values()}
     for found, values, sure in odd:
@@ -266,8 +270,9 @@ def _all_fine(searches: Sequence[Search]) -> str:
     if len(sizes) == 1:
         return _fine(searches[at], high)
     passes = f", in {len(searches):,} passes" if len(searches) > 1 else ""
+    leaves = len({searches[0].missing.first[value] for value, _ in sizes})
     return (
-        f"Nothing is wrong with the gradients of the {len({v for v, _ in sizes}):,} leaves{passes}: all are finite, "
+        f"Nothing is wrong with the gradients of the {leaves:,} leaves{passes}: all are finite, "
         f"and their largest entries lie between {number(min(sizes.values()))} ({grad(trace, low)}) and "
         f"{number(max(sizes.values()))} ({grad(trace, high)})."
     )
