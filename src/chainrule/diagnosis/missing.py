@@ -344,7 +344,7 @@ class Missing:
         for i, held in enumerate(values):
             if held.node is not None and held.op is None and not held.leaf and self.gradient(i) is not None:
                 yield say("no leaf", value=name(self.trace, i)), [i], False
-        written = {}
+        written = dict[object, int]()
         for i, taken in enumerate(ops):
             after = [ops[use].name for use in self.uses.get(taken.outputs[0], ())] if taken.name == "data" else []
             if any(one.endswith("_") for one in after) and not values[taken.inputs[0]].leaf:
