@@ -60,7 +60,7 @@ def in_picture(texts: Iterator[str]) -> list[Shown]:
         kind, _, rest = text.partition(" ")
         if kind == "value":
             shown.append(Shown(box, rest.strip(), ""))
-        elif re.fullmatch(r"-?(\d+(\.\d+)?(e-?\d+)?|nan|inf)", text):
+        elif re.fullmatch(r"\[*-?(\d+(\.\d+)?(e-?\d+)?|nan|inf)\]*", text):
             shown.append(Shown(box, text, ""))
         elif kind in ("grad", "▽"):
             shown[-1] = shown[-1]._replace(gradient=rest.strip())
