@@ -421,7 +421,7 @@ def test_names_are_text_in_html() -> None:
     shown = rec.why()._repr_html_()
     assert "<script" not in shown
     assert "&lt;script&gt;" in shown
-    assert shown.startswith('<ul class="chainrule-report"><li>')
+    assert shown.startswith('<ul class="chainrule-report"><li data-cause="dead-relu">')
     assert shown.count("<code>") == shown.count("</code>") > 1
 
 

@@ -12,13 +12,14 @@ def setup(app: Sphinx) -> None:
     """Connect what the modules of this room do; a kernel, which needs one of them, imports none of the others."""
     from sphinx_gallery._doctree_links import CodeLinksTransform
 
-    from _ext.pages import bundle, code_links, hosting, licences, live_scripts, maths, sharing
+    from _ext.pages import bundle, cause_links, code_links, hosting, licences, live_scripts, maths, sharing
 
     app.connect("config-inited", hosting.configure)  # before the theme reads its options (800)
     app.connect("builder-inited", live_scripts.write_scripts)  # before any page asks for a checksum
     app.connect("doctree-resolved", code_links.list_lessons)
     app.connect("html-page-context", code_links.mend_way_back)
     app.connect("html-page-context", sharing.describe)
+    app.connect("html-page-context", cause_links.link)
     app.connect("html-page-context", code_links.link_names, priority=910)  # once code is highlighted
     app.connect("html-page-context", live_scripts.bring)
     app.connect("html-page-context", bundle.bundle_page, priority=950)  # once all others have named their files

@@ -192,7 +192,7 @@ class Search:
         if found.what == "zero" and found.source is not None and values[found.source].requires_grad:
             return self._state(self.gradient(found.source)) is None
         if found.what == "zero" and all(values[root].tensor.number == 0 for root in self.run.roots):
-            return True
+            return found.cause != "underflow"
         most = self._loudest(self._slot(value)) if found.spot is not None and found.spot.kind == "sum" else None
         step = self._evidence(most.turn, most.edge) if most is not None else None
         return step is not None and _is_added(step)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 import math
+import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -36,6 +37,11 @@ class Reason:
     hint: str
     file: str | None = None
     line: int | None = None
+
+    @property
+    def section(self) -> str:
+        """Name the section of the documentation's page of causes that is about it (`#cause-` before it)."""
+        return re.sub(r"\W+", "-", self.cause)
 
     def __str__(self) -> str:
         """Write it as a paragraph."""
@@ -67,7 +73,8 @@ class Why:
 
 
 def _list(reasons: Sequence[Reason]) -> str:
-    items = "".join(f"<li>{_html(f'{reason.says} {reason.hint}')}</li>" for reason in reasons)
+    said = [(one.section, _html(f"{one.says} {one.hint}")) for one in reasons]
+    items = "".join(f'<li data-cause="{section}">{text}</li>' for section, text in said)
     return f'<ul class="chainrule-report">{items}</ul>' if items else ""
 
 
