@@ -46,6 +46,7 @@ PLAYGROUNDS = {
     ),
     "xor": ("numbers", "plots", "frame", "plane", "network", "inside", "thousand", "xor"),
     "descent": ("numbers", "plots", "frame", "plane", "race", "descent"),
+    "practice": ("slips", "predict", "frame", "questions", "practice"),
 }
 """The scripts of elements of their own, which the pages that have one fetch after the graph's."""
 

@@ -12,3 +12,4 @@ declare const RULES: Record<string, string[]>;
 declare const CODE_STYLE: string;
 declare const WORDS: { refused: Record<string, string>; notes: [string, string][]; elsewhere: Record<string, string> };
 declare const DESCENT_STYLE: string;
+declare const PRACTICE_STYLE: string;

@@ -132,7 +132,7 @@ export function predictPanel(ui) {
 
 /** Read a guess: a number, or a list in brackets.
  * @param {string} typed @param {number[]} shape @returns {Tensor | null} */
-function parse(typed, shape) {
+export function parse(typed, shape) {
   const text = typed
     .trim()
     .replace(/−/g, '-')
