@@ -37,7 +37,7 @@ function practise(host, body) {
     /* nothing is kept, or may be */
   }
 
-  const code = h('pre', { tabindex: 0, 'aria-label': 'The code' });
+  const code = h('pre', { tabindex: 0, role: 'group', 'aria-label': 'The code' });
   const question = h('p', { class: 'question' });
   const field = h('input', { 'aria-label': 'Your answer', autocomplete: 'off', size: 18 });
   const verdict = h('p', { class: 'says', role: 'status' });
