@@ -80,9 +80,9 @@ OPS: dict[str, list[Callable[[Draw], Tensor]]] = {
         lambda x: x(2, 3).clamp(x(3), x(2, 1)),
     ],
     "where": [
-        lambda x: torch.where(x(2, 3) > 0, x(3), x(2, 1)),
+        lambda x: torch.where(x(2, 3) > 0.5, x(3), x(2, 1)),
         lambda x: torch.where(x.fixed(3) >= 1, x(3), 2.0),
-        lambda x: torch.where(x.whole(3) == 1, 0, x(3)),
+        lambda x: torch.where(x.whole(3) == 2, 0, x(3)),
         lambda x: x(2, 3).where(x.fixed(3) >= 1, x(3)),
         lambda x: x(3).where(x(2, 3) > 0, 2.0),
     ],

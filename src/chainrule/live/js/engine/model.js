@@ -138,8 +138,10 @@ export class Model {
     const letters = op.a ?? '';
     const rule = ELEMENTWISE[op.n];
     /** @type {number[]} */ const constants = [];
+    const type = result.t === 'bool' ? values[op.i[0]].t : result.t; // a number is compared as what it is held against
+    const fit = op.n !== 'pow' && type.startsWith('float') ? ROUND[type] : Number;
     for (const [letter, number] of Object.entries(op.c ?? {}))
-      constants[letter.charCodeAt(0) - 97] = op.n === 'pow' ? Number(number) : round(Number(number));
+      constants[letter.charCodeAt(0) - 97] = fit(Number(number));
     const argument = [...letters].map((letter) => letter.charCodeAt(0) - 97);
     if (
       rule &&
