@@ -72,11 +72,16 @@ def _unit(text: str) -> float:
     return 1.01 * 10.0 ** (int(exponent or 0) - digits) if 0 < digits <= 4 else 1e-6
 
 
-def near(a: Any, b: Any) -> bool:
-    """Tell whether numbers agree within 1e-6 of the largest among them."""
-    x, y = (torch.as_tensor(n, dtype=torch.float64) for n in (a, b))
-    scale = max(1.0, float(y.abs()[y.isfinite()].max())) if y.isfinite().any() else 1.0
-    return x.shape == y.shape and torch.allclose(x, y, rtol=0, atol=1e-6 * scale, equal_nan=True)
+def far(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
+    """Return the names of numbers that differ by more than 1e-6 of the largest among all: sums of them may cancel."""
+    held = {name: torch.as_tensor(numbers, dtype=torch.float64) for name, numbers in b.items()}
+    scale = max([1.0, *(float(x) for t in held.values() for x in t.abs().flatten() if x.isfinite())])
+    pairs = {name: (torch.as_tensor(a[name], dtype=torch.float64), t) for name, t in held.items()}
+    return [
+        name
+        for name, (x, y) in pairs.items()
+        if x.shape != y.shape or not torch.allclose(x, y, rtol=0, atol=1e-6 * scale, equal_nan=True)
+    ]
 
 
 ONE = (

@@ -102,7 +102,7 @@ function build(parts, typed) {
     parts.lineNumbers(), parts.history(), parts.drawSelection(), parts.indentOnInput(), parts.bracketMatching(),
     parts.indentUnit.of('    '), parts.python(), parts.syntaxHighlighting(colours), lighting, keymap.of(keys),
     EditorView.lineWrapping,
-    EditorView.contentAttributes.of({ 'aria-label': 'Your code' }),
+    EditorView.contentAttributes.of({ 'aria-label': 'Your code', tabindex: '0' }),
     EditorView.updateListener.of((/** @type {any} */ change) => {
       if (change.docChanged) typed();
     }),

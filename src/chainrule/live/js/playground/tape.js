@@ -34,9 +34,10 @@ export function restart() {
 export class Tensor {
   /** @type {Tensor | null} */ grad = null;
   /** @type {Op | null} */ node = null;
-  /** Whether it shows entries of another one, and whether they stand in another order there. */
-  view = false;
+  /** Where it shows entries of another one: how to read them again. @type {(() => Float64Array) | null} */ view = null;
+  /** Whether they stand in another order there, and whether that was changed since autograd saw them. */
   loose = false;
+  stale = false;
   seen = 0;
   /** What it shares with others that have the same memory: how often that was changed, and to what. */
   memory;
@@ -51,10 +52,9 @@ export class Tensor {
 
   get value() {
     if (this.seen !== this.memory.version) {
-      if (this.view)
-        throw new Unknown('this page does not follow what is changed in place while another tensor shows a part of it');
       this.seen = this.memory.version;
-      this.#value = { ...this.#value, data: this.memory.data, op: undefined };
+      this.stale = Boolean(this.view && this.requires);
+      this.#value = { ...this.#value, data: this.view?.() ?? this.memory.data, op: undefined };
     }
     return this.#value;
   }
@@ -84,8 +84,16 @@ export class Tensor {
     throw refused('Boolean value of', kind);
   }
 
+  /** Its value, where autograd can follow it. */
+  get followed() {
+    const { value } = this;
+    if (this.stale)
+      throw new Unknown('this page does not follow what is changed in place while another tensor shows a part of it');
+    return value;
+  }
+
   repr() {
-    return tensorText(this.value, this.node?.fn, this.requires);
+    return tensorText(this.followed, this.node?.fn, this.requires);
   }
 }
 
@@ -110,7 +118,7 @@ export function apply(name, inputs, { shape, type, fn = '', given, dims, constan
   if (++tape.turn > OPS)
     throw new Unknown(`stopped after ${OPS.toLocaleString('en')} operations, the most that this page runs`);
   if (shape && sizeOf(shape) > ENTRIES) value([], { length: ENTRIES + 1 }, type);
-  const values = inputs.map((t) => t.value);
+  const values = inputs.map((t) => t.followed);
   const places = values.map((_, i) => i);
   const rule = ELEMENTWISE[name];
   const step = {
@@ -151,7 +159,8 @@ export function apply(name, inputs, { shape, type, fn = '', given, dims, constan
     one.op = op;
     const t = new Tensor(one, requires && types[k].startsWith('float'));
     if (t.requires) t.node = op;
-    if (how.view) Object.assign(t, { view: true, memory: inputs[0].memory, seen: inputs[0].memory.version });
+    const view = () => [run(step, [inputs[0].value, ...values.slice(1)])].flat()[k].data;
+    if (how.view) Object.assign(t, { view, memory: inputs[0].memory, seen: inputs[0].memory.version });
     return t;
   });
   if (requires) {
