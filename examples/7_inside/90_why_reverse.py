@@ -376,4 +376,4 @@ print(f"ours {formula(Moving(0.6, 1.0)).speed:.6f}, numerical {numerical:.6f}")
 #
 # A survey, [Baydin2018]_, and the textbook, [Griewank2008]_.
 #
-# **Next:** eight programs that are broken on purpose, :ref:`sphx_glr_lessons_8_clinic_10_not_zeroed.py`.
+# **Next:** programs that are broken on purpose, :ref:`sphx_glr_lessons_8_clinic_10_not_zeroed.py`.

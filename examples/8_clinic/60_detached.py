@@ -283,4 +283,4 @@ print(squares_behind(as_number))
 #
 # What is recorded, and when: [PyTorch]_.
 #
-# **Next:** every gradient has a way, and some of it is zero: :ref:`sphx_glr_lessons_8_clinic_70_symmetric_or_dead.py`.
+# **Next:** where a cut is the cure: :ref:`sphx_glr_lessons_8_clinic_65_second_batch.py`.
