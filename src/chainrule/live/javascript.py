@@ -35,7 +35,12 @@ PLAYGROUNDS = {
     "code": (
         "python",
         "printed",
+        "types",
         "tape",
+        "operations",
+        "creation",
+        "indexing",
+        "functions",
         "torch",
         "program",
         "written",

@@ -20,19 +20,11 @@ import {
   unsupported,
 } from './python.js';
 import { restart, tape, Tensor } from './tape.js';
-import {
-  attribute,
-  binary,
-  DTYPES,
-  fromModule,
-  FUNCTIONS,
-  getItem,
-  inPlace,
-  matmul,
-  setAttribute,
-  setItem,
-  unbind,
-} from './torch.js';
+import { FUNCTIONS } from './functions.js';
+import { getItem, inPlace, setItem, unbind } from './indexing.js';
+import { binary, matmul } from './operations.js';
+import { attribute, fromModule, setAttribute } from './torch.js';
+import { DTYPES } from './types.js';
 
 /** @typedef {{vars: Map<string, any>, outer?: Scope, own?: Set<string>}} Scope */
 /** @typedef {(scope: Scope) => any} Code */

@@ -4,6 +4,7 @@ import { ROUND } from '../engine/model.js';
 import { back, ELEMENTWISE, run } from '../engine/ops.js';
 import { sameShape, sizeOf, spread } from '../engine/tensors.js';
 import { refused, Unknown } from './python.js';
+import { broadcast } from './types.js';
 import { tensorText } from './printed.js';
 
 /** A value that was there once: what is changed in place is a new one.
@@ -107,20 +108,25 @@ export function value(shape, data, type) {
   return { shape, data: Float64Array.from(data, ROUND[type]), type, name: '', text: tape.source?.text ?? '' };
 }
 
+/** @param {string} name */
+const camel = (name) => name.replace(/(?:^|_)(.)/g, (_, letter) => letter.toUpperCase());
+
 /**
- * Run an op and write it down.
+ * Run an op and write it down: without more, its shape and its grad_fn are as its name says.
  * @param {string} name of the op in the page's engine @param {Tensor[]} inputs
- * @param {{shape?: number[], type: string, fn?: string, given?: any, dims?: number[], constants?: any[],
+ * @param {{shape?: number[], type?: string, fn?: string, given?: any, dims?: number[], constants?: any[],
  *   argument?: number[], saves?: string, flat?: boolean, view?: boolean, types?: string[]}} how
  * @returns {Tensor[]}
  */
-export function apply(name, inputs, { shape, type, fn = '', given, dims, constants = [], argument, ...how }) {
+export function apply(name, inputs, { given, dims, constants = [], argument, ...how }) {
+  const { type = inputs[0].value.type, fn = `${camel(name)}Backward0` } = how;
   if (++tape.turn > OPS)
     throw new Unknown(`stopped after ${OPS.toLocaleString('en')} operations, the most that this page runs`);
+  const rule = ELEMENTWISE[name];
+  const shape = how.shape ?? (rule && inputs.map((t) => t.shape).reduce(broadcast));
   if (shape && sizeOf(shape) > ENTRIES) value([], { length: ENTRIES + 1 }, type);
   const values = inputs.map((t) => t.followed);
   const places = values.map((_, i) => i);
-  const rule = ELEMENTWISE[name];
   const step = {
     name,
     inputs: places,
