@@ -56,9 +56,8 @@ class Joins:
 
     def _outputs(self, visit: Visit) -> tuple[int, ...]:
         """List the values whose gradients came in as a visit's upstream gradients."""
-        at = self.trace.value_at
-        slots = [slot for slot, upstream in enumerate(visit.upstream) if upstream is not None]
-        return tuple(at[visit.node, slot] for slot in slots if (visit.node, slot) in at)
+        at = ((visit.node, slot) for slot, upstream in enumerate(visit.upstream) if upstream is not None)
+        return tuple(self.trace.value_at[slot] for slot in at if slot in self.trace.value_at)
 
     def _letter(self, number: int, value: int) -> str | None:
         """Take a value's next place among an op's arguments; unknown, if autograd made several nodes for the op."""
@@ -74,11 +73,10 @@ class Joins:
     @cached_property
     def reached(self) -> frozenset[int]:
         """The values that a gradient flowed to."""
-        found = {*self.run.roots, *self.run.gradients}
-        for visit in self.run.visits:
-            found |= {edge.value for edge in self.trace.nodes[visit.node].edges if edge.value is not None}
-            for value in self._outputs(visit):  # an op that has several may use one itself, such as a cell its state
-                op = self.trace.values[value].op
-                if op is not None and len(self.trace.ops[op].outputs) > 1:
-                    found.add(value)
-        return frozenset(found)
+        trace, visits = self.trace, self.run.visits
+        along = (edge.value for visit in visits for edge in trace.nodes[visit.node].edges)
+        made = ((value, trace.values[value].op) for visit in visits for value in self._outputs(visit))
+        # an op that has several results may use one itself, such as a cell its state
+        used = (value for value, op in made if op is not None and len(trace.ops[op].outputs) > 1)
+        found = {*self.run.roots, *self.run.gradients, *along, *used}
+        return frozenset(value for value in found if value is not None)

@@ -478,8 +478,8 @@ def calls(trace: Trace) -> int:
         found = why_all(trace, [0])
     finally:
         sys.setprofile(None)
-    assert len(found.reasons) == 1
-    assert len(found.reasons[0].names) == (len(trace.values) - 1) // 2
+    (reason,) = found.reasons + found.hints  # a loss of 0 may be meant
+    assert len(reason.names) == (len(trace.values) - 1) // 2
     return counted
 
 
@@ -493,8 +493,8 @@ def test_work_grows_with_the_length_and_no_faster(make: Callable[[int], Trace]) 
 @pytest.mark.slow
 def test_a_long_chain_is_asked_about() -> None:
     """A recording of 20,000 ops with as many leaves is no trouble, and needs no recursion."""
-    (reason,) = why_all(chain(20_000), [0]).reasons
-    assert "`w.grad`, `c0.grad`, `c1.grad` and 19,997 more are zero because of" in reason.says
+    (reason,) = why_all(chain(20_000), [0]).hints
+    assert "`c0.grad`, `c1.grad`, `c2.grad` and 19,997 more are zero because of" in reason.says
 
 
 FACTORS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {

@@ -104,13 +104,17 @@ def _made_of(trace: Trace, value: int) -> Iterator[int]:
 def _first(trace: Trace, word: Literal["zero", "bad"]) -> list[int | None]:
     """Find for each value the first on its way forward that was zero, or not finite and not so on purpose."""
     known = _FIRST.setdefault(trace, {})
+
+    def by_weight(value: int) -> tuple[bool, int]:  # of zeros, blame a weight rather than a mean
+        return word == "zero" and not trace.values[value].requires_grad, value
+
     if word not in known:
         found = known[word] = list[int | None]()
         for i, held in enumerate(trace.values):
-            came = [first for v in _made_of(trace, i) if (first := found[v]) is not None]
             is_so = norm(held.tensor) == 0 if word == "zero" else is_bad(held.tensor) and not _on_purpose(trace, i)
-            came.sort(key=lambda v: (word == "zero" and not trace.values[v].requires_grad, v))  # a weight, not a mean
-            found.append(came[0] if came and (is_so or word == "bad") else i if is_so else None)
+            inputs = _made_of(trace, i) if is_so or word == "bad" else ()
+            came = [first for v in inputs if (first := found[v]) is not None]
+            found.append(min(came, key=by_weight, default=i if is_so else None))
     return known[word]
 
 

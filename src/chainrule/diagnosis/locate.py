@@ -189,7 +189,8 @@ class Search:
     def may_be_meant(self, found: Finding, value: int) -> bool:
         """Tell whether a gradient may be 0 on purpose: a weight that begins at 0, a loss of 0, a bias that cancels."""
         values = self.trace.values
-        if found.what == "zero" and found.source is not None and values[found.source].requires_grad:
+        source = None if found.source is None else values[found.source]
+        if found.what == "zero" and source is not None and source.leaf and source.requires_grad:
             return self._state(self.gradient(found.source)) is None
         if found.what == "zero" and all(values[root].tensor.number == 0 for root in self.run.roots):
             return found.cause != "underflow"

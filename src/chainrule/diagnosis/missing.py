@@ -38,7 +38,7 @@ class Missing:
 
     def gradient(self, value: int) -> Snapshot | None:
         """Return a value's gradient in the first of the passes that gave one."""
-        found = (self.trace.gradient(value, i) for i in self.passes if value in self.trace.reached(i))
+        found = (self.trace.gradient(value, i) for i in self.passes)
         return next((gradient for gradient in found if gradient is not None), None)
 
     @cached_property
