@@ -72,9 +72,9 @@ _fill = _Sentence().format
 def say(
     key: str, op: int | None = None, source: int | None = None, event: Event | Update | None = None, **told: object
 ) -> Finding:
-    """Return the finding that has this key among the words, its sentences filled in with what is told."""
+    """Return the finding that has this key among the words, its sentences filled in; one that asks is a question."""
     cause, proof, hint = WORDS["findings"][key]
-    return Finding(cause, _fill(proof, **told), _fill(hint, **told), op, source, event)
+    return Finding(cause, _fill(proof, **told), _fill(hint, **told), op, source, event, is_question="?" in hint)
 
 
 def _explained(table: str, at: Evidence) -> Finding | None:
@@ -162,7 +162,7 @@ def why_zero(at: Evidence) -> Finding:
     for value in at.targets:
         if not at.trace.values[value].tensor.size:
             return say("no entries", value=name(at.trace, value))
-    return _changed(at) or _explained("zero", at) or _by_values(at, "zero", "0")
+    return _changed(at) or _explained("zero", at) or say("handed on nothing")
 
 
 def _changed(at: Evidence) -> Finding | None:
@@ -196,15 +196,6 @@ def _written_by(at: Evidence, value: int) -> int | None:
                 shared.update(op.outputs)
                 found = i
     return found
-
-
-def _by_values(at: Evidence, cause: str, became: str) -> Finding:
-    """Say what is known of any op: what arrived, and what went on."""
-    came, size = span(at.upstream), at.contribution.size if at.contribution else 0
-    runs = "" if came is None else " with NaN" if came.nans else f" that runs {came.reach}"
-    entries = "" if size == 1 else "entries of " if cause == "nan" else f"all {size:,} entries of "
-    went = f"{entries}what it handed on {'is' if size == 1 else 'are'} {became}"
-    return Finding(cause, f"an upstream gradient{runs} arrived there, and {went}", "Look at its inputs.")
 
 
 def flattens(at: Evidence, gain: float) -> Finding | None:
@@ -286,7 +277,7 @@ def why_not_finite(at: Evidence) -> Finding:
     first = [bad for v in (*at.op.outputs, *at.op.inputs) if (bad := _first(at.trace, "bad")[v]) is not None]
     if first:
         return why_forward(at.trace, min(first))
-    return _explained("bad", at) or _outgrown(at) or _by_values(at, "nan", "NaN or infinite")
+    return _explained("bad", at) or _outgrown(at) or say("handed on nan")
 
 
 def _outgrown(at: Evidence) -> Finding | None:

@@ -13,7 +13,7 @@ import numpy as np
 from chainrule.calculus.notation import number
 from chainrule.calculus.rules import canonical
 from chainrule.diagnosis.thresholds import LONGEST, NAMED
-from chainrule.trace import Op, Snapshot, Trace
+from chainrule.trace import Event, Op, Snapshot, Trace, Update
 
 
 @final
@@ -179,19 +179,15 @@ def name(trace: Trace, value: int) -> str:
     return code(trace.values[value].name)
 
 
-def where(file: str | None, line: int | None) -> str:
-    """Say at which line something stands."""
-    return f" at {file}:{line}" if file and line else ""
-
-
 def call(trace: Trace, number: int) -> str:
     """Write an op as code, with file, line and module."""
     return call_of(trace.ops[number])
 
 
-def call_of(op: Op) -> str:
-    """Write an op of a trace as code, with file, line and module."""
-    return f"{code(op.expression)}{where(op.file, op.line)}{f' (in {code(op.module)})' if op.module else ''}"
+def call_of(made: Op | Event | Update) -> str:
+    """Write an op of a trace, or a call beside the graph, as code, with file, line and module."""
+    inside = f" (in {code(made.module)})" if isinstance(made, Op) and made.module else ""
+    return f"{code(made.expression)}{f' at {made.file}:{made.line}' if made.file else ''}{inside}"
 
 
 def listed(names: Sequence[str]) -> str:

@@ -189,9 +189,9 @@ class Search:
     def may_be_meant(self, found: Finding, value: int) -> bool:
         """Tell whether a gradient may be 0 on purpose: a weight that begins at 0, a loss of 0, a bias that cancels."""
         values = self.trace.values
-        source = None if found.source is None else values[found.source]
-        if found.what == "zero" and source is not None and source.leaf and source.requires_grad:
-            return self._state(self.gradient(found.source)) is None
+        first = found.source
+        if found.what == "zero" and first is not None and values[first].leaf and values[first].requires_grad:
+            return self._state(self.gradient(first)) is None
         if found.what == "zero" and all(values[root].tensor.number == 0 for root in self.run.roots):
             return found.cause != "underflow"
         most = self._loudest(self._slot(value)) if found.spot is not None and found.spot.kind == "sum" else None

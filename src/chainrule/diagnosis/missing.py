@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from chainrule.calculus.rules import canonical
 from chainrule.diagnosis.causes import Finding, say
-from chainrule.diagnosis.evidence import call, code, name, where
+from chainrule.diagnosis.evidence import call, call_of, code, name
 from chainrule.diagnosis.thresholds import NEAR
 from chainrule.trace import Event, Node, Op, Snapshot, Trace
 
@@ -219,7 +219,7 @@ class Missing:
             return self._cut_by(self._taken[value])
         uses = self.uses.get(value, []) if value not in above else []
         if not uses and self._stands_beside(held.name):
-            return replace(say("not chosen"), is_question=True)
+            return say("not chosen")
         if not uses:
             return say("not made from" if held.op is not None or value in above else "no part", root=root, value=called)
         more = f" and {len(uses) - 1:,} more" if len(uses) > 1 else ""
@@ -262,8 +262,7 @@ class Missing:
         key = key or self._kind(cut)
         if isinstance(cut, Event):
             value, result = (name(self.trace, held[-1]) if held else "" for held in (cut.values, cut.made))
-            made = f"{code(cut.expression or cut.name)}{where(cut.file, cut.line)}"
-            return say(key, event=cut, made=made, result=result, value=value)
+            return say(key, event=cut, made=call_of(cut), result=result, value=value)
         op, values = self.trace.ops[cut], self.trace.values
         dtype, result = values[op.outputs[0]].dtype, name(self.trace, op.outputs[0])
         return say(key, cut, made=call(self.trace, cut), result=result, dtype=dtype, verb=op.name)
@@ -313,7 +312,7 @@ class Missing:
 
     # What adds nothing though the loss has a gradient ------------------------------------------------------------
 
-    def idle(self) -> Iterator[tuple[Finding, list[int], bool]]:
+    def idle(self) -> Iterator[tuple[Finding, list[int]]]:
         """Yield the terms of the losses that have no way back by mistake, and the samples through which none goes."""
         values, ops = self.trace.values, self.trace.ops
         pending = [root for root in self._roots if values[root].requires_grad]
@@ -333,24 +332,24 @@ class Missing:
                     pending.append(value)
                 cut = None if values[value].requires_grad else self._behind(value)
                 if cut is not None and (kind := self._kind(cut)) != "detached":
-                    yield self._constant(self._named(value), self._cut_by(cut)), [value], kind != "no_grad"
+                    yield self._constant(self._named(value), self._cut_by(cut), kind == "no_grad"), [value]
                 elif cut is None and not values[value].requires_grad and self._arrays:
-                    yield self._constant(self._named(value), self._cut_by(self._arrays[0])), [value], False
+                    yield self._constant(self._named(value), self._cut_by(self._arrays[0]), True), [value]
             for number in self._added(ops[op]):
                 for event in self.trace.events if number else ():
                     if event.name in _NUMBERS and self._makes(event, number):
-                        yield self._constant(code(f"{number:.4g}"), self._cut_by(event)), [at], True
+                        yield self._constant(code(f"{number:.4g}"), self._cut_by(event), False), [at]
         yield from self._sampled()
         for i, held in enumerate(values):
             if held.node is not None and held.op is None and not held.leaf and self.gradient(i) is not None:
-                yield say("no leaf", value=name(self.trace, i)), [i], False
+                yield say("no leaf", value=name(self.trace, i)), [i]
         written = dict[object, int]()
         for i, taken in enumerate(ops):
             after = [ops[use].name for use in self.uses.get(taken.outputs[0], ())] if taken.name == "data" else []
             if any(one.endswith("_") for one in after) and not values[taken.inputs[0]].leaf:
                 written.setdefault((taken.file, taken.line), i)
         for i in written.values():
-            yield say("written unseen", i, made=call(self.trace, i)), list(ops[i].inputs[:1]), False
+            yield say("written unseen", i, made=call(self.trace, i)), list(ops[i].inputs[:1])
 
     @cached_property
     def _arrays(self) -> list[Event]:
@@ -358,9 +357,9 @@ class Missing:
         taken = [event for event in self.trace.events if event.name in ("numpy", "__array__", "tolist")]
         return [event for event in taken if any(self._behind(value) is not None for value in event.values)]
 
-    def _constant(self, term: str, lost: Finding) -> Finding:
-        said = say("constant term", lost.op, event=lost.event, term=term, proof=lost.proof, hint=lost.hint)
-        return replace(said, hint=lost.hint)
+    def _constant(self, term: str, lost: Finding, is_question: bool) -> Finding:
+        said = say("constant term", term=term, proof=lost.proof)
+        return replace(lost, cause=said.cause, proof=said.proof, is_question=is_question)
 
     def _added(self, op: Op) -> list[float]:
         """List the plain numbers that an op adds."""
@@ -383,7 +382,7 @@ class Missing:
             value, held = inner, self.trace.values[inner]
         return name(self.trace, value)
 
-    def _sampled(self) -> Iterator[tuple[Finding, list[int], bool]]:
+    def _sampled(self) -> Iterator[tuple[Finding, list[int]]]:
         """Find samples in the loss that are not scored by the distribution that they were drawn from."""
         values, ops = self.trace.values, self.trace.ops
         drawn = [event for event in self.trace.events if event.name == "sample" and self._could_learn(event)]
@@ -397,7 +396,7 @@ class Missing:
                 after.update(out for out in op.outputs if not values[out].requires_grad)
         for event in drawn:
             if event.made[-1] in self._fate[1]:
-                yield self._cut_by(event), [event.made[-1]], True
+                yield self._cut_by(event), [event.made[-1]]
 
     def _could_learn(self, drawn: Event) -> bool:
         """Tell whether a sample was drawn from what learns, and could be drawn so that a gradient goes through."""

@@ -178,12 +178,12 @@ def why_all(trace: Trace, passes: Sequence[int]) -> Why:
         *(steps(missing) if whole else ()),
         *(() if any(rank >= 0 for rank, _ in said) else units(searches[-1])),
     ]
-    odd += [(found, [], True) for found in oddities(trace)]
+    odd += [(found, []) for found in oddities(trace)]
     known = {group.found.event for group in groups.all.values()}
-    for found, values, sure in odd:
+    for found, values in odd:
         if found.event is not None and found.event in known:
             continue
-        said.append((_RANK["told"] if sure else -1, _told(trace, found, values, f"{found.proof}.")))
+        said.append((-1 if found.is_question else _RANK["told"], _told(trace, found, values, f"{found.proof}.")))
     reasons = [reason for rank, reason in sorted(said, key=lambda pair: pair[0]) if rank >= 0]
     more = len(reasons) - REASONS
     rest = f"There {'is one more reason' if more == 1 else f'are {more} more reasons'}: ask by name."

@@ -11,13 +11,13 @@ import numpy as np
 
 from chainrule.calculus.rules import canonical
 from chainrule.diagnosis.causes import Finding, say
-from chainrule.diagnosis.evidence import code, is_bad, names_of, norm, where
+from chainrule.diagnosis.evidence import call_of, is_bad, names_of, norm
 from chainrule.diagnosis.missing import Missing
 from chainrule.diagnosis.thresholds import SAME
 from chainrule.trace import BackwardPass, Event, Trace, Update
 
-Told: TypeAlias = tuple[Finding, list[int], bool]
-"""What was found, of which values, and whether that is certain."""
+Told: TypeAlias = tuple[Finding, list[int]]
+"""What was found, and of which values."""
 
 
 def steps(missing: Missing) -> Iterator[Told]:
@@ -32,7 +32,7 @@ def steps(missing: Missing) -> Iterator[Told]:
             ledger.clear(moment)
         elif moment.name == "clip":
             ledger.clips.append(moment)
-    ledger.finish()
+    ledger.look_back()
     yield from ledger.told.values()
     yield from _not_held(missing)
 
@@ -66,13 +66,14 @@ class _Ledger:
 
     def fill(self, run: BackwardPass) -> None:
         """Add what a pass gave."""
-        self._clipped_late()
-        if run.asked is not None and not any(self.trace.nodes[visit.node].name == _LEAF for visit in run.visits):
+        self.look_back()
+        nodes = {self.trace.nodes[visit.node].name for visit in run.visits}
+        if run.asked is not None and "AccumulateGrad" not in nodes:
             return  # `torch.autograd.grad` leaves `.grad` alone
         before = [v for v, held in run.before.items() if self.first[v] not in self._given and norm(held)]
         before = [v for v in before if self.missing.is_asked(v)]
         if before:
-            self._tell("there before", before, sure=False)
+            self._tell("there before", before)
         for value in run.gradients:
             leaf = self.first[value]
             if value not in run.before or norm(run.before[value]) == 0:
@@ -101,35 +102,24 @@ class _Ledger:
         self._used |= {leaf: len(self._given.get(leaf, ())) for leaf in leaves}
         self._last, self.clips = update, []
 
-    def finish(self) -> None:
-        """Look at what was done after the last step."""
-        self._clipped_late()
-
     def _is_new(self, leaf: int) -> bool:
         return len(self._given.get(leaf, ())) > self._used[leaf]
 
-    def _tell(
-        self, key: str, values: list[int], event: Event | Update | None = None, *, sure: bool = True, **told: object
-    ) -> None:
-        if key not in self.told:
-            values = [self.first[value] for value in values]
-            names, made = names_of(self.trace, values), _called(event)
-            self.told[key] = (
-                replace(say(key, None, None, None, names=names, made=made, **told), event=event),
-                values,
-                sure,
-            )
+    def _tell(self, key: str, values: list[int], event: Event | Update | None = None, **told: object) -> None:
+        values = [self.first[value] for value in values]
+        names, made = names_of(self.trace, values), event and call_of(event)
+        self.told.setdefault(key, (say(key, None, None, event, names=names, made=made, **told), values))
 
     def _emptied_before(self, update: Update, leaves: dict[int, int], saw: dict[int, float | None]) -> None:
         lost = [value for leaf, value in leaves.items() if leaf in self._emptied and not saw[leaf]]
         if lost and not any(saw.values()):
-            self._tell("emptied", lost, self._emptied[self.first[lost[0]]], step=_called(update))
+            self._tell("emptied", lost, self._emptied[self.first[lost[0]]], step=call_of(update))
 
     def _clipped(self, update: Update, leaves: dict[int, int]) -> None:
         """Say that gradients were clipped before they were there, or that clipping spread a NaN."""
         clips = [clip for clip in self.clips if any(self.first[value] in leaves for value in clip.values)]
         if clips and clips[-1].after < update.after and "clipped late" not in self.told:
-            self._tell("clipped early", list(leaves.values()), clips[-1], step=_called(update))
+            self._tell("clipped early", list(leaves.values()), clips[-1], step=call_of(update))
         given = {leaf: [run.gradients[then] for run, then in self._given.get(leaf, ())] for leaf in leaves}
         bad = [leaf for leaf in leaves if any(map(is_bad, given[leaf]))] if clips else []
         saw = {leaf: update.gradients.get(value) for leaf, value in leaves.items() if leaf not in bad and given[leaf]}
@@ -137,15 +127,14 @@ class _Ledger:
         if spread:
             self._tell("spread", spread, clips[-1], count=len(spread))
 
-    def _clipped_late(self) -> None:
+    def look_back(self) -> None:
+        """Say that gradients were clipped after the last step, which used them."""
         if self._last is None or not self.clips or "clipped early" in self.told:
             return
         if self.clips[0].after == self._last.after:
-            values = [
-                v for v in self._last.parameters if self.first[v] in {self.first[c] for c in self.clips[0].values}
-            ]
-            if values:
-                self._tell("clipped late", values, self.clips[0], step=_called(self._last))
+            clipped = {self.first[value] for value in self.clips[0].values}
+            if values := [v for v in self._last.parameters if self.first[v] in clipped]:
+                self._tell("clipped late", values, self.clips[0], step=call_of(self._last))
         self._last = None
 
     def _added_up(self, update: Update, leaves: dict[int, int], saw: dict[int, float | None]) -> None:
@@ -163,13 +152,6 @@ class _Ledger:
         ratio, scale = math.hypot(*whole) / (math.hypot(*total) or 1.0), _mean_times(self.trace, runs[0][0].roots[0])
         if min(abs(ratio - 1), abs(ratio * scale - 1)) < SAME:  # `GradScaler` may have divided again
             self._tell("not divided", list(leaves.values()), update, count=len(runs[0]))
-
-
-_LEAF = "AccumulateGrad"
-
-
-def _called(event: Event | Update | None) -> str:
-    return "" if event is None else f"{code(event.expression)}{where(event.file, event.line)}"
 
 
 def _mean_times(trace: Trace, value: int) -> float:
@@ -202,7 +184,7 @@ def _not_held(missing: Missing) -> Iterator[Told]:
     loose = {first[v] for event in trace.events if event.name == "unregistered" for v in event.values}
     listed = [v for v in rest if first[v] in loose]
     if listed:
-        yield say("plain list", event=step, names=names_of(trace, listed)), listed, True
+        yield say("plain list", event=step, names=names_of(trace, listed)), listed
     held = {v for update in updates for v in update.parameters}
     called = {module.path.partition(".")[0] for module in trace.modules}
     strays = {
@@ -215,7 +197,7 @@ def _not_held(missing: Missing) -> Iterator[Told]:
     rest = [v for v in rest if trace.values[v].parameter and first[v] not in loose]
     if strays and rest:
         names_held = names_of(trace, rest)
-        yield say("old parameters", event=step, names=names_held, made=_called(step), count=len(strays)), rest, True
+        yield say("old parameters", event=step, names=names_held, made=call_of(step), count=len(strays)), rest
         return
     modules = {names[v].rpartition(".")[0] for v in held} - {""}
     around = {_root(module) for module in modules}
@@ -223,6 +205,7 @@ def _not_held(missing: Missing) -> Iterator[Told]:
     apart = [v for v in rest if v not in beside and _root(names[v]) in around]
     used = {v: missing.uses.get(first[v], [0])[0] for v in (*held, *apart)}
     last = apart and len(apart) < len(held) and max(used[v] for v in held) < min(used[v] for v in apart)
-    for found, key, sure in ((beside, "not held", True), (apart, "held apart", bool(last))):
+    for found, key in ((beside, "not held"), (apart, "held apart")):
         if found:
-            yield say(key, event=step, names=names_of(trace, found), made=_called(step)), found, sure
+            told = say(key, event=step, names=names_of(trace, found))
+            yield replace(told, is_question=told.is_question and not last), found

@@ -29,11 +29,11 @@ def units(search: Search) -> Iterator[Told]:
     sizes = [(search.size(search.gradient(op.outputs[0])), i) for i, op in ops if op.outputs[0] in search.reached]
     known = [(size, i) for size, i in sizes if size is not None]
     if len(known) > 3 and 0 < known[0][0] < FADED * max(known)[0] and np.isfinite(max(known)[0]):
-        yield say("fades", known[0][1], size=known[0][0], most=max(known)[0], made=call(trace, known[0][1])), [], False
+        yield say("fades", known[0][1], size=known[0][0], most=max(known)[0], made=call(trace, known[0][1])), []
     for root in search.run.roots:
         made = trace.values[root].op
         if made is not None and _is_sum(op := trace.ops[made]) and trace.values[op.inputs[0]].tensor.size >= MANY:
-            yield say("sums", made, root=name(trace, root), made=call(trace, made)), [root], False
+            yield say("sums", made, root=name(trace, root), made=call(trace, made)), [root]
 
 
 def _is_sum(op: Op) -> bool:
@@ -50,6 +50,6 @@ def _odd(search: Search, op: Op, value: int, both: Array) -> Iterator[Told]:
         and rows[0, 0].any()
         and rows[0, 1].any()
     ):
-        yield say("equal units", value=called, count=len(rows)), [value], True
+        yield say("equal units", value=called, count=len(rows)), [value]
     elif SILENT * len(rows) <= silent < len(rows):
-        yield say("silent units", value=called, count=silent, of=len(rows)), [value], False
+        yield say("silent units", value=called, count=silent, of=len(rows)), [value]
