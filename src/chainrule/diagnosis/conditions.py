@@ -25,7 +25,7 @@ WORDS: Mapping[str, Any] = json.loads(Path(__file__).with_name("causes.json").re
 @lru_cache
 def ops_in(words: str) -> frozenset[str]:
     """Return the ops that are named, one by one or as a group."""
-    groups = WORDS["groups"]
+    groups = WORDS["groups"] | WORDS["beside the tables"]
     return frozenset(op for word in words.split() for op in (ops_in(groups[word]) if word in groups else (word,)))
 
 

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from typing import TypeAlias
 
-from chainrule.calculus.rules import canonical
 from chainrule.diagnosis.causes import Finding, say
-from chainrule.diagnosis.evidence import call, call_of, code, name
+from chainrule.diagnosis.conditions import ops_in
+from chainrule.diagnosis.evidence import call, call_of, name
 from chainrule.diagnosis.thresholds import NEAR
-from chainrule.trace import Event, Node, Op, Snapshot, Trace
+from chainrule.trace import Event, Node, Snapshot, Trace
 
 _Fate: TypeAlias = tuple[Mapping[int, int | Event], frozenset[int], frozenset[int]]
-_LINEAR = frozenset(["add", "sub", "rsub", "neg", "mul", "div", "mean", "sum", "stack", "cat", "to", "float", "double"])
-_SEVERAL = frozenset(["broadcast_tensors", "meshgrid"])  # they hand on several tensors, each by itself
-_DISCRETE = frozenset(["bernoulli", "multinomial", "poisson", "binomial"])
-_NUMBERS = frozenset(["item", "tolist", "numpy", "__float__", "__int__", "__array__"])
-_TAKES = _NUMBERS | frozenset(["tensor", "as_tensor", "new_tensor", "sample", "data", "grad"])
 
 
 class Missing:
@@ -30,7 +23,7 @@ class Missing:
         whole = [i for i in passes if trace.passes[i].asked is None]
         self.trace, self.passes = trace, whole or list(passes)
         self.runs = [trace.passes[i] for i in self.passes]
-        self._roots = list(dict.fromkeys(root for run in self.runs for root in run.roots))
+        self.roots = list(dict.fromkeys(root for run in self.runs for root in run.roots))
 
     def why(self, value: int) -> Finding | None:
         """Return why a value got no gradient, or none that is a leaf's; `None` if it did."""
@@ -107,8 +100,9 @@ class Missing:
         return {value: event for event in self.trace.events for value in event.made if event.values}
 
     @cached_property
-    def _fate(self) -> _Fate:
-        return self._fate_of(self._roots)
+    def fate(self) -> _Fate:
+        """Follow the numbers back from the losses of the passes."""
+        return self._fate_of(self.roots)
 
     def _fate_of(self, roots: Sequence[int]) -> _Fate:
         """Follow the numbers back from losses: what cuts a value off, which values led to them, and which whole."""
@@ -135,7 +129,7 @@ class Missing:
     @cached_property
     def _taken(self) -> Mapping[int, Event]:
         """Say which values' numbers were taken out of the graph, be it after further ops, and by what."""
-        found = {value: e for e in reversed(self.trace.events) if e.name in _TAKES for value in e.values}
+        found = {value: e for e in reversed(self.trace.events) if e.name in ops_in("TAKES") for value in e.values}
         found = self._same | found
         for op in reversed(self.trace.ops):
             for taken in [found[out] for out in op.outputs if out in found][:1]:
@@ -205,23 +199,23 @@ class Missing:
     def _never(self, value: int) -> Finding:
         """Say why no gradient came to a value."""
         trace, held, called = self.trace, self.trace.values[value], name(self.trace, value)
-        root = name(trace, self._roots[0]) if self._roots else "the loss"
-        if _is_whole(held.dtype) and held.op is None:
+        root = name(trace, self.roots[0]) if self.roots else "the loss"
+        if is_whole(held.dtype) and held.op is None:
             return say("integer", held.op, value=called, dtype=held.dtype)
         if not held.requires_grad:
-            return self.replaced(value) or self._without(value)
-        cut, above, whole = self._fate
+            return self._without(value)
+        cut, _, whole = self.fate
         if value in whole:
             return self._stopped(value, root)
         if value in cut:
-            return self._cut_by(cut[value])
-        if value in self._taken and value not in above:
-            return self._cut_by(self._taken[value])
-        uses = self.uses.get(value, []) if value not in above else []
+            return self.cut_by(cut[value])
+        if value in self._taken:
+            return self.cut_by(self._taken[value])
+        uses = self.uses.get(value, ())
         if not uses and self._stands_beside(held.name):
             return say("not chosen")
         if not uses:
-            return say("not made from" if held.op is not None or value in above else "no part", root=root, value=called)
+            return say("not made from" if held.op is not None else "no part", root=root, value=called)
         more = f" and {len(uses) - 1:,} more" if len(uses) > 1 else ""
         return say("not used", uses[0], root=root, value=called, user=f"{call(trace, uses[0])}{more}")
 
@@ -230,7 +224,7 @@ class Missing:
         lists = [m.path for m in self.trace.modules if m.kind in ("ModuleList", "ModuleDict")]
         return any(path.startswith(f"{module}.") for module in lists)
 
-    def _behind(self, value: int) -> int | Event | None:
+    def behind(self, value: int) -> int | Event | None:
         """Find what let go of the way back on the way to a value without one."""
         pending, seen = [value], {value}
         for at in pending:
@@ -238,8 +232,8 @@ class Missing:
                 return self._made_by[at]
             values, op = self.trace.values, self.trace.values[at].op
             inputs, outputs = ((), ()) if op is None else (self.trace.ops[op].inputs, self.trace.ops[op].outputs)
-            is_other = not _is_whole(values[at].dtype) and any(values[v].requires_grad for v in outputs)
-            is_other = is_other or (op is not None and self.trace.ops[op].name in _SEVERAL)
+            is_other = not is_whole(values[at].dtype) and any(values[v].requires_grad for v in outputs)
+            is_other = is_other or (op is not None and self.trace.ops[op].name in ops_in("SEVERAL"))
             if any(values[v].requires_grad for v in inputs) and not is_other:  # of several, one may be of numbers alone
                 return op
             pending += [v for v in dict.fromkeys(inputs) if v not in seen and not values[v].requires_grad]
@@ -249,17 +243,17 @@ class Missing:
     def _without(self, value: int) -> Finding:
         """Say why a value requires no gradient."""
         trace, op, called = self.trace, self.trace.values[value].op, name(self.trace, value)
-        if (cut := self._behind(value)) is not None:
-            return self._cut_by(cut)
+        if (cut := self.behind(value)) is not None:
+            return self.cut_by(cut)
         if op is None:
             return say("requires_grad", value=called)
         return say("made of frozen", op, value=called, made=call(trace, op))
 
-    def _cut_by(self, cut: int | Event, key: str = "") -> Finding:
+    def cut_by(self, cut: int | Event) -> Finding:
         """Say which op, or what beside the graph, let go of the gradient's way."""
         if not isinstance(cut, Event):
             cut = self._checkpointed.get(self.trace.ops[cut].outputs[0], cut)
-        key = key or self._kind(cut)
+        key = self.kind(cut)
         if isinstance(cut, Event):
             value, result = (name(self.trace, held[-1]) if held else "" for held in (cut.values, cut.made))
             return say(key, event=cut, made=call_of(cut), result=result, value=value)
@@ -267,15 +261,15 @@ class Missing:
         dtype, result = values[op.outputs[0]].dtype, name(self.trace, op.outputs[0])
         return say(key, cut, made=call(self.trace, cut), result=result, dtype=dtype, verb=op.name)
 
-    def _kind(self, cut: int | Event) -> str:
+    def kind(self, cut: int | Event) -> str:
         """Tell in which way an op or a call beside the graph lets go; the key of what is said of it."""
         if isinstance(cut, Event):
-            kind = "numbers" if cut.name in _NUMBERS else "copies" if "tensor" in cut.name else cut.name
+            kind = "numbers" if cut.name in ops_in("NUMBERS") else "copies" if "tensor" in cut.name else cut.name
             return f"cut by {kind}"
         op = self.trace.ops[cut]
         if op.name in ("detach", "detach_", "data"):
             return "detached"
-        if _is_whole(self.trace.values[op.outputs[0]].dtype):
+        if is_whole(self.trace.values[op.outputs[0]].dtype):
             return "made whole"
         if not self._inferred.isdisjoint(op.outputs):
             return "inference"
@@ -293,7 +287,7 @@ class Missing:
 
     def _stopped(self, value: int, root: str) -> Finding:
         """Say where a gradient stopped that had a way to a value: follow the way to the first op that had one."""
-        trace, at, ahead = self.trace, value, set(self._fate[2])
+        trace, at, ahead = self.trace, value, set(self.fate[2])
         while True:
             ahead.discard(at)
             ops = [op for op in self.uses.get(at, ()) if not ahead.isdisjoint(trace.ops[op].outputs)]
@@ -310,100 +304,6 @@ class Missing:
                 return say("detached in place", op, made=call(trace, op), value=name(trace, at))
         return say("not asked", root=root, value=name(trace, value))
 
-    # What adds nothing though the loss has a gradient ------------------------------------------------------------
-
-    def idle(self) -> Iterator[tuple[Finding, list[int]]]:
-        """Yield the terms of the losses that have no way back by mistake, and the samples through which none goes."""
-        values, ops = self.trace.values, self.trace.ops
-        pending = [root for root in self._roots if values[root].requires_grad]
-        seen = set(pending)
-        for at in pending:
-            op = values[at].op
-            if op is None or canonical(ops[op].name) not in _LINEAR:
-                continue
-            inputs = ops[op].inputs
-            if canonical(ops[op].name) in ("mul", "div") and len(inputs) > 1:
-                inputs = tuple(v for v in inputs if values[v].requires_grad or not values[at].requires_grad)
-            for value in inputs:
-                if value in seen:
-                    continue
-                seen.add(value)
-                if values[value].requires_grad or (len(ops[op].inputs) == 1 and not values[at].requires_grad):
-                    pending.append(value)
-                cut = None if values[value].requires_grad else self._behind(value)
-                if cut is not None and (kind := self._kind(cut)) != "detached":
-                    yield self._constant(self._named(value), self._cut_by(cut), kind == "no_grad"), [value]
-                elif cut is None and not values[value].requires_grad and self._arrays:
-                    yield self._constant(self._named(value), self._cut_by(self._arrays[0]), True), [value]
-            for number in self._added(ops[op]):
-                for event in self.trace.events if number else ():
-                    if event.name in _NUMBERS and self._makes(event, number):
-                        yield self._constant(code(f"{number:.4g}"), self._cut_by(event), False), [at]
-        yield from self._sampled()
-        for i, held in enumerate(values):
-            if held.node is not None and held.op is None and not held.leaf and self.gradient(i) is not None:
-                yield say("no leaf", value=name(self.trace, i)), [i]
-        written = dict[object, int]()
-        for i, taken in enumerate(ops):
-            after = [ops[use].name for use in self.uses.get(taken.outputs[0], ())] if taken.name == "data" else []
-            if any(one.endswith("_") for one in after) and not values[taken.inputs[0]].leaf:
-                written.setdefault((taken.file, taken.line), i)
-        for i in written.values():
-            yield say("written unseen", i, made=call(self.trace, i)), list(ops[i].inputs[:1])
-
-    @cached_property
-    def _arrays(self) -> list[Event]:
-        """List what became arrays though it was made from what learns."""
-        taken = [event for event in self.trace.events if event.name in ("numpy", "__array__", "tolist")]
-        return [event for event in taken if any(self._behind(value) is not None for value in event.values)]
-
-    def _constant(self, term: str, lost: Finding, is_question: bool) -> Finding:
-        said = say("constant term", term=term, proof=lost.proof)
-        return replace(lost, cause=said.cause, proof=said.proof, is_question=is_question)
-
-    def _added(self, op: Op) -> list[float]:
-        """List the plain numbers that an op adds."""
-        is_sum = canonical(op.name) in ("add", "sub", "rsub") and len(op.inputs) == 1
-        return [float(c) for c in op.constants.values() if is_sum and not isinstance(c, complex)]
-
-    def _makes(self, event: Event, number: float) -> bool:
-        """Tell whether a number is what was taken out of what learns, or its sum, times a number of two digits."""
-        values = [self.trace.values[value] for value in event.values]
-        taken = [float(held.tensor.number or 0) for held in values if held.requires_grad]
-        return any(not _is_short(one) and _is_short(number / one) for one in {*taken, sum(taken)} if one)
-
-    def _named(self, value: int) -> str:
-        """Name a term, by the variable that a number times it has, if there is one."""
-        held, ops = self.trace.values[value], self.trace.ops
-        while not held.name.partition("#")[0].isidentifier() and held.op is not None and len(ops[held.op].inputs) == 1:
-            inner = ops[held.op].inputs[0]
-            if not self.trace.values[inner].name.partition("#")[0].isidentifier():
-                break
-            value, held = inner, self.trace.values[inner]
-        return name(self.trace, value)
-
-    def _sampled(self) -> Iterator[tuple[Finding, list[int]]]:
-        """Find samples in the loss that are not scored by the distribution that they were drawn from."""
-        values, ops = self.trace.values, self.trace.ops
-        drawn = [event for event in self.trace.events if event.name == "sample" and self._could_learn(event)]
-        origin = {v for event in drawn for v in event.values if values[v].requires_grad}
-        after = {v for event in drawn for v in event.made}
-        inside = {values[v].op for v in after}
-        for i, op in enumerate(ops if drawn else ()):
-            if i not in inside and not after.isdisjoint(op.inputs):
-                if not origin.isdisjoint(op.inputs):
-                    return
-                after.update(out for out in op.outputs if not values[out].requires_grad)
-        for event in drawn:
-            if event.made[-1] in self._fate[1]:
-                yield self._cut_by(event), [event.made[-1]]
-
-    def _could_learn(self, drawn: Event) -> bool:
-        """Tell whether a sample was drawn from what learns, and could be drawn so that a gradient goes through."""
-        made = self.trace.values[drawn.made[-1]]
-        is_discrete = made.op is None or self.trace.ops[made.op].name in _DISCRETE or _is_whole(made.dtype)
-        return not is_discrete and any(self.trace.values[v].requires_grad for v in drawn.values)
-
 
 def _print(tensor: Snapshot) -> object:
     """Return what two tensors have in common that have the same numbers, as far as these were kept."""
@@ -412,10 +312,6 @@ def _print(tensor: Snapshot) -> object:
     return tensor.shape, tensor.dtype, tuple((tensor.statistics or {"": id(tensor)}).items())
 
 
-def _is_short(number: float) -> bool:
-    """Tell whether two digits write a number."""
-    return math.isfinite(number) and abs(float(f"{number:.2g}") - number) <= 1e-6 * abs(number)
-
-
-def _is_whole(dtype: str) -> bool:
+def is_whole(dtype: str) -> bool:
+    """Tell whether a dtype holds whole numbers alone."""
     return dtype.removeprefix("u").startswith(("int", "bool"))
