@@ -11,8 +11,6 @@ import {
   items,
   Named,
   refused,
-  repr,
-  str,
   truth,
   tuple,
   Tuple,
@@ -31,7 +29,7 @@ import { count, kids, marked, now, parted, text, unknown } from './tree.js';
 const DEPTH = 200;
 
 /** @param {string} name @param {Scope} scope */
-export function look(name, scope) {
+function look(name, scope) {
   for (let at = /** @type {Scope | undefined} */ (scope); at; at = at.outer) {
     if (at.vars.has(name)) return at.vars.get(name);
     if (at.own?.has(name)) throw refused('cannot access local', name);
@@ -198,12 +196,8 @@ const EXPRESSIONS = {
       const inner = kids(part);
       const code = expression(inner[1]);
       const spec = inner.find((one) => one.name === 'FormatSpec');
-      const says = text(part).includes('!r') ? repr : str;
-      if (inner.some((one) => one.name === 'FormatSelfDoc'))
-        pieces.push(now.source.slice(inner[0].to, inner[1].to) + '=');
-      pieces.push((scope) =>
-        text(part).includes('!r') ? says(code(scope)) : formatted(code(scope), spec ? text(spec).slice(1) : ''),
-      );
+      if (inner.some((one) => one.name === 'FormatSelfDoc' || one.name === 'FormatConversion')) throw unknown(part);
+      pieces.push((scope) => formatted(code(scope), spec ? text(spec).slice(1) : ''));
       from = part.to;
     }
     plain(n.to - quote.length);

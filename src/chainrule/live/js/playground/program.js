@@ -1,7 +1,7 @@
 // Python as far as this page knows it: statements of the grammar's tree become functions, which run one after another.
 
 import { all, MODULES, member, operator } from './builtins.js';
-import { defined, expression, look, loopTarget, target, values } from './expressions.js';
+import { defined, expression, loopTarget, target, values } from './expressions.js';
 import { inPlace } from './indexing.js';
 import { isNumber, Refused, refused, str, truth, Tuple, Unknown, unsupported } from './python.js';
 import { restart, tape, Tensor } from './tape.js';
@@ -20,11 +20,10 @@ const STATEMENTS_ = {
     return (scope) => void code(scope);
   },
   AssignStatement(n, parts) {
-    const cut = parts.filter((one) => one.name !== 'TypeDef');
-    const marks = cut.flatMap((one, i) => (one.name === 'AssignOp' ? [i] : []));
-    if (!marks.length) return () => undefined;
-    const code = values(cut.slice((marks.at(-1) ?? 0) + 1));
-    const puts = marks.map((end, k) => loopTarget(cut.slice(k ? marks[k - 1] + 1 : 0, end)));
+    if (parts.some((one) => one.name === 'TypeDef')) throw unknown(n);
+    const marks = parts.flatMap((one, i) => (one.name === 'AssignOp' ? [i] : []));
+    const code = values(parts.slice((marks.at(-1) ?? 0) + 1));
+    const puts = marks.map((end, k) => loopTarget(parts.slice(k ? marks[k - 1] + 1 : 0, end)));
     return (scope) => {
       const to = code(scope);
       for (const put of puts) put(scope, to);
@@ -45,9 +44,8 @@ const STATEMENTS_ = {
     return (scope) => {
       const before = of(scope);
       const after = run(/** @type {any} */ ([before, by(scope)]));
-      const whole = first.name === 'MemberExpression' && before instanceof Tensor;
-      if (!whole) put(scope, after);
-      else if (kids(first)[1].name === '.') put(scope, after);
+      const entries = first.name === 'MemberExpression' && kids(first)[1].name !== '.';
+      if (!entries || !(before instanceof Tensor)) put(scope, after);
     };
   },
   ForStatement(n, parts) {
@@ -128,11 +126,6 @@ const STATEMENTS_ = {
     const [test, says] = parted(parts).map(([one]) => expression(one));
     return (scope) => {
       if (!truth(test(scope))) throw new Refused('AssertionError', says ? str(says(scope)) : '');
-    };
-  },
-  DeleteStatement(n, [, ...parts]) {
-    return (scope) => {
-      for (const [one] of parted(parts)) if (!scope.vars.delete(text(one))) look(text(one), { vars: new Map() });
     };
   },
   ImportStatement(n) {

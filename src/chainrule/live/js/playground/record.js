@@ -91,7 +91,8 @@ function factor(op, i, at) {
   const single = output.data.length === 1;
   const kind = ELEMENTWISE[op.name] ? 'e' : single ? 'g' : 'j';
   const large = kind === 'j' ? input.data.length * output.data.length : output.data.length + input.data.length;
-  const t = large <= SHOWN ? local(op.step, op.local, i, kind) : null;
+  const some = input.data.length > 0 && output.data.length > 0;
+  const t = some && large <= SHOWN ? local(op.step, op.local, i, kind) : null;
   const words = t && numbers(t);
   const rule = ruleMaths(op, i, at);
   return { k: kind, l: !t || !words ? '' : words.length > 16 || kind === 'j' ? shapeText(t.shape) : words, ...rule };

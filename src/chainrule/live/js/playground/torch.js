@@ -59,13 +59,8 @@ function bind(name, takes, args, named, kind) {
   const first = words[0].replace('*', '');
   if (['input', 'self'].includes(first) && !(a[first] instanceof Tensor))
     throw refused('argument position 1', name, first, typeName(a[first]));
-  if ('keepdim' in a && typeof a.keepdim !== 'boolean')
-    throw refused(
-      'argument keepdim position',
-      name,
-      words.findIndex((w) => w.startsWith('keepdim')),
-      typeName(a.keepdim),
-    );
+  if (a.keepdim !== undefined && typeof a.keepdim !== 'boolean')
+    throw new Unknown(`this page knows keepdim only as True or False, not as a ${typeName(a.keepdim)}`);
   for (const d of [a.dim, a.dim0, a.dim1].flat())
     if (d !== undefined && d !== null && typeof d !== 'bigint')
       throw new Unknown(`this page knows dim only as a whole number, not as a ${typeName(d)}`);
