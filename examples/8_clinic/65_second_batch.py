@@ -52,7 +52,7 @@ except RuntimeError as error:
 #
 # **Predict.** Through what does the second pass run into the graph of the first?
 #
-# .. answer:: The water that is left [carried over]
+# .. answer:: What is left in the tank [carried over]
 #    The weight: Both passes end at it. It is a leaf, and behind a leaf there is no graph.
 #    The optimizer: It has changed the weight, and made no graph.
 #    What the gauge says: Those are plain numbers.
@@ -122,8 +122,8 @@ for measured in gauge:
 print([round(loss, 2) for loss in cured[:8]], "w:", round(w.item(), 2))
 
 # %%
-# It rises first, since the tank is too full after two hours with a wrong weight, and then it falls. In the end ``w ≈
-# 0.50``: half of the water stays.
+# The second loss is the highest, because a weight that is far too large has been at work for four hours. Then it falls.
+# In the end ``w ≈ 0.50``: half of the water stays.
 #
 # What the cut costs
 # ------------------
@@ -155,15 +155,15 @@ print("cut  ", by_two)
 
 # %%
 # ``whole[3] == 6.0`` and ``by_two[3] == 5.0``. The third hour multiplies the weight by 2 and the fourth by 3. What
-# came through the level of two hours before is lost. At a weight of one half the same over twenty hours:
+# came through the level of two hours before is lost. At a weight of one half the same over a day:
 
 curves(
     {
-        "the whole way": slopes(0.5, 100, 20),
-        "cut every two hours": slopes(0.5, 2, 20),
-        "cut every five": slopes(0.5, 5, 20),
+        "the whole way": slopes(0.5, 100, 25),
+        "cut every two hours": slopes(0.5, 2, 25),
+        "cut every five": slopes(0.5, 5, 25),
     },
-    xlabel="hours",
+    xlabel="hours after the first",
     ylabel="gradient of the level",
 )
 
@@ -181,7 +181,8 @@ w = torch.tensor(1.0, requires_grad=True)
 with chainrule.record() as rec:
     h1 = torch.tensor(1.0)
     h2 = w * h1 + 1
-    h3 = w * h2.detach() + 1
+    kept = h2.detach()
+    h3 = w * kept + 1
     h4 = w * h3 + 1
     h4.backward()
 

@@ -301,4 +301,4 @@ print("larger" if around[0] > around[19] else "smaller")
 #
 # First weights for tanh and for ReLU: [Glorot2010]_ and [He2015]_. Paths around: [He2016]_.
 #
-# **Next:** the rule behind all of it in symbols, :doc:`/concepts/chain_rule`.
+# **Next:** a gradient that is right, and a weight that stays: :ref:`sphx_glr_lessons_8_clinic_90_fine_tuning.py`.

@@ -31,6 +31,7 @@ BROKEN = {
     "65_second_batch": "hangs_on_before(two_hours(torch.tensor(0.0))) == 1 and passes == 6",
     "70_symmetric_or_dead": "broken['A'][999] > 0.16 and broken['B'][999] > 0.16 and broken['C'][999] == 0.25",
     "80_vanishing": "abs(broken[59] - ((y - y.mean()) ** 2).mean().item()) < 1e-3",
+    "90_fine_tuning": "broken == [30] * 5 and body_alone[59] > 12",
 }
 """What shows, in each case, that the program is broken."""
 
@@ -44,6 +45,7 @@ CURED = {
     "65_second_batch": "near(cured[:4], [0.25, 4.1, 0.87, 0.04]) and cured[19] < 1e-4 and retained.reasons",
     "70_symmetric_or_dead": "list(cured.values()) == [4, 4]",
     "80_vanishing": "cured[59] < 0.2 and fades['tanh', 'Xavier'] > 0.1 > 0.001 > fades['tanh', 'default']",
+    "90_fine_tuning": "near(cured, [30, 4.8, 0.77, 0.12, 0.02]) and both[59] < 1e-3",
 }
 """And that the cure cures."""
 
@@ -55,6 +57,7 @@ NAMED = {
     "65_second_batch": ("found", "freed"),
     "70_symmetric_or_dead": ("found['C']", "dead relu"),
     "80_vanishing": ("found", "vanished"),
+    "90_fine_tuning": ("found", "old parameters"),
 }
 """The cause that `why` names, where a lesson asks it."""
 
@@ -66,7 +69,7 @@ def holds(case: str, claim: str) -> object:
 
 def test_each_case_is_tried() -> None:
     """Each lesson of the clinic is proved broken and cured, and somebody comes with a variation of it."""
-    assert len(CLINIC) == 9
+    assert len(CLINIC) == 10
     assert set(BROKEN) == set(CURED) == set(CLINIC) == {visitor.case for visitor in VISITORS}
 
 

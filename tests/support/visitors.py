@@ -188,3 +188,12 @@ def ten_sigmoids() -> tuple[Round, Weights]:
     model = nn.Sequential(*layers, nn.Linear(10, 4))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
     return trained(optimizer, lambda: nn.functional.cross_entropy(model(x), labels)), named(model)
+
+
+@visitor("90_fine_tuning")
+def five_classes_for_a_thousand() -> tuple[Round, Weights]:
+    x, labels = torch.randn(16, 8), torch.randint(0, 5, (16,))
+    net = nn.ModuleDict({"body": nn.Sequential(nn.Linear(8, 12), nn.ReLU()), "fc": nn.Linear(12, 1000)})
+    optimizer = torch.optim.AdamW(net.parameters(), lr=0.01)
+    net["fc"] = nn.Linear(12, 5)
+    return trained(optimizer, lambda: nn.functional.cross_entropy(net["fc"](net["body"](x)), labels)), named(net)
