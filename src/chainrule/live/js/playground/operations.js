@@ -236,6 +236,10 @@ export function classes({ input, target, reduction }, name) {
     return apply(name, [input, target], { ...how, fn })[0];
   }
   if (shape.length > 1 && shape[0] !== target.shape[0]) refuse('Expected input batch_size', shape[0], target.shape[0]);
+  if (shape.length > 3 && !sameShape(rows, target.shape))
+    throw new Unknown('this page does not know how PyTorch refuses these two shapes');
+  if (shape.length === 3 && !sameShape(rows, target.shape))
+    refuse('Expected target size', listed(rows), listed(target.shape));
   if (target.value.type !== 'int64') refuse('expected target dtype', LONG[target.value.type]);
   for (const right of target.value.data)
     if (!(right >= 0 && right < count) && right !== -100) refuse('Target is out', right);

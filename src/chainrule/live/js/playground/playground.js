@@ -6,6 +6,7 @@ import { nested } from '../engine/tensors.js';
 import { editor, fetched } from './editor.js';
 import { place } from './places.js';
 import { runProgram } from './program.js';
+import { Refused } from './python.js';
 import { recorded } from './record.js';
 import { tape, Tensor, walk } from './tape.js';
 
@@ -206,8 +207,13 @@ class Workbench extends HTMLElement {
   #draw() {
     const last = tape.last;
     let pass = tape.passes.at(-1) ?? null;
-    const implied = !pass && last?.requires && last.value.data.length === 1;
-    if (implied) pass = walk(/** @type {Tensor} */ (last), Float64Array.of(1));
+    if (!pass && last?.requires && last.value.data.length === 1)
+      try {
+        pass = walk(last, Float64Array.of(1));
+      } catch (caught) {
+        if (!(caught instanceof Refused)) throw caught; // backward() would refuse, and nobody asked for it
+      }
+    const implied = pass && !tape.passes.length;
     this.#pass = pass;
     const root = pass?.root ?? last?.value;
     if (!root) return this.#clear();
