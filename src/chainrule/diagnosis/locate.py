@@ -69,8 +69,9 @@ class Search:
             return None
         if what := self._state(gradient):
             turn = self._turns.get(-1 if slot is None else slot[0], -1)
-            spot = self._settle(slot or (-1, 0), turn, gradient)
-            return self._lost(spot or Spot(turn, 0, "start", what, value), value)
+            spot = self._settle(slot or (-1, 0), turn, gradient) or Spot(turn, 0, "start", what, value)
+            found = self._happened(spot, value if spot.value is None else spot.value)
+            return replace(found, what=spot.what, spot=spot)
         return self._out_of_proportion(value, slot, gradient) if gradient.size and slot is not None else None
 
     @cached_property
@@ -144,11 +145,8 @@ class Search:
 
     # Zero, and not finite -------------------------------------------------------------------------------------
 
-    def _lost(self, spot: Spot, value: int) -> Finding:
-        """Say what happened at the spot where a gradient was lost."""
-        return replace(self._happened(spot, value if spot.value is None else spot.value), what=spot.what, spot=spot)
-
     def _happened(self, spot: Spot, value: int) -> Finding:
+        """Say what happened at the spot where a gradient was lost."""
         nothing = spot.what == "zero"
         if spot.kind == "sum":
             most, uses = self._loudest(self._slot(value)), len(self.missing.uses.get(value, ()))
@@ -160,9 +158,8 @@ class Search:
             return say("start", what="nothing but 0" if nothing else "NaN or infinity")
         if (step := self._evidence(spot.turn, spot.edge)) is not None:
             found = why_zero(step) if nothing else why_not_finite(step)
-            return (
-                found if found.op is not None or found.cause == "before the block" else replace(found, op=step.number)
-            )
+            is_told = found.op is not None or found.cause == "before the block"
+            return found if is_told else replace(found, op=step.number)
         return say(f"{spot.what} before", node=code(self.trace.nodes[self.run.visits[spot.turn].node].name))
 
     def _evidence(self, turn: int, edge: int) -> Evidence | None:

@@ -180,11 +180,10 @@ def why_all(trace: Trace, passes: Sequence[int]) -> Why:
         *(() if any(rank >= 0 for rank, _ in said) else units(searches[-1])),
     ]
     odd += [(found, []) for found in oddities(trace)]
-    known = {group.found.event for group in groups.all.values()}
+    known = {group.found.event for group in groups.all.values()} - {None}
     for found, values in odd:
-        if found.event is not None and found.event in known:
-            continue
-        said.append((-1 if found.is_question else _RANK["told"], _told(trace, found, values, f"{found.proof}.")))
+        if found.event not in known:
+            said.append((-1 if found.is_question else _RANK["told"], _told(trace, found, values, f"{found.proof}.")))
     reasons = [reason for rank, reason in sorted(said, key=lambda pair: pair[0]) if rank >= 0]
     more = len(reasons) - REASONS
     rest = f"There {'is one more reason' if more == 1 else f'are {more} more reasons'}: ask by name."

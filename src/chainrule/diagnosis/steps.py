@@ -169,10 +169,6 @@ def _mean_times(trace: Trace, value: int) -> float:
     return 0.0
 
 
-def _root(path: str) -> str:
-    return path.partition(".")[0]
-
-
 def _not_held(missing: Missing) -> Iterator[Told]:
     """Say which parameters got a gradient that no optimizer of the block holds, though they are to learn."""
     trace, first, updates = missing.trace, missing.first, missing.trace.updates
@@ -187,22 +183,19 @@ def _not_held(missing: Missing) -> Iterator[Told]:
         yield say("plain list", event=step, names=names_of(trace, listed)), listed
     held = {v for update in updates for v in update.parameters}
     called = {module.path.partition(".")[0] for module in trace.modules}
-    strays = {
-        v
-        for v in held
-        if not any(map(missing.is_use, missing.uses.get(v, ())))
-        and (v in missing.strays or _root(names[v]) not in called)
-    }
-    strays = {v for v in strays if v in missing.strays or names[v] == trace.values[v].name}
+    roots = [path.partition(".")[0] for path in names]
+    idle = [v for v in held if not any(map(missing.is_use, missing.uses.get(v, ())))]
+    outside = {v for v in idle if roots[v] not in called and names[v] == trace.values[v].name}
+    strays = outside | missing.strays.intersection(idle)
     rest = [v for v in rest if trace.values[v].parameter and first[v] not in loose]
     if strays and rest:
         names_held = names_of(trace, rest)
         yield say("old parameters", event=step, names=names_held, made=call_of(step), count=len(strays)), rest
         return
     modules = {names[v].rpartition(".")[0] for v in held} - {""}
-    around = {_root(module) for module in modules}
+    around = {module.partition(".")[0] for module in modules}
     beside = [v for v in rest if names[v].rpartition(".")[0] in modules]
-    apart = [v for v in rest if v not in beside and _root(names[v]) in around]
+    apart = [v for v in rest if v not in beside and roots[v] in around]
     used = {v: missing.uses.get(first[v], [0])[0] for v in (*held, *apart)}
     last = apart and len(apart) < len(held) and max(used[v] for v in held) < min(used[v] for v in apart)
     for found, key in ((beside, "not held"), (apart, "held apart")):

@@ -31,25 +31,19 @@ def units(search: Search) -> Iterator[Told]:
     if len(known) > 3 and 0 < known[0][0] < FADED * max(known)[0] and np.isfinite(max(known)[0]):
         yield say("fades", known[0][1], size=known[0][0], most=max(known)[0], made=call(trace, known[0][1])), []
     for root in search.run.roots:
-        made = trace.values[root].op
-        if made is not None and _is_sum(op := trace.ops[made]) and trace.values[op.inputs[0]].tensor.size >= MANY:
+        if (made := trace.values[root].op) is None:
+            continue
+        words, given = (trace.ops[made].name, *trace.ops[made].call.values()), trace.ops[made].inputs[:1]
+        if "sum" in words and any(trace.values[value].tensor.size >= MANY for value in given):
             yield say("sums", made, root=name(trace, root), made=call(trace, made)), [root]
-
-
-def _is_sum(op: Op) -> bool:
-    return bool(op.inputs) and (op.name == "sum" or "sum" in op.call.values())
 
 
 def _odd(search: Search, op: Op, value: int, both: Array) -> Iterator[Told]:
     """Compare the units of one layer: rows or columns of its weights, and of their gradient."""
     rows = np.moveaxis(both, 1 + _LAYERS[op.name], 0).reshape(both.shape[1 + _LAYERS[op.name]], 2, -1)
     silent, called = int((rows[:, 1] == 0).all(axis=1).sum()), name(search.trace, search.missing.first[value])
-    if (
-        (rows[:, 0] == rows[0, 0]).all()
-        and np.allclose(rows[:, 1], rows[0, 1], SAME, 0)
-        and rows[0, 0].any()
-        and rows[0, 1].any()
-    ):
+    is_equal = (rows[:, 0] == rows[0, 0]).all() and np.allclose(rows[:, 1], rows[0, 1], SAME, 0)
+    if is_equal and rows[0, 0].any() and rows[0, 1].any():
         yield say("equal units", value=called, count=len(rows)), [value]
     elif SILENT * len(rows) <= silent < len(rows):
         yield say("silent units", value=called, count=silent, of=len(rows)), [value]
