@@ -51,18 +51,12 @@ def _scale(op: Op) -> int | None:
     return op.inputs[int(place[1:])] if isinstance(place, str) and place[:1] == "@" else None
 
 
-def _weak_factor(at: Evidence) -> str:
-    factor = at.one(factors_of(at), lambda z: z.zeros)
-    return f"it multiplies by {factor.name}, and {factor.are_zero}; where it is not, nothing arrives, or it cancels"
-
-
 def slope_of(at: Evidence) -> tuple[float, str]:
     """Return the steepest slope of an op, as far as it is known, and what it comes from."""
     numbers = [abs(c) for c in at.op.constants.values() if c]
     if at.kind in ("pow", "square") and (power := exponent_of(at) or 2.0) >= 1:
-        return power * at.given.largest ** (
-            power - 1
-        ), f"the slope of a power of {at.given.name}, which runs {at.given.reach}"
+        steepest = power * at.given.largest ** (power - 1)
+        return steepest, f"the slope of a power of {at.given.name}, which runs {at.given.reach}"
     if at.kind in ("mul", "div") and numbers:
         return numbers[0] ** (1 if at.kind == "mul" else -1), f"the number {number(numbers[0])}"
     if at.kind in ops_in("MEANS"):
@@ -193,7 +187,7 @@ HOLDS: dict[str, Callable[[Evidence], Any]] = {
     "is a loss": lambda at: not at.out.nans,
     "is given nothing but 0": lambda at: at.one(at.targets, lambda z: z.is_zero),
     "has the number 0": lambda at: 0 in at.op.constants.values(),
-    "has a weak factor": _weak_factor,
+    "has a weak factor": lambda at: at.one(factors_of(at), lambda z: z.zeros),
     "adds up products": _adds_up_products,
     "has no error": lambda at: at.names(at.op.inputs) if at.out.is_zero else None,
     "picked the other": _condition,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TypeAlias
 
@@ -60,7 +60,7 @@ class Missing:
         asked = {first[i] for run in self.runs for i in run.asked or ()}
         found = [i for i in sorted(self._rebound) if self.gradient(i) is not None]
         for i, held in enumerate(trace.values):
-            if not held.leaf or not held.requires_grad or i in self._rebound or first[i] in reached:
+            if not held.leaf or not held.requires_grad or first[i] in reached:
                 continue
             if self.runs[0].asked is not None and first[i] not in asked:
                 continue
@@ -155,11 +155,6 @@ class Missing:
                 found[i] = Event("same", (i,), (twin,), 0, 0, *made)
         return found
 
-    @property
-    def copies(self) -> Collection[Event]:
-        """List what `_same` found."""
-        return self._same.values()
-
     @cached_property
     def _inferred(self) -> frozenset[int]:
         return frozenset(v for event in self.trace.events if event.name == "inference_mode" for v in event.made)
@@ -253,13 +248,12 @@ class Missing:
         """Say which op, or what beside the graph, let go of the gradient's way."""
         if not isinstance(cut, Event):
             cut = self._checkpointed.get(self.trace.ops[cut].outputs[0], cut)
-        key = self.kind(cut)
         if isinstance(cut, Event):
             value, result = (name(self.trace, held[-1]) if held else "" for held in (cut.values, cut.made))
-            return say(key, event=cut, made=call_of(cut), result=result, value=value)
+            return say(self.kind(cut), event=cut, made=call_of(cut), result=result, value=value)
         op, values = self.trace.ops[cut], self.trace.values
         dtype, result = values[op.outputs[0]].dtype, name(self.trace, op.outputs[0])
-        return say(key, cut, made=call(self.trace, cut), result=result, dtype=dtype, verb=op.name)
+        return say(self.kind(cut), cut, made=call(self.trace, cut), result=result, dtype=dtype, verb=op.name)
 
     def kind(self, cut: int | Event) -> str:
         """Tell in which way an op or a call beside the graph lets go; the key of what is said of it."""

@@ -109,13 +109,14 @@ class _Groups:
 
     def add(self, found: Finding, value: int, search: Search | None = None) -> None:
         """Put a finding to those of its kind; what two ops on one line did in one pass is told apart."""
+        is_size = found.what in ("tiny", "huge")
         line = None if found.op is None else site_of(self.trace.ops[found.op])
         one: object = found.proof if found.op is None else found.op
-        if isinstance(found.event, Event) and found.event in self.missing.copies:
+        if isinstance(found.event, Event) and found.event.name == "same":
             one = site_of(found.event)
-        if found.source is not None or found.what in ("tiny", "huge"):
+        if found.source is not None or is_size:
             line, one = None, found.source
-        kind = found.what, "" if found.what in ("tiny", "huge") else found.cause, line
+        kind = found.what, "" if is_size else found.cause, line
         ones = self._kinds.setdefault((kind, search and search.index), {})
         group = self.all.setdefault((kind, ones.setdefault(one, len(ones))), _Group(found, search))
         group.values.setdefault(self.missing.first[value], value)
