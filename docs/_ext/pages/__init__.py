@@ -10,9 +10,10 @@ if TYPE_CHECKING:
 
 def setup(app: Sphinx) -> None:
     """Connect what the modules of this room do; a kernel, which needs one of them, imports none of the others."""
+    from docutils import nodes
     from sphinx_gallery._doctree_links import CodeLinksTransform
 
-    from _ext.pages import bundle, cause_links, code_links, hosting, licences, live_scripts, maths, sharing
+    from _ext.pages import bundle, cause_links, citations, code_links, hosting, licences, live_scripts, maths, sharing
 
     app.connect("config-inited", hosting.configure)  # before the theme reads its options (800)
     app.connect("builder-inited", live_scripts.write_scripts)  # before any page asks for a checksum
@@ -26,5 +27,6 @@ def setup(app: Sphinx) -> None:
     app.connect("build-finished", licences.write)
     app.connect("build-finished", sharing.write_sitemap)
     app.add_html_math_renderer("katex", (maths.visit, None), (maths.visit, None))
+    app.add_node(nodes.citation, override=True, html=(citations.visit, citations.depart))
     app.add_js_file("chainrule-graph.js", loading_method="defer")
     app.registry.post_transforms.remove(CodeLinksTransform)  # for which ours stand in
