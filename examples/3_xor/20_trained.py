@@ -226,24 +226,6 @@ live
 #    Its answer is 0.9028. Set the second entry of ``x`` to 0, so that it is the first sample: the gates shut, the
 #    answer is 0.1773, and every gradient in ``w1`` is 0.
 #
-# A gate on its bend
-# ------------------
-#
-# Look at the first unit's ``z`` once more, ``-0.01 < z[0] < 0``. It is a hair from its bend. Were it on the other side,
-# the gate would be open, this sample would push it shut again, and the next ones would pull it open. That is what
-# happens if we let it go on for another hundred epochs:
-
-swings = []
-for _ in range(100):
-    for x, y in zip(samples, targets, strict=True):
-        step(x, y)
-    swings.append(bool((samples[0] @ w1 + b1)[0] > 0))
-print("open after some epochs, shut after others:", len(set(swings)) == 2)
-
-# %%
-# A gate on its bend has two slopes, one for each side, and no step is small enough to land between. It does no harm
-# here, but you should know that a trained network can look like that.
-#
 # A report that is wrong
 # ----------------------
 #
@@ -260,9 +242,8 @@ print("differences:", differences.numel(), " of the other kind:", 4 * 2)
 
 # %%
 # 16 differences. Half of them compare a prediction with the target of a sample of
-# the other kind, so the report says ``wrong > 0.39`` of a network whose loss is ``report() < 0.015`` (the hundred
-# epochs more have lowered it a little). That would be worse than guessing one half each time. At the start it would
-# have said a quarter, and nobody would have noticed.
+# the other kind, so the report says ``wrong > 0.39`` of a network whose loss is ``report() < 0.015``. That would be
+# worse than guessing one half each time. At the start it would have said a quarter, and nobody would have noticed.
 #
 # The training was not touched by this, since the loop takes one sample at a time. Had it taken all four at once, with
 # the same word missing, the network would have learned to answer one half to everything, and no error would have

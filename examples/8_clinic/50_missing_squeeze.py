@@ -64,9 +64,9 @@ print("answers", [round(answer, 3) for answer in answers.tolist()])
 # Guess
 # -----
 #
-# **Predict.** Why does it learn nothing? First, what does the record say of the gradients in the first step?
+# **Predict.** Why does it learn nothing?
 #
-# .. answer:: The loss is not the loss of these answers [That leaves the loss]
+# .. answer:: The loss compares the wrong numbers [the loss is the wrong one]
 #    Both ReLU units are dead: Then w1 would get no gradient, and the record would say so.
 #    The gradients vanish: The record would say so.
 #    The rate is too low: With a rate of 1, the same network learns in other lessons.
@@ -78,22 +78,15 @@ with chainrule.record() as rec:
     loss = loss_of(answers)
     loss.backward()
 
-found = rec.why()
-found
+rec.why()
 
 # %%
-# Nothing is wrong with them: ``len(found.reasons) == 0``. So the gradients are the right ones *for this loss*, and yet
-# the network learns nothing. That leaves the loss.
+# The gradients are the right ones *for this loss*, and the loss is the wrong one.
 #
 # A closer look
 # -------------
 #
-# **Predict.** Here are the shapes of four values. Which of them is not as it should be?
-#
-# .. answer:: That of the difference [each answer is compared]
-#    That of the answers: Four rows of one number each, as a layer gives them.
-#    That of the targets: Four numbers, as they were made.
-#    That of the loss: It is one number, as a loss has to be.
+# Here are the shapes of four values:
 
 for value in rec.trace.values:
     if (
@@ -103,7 +96,7 @@ for value in rec.trace.values:
         print(f"{value.name:22} {value.shape}")
 
 # %%
-# Four rows and four numbers make a table of four by four: each answer is compared with every target.
+# Four rows and four numbers make a table of four by four: each answer is held against every target.
 #
 # The cause
 # ---------
