@@ -90,7 +90,8 @@ def test_every_number_in_prose_is_checked(path: Path) -> None:
     """Everything that a page says in numbers holds, where it says it."""
     report = walk(path).report
     tell(report.failures)
-    assert report.claims, f"{name(path)} claims nothing in code font, so nothing in it is checked."
+    counts = report.claims or path.parent.name == "playground"  # whose numbers are the reader's
+    assert counts, f"{name(path)} claims nothing in code font, so nothing in it is checked."
 
 
 @pytest.mark.slow

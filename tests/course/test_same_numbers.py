@@ -58,9 +58,9 @@ def in_picture(texts: Iterator[str]) -> list[Shown]:
     box = ""
     for text in texts:
         kind, _, rest = text.partition(" ")
-        if kind == "value":
+        if kind == "value" and rest:
             shown.append(Shown(box, rest.strip(), ""))
-        elif re.fullmatch(r"\[*-?(\d+(\.\d+)?(e-?\d+)?|nan|inf)\]*", text):
+        elif re.fullmatch(r"\[*-?(\d+(\.\d+)?(e-?\d+)?|nan|inf|True|False)\]*", text):
             shown.append(Shown(box, text, ""))
         elif kind in ("grad", "▽"):
             shown[-1] = shown[-1]._replace(gradient=rest.strip())

@@ -144,7 +144,7 @@ def test_graphs_of_the_course_compute_what_pytorch_computes(path: Path, page: Pa
         single = all(v.tensor.size == 1 for v in rec.trace.values)
         bitwise = single and {op.name.strip("_") for op in ops} <= EXACT
         show(page, rec.graph().element, hidden=True)
-        recorded = {value.name: torch.tensor(value.data) for value in rec.trace.values}
+        recorded = {v.name: torch.tensor(v.data) for v in rec.trace.values if v.data is not None}
         assert compare(page, [rec], bitwise) or _kinky(rec, recorded)
     for rec, hint in zip(recordings, hints, strict=True):
         assert hint.startswith(("Drag", "These are the recorded numbers")), (rec.graph().title, hint)

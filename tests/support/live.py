@@ -87,7 +87,8 @@ def replay(
             held[value] = result
     if backward is not None:
         for root in trace.backward(backward).roots:
-            get(root).backward(retain_graph=True)
+            start = trace.start(root, backward)
+            get(root).backward(start and torch.as_tensor(start.data, dtype=get(root).dtype), retain_graph=True)
     names = {value: trace.values[value].name for value in held}
     gradients = {names[v]: t.grad for v, t in held.items() if t.requires_grad and t.grad is not None}
     return {names[v]: t.detach() for v, t in held.items()}, gradients

@@ -29,6 +29,8 @@ class Block:
     line: int
     raises: bool = False
     """Whether the page says that this code ends in an error, and shows it."""
+    hidden: bool = False
+    """Whether the page shows only what this code gives."""
 
 
 @dataclass(frozen=True)
@@ -134,4 +136,5 @@ def _chapter(text: str) -> Iterator[Block]:
         start = padded.index(f"\n{cell.source}\n", end) + 1
         end, line = start + len(cell.source), padded.count("\n", 0, start)
         kind: Literal["text", "code"] = "code" if cell.cell_type == "code" else "text"
-        yield Block(kind, cell.source, line, "raises-exception" in cell.metadata.get("tags", ()))
+        tags = cell.metadata.get("tags", ())
+        yield Block(kind, cell.source, line, "raises-exception" in tags, "remove-input" in tags)
