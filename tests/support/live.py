@@ -82,13 +82,16 @@ def replay(
         made = inputs[0] * torch.tensor(kept(trace, op)) if op.name == "dropout" else _call(op, inputs, shape)
         for value, result in zip(op.outputs, made if len(op.outputs) > 1 else [made], strict=True):
             assert result.shape == trace.values[value].shape
-            if result.requires_grad:
+            held[value] = result if trace.values[value].requires_grad else result.detach()  # made under no_grad
+            if held[value].requires_grad:
                 result.retain_grad()
-            held[value] = result
     if backward is not None:
-        for root in trace.backward(backward).roots:
+        run = trace.backward(backward)
+        only = None if run.asked is None else [get(value) for value in run.asked]
+        for root in run.roots:
             start = trace.start(root, backward)
-            get(root).backward(start and torch.as_tensor(start.data, dtype=get(root).dtype), retain_graph=True)
+            given = None if start is None else torch.tensor(start.data, dtype=get(root).dtype)
+            get(root).backward(given, retain_graph=True, inputs=only)
     names = {value: trace.values[value].name for value in held}
     gradients = {names[v]: t.grad for v, t in held.items() if t.requires_grad and t.grad is not None}
     return {names[v]: t.detach() for v, t in held.items()}, gradients
