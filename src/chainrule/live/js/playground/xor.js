@@ -233,7 +233,7 @@ function trainXor(host, body) {
   const marks = new Map();
   /** @param {Sample} sample */
   function mark(sample) {
-    const text = s('text', { class: 'v halo', y: -13, 'text-anchor': 'middle' });
+    const text = s('text', { class: 'v halo', 'text-anchor': 'middle' });
     const node = s(
       'g',
       { class: 'mark', role: 'button', tabindex: 0 },
@@ -284,7 +284,9 @@ function trainXor(host, body) {
         `${answer}: answer at (${at}), target ${sample.y}. Arrow keys move it, Enter plays its backward pass.`,
       );
       node.classList.toggle('chosen', sample === chosen);
-      write(/** @type {Element} */ (node.lastChild), answer);
+      const label = /** @type {Element} */ (node.lastChild);
+      label.setAttribute('y', String(sample.x[1] > 0.5 ? 36 : -27)); // inside of the plane, and clear of the ring
+      write(label, answer);
     }
     drawHidden(hidden, net);
     drawNetwork(network, net, chosen.x);
