@@ -25,7 +25,8 @@ def test_a_file_of_the_first_version_can_be_read(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(trace_file, "SMALL", 1000)  # it had all arrays as lists
     again = Trace.from_dict(plain).to_dict()
     assert {(len(held.pop("aliases")), held.pop("before")) for held in again["values"]} == {(0, None)}
-    assert [again.pop(added) for added in ("notes", "arrays", "modules", "updates", "events")] == [[]] * 5
+    added = ("notes", "arrays", "modules", "updates", "events", "failed_passes")
+    assert [again.pop(word) for word in added] == [[]] * 6
     assert again.pop("failed") is None
     assert {len(op.pop("arguments")) for op in again["ops"]} == {0}
     assert {(len(one.pop("before")), one.pop("asked")) for one in again["passes"]} == {(0, None)}
@@ -134,7 +135,8 @@ def test_a_trace_shows_itself_in_a_few_lines() -> None:
             h = torch.sin(h)
         h.sum().backward()
     trace = rec.trace
-    assert repr(trace) == "<Trace: values 202, ops 201, nodes 202, passes 1, notes 0, modules 0, updates 0, events 0>"
+    none = "notes 0, modules 0, updates 0, events 0, failed_passes 0"
+    assert repr(trace) == f"<Trace: values 202, ops 201, nodes 202, passes 1, {none}>"
     run = trace.passes[0]
     parts = (
         trace.values[1],

@@ -304,6 +304,20 @@ class Failed(_Record):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
+class FailedPass(_Record):
+    """Hold what an error of PyTorch means, of a backward pass that raised or of what ended the block before one."""
+
+    cause: str
+    """As in `Reason.cause`: `freed`, `overwritten`, `no way back` or `failed`."""
+    values: tuple[int, ...]
+    """What the pass was to start from, or what kept one from starting."""
+    says: str
+    hint: str
+    file: str | None = None
+    line: int | None = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Trace(_Record):
     """Hold everything that one recording saw, as plain data.
 
@@ -332,6 +346,8 @@ class Trace(_Record):
     """The steps that optimizers took."""
     events: tuple[Event, ...] = ()
     """The calls that autograd does not follow."""
+    failed_passes: tuple[FailedPass, ...] = ()
+    """The backward passes that raised; of an old file, none."""
 
     def __repr__(self) -> str:
         """Count what it holds."""

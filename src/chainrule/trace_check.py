@@ -45,6 +45,8 @@ def _is_in_order(trace: Trace) -> Iterator[bool]:
         yield all(value < len(made) for value in (*run.roots, *run.before, *(run.asked or ())))
     for update in trace.updates:
         yield all(value < len(made) for value in (*update.parameters, *update.gradients))
+    for failed in trace.failed_passes:
+        yield all(value < len(made) for value in failed.values)
     for event in trace.events:
         yield all(value < len(made) for value in (*event.values, *event.made))
 

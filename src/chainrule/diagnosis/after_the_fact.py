@@ -5,7 +5,6 @@ The graph knows what the loss was made from, not where in the code: for file and
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 import torch
@@ -23,8 +22,6 @@ from chainrule.recorder.source_names import call_site
 from chainrule.trace import Trace
 
 _RECORD = "For file and line, run the step again inside `with chainrule.record() as rec:`, and ask `rec.why()`."
-_FAILED = {"freed": "freed", "over": "overwritten", "way back": "no way back", "not made from": "no way back"}
-"""What the words about a pass that failed are a cause of."""
 
 
 def why(loss: torch.Tensor, leaf: torch.Tensor) -> Why:
@@ -115,13 +112,10 @@ def _has_failed(loss: torch.Tensor) -> bool:
 
 def failed_passes(trace: Trace) -> tuple[Reason, ...]:
     """Return a reason for each backward pass of a recording that raised, or for the call that ended it before any."""
-    found = []
-    for note in (note for note in trace.notes if " failed: " in note or " with an error: " in note):
-        says, _, hint = note.partition(". ")
-        kinds = (cause for words, cause in _FAILED.items() if words in says)
-        *_, (file, line) = [("", ""), *re.findall(r"([^\s(]+):(\d+)", says)]
-        names = tuple(re.findall("`(.*?)`", says)[:1])
-        found.append(Reason(next(kinds, "failed"), names, f"{says}.", hint, file or None, int(line) if line else None))
+    found = [
+        Reason(one.cause, tuple(trace.values[v].name for v in one.values), one.says, one.hint, one.file, one.line)
+        for one in trace.failed_passes
+    ]
     if trace.failed and not found and not trace.passes:
         op, says = trace.failed.op, "The block ended before a backward pass had run"
         says += f": {call_of(op)} raised {trace.failed.error}"

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import pairwise
+from typing import NamedTuple
 
 from torch import Tensor
 from torch.autograd.graph import Node as TorchNode
 
 from chainrule.recorder.module_paths import ModulePaths
-from chainrule.recorder.source_code import relative_path
+from chainrule.recorder.source_code import NOWHERE, relative_path
 from chainrule.recorder.tape import SeenOp, Tape
+from chainrule.trace import FailedPass
 
 FAILED = "chainrule: a backward pass from here failed"
 """What stands in the metadata of such a node, for questions after the fact."""
@@ -22,6 +24,14 @@ _VIEWS = frozenset({
 IN_PLACE, TWICE = "modified by an inplace operation", "second time"
 
 
+class _Said(NamedTuple):
+    """Hold what an error means: its cause, as `FailedPass` has it, what is to be said, and the op to blame."""
+
+    cause: str
+    text: str
+    op: SeenOp | None = None
+
+
 def note_failed_pass(
     error: RuntimeError, tape: Tape, nodes: Mapping[int, TorchNode], start: list[Tensor], roots: tuple[int, ...]
 ) -> None:
@@ -29,20 +39,21 @@ def note_failed_pass(
     for tensor, value in zip(start, roots, strict=True):
         if tensor.grad_fn is not None:
             tensor.grad_fn.metadata[FAILED] = True  # type: ignore[index]  # a method in its stub
-        note = _note(str(error), tape, nodes, tensor, value)
-        said = note or f"PyTorch says: {' '.join(str(error).split('. ')[0].split())}."
-        tape.failed_passes[f"The backward pass from `{tape.name_of(value)}` failed: {said}"] = None
-        _add(error, note)
+        said = _note(str(error), tape, nodes, tensor, value)
+        plain = _Said("failed", f"PyTorch says: {' '.join(str(error).split('. ')[0].split())}.")
+        _keep(tape, (value,), f"The backward pass from `{tape.name_of(value)}` failed", said or plain)
+        _add(error, said)
 
 
 def note_stopped_block(error: BaseException | None, tape: Tape, paths: ModulePaths) -> None:
     """Add a note to an error that ended the block on the way forward."""
-    note, said = None, str(error)
+    note, said, made = None, str(error), list[int]()
     if "Inference tensors cannot be saved" in said:
         known = ((seen.tensor(), seen.values[-1]) for seen in tape.tensors.values())
         made = [value for tensor, value in known if tensor is not None and tensor.is_inference()]
-        note = f"{_listed(_made(tape, value) for value in made[-1:])} was made under `torch.inference_mode()`. "
-        note = f"{note}Make it under `torch.no_grad()`, or give a `.clone()` of it to what learns." if made else None
+        if made:
+            note = f"{_made(tape, made[-1])} was made under `torch.inference_mode()`. "
+            note += "Make it under `torch.no_grad()`, or give a `.clone()` of it to what learns."
     elif "Expected to have finished reduction" in said and tape.passes:
         got = {turn[3] for run in tape.passes for turn in run.turns if turn[2] is None}
         unused = [
@@ -54,13 +65,22 @@ def note_stopped_block(error: BaseException | None, tape: Tape, paths: ModulePat
             note = f"{_listed(f'`{name}`' for name in unused)} got no gradient in the pass before; DDP waits for it. "
             note += "Use it in `forward`, freeze it before wrapping, or wrap with `find_unused_parameters=True`."
     if error is not None and note:
-        tape.failed_passes[f"The block ended with an error: {note}"] = None
-        _add(error, note)
+        op = tape.values[made[-1]].op if made else None
+        stopped = _Said("failed", note, None if op is None else tape.ops[op])
+        _keep(tape, tuple(made[-1:]), "The block ended with an error", stopped)
+        _add(error, stopped)
 
 
-def _add(error: BaseException, note: str | None) -> None:
-    if note and not any(said.startswith("chainrule: ") for said in getattr(error, "__notes__", ())):
-        error.add_note(f"chainrule: {note}")
+def _keep(tape: Tape, values: tuple[int, ...], what: str, said: _Said) -> None:
+    says, _, hint = said.text.partition(". ")
+    says = f"{what}: {says.removesuffix('.')}."
+    where = tape.where(said.op.span if said.op is not None else NOWHERE)
+    tape.failed_passes[says] = FailedPass(said.cause, values, says, hint, *where[1:])
+
+
+def _add(error: BaseException, said: _Said | None) -> None:
+    if said and not any(note.startswith("chainrule: ") for note in getattr(error, "__notes__", ())):
+        error.add_note(f"chainrule: {said.text}")
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -68,25 +88,25 @@ def _listed(names: Iterable[str]) -> str:
     return first if not rest else f"{first} and {len(rest):,} more" if len(rest) > 3 else " and ".join([first, *rest])
 
 
-def _note(said: str, tape: Tape, nodes: Mapping[int, TorchNode], tensor: Tensor, value: int) -> str | None:
+def _note(said: str, tape: Tape, nodes: Mapping[int, TorchNode], tensor: Tensor, value: int) -> _Said | None:
     name = tape.name_of(value)
     if not tensor.requires_grad:
         mode = "inference_mode" if tensor.is_inference() else "no_grad"
         lost = _where_lost(tape, value)
         if lost is not None:
-            return (
-                f"`{name}` has no way back: {_call(tape, lost)} let go of it. "
-                f"Compute the loss without that, and outside of `{mode}`."
-            )
-        return (
+            text = f"`{name}` has no way back: {_call(tape, lost)} let go of it. "
+            return _Said("no way back", f"{text}Compute the loss without that, and outside of `{mode}`.", lost)
+        return _Said(
+            "no way back",
             f"`{name}` was not made from any tensor with requires_grad=True, so there is nothing "
             f"to differentiate by. Create the weight with `requires_grad=True`, and outside of `{mode}`; "
-            "`.item()`, `torch.tensor(...)` and NumPy lose the way back as well."
+            "`.item()`, `torch.tensor(...)` and NumPy lose the way back as well.",
         )
     if tensor.numel() != 1 and "scalar" in said:
-        return (
+        return _Said(
+            "failed",
             f"`{name}` has shape {tuple(tensor.shape)}, so there is no single number to start "
-            f"the backward pass from. Reduce it first, for example `{name}.mean()`."
+            f"the backward pass from. Reduce it first, for example `{name}.mean()`.",
         )
     return _twice(tape, nodes, value) if TWICE in said else _in_place(tape, nodes, value) if IN_PLACE in said else None
 
@@ -143,30 +163,35 @@ def _behind(tape: Tape, value: int) -> Iterator[tuple[int, int, int]]:
             pending += [(to, passed_by(last, at), node) for to, _, at in edges if to is not None]
 
 
-def _twice(tape: Tape, nodes: Mapping[int, TorchNode], value: int) -> str:
+def _twice(tape: Tape, nodes: Mapping[int, TorchNode], value: int) -> _Said:
     """Name what ties a graph to one that was freed: where the way from the loss enters what a pass has been through."""
     runs = ({turn[0] for turn in run.turns} for run in tape.passes)
     done = set[int]().union(*(run for run in runs if any(freed(nodes[node]) for node in run if node in nodes)))
     name = f"`{tape.name_of(value)}`"
     if tape.values[value].node in done:
-        return f"an earlier backward pass has run through the graph of {name} and freed it. Compute {name} again first."
+        text = f"an earlier backward pass has run through the graph of {name} and freed it. "
+        return _Said("freed", f"{text}Compute {name} again first.")
     way = list(_behind(tape, value))
     ties = [last for node, last, above in way if node in done and above not in done]
     ties = ties or [last for node, last, _ in way if tape.nodes[node].op is None][:1]  # from before the block
     if not ties or value in ties:
-        return f"an earlier backward pass has freed a part of the graph of {name}. Compute all of it again before."
+        text = f"an earlier backward pass has freed a part of the graph of {name}. "
+        return _Said("freed", f"{text}Compute all of it again before.")
     ties = [tie for tie in dict.fromkeys(ties) if tape.values[tie].name] or ties[:1]
     tied = f"{name} hangs on {_listed(_made(tape, tie) for tie in ties)}, of which an earlier backward pass has freed "
     tied += "the graph. "
     cuts = "; ".join(f"{name} = {name}.detach()" for name in map(tape.name_of, ties))
     makers = [tape.ops[made] for tie in ties if (made := tape.values[tie].op) is not None]
     if any(_site(op) in map(_site, makers) for op in tape.ops if max(ties) < max(op.outputs, default=0)):
-        return f"{tied}It is carried over from the step before: cut it there, `{cuts}`."
+        return _Said("freed", f"{tied}It is carried over from the step before: cut it there, `{cuts}`.", makers[-1])
     if not makers:
-        return f"{tied}If it is carried over from the step before, cut it there, `{cuts}`; else make it anew each time."
-    return (
+        tied += f"If it is carried over from the step before, cut it there, `{cuts}`; else make it anew each time."
+        return _Said("freed", tied)
+    return _Said(
+        "freed",
         f"{tied}Make it anew for each pass. Losses that share it can be added up and go back once; "
-        f"where nothing is to flow past it, use `{tape.name_of(ties[0])}.detach()`."
+        f"where nothing is to flow past it, use `{tape.name_of(ties[0])}.detach()`.",
+        makers[-1],
     )
 
 
@@ -174,7 +199,7 @@ def _site(op: SeenOp) -> object:
     return op.name, op.span.file, op.span.line
 
 
-def _in_place(tape: Tape, nodes: Mapping[int, TorchNode], value: int) -> str | None:
+def _in_place(tape: Tape, nodes: Mapping[int, TorchNode], value: int) -> _Said | None:
     """Name the op that kept a tensor for the way back, and the one that has written over it since."""
     found = (node for node, *_ in _behind(tape, value) if node in nodes and IN_PLACE in complaint(nodes[node]))
     if (node := next(found, None)) is None or (number := tape.nodes[node].op) is None:
@@ -201,8 +226,10 @@ def _in_place(tape: Tape, nodes: Mapping[int, TorchNode], value: int) -> str | N
             elif renews:
                 cure = f"`max_norm` shortens the weight in place: use `{tape.name_of(kept)}.clone()` in the other op."
             name = tape.name_of(kept)
-            return f"{_call(tape, needs)} needs `{name}` on the way back, and {_call(tape, op)} wrote over it. {cure}"
-    return f"{_call(tape, needs)} needs a tensor on the way back that was written over. Write into a `.clone()` of it."
+            text = f"{_call(tape, needs)} needs `{name}` on the way back, and {_call(tape, op)} wrote over it. {cure}"
+            return _Said("overwritten", text, op)
+    text = f"{_call(tape, needs)} needs a tensor on the way back that was written over. "
+    return _Said("overwritten", f"{text}Write into a `.clone()` of it.", needs)
 
 
 @lru_cache

@@ -24,6 +24,7 @@ from chainrule.trace import (
     Edge,
     Event,
     Failed,
+    FailedPass,
     Flow,
     Hook,
     Kind,
@@ -162,8 +163,8 @@ class Tape:
         """The value that is a node's result, at one of its slots."""
         self.tensors: dict[int, LiveTensor] = {}
         """What is known of each tensor, by its id, which may be used again, by another tensor."""
-        self.failed_passes: dict[str, None] = {}
-        """What is to be said of backward passes that raised."""
+        self.failed_passes: dict[str, FailedPass] = {}
+        """What is to be said of backward passes that raised, once each."""
         self.folder = ""
         self.failed: tuple[SeenOp, str] | None = None
         self._snapshots: dict[int, tuple[Lazy, Snapshot]] = {}
@@ -199,24 +200,27 @@ class Tape:
         ops = tuple(self._op(op, values, whole) for op in self.ops)
         nodes = tuple(Node(node.name, node.op, tuple(Edge(*edge) for edge in node.edges)) for node in self.nodes)
         passes = tuple(map(self._pass, self.passes))
-        notes = [*self.failed_passes]
+        stopped = tuple(self.failed_passes.values())
+        notes = [f"{one.says} {one.hint}".strip() for one in stopped]
         notes += [f"Something could not be read ({failure}). Everything else is recorded." for failure in failures]
         if numbers and any(held.data is None and held.statistics is None for _, held in self._snapshots.values()):
             notes.append(_NO_NUMBERS)
         failed = self.failed and Failed(self._op(self.failed[0], values, whole), self.failed[1])
         updates = tuple(
-            Update(one.parameters, self._snapshots_of(one.gradients), one.after, *self._where(one.span), one.by_closure)
+            Update(one.parameters, self._snapshots_of(one.gradients), one.after, *self.where(one.span), one.by_closure)
             for one in self.updates
         )
         events = tuple(
-            Event(one.name, tuple(one.values), tuple(one.made), one.after, one.steps, *self._where(one.span))
+            Event(one.name, tuple(one.values), tuple(one.made), one.after, one.steps, *self.where(one.span))
             for one in self.events
         )
         if self.inferred:
             events += (Event("inference_mode", (), tuple(self.inferred), 0, 0, ""),)
-        return Trace(values, ops, nodes, passes, tuple(notes), tuple(self._modules(whole)), failed, updates, events)
+        modules = tuple(self._modules(whole))
+        return Trace(values, ops, nodes, passes, tuple(notes), modules, failed, updates, events, stopped)
 
-    def _where(self, span: SourceSpan) -> tuple[str, str | None, int | None]:
+    def where(self, span: SourceSpan) -> tuple[str, str | None, int | None]:
+        """Return the expression, the file and the line of a call."""
         file = None if span.file is None else relative_path(span.file, self.folder)
         return span.expression or "", file, span.line
 
@@ -273,7 +277,7 @@ class Tape:
             words = [next(names) if a is None else str(a) for a in op.arguments or ()] if letters else list(names)
             expression = f"{op.name}({', '.join(words)})"
         module = op.module and (op.module.text(whole) or op.module.root.kind)
-        where = *self._where(op.span)[1:], module
+        where = *self.where(op.span)[1:], module
         return Op(op.name, op.inputs, op.outputs, expression, tuple(letters), constants, *where, op.call)
 
     def _modules(self, whole: bool) -> Iterator[Module]:
