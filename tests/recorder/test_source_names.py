@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import ast
-import code
-import inspect
 import linecache
 import os
-import pdb
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent, indent
 from types import FrameType
 
 import pytest
 import torch
-from torch import Tensor
 
 import chainrule
 from chainrule.recorder.source_names import held_as, locals_of
@@ -180,52 +175,6 @@ def test_reading_a_frame_leaves_the_users_locals_alone() -> None:
     held, frame = inner()
     assert locals_of(frame)["kept"] == 5
     assert held["kept"] == 5
-
-
-def table_of(run: Callable[[dict[str, object]], None]) -> list[str]:
-    """Record what some code does with `w`, and list the rows of the table."""
-    w = torch.tensor(3.0, requires_grad=True)
-    with chainrule.record() as rec:
-        run({"w": w})
-    return [row.expression for row in rec.table(backward=None).rows]
-
-
-def at_a_debuggers_prompt(names: dict[str, object]) -> None:
-    """Type at pdb's prompt, which keeps no source."""
-    debugger = pdb.Pdb(nosigint=True, readrc=False)
-    debugger.reset()
-    debugger.setup(inspect.currentframe(), None)
-    debugger.default("w = names['w']")
-    debugger.default("!h = w * 2")
-    debugger.default("loss = (h + 1) ** 2")
-
-
-def in_a_console(names: dict[str, object]) -> None:
-    """Type into Python's own console."""
-    console = code.InteractiveConsole(names)
-    console.push("h = w * 2")
-    console.push("loss = (h + 1) ** 2")
-
-
-def in_a_moved_cell(names: dict[str, object]) -> None:
-    """Run lines of a file that were compiled without their indentation, as marimo does in a script."""
-    lines, first = inspect.getsourcelines(cell)
-    tree = ast.parse(dedent("".join(lines[2:])))
-    exec(compile(ast.increment_lineno(tree, first + 1), __file__, "exec"), names)
-
-
-def cell(w: Tensor) -> None:
-    """Stand here for a cell."""
-    h = w * 2
-    if h.isfinite():
-        loss = (h + 1) ** 2  # noqa: F841  # it is found in the frame
-
-
-@pytest.mark.parametrize("run", [at_a_debuggers_prompt, in_a_console, in_a_moved_cell])
-def test_what_is_typed_is_read_as_a_file_is(run: Callable[[dict[str, object]], None]) -> None:
-    """An expression is read where Python's own `linecache` has no source, or has it a few columns away."""
-    rows = [row for row in table_of(run) if "isfinite" not in row]
-    assert rows == ["w", "h = w * 2", "h + 1", "loss = (h + 1) ** 2"]
 
 
 @pytest.mark.slow

@@ -7,14 +7,12 @@ expression; nothing here raises.
 from __future__ import annotations
 
 import ast
-import contextlib
 import linecache
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from types import CodeType, FrameType
+from types import CodeType
 from typing import TypeAlias
 
 from chainrule.recorder.limits import SPANS
@@ -75,13 +73,8 @@ def _read(code: CodeType, instruction: int, direct: bool) -> SourceSpan:
     bare = SourceSpan(code, file=code.co_filename, line=line)
     if line is None or last_line is None or column is None or last_column is None:
         return bare
-    lines = linecache.getlines(code.co_filename) or _typed(code)
-    index = _parse("".join(lines))
-    node, parents = index.get((line, column, last_line, last_column), (None, ()))
-    if node is None and line <= len(lines):  # a marimo script counts columns from where its cell begins
-        indent = len(lines[line - 1]) - len(lines[line - 1].lstrip())
-        moved = max(0, indent - min(place[2] for place in places if place[0] == line and place[2] is not None))
-        node, parents = index.get((line, column + moved, last_line, last_column + moved), (None, ()))
+    lines = linecache.getlines(code.co_filename)
+    node, parents = _parse("".join(lines)).get((line, column, last_line, last_column), (None, ()))
     operands = None if node is None else _parts(node)
     if node is None or operands is None:
         return bare
@@ -96,25 +89,6 @@ def _read(code: CodeType, instruction: int, direct: bool) -> SourceSpan:
     variables = tuple(text if text.isidentifier() else "" for text in arguments)
     targets = _targets(node, parents)
     return replace(bare, expression=expression, targets=targets, arguments=arguments, variables=variables)
-
-
-@lru_cache
-def _typed(code: CodeType) -> list[str]:
-    """Return the lines of code that stands in no file, such as what is typed at a debugger's prompt.
-
-    Whoever runs it holds its text, and what a text compiles to tells that it is this one.
-    """
-    frame: FrameType | None = sys._getframe()
-    while frame is not None and frame.f_code is not code:
-        frame = frame.f_back
-    caller = frame and frame.f_back
-    for frame in (caller, caller and caller.f_back) if code.co_name == "<module>" else ():
-        for text in () if frame is None else list(frame.f_locals.values()):
-            if isinstance(text, str) and all(name in text for name in code.co_names):
-                with contextlib.suppress(Exception):
-                    if compile(f"{text}\n", code.co_filename, "single", dont_inherit=True) == code:
-                        return text.splitlines(keepends=True)
-    return []
 
 
 _SYMBOL = {
