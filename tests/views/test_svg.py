@@ -69,14 +69,6 @@ def test_what_describes_a_figure(label: str, suptitle: str, title: str, expected
     assert f'<svg role="img" aria-label="{expected}"' in figure._repr_html_()
 
 
-def test_a_heavy_figure_is_drawn_in_pixels_and_keeps_its_text() -> None:
-    """Above some 2,000 points the curve becomes a picture, while the title stays text that follows the theme."""
-    light, heavy = (drawn(points)._repr_html_() for points in (50, 20_000))
-    assert "data:image/png" not in light
-    assert "data:image/png" in heavy
-    assert ">falls<" in heavy
-
-
 def test_a_figure_is_drawn_in_our_style_and_leaves_the_users_settings_alone() -> None:
     """Axes have two spines and lines of two points in our colours; afterwards matplotlib is set as it was."""
     before = dict(matplotlib.rcParams)

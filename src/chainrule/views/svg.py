@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import io
 import re
-import zlib
 from hashlib import sha256
 from typing import Any
 
@@ -33,8 +32,6 @@ PAGE_COLOURS = {
     LINES.faint: f"var(--color-foreground-muted, {LINES.faint})",
 }
 """What a page has for a figure's colours in either theme: ink, paper, and one for each meaning."""
-HEAVY = 60_000
-"""Letters of SVG. A point costs about thirty, so this is where some 2,000 of them may make a page heavy."""
 
 
 class Figure(matplotlib.figure.Figure):
@@ -57,10 +54,6 @@ class Figure(matplotlib.figure.Figure):
 
     def _repr_html_(self) -> str:
         svg = self._svg()
-        if len(svg) > HEAVY:
-            svg = min(
-                svg, self._svg_with_drawn_parts_as_pixels(), key=lambda text: len(zlib.compress(text.encode()))
-            )  # as few bytes to send as may be
         prefix = f"f{sha256(svg.encode()).hexdigest()[:8]}-"  # no other figure on the page has it
         svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\1{prefix}", svg).replace("xlink:href", "href")
         for colour, of_page in PAGE_COLOURS.items():
@@ -76,14 +69,3 @@ class Figure(matplotlib.figure.Figure):
         with matplotlib.rc_context(SAVED):
             self.savefig(out, format="svg", transparent=True, metadata=NO_METADATA, dpi=200, pad_inches=0.05)
         return out.getvalue()[out.getvalue().index("<svg") :]
-
-    def _svg_with_drawn_parts_as_pixels(self) -> str:
-        """Return the figure as SVG whose curves and surfaces are a picture, while its text and axes stay sharp."""
-        drawn = [artist for axes in self.axes for artist in (*axes.lines, *axes.collections, *axes.patches)]
-        for artist in drawn:
-            artist.set_rasterized(True)
-        try:
-            return self._svg()
-        finally:
-            for artist in drawn:
-                artist.set_rasterized(False)
