@@ -227,9 +227,7 @@ class Recording:
     def save(self, file: str | os.PathLike[str]) -> None:
         """Write the recording to a `.json` file that `load` reads, or to a `.html` page that needs nothing else.
 
-        The file appears whole or not at all, also where several threads or processes save under one name. A file that
-        it replaces keeps its permissions, and a link stays one: what it points to is written. Raises `FileError` for
-        any other ending, or if it cannot be written.
+        The file appears whole or not at all. Raises `FileError` for any other ending, or if it cannot be written.
 
         >>> import chainrule, tempfile
         >>> with chainrule.record() as rec:

@@ -435,17 +435,13 @@ class Trace(_Record):
         if held.node is None:
             return None
         visit = run.visit_of.get(held.node)
-        if visit is None or not self.took_part(value, backward):
+        if visit is None or value not in self.reached(backward):
             return None
         return visit.upstream[held.slot] if held.slot < len(visit.upstream) else None
 
     def reached(self, backward: int = -1) -> frozenset[int]:
         """Return the values that a gradient flowed to in one backward pass."""
         return self._joins(backward).reached
-
-    def took_part(self, value: int, backward: int = -1) -> bool:
-        """Tell whether a gradient flowed to this value in one backward pass."""
-        return value in self.reached(backward)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the trace as dictionaries, lists, strings and numbers that JSON can hold.
