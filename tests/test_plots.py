@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 from chainrule.plots import STROKES, curves, descent, regions, tangent
@@ -18,22 +17,6 @@ def test_a_tangent_has_the_slope_and_touches_the_curve() -> None:
     x, y = np.asarray(line.get_xdata()), np.asarray(line.get_ydata())
     np.testing.assert_allclose((y - 4.0) / (x - 2.0), 4.0)
     assert (point.get_xdata()[0], point.get_ydata()[0]) == (2.0, 4.0)  # type: ignore[index]
-
-
-def test_a_plot_describes_itself() -> None:
-    """A figure's label says in a sentence what it shows, for who cannot see it."""
-    label = tangent([0, 1, 2], [1, 0, 1], at=(2, 1), slope=2.0).get_label()
-    assert label == "The loss over w, with its tangent at w = 2: slope 2."
-
-
-def test_a_plot_is_nobodys_window() -> None:
-    """A figure is the caller's own: pyplot does not know it, so nothing opens and nothing piles up."""
-    before = plt.get_fignums()
-    tangent([0, 1], [0, 1], at=(1, 1), slope=1.0)
-    descent([0, 1], [0, 1], path=[(1, 1), (0, 0)])
-    curves({"a": [1, 2]})
-    regions([0, 1], [0, 1], [[0, 1], [1, 1]], points=[(0, 0)], targets=[0])
-    assert plt.get_fignums() == before
 
 
 def test_a_descent_goes_through_its_points_in_order() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import linecache
 import runpy
 from collections.abc import Callable
@@ -14,7 +13,6 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 import chainrule
-from tests.support.project import Project
 
 SOURCE = (Path(__file__).parents[1] / "support" / "training.txt").read_text(encoding="utf-8")
 SETUP, STEP = SOURCE.split("# --- recorded from here on\n")
@@ -66,11 +64,6 @@ def in_method(tmp_path: Path) -> Any:
     return _module(tmp_path, _inside(head, depth=2))["Trainer"]().train()
 
 
-def in_comprehension(tmp_path: Path) -> Any:
-    """Run the recorded part in a function that a comprehension calls."""
-    return _module(tmp_path, _inside("def train():") + "recs = [train() for _ in range(1)]\n")["recs"][0]
-
-
 def in_notebook(_: Path) -> Any:
     """Run it in two cells of a notebook."""
     shell = InteractiveShell()
@@ -79,43 +72,15 @@ def in_notebook(_: Path) -> Any:
     return shell.user_ns["rec"]
 
 
-def in_doctest(tmp_path: Path) -> Any:
-    """Run it as one example of a doctest."""
-    first, *rest = RECORDED[len(SETUP) :].rstrip().splitlines()
-    text = f">>> {first}\n>>> {rest[0]}\n" + "\n".join(f"... {line}" for line in rest[1:]) + "\n>>> keep(rec)\n"
-    kept: list[Any] = []
-    scope = {**_module(tmp_path, SETUP), "keep": kept.append}
-    example = doctest.DocTestParser().get_doctest(text, scope, "training", None, 0)
-    assert doctest.DocTestRunner(verbose=False).run(example, clear_globs=False).failed == 0
-    return kept[0]
-
-
-def in_gallery(tmp_path: Path) -> Any:
-    """Run it as a lesson of a small site."""
-    project = Project(tmp_path / "site")
-    project.write_small_site()
-    text = RECORDED[len(SETUP) :]
-    code = f"{SETUP}\n# %%\n# Now the training.\n{text}\nrec.save({str(tmp_path / 'rec.json')!r})\n"
-    project.write("examples/1_part/10_one.py", f'"""\nTraining\n========\n\nIt trains. A lot.\n"""\n\n{code}')
-    project.build()
-    assert project.status == 0, project.complained
-    return chainrule.load(tmp_path / "rec.json")
-
-
 PLACES: dict[str, Callable[[Path], Any]] = {
     "script": as_script,
     "function": in_function,
     "method": in_method,
-    "comprehension": in_comprehension,
     "notebook": in_notebook,
-    "doctest": in_doctest,
-    "gallery": in_gallery,
 }
 
 
-@pytest.mark.parametrize(
-    "place", [pytest.param(place, marks=pytest.mark.site) if place == "gallery" else place for place in PLACES]
-)
+@pytest.mark.parametrize("place", PLACES)
 def test_training_code_has_its_names(place: str, tmp_path: Path) -> None:
     """Each value goes by its variable and each parameter by its path, and each expression is as it was written."""
     rec: chainrule.Recording = PLACES[place](tmp_path)
@@ -133,7 +98,6 @@ def test_training_code_has_its_names(place: str, tmp_path: Path) -> None:
         "torch.stack(parts).sum()",
         "(first - second).abs()",
     } <= written
-    assert {op.file for op in rec.trace.ops if op.expression == "cross_entropy + decay"} <= {
-        "training.py", "made.py", "cell", "doctest training[1]", "10_one.py", "examples/1_part/10_one.py",
-    }  # fmt: skip
+    files = {op.file for op in rec.trace.ops if op.expression == "cross_entropy + decay"}
+    assert files <= {"training.py", "made.py", "cell"}
     assert rec.grad("layers.0.attention.in_proj_weight", backward=2).shape == (24, 8)

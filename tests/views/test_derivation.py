@@ -193,19 +193,6 @@ def test_many_paths_go_by_sub_result() -> None:
     assert [found for line in derived.lines if (found := wrong(line))] == []
 
 
-def test_a_weight_used_at_every_step_stays_short() -> None:
-    """A weight of 100 steps has a line for each step, and no product is written out twice."""
-    w = torch.tensor(0.5, requires_grad=True)
-    with chainrule.record() as rec:
-        h = torch.tensor(1.0)
-        for _ in range(100):
-            h = torch.tanh(h * w)
-        h.backward()
-    derived = rec.derivation("w")
-    assert len(str(derived)) < 40_000
-    assert [found for line in derived.lines if (found := wrong(line))] == []
-
-
 @pytest.mark.parametrize(("paths", "lines"), [(8, 1), (16, 4)])
 def test_up_to_eight_paths_are_one_sum(paths: int, lines: int) -> None:
     """Eight paths are one nested line, more go by sub-result."""

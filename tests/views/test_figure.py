@@ -63,10 +63,3 @@ def test_a_figure_is_the_users_own(rec: chainrule.Recording) -> None:
     for kind in ("svg", "png"):
         figure.savefig(out := io.BytesIO(), format=kind)
         assert out.getvalue()
-
-
-def test_an_empty_recording_has_an_empty_figure() -> None:
-    """Nothing recorded is a figure without boxes, not an error."""
-    with chainrule.record() as rec:
-        pass
-    assert rec.figure().axes[0].patches[:] == []

@@ -102,16 +102,6 @@ def test_each_use_has_its_arrow_and_its_local_gradient() -> None:
     assert [arrow.local for arrow in layout(rec.trace, -1).arrows] == ["0.3333", "-0.3333"]
 
 
-def test_ordering_uncrosses_edges() -> None:
-    """Of rows in the worst order, the order that is chosen crosses nothing."""
-    count = 6
-    rows: list[list[Spot]] = [[(count * layer + i, -1, layer) for i in range(count)] for layer in (0, 1)]
-    chains = [[source, target] for source, target in zip(rows[0], reversed(rows[1]), strict=True)]
-    behind = {source: [target] for source, target in chains}
-    assert _crossings(rows, behind) == count * (count - 1) // 2
-    assert _crossings(_order([*rows[0], *rows[1]], chains), behind) == 0
-
-
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(7, 13)), min_size=1, unique=True))
 def test_ordering_never_crosses_more(pairs: list[tuple[int, int]]) -> None:
