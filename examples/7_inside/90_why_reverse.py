@@ -376,4 +376,4 @@ print(f"ours {formula(Moving(0.6, 1.0)).speed:.6f}, numerical {numerical:.6f}")
 #
 # A survey, [Baydin2018]_, and the textbook, [Griewank2008]_.
 #
-# **Next:** programs that are broken on purpose, :ref:`sphx_glr_lessons_8_clinic_10_not_zeroed.py`.
+# **Next:** a gradient that is differentiated itself, :ref:`sphx_glr_lessons_7_inside_93_slopes_of_slopes.py`.
