@@ -91,6 +91,24 @@ def test_a_mistake_is_refused_as_pytorch_refuses_it(bench: Page) -> None:
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        "torch.ones(2, 3).flatten(1, 0)",
+        "torch.ones(1, 3).expand(3)",
+        "torch.ones(1, 3).expand(-1, 1, 3)",
+        "torch.ones(2, 3).permute(0, 0)",
+        "b = 1\ndef f():\n    print(b)\n    a, (b, c) = 2, (3, 4)\nf()",
+        "b = 1\ndef f():\n    print(b)\n    a = b = 2\nf()",
+        "b = 1\ndef f():\n    print(b)\n    for b in range(2):\n        pass\nf()",
+    ],
+)
+def test_what_pytorch_refuses_is_refused(mistake: str, bench: Page) -> None:
+    """A shape that cannot be, and a name of a function's own that has no value yet, end as they do in Python."""
+    agree(bench, HEAD + mistake)
+
+
+@pytest.mark.browser
 def test_code_is_run_as_it_is_typed(bench: Page) -> None:
     """A loss that somebody types is differentiated, said, played, and lit in the code, with one change a run."""
     bench.evaluate(RUN, "x, y = torch.tensor(5.0), torch.tensor(11.0)\nw = torch.tensor(3.0, requires_grad=True)\n")

@@ -306,9 +306,14 @@ export function defined(name, list, body, code, value = false) {
   /** @type {Set<string>} */ const own = new Set();
   body.cursor().iterate((/** @type {Node} */ one) => {
     if (one.name === 'FunctionDefinition' || one.name === 'LambdaExpression') return false;
-    const first = one.node.firstChild;
-    if (['AssignStatement', 'UpdateStatement'].includes(one.name) && first.name === 'VariableName')
-      own.add(text(first));
+    if (!['AssignStatement', 'UpdateStatement', 'ForStatement'].includes(one.name)) return;
+    const parts = kids(one.node);
+    const end = parts.findLastIndex(({ name }) => ['AssignOp', 'UpdateOp', 'in'].includes(name));
+    for (let targets = parts.slice(0, end); targets.length;) {
+      targets.filter(({ name }) => name === 'VariableName').forEach((target) => own.add(text(target)));
+      const nested = ['TupleExpression', 'ArrayExpression', 'ParenthesizedExpression'];
+      targets = targets.filter(({ name }) => nested.includes(name)).flatMap(kids);
+    }
   });
   return (scope) => {
     const presets = params.map(({ preset }) => preset?.(scope));

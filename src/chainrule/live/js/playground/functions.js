@@ -25,7 +25,7 @@ import {
 } from './operations.js';
 import { isNumber, refuse, tuple, Tuple, typeName, Unknown } from './python.js';
 import { apply, backward, python, tape, Tensor, value } from './tape.js';
-import { dimension, isFloat, listed, sizes } from './types.js';
+import { dimension, isFloat, listed, LONG, sizes } from './types.js';
 import { sizeOf } from '../engine/tensors.js';
 
 /** @typedef {Record<string, any>} Given */
@@ -81,6 +81,7 @@ function flatten({ input, start_dim: a, end_dim: b }) {
   const { shape } = input;
   if (shape.length === 1) return input;
   const [from, to] = [a, b].map((d) => dimension(d, shape.length));
+  if (from > to) refuse('flatten() has');
   const middle = sizeOf(shape.slice(from, to + 1));
   return reshaped(input, shape.length ? shape.toSpliced(from, to - from + 1, middle) : [1], 'reshape');
 }
@@ -99,6 +100,7 @@ function squeeze({ input, dim }) {
 function permute({ input, dims }) {
   const order = sizes(dims).map((d) => dimension(d, input.shape.length));
   if (order.length !== input.shape.length) refuse('permute sparse_coo number', input.shape.length, order.length);
+  if (new Set(order).size < order.length) refuse('permute(): duplicate');
   return turned('permute', input, 'PermuteBackward0', { dims: order });
 }
 
@@ -106,6 +108,13 @@ function permute({ input, dims }) {
 function expand({ input, size }) {
   const target = sizes(size);
   const lead = target.length - input.shape.length;
+  if (lead < 0) {
+    const { type } = input.value;
+    const called = type === 'bool' ? 'CPUBoolType' : `torch.${LONG[type]}Tensor`;
+    refuse('number of sizes', called, listed(input.shape), listed(target), target.length, input.shape.length);
+  }
+  const fresh = target.slice(0, lead).indexOf(-1);
+  if (fresh >= 0) refuse('leading, non-existing', fresh);
   const shape = target.map((n, i) => (n === -1 ? input.shape[i - lead] : n));
   shape.forEach((n, i) => {
     const has = input.shape[i - lead] ?? 1;
