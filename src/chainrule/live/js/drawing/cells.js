@@ -4,10 +4,6 @@ import { attribute, attributes, h, s, write } from './dom.js';
 import { CHARACTER, fit, LINE, PADDING } from './drawing.js';
 import { entryName, number, shapeText, SHOWN } from '../engine/text.js';
 
-/** @typedef {import('./drawing.js').Drawing} Drawing */
-/** @typedef {import('./element.js').Ui} Ui */
-/** @typedef {import('../engine/tensors.js').Tensor} Tensor */
-
 /** As in chainrule/views/layout.py. */
 const CELL = [12, 12];
 const DIGITS = [52, 18];

@@ -3,11 +3,9 @@
 import { attribute, attributes, s, write } from './dom.js';
 import { entryName, isShown, number } from '../engine/text.js';
 
-/** @typedef {import('../engine/model.js').Model} Model */
-/** @typedef {import('../engine/model.js').Layout} Layout */
 /** @typedef {{handle: SVGGElement, v: number, at: number, name: string}} Handle for a number that can be changed */
 /** @typedef {{group: SVGGElement, value: SVGTextElement, gradient: SVGTextElement, entries: SVGGElement[],
- *   grid?: (held: import('../engine/tensors.js').Tensor) => void, weights: {v: number, part: SVGGElement}[],
+ *   grid?: (held: Tensor) => void, weights: {v: number, part: SVGGElement}[],
  *   x: number, y: number, room: number, words: string[], looks?: string}} Box where its value begins, and what stands
  *   before it and before its gradient */
 
@@ -154,7 +152,7 @@ export class Drawing {
 
   /** Set the numbers of a leaf beside each other, as the picture's text has them. @param {Box} box @param {number} v */
   #entries(box, v) {
-    const held = /** @type {import('../engine/tensors.js').Tensor} */ (this.model.values[v]);
+    const held = /** @type {Tensor} */ (this.model.values[v]);
     let at = 0;
     let [words] = box.words;
     let column = words.length;

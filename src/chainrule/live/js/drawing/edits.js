@@ -2,8 +2,6 @@
 
 import { derivative, number } from '../engine/text.js';
 
-/** @typedef {import('./element.js').Ui} Ui */
-
 /** Change numbers by hand: of which leaf, which one, to what.
  * @param {Ui} ui @param {[number, number, number][]} changes @returns {string} what is wrong, if anything */
 export function setEntries(ui, changes) {

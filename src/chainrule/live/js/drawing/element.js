@@ -7,9 +7,6 @@ import { Player } from './player.js';
 import { productOf } from './product.js';
 import { readState, writeState } from './state.js';
 
-/** @typedef {import('../engine/model.js').Model} Model */
-/** @typedef {import('./more.js').Panel} Panel */
-
 /** The marks of a graph: kind, colour, and what the legend has for it. */
 const LEGEND = [
   ['value', 'v', 'value, forward →'],

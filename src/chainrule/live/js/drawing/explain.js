@@ -3,9 +3,6 @@
 import { attributes, h } from './dom.js';
 import { derivative, number } from '../engine/text.js';
 
-/** @typedef {import('./element.js').Ui} Ui */
-/** @typedef {import('../engine/model.js').Model} Model */
-
 const KINDS = /** @type {Record<string, string>} */ ({
   value: 'A value is computed from the values before it, and goes forward along the solid arrows.',
   gradient:

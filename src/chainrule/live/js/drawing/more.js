@@ -2,7 +2,6 @@
 
 import { h } from './dom.js';
 
-/** @typedef {import('./element.js').Ui} Ui */
 /** @typedef {{node: HTMLElement, refresh: () => void, open?: () => void, reset?: () => void}} Panel */
 
 /** What makes each panel, once that script is there. @type {Record<string, (ui: Ui) => Panel>} */

@@ -5,9 +5,6 @@ import { nested } from '../engine/tensors.js';
 import { Ui } from './element.js';
 import { more } from './more.js';
 
-/** @typedef {import('../engine/model.js').Plain} Plain */
-/** @typedef {import('../engine/tensors.js').Tensor} Tensor */
-
 const TAG = 'chainrule-graph';
 
 /** Bring one element to life, if need be once more ops are there; where that fails, the picture and the table that it

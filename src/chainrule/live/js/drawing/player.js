@@ -4,7 +4,6 @@ import { attribute, attributes, s, write } from './dom.js';
 import { CHARACTER } from './drawing.js';
 import { number, numbers } from '../engine/text.js';
 
-/** @typedef {import('./element.js').Ui} Ui */
 /** @typedef {{beat: string, node: string, upstream: string, local: string, product: string}} Beat */
 
 /** How long each part of a step lasts, in milliseconds at normal speed; what is to be read is held. */

@@ -3,8 +3,6 @@
 import { numbers, typeset } from '../engine/text.js';
 import { h } from './dom.js';
 
-/** @typedef {import('../engine/model.js').Model} Model */
-
 /** More letters are not written on a line. */
 const LONGEST_LINE = 90;
 

@@ -5,13 +5,11 @@ import { attribute, s, write } from './dom.js';
 import { LINE } from './drawing.js';
 import { number } from '../engine/text.js';
 
-/** @typedef {import('./drawing.js').Drawing} Drawing */
-
 /** As in drawing.js; and how long a weight's bar is. */
 const [SIDE, SHORT] = [10, 56];
 
 /** The root mean square of a gradient's entries, as far as it has arrived.
- * @param {import('../engine/model.js').Model} model @param {number} v @returns {number | undefined} */
+ * @param {Model} model @param {number} v @returns {number | undefined} */
 function gradientSize(model, v) {
   const t = model.arrived(v);
   if (t) return Math.sqrt(t.data.reduce((sum, x) => sum + x * x, 0) / (t.data.length || 1));
@@ -20,7 +18,7 @@ function gradientSize(model, v) {
 }
 
 /** Give the boxes of a drawing what shows their sizes, and their tensors as cells.
- * @param {Drawing} drawing @param {import('./element.js').Ui} ui @returns {(v: number) => void} what keeps a box so */
+ * @param {Drawing} drawing @param {Ui} ui @returns {(v: number) => void} what keeps a box so */
 export function dress(drawing, ui) {
   const { model, layout, boxes } = drawing;
   const coloured = layout.b.filter((placed) => placed[6]);

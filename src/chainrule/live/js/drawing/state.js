@@ -2,8 +2,6 @@
 
 import { flat, short, tensor } from '../engine/tensors.js';
 
-/** @typedef {import('./element.js').Ui} Ui */
-
 /** @param {Ui} ui @returns {string} what an address has after its # */
 export function writeState(ui) {
   const { model } = ui;

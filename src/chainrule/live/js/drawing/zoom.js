@@ -2,8 +2,6 @@
 
 import { button, h } from './dom.js';
 
-/** @typedef {import('./element.js').Ui} Ui */
-
 /** How small and how large it gets, and how much one press does. */
 const ZOOM = { least: 0.1, most: 4, step: 1.25 };
 

@@ -3,8 +3,6 @@
 import { otherwise, WHOLE } from './ops.js';
 import { gather, map, sameShape, sizeOf, spread, tensor } from './tensors.js';
 
-/** @typedef {import('./tensors.js').Tensor} Tensor */
-/** @typedef {import('./ops.js').Step} Step */
 /** Arguments by name: tensors with their dtype, numbers, texts, lists. @typedef {Record<string, any>} Given */
 /**
  * An op: the names of its arguments in order (`*` before the last if it takes all that is left), its result or its

@@ -3,8 +3,6 @@
 import { define, entrywise } from './calls.js';
 import { ELEMENTWISE } from './ops.js';
 
-/** @typedef {import('./ops.js').Elementwise} Elementwise */
-
 /** Flat but for its steps, so that nothing comes back. @param {(a: number, b: number) => unknown} f
  * @returns {Elementwise} */
 const flatly = (f) => ({ f: f.length > 1 ? (a, b) => Number(f(a, b)) : (a) => Number(f(a, 0)), d: [() => 0, () => 0] });

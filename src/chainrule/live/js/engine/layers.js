@@ -6,9 +6,6 @@ import { turned } from './moves.js';
 import { otherwise } from './ops.js';
 import { gather, map, sizeOf, spread, tensor } from './tensors.js';
 
-/** @typedef {import('./tensors.js').Tensor} Tensor */
-/** @typedef {import('./calls.js').Given} Given */
-/** @typedef {import('./calls.js').Rule} Rule */
 /** Visits each product that a result adds up. @typedef {(a: Given, shape: number[],
  *   add: (out: number, left: number, right: number) => void) => void} Products */
 

@@ -4,9 +4,6 @@ import { define, entrywise, lines } from './calls.js';
 import { otherwise } from './ops.js';
 import { map, sameShape, tensor } from './tensors.js';
 
-/** @typedef {import('./tensors.js').Tensor} Tensor */
-/** @typedef {import('./calls.js').Given} Given */
-
 /** @param {Tensor} x @param {number} dim */
 const logSoftmax = ({ shape, data }, dim) =>
   lines(shape, dim, (at) => {
@@ -89,7 +86,7 @@ function lossBack(g, a) {
 /**
  * A loss that compares entry by entry. @param {(x: number, y: number) => number} f
  * @param {(x: number, y: number) => number} d its derivative by x; that by y is the opposite
- * @returns {import('./calls.js').Rule}
+ * @returns {Rule}
  */
 const compared = (f, d) => {
   const each = entrywise('input target', f, { input: (g, x, y) => g * d(x, y), target: (g, x, y) => -g * d(x, y) });

@@ -4,8 +4,6 @@ import { back, ELEMENTWISE, isKnown, Lacking, local, otherwise, run } from './op
 import { flat, fromNested, map, near, sameShape, sizeOf, spread } from './tensors.js';
 import { numbers } from './text.js';
 
-/** @typedef {import('./tensors.js').Tensor} Tensor */
-/** @typedef {import('./ops.js').Step} Step */
 /** @typedef {{n: string, m?: string, s: number[], t: string, d: unknown[] | null, as?: string, leaf?: 1, w?: 1,
  *   g?: unknown[] | null, gas?: string, z?: number | string}} PlainValue */
 /** @typedef {{n: string, i: number[], o: number[], e: string, m: string, v?: number, h?: string, a?: string,

@@ -4,10 +4,6 @@ import { axisOf, define } from './calls.js';
 import { otherwise } from './ops.js';
 import { flat, map, sizeOf, spread, tensor } from './tensors.js';
 
-/** @typedef {import('./tensors.js').Tensor} Tensor */
-/** @typedef {import('./calls.js').Given} Given */
-/** @typedef {import('./calls.js').Rule} Rule */
-
 /** @param {number[]} shape @param {number} axis */
 const apart = (shape, axis) => sizeOf(shape.slice(axis + 1));
 

@@ -2,7 +2,6 @@
 
 import { gather, map, sameShape, sizeOf, spread, tensor } from './tensors.js';
 
-/** @typedef {import('./tensors.js').Tensor} Tensor */
 /** @typedef {(x: number) => number} Round to the dtype's precision */
 
 /**

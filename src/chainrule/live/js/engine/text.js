@@ -2,9 +2,6 @@
 
 import { nested, sizeOf } from './tensors.js';
 
-/** @typedef {import('./tensors.js').Tensor} Tensor */
-/** @typedef {import('./tensors.js').Nested} Nested */
-
 export const SHOWN = 9;
 
 /** @param {string} text */

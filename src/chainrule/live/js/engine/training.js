@@ -2,8 +2,6 @@
 
 import { map } from './tensors.js';
 
-/** @typedef {import('./model.js').Model} Model */
-/** @typedef {import('./tensors.js').Tensor} Tensor */
 /** @typedef {Map<number, Tensor>} Held */
 /** @typedef {{leaves: Held, loss: number, kept: Held, speed: Held}} Moment */
 

@@ -2,9 +2,6 @@
 
 import { flat, short } from '../engine/tensors.js';
 
-/** @typedef {import('../engine/model.js').Model} Model */
-/** @typedef {import('../engine/tensors.js').Tensor} Tensor */
-
 /** Write the code that gives exactly these numbers. @param {Model} model */
 export function python(model) {
   const { values, roots, code } = model.plain;

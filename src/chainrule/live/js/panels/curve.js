@@ -9,11 +9,6 @@ import { fill } from './slips.js';
 import { map } from '../engine/tensors.js';
 import { entryName, number } from '../engine/text.js';
 
-/** @typedef {import('../drawing/element.js').Ui} Ui */
-/** @typedef {import('../engine/model.js').Model} Model */
-/** @typedef {import('./plots.js').Point} Point */
-/** @typedef {import('./plots.js').Mark} Mark */
-/** @typedef {import('../engine/tensors.js').Tensor} Tensor */
 /** @typedef {readonly [number, number]} Entry a leaf, and which of its numbers */
 
 const ENTRIES = 200;

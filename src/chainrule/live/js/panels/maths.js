@@ -3,8 +3,6 @@
 import { flat, tensor } from '../engine/tensors.js';
 import { escape, isShown, number, numbers, typeset } from '../engine/text.js';
 
-/** @typedef {import('../engine/model.js').Model} Model */
-/** @typedef {import('../engine/tensors.js').Tensor} Tensor */
 /** @typedef {{words: string, figures: string, terms: number, factors: number}} Written */
 
 /** @param {string} text */
@@ -182,7 +180,7 @@ function markup(element, html) {
 }
 
 /** What writes the formula below a graph.
- * @param {import('../drawing/element.js').Ui} ui @returns {import('../drawing/more.js').Panel} */
+ * @param {Ui} ui @returns {Panel} */
 export function formula(ui) {
   const maths = new Maths(ui.model);
   return { node: ui.formula, refresh: () => markup(ui.formula, maths.now(ui.chosen)) };

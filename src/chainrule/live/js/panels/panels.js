@@ -15,7 +15,7 @@ import { Training } from '../engine/training.js';
 import { zoom } from '../drawing/zoom.js';
 
 /** Give a graph the looks of what can be done to it, and let its marks explain themselves.
- * @param {import('../drawing/element.js').Ui} ui @param {HTMLElement} body */
+ * @param {Ui} ui @param {HTMLElement} body */
 function equip(ui, body) {
   body.append(h('style', {}, PANEL_STYLE));
   explain(ui, body);

@@ -5,9 +5,6 @@ import { right, slip } from './slips.js';
 import { flat, fromNested, tensor } from '../engine/tensors.js';
 import { derivative, numbers, shapeText } from '../engine/text.js';
 
-/** @typedef {import('../drawing/element.js').Ui} Ui */
-/** @typedef {import('../engine/tensors.js').Tensor} Tensor */
-
 /** @param {Ui} ui */
 export function predictPanel(ui) {
   const { model } = ui;

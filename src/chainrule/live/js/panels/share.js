@@ -4,9 +4,6 @@ import { python } from './code.js';
 import { button, h } from '../drawing/dom.js';
 import { writeState } from '../drawing/state.js';
 
-/** @typedef {import('../drawing/element.js').Ui} Ui */
-/** @typedef {import('../drawing/drawing.js').Drawing} Drawing */
-
 /** @param {Ui} ui */
 export function sharePanel(ui) {
   const { model } = ui;

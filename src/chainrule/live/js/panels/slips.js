@@ -4,8 +4,6 @@ import { back } from '../engine/ops.js';
 import { gather, map, near, sameShape, sizeOf, spread, tensor, transposed } from '../engine/tensors.js';
 import { derivative, shapeText } from '../engine/text.js';
 
-/** @typedef {import('../engine/model.js').Model} Model */
-/** @typedef {import('../engine/tensors.js').Tensor} Tensor */
 /** @typedef {[string, Record<string, string>]} Slip a kind, and what its sentence is filled with */
 
 /** @type {Record<string, string>} the page's script brings them along */

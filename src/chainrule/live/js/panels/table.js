@@ -2,8 +2,6 @@
 
 import { h } from '../drawing/dom.js';
 
-/** @typedef {import('../drawing/element.js').Ui} Ui */
-
 /** @param {Ui} ui */
 export function tablePanel({ model }) {
   const rows = h('tbody');
