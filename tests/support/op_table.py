@@ -124,6 +124,8 @@ OPS: dict[str, list[Callable[[Draw], Tensor]]] = {
         lambda x: x(2, 3, 4)[0, :, x.index(4, 3)],
         lambda x: x(3, 4)[torch.tensor([True, False, True])],
         lambda x: x(3, 4)[torch.tensor(2), -3:-1],
+        lambda x: x(3, 4)[True, 1],
+        lambda x: x(3)[torch.tensor(True)],
     ],
     "select": [
         lambda x: x(3, 4).select(1, 2),
@@ -177,6 +179,18 @@ OPS: dict[str, list[Callable[[Draw], Tensor]]] = {
         lambda x: F.conv2d(x(2, 2, 4, 3), x(3, 2, 2, 2), x(3)),
         lambda x: F.conv2d(x(1, 2, 4, 5), x(2, 1, 3, 2), None, (2, 1), (1, 1), 1, 2),
         lambda x: torch.nn.Conv2d(1, 2, 3, padding="same", dilation=2, dtype=x.dtype)(x(1, 4, 4)),
+    ],
+    "conv1d": [
+        lambda x: F.conv1d(x(2, 4, 5), x(4, 2, 3), x(4), stride=2, padding=1, groups=2),
+        lambda x: torch.nn.Conv1d(2, 1, 2, padding="same", dtype=x.dtype)(x(2, 4)),
+    ],
+    "pool": [
+        lambda x: F.max_pool2d(x.whole(1, 2, 4, 5), (2, 3), stride=1, padding=1),
+        lambda x: torch.nn.MaxPool2d(2)(x(2, 4, 4)),
+        lambda x: F.max_pool1d(x(2, 6), 2, dilation=2),
+        lambda x: F.avg_pool2d(x(1, 1, 4, 4), 3, 2, 1),
+        lambda x: F.avg_pool2d(x(1, 1, 4, 4), 3, 2, 1, count_include_pad=False),
+        lambda x: F.avg_pool1d(x(1, 2, 6), (2,)),
     ],
 }
 

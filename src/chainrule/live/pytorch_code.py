@@ -20,7 +20,8 @@ FUNCTIONS = frozenset(
 )
 FUNCTIONAL = frozenset([
     "linear", "mse_loss", "l1_loss", "nll_loss", "cross_entropy", "layer_norm", "batch_norm", "group_norm", "gelu",
-    "silu", "embedding", "conv2d", "scaled_dot_product_attention",
+    "silu", "embedding", "conv1d", "conv2d", "max_pool1d", "max_pool2d", "avg_pool1d", "avg_pool2d",
+    "scaled_dot_product_attention",
 ])  # fmt: skip
 """What stands in `torch.nn.functional`."""
 METHODS = frozenset([

@@ -68,28 +68,87 @@ const linear = products('input weight bias', ({ input, weight }, shape, add) => 
 });
 define({ linear, matmul: times, bmm: times, dot: times });
 
-/** @type {Products} */
-function windows({ input, weight, stride = 1, padding = 0, dilation = 1, groups = 1 }, shape, add) {
-  const [channels, height, width] = input.shape.slice(-3);
-  const [outs, inner, ...kernel] = /** @type {number[]} */ (weight.shape);
-  const [high, wide] = shape.slice(-2);
-  const pair = (/** @type {any} */ one) => (Array.isArray(one) ? one : [one, one]);
-  const by = pair(dilation);
+/**
+ * Visit what each place of a result sees of an image, and with which part of a kernel.
+ * @param {number[]} image @param {number[]} kernel @param {number[]} result their sizes @param {Given} a
+ * @param {(result: number, image: number, kernel: number) => void} see
+ */
+function seen(image, kernel, result, { stride = 1, padding = 0, dilation = 1 }, see) {
+  const each = (/** @type {any} */ one) => kernel.map((_, d) => (Array.isArray(one) ? (one[d] ?? one[0]) : one));
+  const [by, apart] = [each(stride), each(dilation)];
   const before =
     padding === 'same'
-      ? kernel.map((n, d) => Math.floor((by[d] * (n - 1)) / 2))
-      : pair(padding === 'valid' ? 0 : padding);
-  const area = kernel[0] * kernel[1];
-  for (let o = 0; o < sizeOf(shape); o++)
-    for (let w = 0; w < inner * area; w++) {
-      const out = Math.floor(o / (high * wide)) % outs;
-      const y =
-        (Math.floor(o / wide) % high) * pair(stride)[0] - before[0] + (Math.floor(w / kernel[1]) % kernel[0]) * by[0];
-      const x = (o % wide) * pair(stride)[1] - before[1] + (w % kernel[1]) * by[1];
-      const channel = Math.floor(out / (outs / groups)) * inner + Math.floor(w / area);
-      const image = Math.floor(o / (outs * high * wide)) * channels + channel;
-      if (y >= 0 && y < height && x >= 0 && x < width) add(o, (image * height + y) * width + x, out * inner * area + w);
+      ? kernel.map((n, d) => Math.floor((apart[d] * (n - 1)) / 2))
+      : each(padding === 'valid' ? 0 : padding);
+  for (let o = 0; o < sizeOf(result); o++)
+    for (let k = 0; k < sizeOf(kernel); k++) {
+      let [at, step, inside, left, part] = [0, 1, true, o, k];
+      for (let d = kernel.length - 1; d >= 0; d--) {
+        const x = (left % result[d]) * by[d] - before[d] + (part % kernel[d]) * apart[d];
+        inside &&= x >= 0 && x < image[d];
+        at += x * step;
+        step *= image[d];
+        [left, part] = [Math.floor(left / result[d]), Math.floor(part / kernel[d])];
+      }
+      if (inside) see(o, at, k);
     }
+}
+
+/** @type {Products} */
+function windows(a, shape, add) {
+  const [outs, inner, ...kernel] = /** @type {number[]} */ (a.weight.shape);
+  const [image, result] = [a.input.shape, shape].map((all) => all.slice(-kernel.length));
+  const { groups = 1 } = a;
+  for (let plane = 0; plane < sizeOf(shape) / sizeOf(result); plane++)
+    for (let c = 0; c < inner; c++) {
+      const out = plane % outs;
+      const channel = Math.floor((out * groups) / outs) * inner + c;
+      const from = Math.floor(plane / outs) * inner * groups + channel;
+      seen(image, kernel, result, a, (o, at, k) =>
+        add(plane * sizeOf(result) + o, from * sizeOf(image) + at, (out * inner + c) * sizeOf(kernel) + k),
+      );
+    }
+}
+
+/** @param {number} n dimensions of an image @returns {Rule} */
+const conv = (n) =>
+  products('input weight bias stride padding dilation groups', windows, ({ shape }) => [...shape, ...Array(n).fill(1)]);
+
+/** The mean or the largest of each window. @param {number} n dimensions of an image @param {boolean} mean
+ * @returns {Rule} */
+function pool(n, mean) {
+  /** The entries that each entry of the result is made of, and what their sum is divided by.
+   * @param {Given} a @param {Step} step @returns {[number[], number][]} */
+  const parts = (a, { shape, name }) => {
+    const { data, shape: before } = a.input;
+    const kernel = Array(n).fill(a.kernel_size).flat().slice(0, n);
+    const [image, result] = [before, shape].map((all) => all.slice(-n));
+    if (a.ceil_mode || a.return_indices) throw otherwise(name);
+    /** @type {number[][]} */ const found = Array.from({ length: sizeOf(shape) }, () => []);
+    for (let plane = 0; plane < sizeOf(shape) / sizeOf(result); plane++)
+      seen(image, kernel, result, { ...a, stride: [a.stride ?? kernel].flat() }, (o, at) =>
+        found[plane * sizeOf(result) + o].push(plane * sizeOf(image) + at),
+      );
+    const largest = (/** @type {number} */ b, /** @type {number} */ p) => (data[p] <= data[b] ? b : p); // a nan is
+    const all = a.divisor_override ?? (a.count_include_pad === false ? 0 : sizeOf(kernel));
+    return found.map((few) => (mean ? [few, all || few.length] : [[few.reduce(largest)], 1]));
+  };
+  return {
+    takes: mean
+      ? 'input kernel_size stride padding ceil_mode count_include_pad divisor_override'
+      : 'input kernel_size stride padding dilation ceil_mode return_indices',
+    run: (a, step) => ({
+      shape: step.shape,
+      data: Float64Array.from(parts(a, step), ([few, by]) => few.reduce((sum, p) => sum + a.input.data[p], 0) / by),
+    }),
+    back: {
+      input(g, a, out, step) {
+        const back = tensor(a.input.shape);
+        parts(a, step).forEach(([few, by], o) => few.forEach((p) => (back.data[p] += g.data[o] / by)));
+        return back;
+      },
+    },
+  };
 }
 
 /** Turn the last two dimensions. @param {Tensor} t */
@@ -180,7 +239,12 @@ function normal(takes, place) {
 const channelOf = ({ input: { shape } }, i) => Math.floor(i / sizeOf(shape.slice(2))) % shape[1];
 
 define({
-  conv2d: products('input weight bias stride padding dilation groups', windows, ({ shape }) => [...shape, 1, 1]),
+  conv1d: conv(1),
+  conv2d: conv(2),
+  max_pool1d: pool(1, false),
+  max_pool2d: pool(2, false),
+  avg_pool1d: pool(1, true),
+  avg_pool2d: pool(2, true),
   scaled_dot_product_attention: {
     takes: 'query key value attn_mask dropout_p is_causal scale',
     run(a, step) {

@@ -35,16 +35,17 @@ function sliced(text, n) {
 /** @param {Tensor} x @param {any} index as it stands in brackets @returns {Tensor} */
 function indexed(x, index) {
   const items = (Array.isArray(index) ? index : [index]).flatMap((one) =>
-    one?.type === 'bool'
+    one?.type === 'bool' && one.shape.length
       ? one.shape.map((/** @type {number} */ n, /** @type {number} */ axis) => {
           const found = [...one.data.keys()].filter((at) => one.data[at]);
           return tensor([found.length], flat(found.map((at) => Math.floor(at / apart(one.shape, axis)) % n)));
         })
       : Array.isArray(one)
         ? [tensor([one.length], flat(one))]
-        : [one?.data && !one.shape.length ? one.data[0] : one],
+        : [one?.data && !one.shape.length ? (one.type === 'bool' ? Boolean(one.data[0]) : one.data[0]) : one],
   );
-  const left = x.shape.length - items.filter((one) => one !== null && one !== '...').length;
+  const isNew = (/** @type {any} */ one) => one === null || typeof one === 'boolean';
+  const left = x.shape.length - items.filter((one) => !isNew(one) && one !== '...').length;
   const gap = items.indexOf('...');
   items.splice(gap < 0 ? items.length : gap, Number(gap >= 0), ...Array(left).fill(':'));
   const picks = items.filter((one) => one?.data);
@@ -59,9 +60,9 @@ function indexed(x, index) {
   let from = 0;
   let axis = 0;
   for (const one of items) {
-    if (one === null) {
-      axes.push([0]);
-      sizes.push(1);
+    if (isNew(one)) {
+      axes.push(one === false ? [] : [0]);
+      sizes.push(Number(one !== false));
       continue;
     }
     const n = x.shape[axis];
