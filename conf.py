@@ -3,6 +3,7 @@
 import gc
 import os
 import sys
+import tomllib
 from pathlib import Path
 
 # Threads share out a sum, and its last digit depends on how many there are: one, so that every machine builds the same.
@@ -21,6 +22,7 @@ project = "chainrule"
 author = "The chainrule authors"
 project_copyright = author
 language = "en"
+release = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]["version"]
 
 extensions = [
     "sphinx.ext.autodoc",
@@ -85,17 +87,23 @@ sphinx_gallery_conf = {
     "image_scrapers": ("_ext.execute.gallery.after_block",),
     "reset_modules": (),  # each lesson has a process of its own
     "remove_config_comments": True,
+    # what docs/_ext/lessons/downloads.py puts for PACKAGE is known when a site is built
     "first_notebook_cell": """\
 import importlib.util
+import pathlib
 
-if not importlib.util.find_spec("chainrule"):  # as in Colab
-    %pip install --quiet 'chainrule[lessons]'""",
+if not importlib.util.find_spec("chainrule"):  # from the file that came with this notebook, or as in Colab
+    files = [f"{file}[lessons]" for file in pathlib.Path("..").glob("chainrule-*.whl")]
+    package = (files or ["PACKAGE"])[0]
+    %pip install --quiet '{package}'""",
     "download_all_examples": False,  # docs/_ext/lessons/downloads.py makes archives without dates
     "write_computation_times": False,
     "min_reported_time": 1_000_000,
     "show_signature": False,
     "css": ("sg_gallery",),
 }
+
+lessons_from_index = False  # True once the index has the package: then lessons are installed from there
 
 # Pages that have moved: the address of before, and that of now
 further = {"4_batches": "index 10_batches 20_is_it_right 30_softmax 95_digits"}

@@ -19,7 +19,17 @@ from tools.one_at_a_time import one_at_a_time
 BUILD = Path("docs/_build")
 MADE_OF, SITE, NEW, DOCTREES = (BUILD / name for name in ("made-of", "html", "new", "doctrees"))
 PAGE, DONE = SITE / "index.html", NEW / ".done"
-SOURCES = ("LICENSE", "conf.py", "requirements.lock", "bench", "examples", "src", "tools/build.py")
+SOURCES = (
+    "LICENSE",
+    "README.md",
+    "conf.py",
+    "pyproject.toml",
+    "requirements.lock",
+    "bench",
+    "examples",
+    "src",
+    "tools/build.py",
+)
 MADE = {"_build", "lessons", "jupyter_execute"}
 """The folders in docs that a build makes."""
 TOLD = ("CHAINRULE_", "READTHEDOCS", "GITHUB_")

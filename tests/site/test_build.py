@@ -179,7 +179,16 @@ def test_a_cold_build_elsewhere_is_identical(tmp_path: Path) -> None:
     """A cold build in another folder gives the same files as the site has, byte for byte, archives included."""
     project = Project(tmp_path / "another place")
     project.copy(
-        "LICENSE", "conf.py", "docs", "examples", "src", "bench", "tools", "requirements.lock", "pyproject.toml"
+        "LICENSE",
+        "README.md",
+        "conf.py",
+        "docs",
+        "examples",
+        "src",
+        "bench",
+        "tools",
+        "requirements.lock",
+        "pyproject.toml",
     )
     project.build()
     assert project.status == 0, project.complained

@@ -290,19 +290,33 @@ def test_pages_know_where_they_are(again: Project, cold: Project) -> None:
 
 @pytest.mark.site
 def test_a_lesson_can_be_opened_in_colab(again: Project) -> None:
-    """From GitHub a lesson leads to its notebook in Colab; it installs the library from where its sources are."""
+    """From GitHub a lesson leads to its notebook in Colab; what installs it is on an index only if that is said.
+
+    Else it comes from the site, if its address is known, and then from where its sources are.
+    """
     page, notebook = "lessons/1_part/10_one.html", again.folder / "docs/lessons/1_part/10_one.ipynb"
     colab = "https://colab.research.google.com/github/someone/course/blob/notebooks/1_part/10_one.ipynb"
     again.build(**GITHUB)
     assert again.status == 0, again.complained
     assert f'href="{colab}"' in again.page(page)
-    package = "chainrule[lessons] @ git+https://github.com/someone/course"
-    shown = html.unescape(re.sub(r"</?span[^>]*>", "", again.page(page)))
-    assert f'pip install "{package}"' in shown
-    assert f"%pip install --quiet '{package}'" in notebook.read_text("utf-8")
+    assert installs(again, page, notebook) == "chainrule[lessons] @ git+https://github.com/someone/course"
     again.build(CHAINRULE_REPOSITORY_URL="https://gitlab.com/a/b")
     assert "colab" not in again.page(page)
-    assert "%pip install --quiet 'chainrule[lessons] @ git+https://gitlab.com/a/b'" in notebook.read_text("utf-8")
+    assert installs(again, page, notebook) == "chainrule[lessons] @ git+https://gitlab.com/a/b"
+    again.build(CHAINRULE_SITE_URL="https://a.example/course", CHAINRULE_REPOSITORY_URL="https://gitlab.com/a/b")
+    (wheel,) = (again.folder / "docs/_build/html/dist").iterdir()
+    assert installs(again, page, notebook) == f"chainrule[lessons] @ https://a.example/course/dist/{wheel.name}"
+    again.edit("conf.py", "lessons_from_index = False", "lessons_from_index = True")
+    again.build(CHAINRULE_SITE_URL="https://a.example/course")
+    again.restore()
+    assert installs(again, page, notebook) == "chainrule[lessons]"
+
+
+def installs(project: Project, page: str, notebook: Path) -> str:
+    """Return what a lesson's page has the reader install, which is what its notebook installs."""
+    (shown,) = re.findall(r'pip install "(.*?)"', html.unescape(re.sub(r"</?span[^>]*>", "", project.page(page))))
+    assert f'(files or [\\"{shown}\\"])[0]' in notebook.read_text("utf-8")
+    return str(shown)
 
 
 @pytest.mark.site

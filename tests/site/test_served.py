@@ -32,11 +32,12 @@ TYPES = {
     ".py": "text/x-python; charset=utf-8",
     ".ipynb": "application/x-ipynb+json",
     ".zip": "application/zip",
+    ".whl": "application/zip",
     ".svg": "image/svg+xml",
     ".png": "image/png",
     ".woff2": "font/woff2",
 }
-PACKED = {".zip", ".png", ".woff2"}
+PACKED = {".zip", ".whl", ".png", ".woff2"}
 """What is compressed already."""
 MAIN = """
 daemon off; pid nginx.pid; error_log stderr; {user}

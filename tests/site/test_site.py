@@ -160,27 +160,37 @@ def test_a_part_can_be_taken_away() -> None:
     """A part offers an archive of all its lessons, as scripts and as notebooks, and the front page one of all parts."""
     archives = {archive.name: zipfile.ZipFile(archive) for archive in (built.SITE / "_downloads").rglob("*.zip")}
     course = archives.pop("lessons.zip")
+    (wheel,) = (built.SITE / "dist").iterdir()
     expected = {f"{lesson}{suffix}" for lesson in LESSONS for suffix in (".ipynb", ".py")}
-    assert {f"{Path(name).stem}/{file}" for name, part in archives.items() for file in part.namelist()} == expected
-    assert set(course.namelist()) == expected
-    taken = b"".join(course.read(name) for name in course.namelist())
+    needed = {wheel.name, "requirements.txt"}
+    assert {file for part in archives.values() for file in part.namelist()} == expected | needed
+    assert all(needed < set(part.namelist()) for part in archives.values())
+    assert set(course.namelist()) == expected | needed
+    assert course.read(wheel.name) == wheel.read_bytes()
+    assert course.read("requirements.txt").decode() == f"./{wheel.name}[lessons]\n"
+    taken = b"".join(course.read(name) for name in expected)
     assert not re.search(rb"\.\. (answer|do)::", taken), "it speaks to the page alone"
     assert any(target.endswith("/lessons.zip") for _, target in built.pages()["index.html"].links)
 
 
 @pytest.mark.parametrize("name", built.lessons())
 def test_a_lesson_says_what_it_needs(name: str) -> None:
-    """Below each lesson stands the line that installs what it needs, and its notebook runs that where it is missing."""
+    """Below each lesson stands how to install what it needs, and its notebook does that where it is missing."""
     footer = (built.SITE / name).read_text("utf-8").partition("sphx-glr-footer")[2]
-    assert 'pip install "chainrule[lessons]"' in html.unescape(re.sub("<[^>]+>", "", footer))
+    assert "from the file in the archive" in html.unescape(re.sub("<[^>]+>", "", footer))
+    (wheel,) = (built.SITE / "dist").iterdir()
     notebook = nbformat.reads((ROOT / "docs" / Path(name).with_suffix(".ipynb")).read_text("utf-8"), as_version=4)
     first = notebook.cells[0].source
     asked = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("importlib.util.find_spec", lambda name: None)
         shell = TransformerManager().transform_cell(first)
-        exec(shell, {"get_ipython": lambda: SimpleNamespace(run_line_magic=lambda *line: asked.append(line))})
-    assert asked == [("pip", "install --quiet 'chainrule[lessons]'")]
+        names: dict[str, object] = {
+            "get_ipython": lambda: SimpleNamespace(run_line_magic=lambda *line: asked.append(line))
+        }
+        exec(shell, names)
+    assert asked == [("pip", "install --quiet '{package}'")]
+    assert names["package"] == f"../{wheel.name}[lessons]"
 
 
 def test_no_path_of_the_machine_is_left() -> None:

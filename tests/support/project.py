@@ -15,6 +15,7 @@ from tools.build import TOLD
 ROOT = Path(__file__).parents[2]
 OURS = [
     "LICENSE",
+    "README.md",
     "bench/performance.json",
     "conf.py",
     "docs/_ext",
@@ -22,6 +23,7 @@ OURS = [
     "docs/_templates",
     "docs/_headers",
     "docs/_inventories",
+    "pyproject.toml",
     "requirements.lock",
     "tools",
 ]
