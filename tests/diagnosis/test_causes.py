@@ -17,6 +17,7 @@ Call = Callable[[Tensor], Tensor]
 Z, ONE, C = torch.zeros(2), torch.ones(2), torch.tensor([5.0, 7.0])
 M, K = torch.zeros(2, 2), torch.tensor([0, 1])
 
+NAN = torch.tensor([torch.nan, 1.0], requires_grad=True)
 ZERO: dict[str, dict[str, Call]] = {
     "dead relu": {"relu": lambda w: F.relu(-w), "threshold": lambda w: F.threshold(w, 99, 0)},
     "clamped": {
@@ -65,7 +66,8 @@ ZERO: dict[str, dict[str, Call]] = {
         "abs": lambda w: (w - w.detach()).abs(), "norm": lambda w: (w - w.detach()).norm(),
         "dist": lambda w: torch.dist(w - w.detach(), Z), "cdist": lambda w: torch.cdist(w[None] - w[None].detach(), M),
         "round": torch.round, "floor": torch.floor, "ceil": torch.ceil, "trunc": torch.trunc, "sign": torch.sign,
-        "sgn": torch.sgn, "fix": torch.fix, "std": lambda w: w[:1].expand(2).std(),
+        "sgn": torch.sgn, "fix": torch.fix, "std": lambda w: w[:1].expand(2).std(), "pow 0": lambda w: w**0,
+        "float_power": lambda w: w.float_power(0),
         "var": lambda w: w[:1].expand(2).var(),
     },
     "masked": {
@@ -118,10 +120,9 @@ NOT_FINITE: dict[str, dict[str, Call]] = {
         "nll_loss": lambda w: F.nll_loss(w[None], K[:1], ignore_index=0),
         "cross_entropy": lambda w: F.cross_entropy(w[None], K[:1], ignore_index=0),
     },
-    "in the data": {"where": lambda w: torch.where(w > 1, w, torch.nan)},
+    "in the data": {"where": lambda w: torch.where(w > 1, w, torch.nan), "mul": lambda w: w * NAN},
 }  # fmt: skip
 HALF, ROWS = torch.float16, torch.tensor([[1.0, 0.0], [0.0, 1.0]])
-NAN = torch.tensor([torch.nan, 1.0], requires_grad=True)
 ZERO |= {
     "underflow": {
         "pow": lambda w: (w.to(HALF) * 1e-4) ** 2 * 1e-3, "square": lambda w: (w.to(HALF) * 1e-4).square() * 1e-3,
@@ -168,7 +169,7 @@ NOT_FINITE |= {
             *[w.expand(3, 1, 2)] * 3, key_padding_mask=torch.ones(1, 3, dtype=torch.bool))[0],
     },
     "overflow": NOT_FINITE["overflow"] | {"first": lambda w: (1 / (w * 99).exp()).log()},
-    "before the block": {"mul": lambda w: w * NAN},
+    "before the block": {"mul": lambda w: w * torch.nn.Parameter(NAN)},
 }  # fmt: skip
 HUGE: dict[str, dict[str, Call]] = {
     "zero row": {

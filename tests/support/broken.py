@@ -699,6 +699,13 @@ def accuracy_as_a_loss() -> Any:
     return ((guess == 0).float() * c).mean()
 
 
+@broken("integer", "0.weight")
+def picked_by_their_scores() -> Any:
+    net, c = nn.Sequential(nn.Linear(4, 1)), weight(8)
+    best = net(torch.randn(8, 4))[:, 0].topk(3).indices  # here
+    return c[best].sum()
+
+
 @broken("integer")
 def compared() -> Any:
     w, c = weight(3), weight(3)

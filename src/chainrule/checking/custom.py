@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -35,6 +36,8 @@ class _Watch(TorchFunctionMode):
         self.kept: list[tuple[str, torch.Tensor, torch.Tensor]] = []
         self._inner: dict[int, torch.Tensor] = {}
         """What was computed with gradients switched off, as within a custom function's forward, by its id."""
+        self._written: set[int] = set()
+        """What was written to with gradients switched on: not within a custom function's forward, but after it."""
         self._nodes: set[Any] = set()
         self._is_inside = 0
 
@@ -50,6 +53,8 @@ class _Watch(TorchFunctionMode):
         result = func(*args, **kwargs)
         if not torch.is_grad_enabled():
             self._inner |= {id(one): one for one in _flat(result)}
+        elif func.__name__ == "__setitem__" or re.fullmatch(r"__i\w+__|\w*[a-z0-9]_", func.__name__):
+            self._written |= {id(one) for one in _flat(args[:1])}
         return result
 
     def save(self, original: Callable[..., None], context: Any, *tensors: torch.Tensor | None) -> None:
@@ -73,6 +78,9 @@ class _Watch(TorchFunctionMode):
             self._nodes.add(node)
             node.register_prehook(partial(self._enter, node))
             node.register_hook(partial(self._leave, node))
+            held = _flat(list(vars(node).values()))  # of an `apply` that was taken before we watched
+            if any(id(one) in self._written and id(one) in self._inner for one in held):
+                self.found["over"] = {"name": _name(node)}
 
     def _keep(self, node: Any, tensors: Iterable[Any]) -> None:
         self.kept += [(_name(node), one, one.detach().clone()) for one in _flat(list(tensors))]

@@ -261,7 +261,7 @@ def why_forward(trace: Trace, value: int) -> Finding:
     found = numbers_of(trace, first) or Span(name(trace, first), trace.values[first].tensor.size)
     what, count = "NaN" if found.nans else "infinite", found.nans + found.infinite or None
     if made is None:
-        key = "before" if trace.values[first].requires_grad else "in the data"
+        key = "before" if trace.values[first].parameter else "in the data"
         return say(key, source=first, entries=found.entries(what, count), whence="from the start")
     at = Evidence(trace, made, ())
     if canonical(at.op.name) in ops_in("ON_PURPOSE") and count:

@@ -19,7 +19,8 @@ def idle(missing: Missing) -> Iterator[Told]:
     yield from _terms(missing)
     yield from _sampled(missing)
     trace, written = missing.trace, dict[object, int]()
-    for i, held in enumerate(trace.values):
+    is_nested = any(run.asked is not None for run in trace.passes)  # a result of `autograd.grad` looks the same
+    for i, held in enumerate(() if is_nested else trace.values):
         if held.node is not None and held.op is None and not held.leaf and missing.gradient(i) is not None:
             yield say("no leaf", value=name(trace, i)), [i]
     for i, op in enumerate(trace.ops):

@@ -251,8 +251,8 @@ class Missing:
         if isinstance(cut, Event):
             value, result = (name(self.trace, held[-1]) if held else "" for held in (cut.values, cut.made))
             return say(self.kind(cut), event=cut, made=call_of(cut), result=result, value=value)
-        op, values = self.trace.ops[cut], self.trace.values
-        dtype, result = values[op.outputs[0]].dtype, name(self.trace, op.outputs[0])
+        op, out = self.trace.ops[cut], self._without_way(cut)
+        dtype, result = self.trace.values[out].dtype, name(self.trace, out)
         return say(self.kind(cut), cut, made=call(self.trace, cut), result=result, dtype=dtype, verb=op.name)
 
     def kind(self, cut: int | Event) -> str:
@@ -263,11 +263,17 @@ class Missing:
         op = self.trace.ops[cut]
         if op.name in ("detach", "detach_", "data"):
             return "detached"
-        if is_whole(self.trace.values[op.outputs[0]].dtype):
+        out = self.trace.values[self._without_way(cut)]
+        if is_whole(out.dtype):
             return "made whole"
         if not self._inferred.isdisjoint(op.outputs):
             return "inference"
-        return "copied into" if self.trace.values[op.outputs[0]].leaf else "no_grad"
+        return "copied into" if out.leaf else "no_grad"
+
+    def _without_way(self, op: int) -> int:
+        """Return the first result of an op that has no way back, such as the places that `topk` picked."""
+        outputs = self.trace.ops[op].outputs
+        return next((out for out in outputs if not self.trace.values[out].requires_grad), outputs[0])
 
     @cached_property
     def _nodes_of(self) -> Mapping[int, list[Node]]:

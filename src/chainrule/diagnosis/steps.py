@@ -139,6 +139,8 @@ class _Ledger:
 
     def _added_up(self, update: Update, leaves: dict[int, int], saw: dict[int, float | None]) -> None:
         """Say that the means of several passes were added up, and not divided by their number."""
+        if any(run.asked is not None for run in self.trace.passes):
+            return  # such as MAML, where each pass may be of a task of its own
         runs = [tuple(run for run, _ in self._given[leaf]) for leaf in leaves if self._given.get(leaf)]
         if not runs or len(runs[0]) < 2 or len(set(runs)) > 1 or any(map(self._used.get, leaves)):
             return
