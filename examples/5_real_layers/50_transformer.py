@@ -314,4 +314,4 @@ print(len([looked_up, through_the_head]))
 #   backward pass by hand, in C.
 # - Kaiming He and others, `Deep residual learning <https://arxiv.org/abs/1512.03385>`_.
 #
-# **Next:** write the engine behind ``backward()`` yourself, :ref:`sphx_glr_lessons_7_inside_40_tiny_engine.py`.
+# **Next:** better steps than ours, :ref:`sphx_glr_lessons_6_training_10_which_way_down.py`.
