@@ -171,10 +171,10 @@ left.set(xlabel="layer", title="spread of the results", yscale="log")
 right.set(xlabel="layer", title="norm of their gradients", yscale="log")
 figure.legend(loc="outside lower center", ncols=3, frameon=False)
 figure.set_label(
-    "Two charts over eight layers, on a logarithmic scale. With weights too small the "
-    "results shrink from layer to layer, and the gradients shrink towards the first. "
-    "With 1 both stay nearly level. With 3 the results stay near one, and the "
-    "gradients change most."
+    "Two charts over eight layers, on a logarithmic scale. With weights too small "
+    "the results shrink from layer to layer, and the gradients shrink towards the "
+    "first. With 1 both stay nearly level. With 3 the results stay near one, and "
+    "the gradients change most."
 )
 figure
 
@@ -197,7 +197,7 @@ print({name: f"{share:.0%}" for name, share in flat.items()})
 
 
 def two_curves(model, decay=0.0, epochs=100):
-    """Give the loss over epochs, on the training pictures and on those put aside."""
+    """Give the loss over epochs, on the pictures trained on and those put aside."""
     few = train[:100]
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.01, weight_decay=decay)
     kept = {"training": [], "put aside": []}
