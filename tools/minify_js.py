@@ -17,7 +17,7 @@ from tools.npm import fetch, node
 
 PRETTIER, TERSER = "3.10.1", "5.51.4"
 OPTIONS = ("--compress", "passes=3,unsafe_arrows,unsafe_methods", "--mangle", "--ecma", "2022")
-SOURCES = ("src/chainrule/live/js/*/*.js", "docs/_static/exercise.js")
+SOURCES = ("src/chainrule/live/js/*/*.js", "docs/_static/exercise.js", "docs/_static/search.js")
 
 
 def prettier(how: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from importlib.resources import files
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -487,6 +488,24 @@ def test_search_finds_lessons_and_messages(browser: Browser, home: str) -> None:
             found = visit.page.evaluate(ask, entry.words)
             assert any(place.startswith(page) for place in found), entry.words
         assert not visit.wrong
+
+
+def test_search_shows_the_right_page_first(browser: Browser, home: str) -> None:
+    """Of forty searches as learners type them, 36 have their page first, and all are among the first three."""
+    ask = """words => Search._performSearch(...Search._parseQuery(words)).map(([page]) => page).reverse()"""
+    places: dict[str, int] = {}
+    with context(browser) as profile:
+        visit = Visit(profile, f"{home}search.html?q=gradient")
+        visit.page.locator("#search-results a").first.wait_for()
+        for line in (Path(__file__).parent / "searches.txt").read_text("utf-8").splitlines():
+            if not line.startswith("#"):
+                words, pages = line.split(" | ")
+                found = [*dict.fromkeys(visit.page.evaluate(ask, words))]
+                places[words] = min(found.index(page) for page in pages.split(" or ") if page in found)
+        missing = "Object.keys(SUBJECTS).filter((page) => !Search._index.docnames.includes(page.split('#')[0]))"
+        assert visit.page.evaluate(missing) == []
+    assert [words for words, place in places.items() if place > 2] == []
+    assert sum(place == 0 for place in places.values()) >= 36
 
 
 @pytest.mark.parametrize(
