@@ -342,16 +342,16 @@ print(round(rmsprop(torch.tensor(7.0), k, 1.0).item(), 1))
 # The mean holds a hundredth of the square, and the root of that is a tenth of the gradient.
 #
 # **Exercise.** Adagrad, the ancestor, *adds up* the squares and never forgets. The gradient is 2 at each step, the rate
-# 1. How long is the fourth step?
+# 1. How long is the ninth step? Two digits after the point.
 #
 # .. answer:: printed
-#    0.25: Four squares stand under a root.
+#    0.11: Nine squares stand under a root.
 
-total = sum(2.0**2 for _ in range(4))
-print(2.0 / total**0.5)
+total = sum(2.0**2 for _ in range(9))
+print(f"{2.0 / total**0.5:.2f}")
 
 # %%
-# One over the root of the number of steps, and not ``2.0 / (4 * 2.0) ≈ 0.25``. The rate only ever shrinks, which is why
+# One over the root of the number of steps, and not ``2.0 / (9 * 2.0) ≈ 0.11``. The rate only ever shrinks, which is why
 # RMSprop forgets.
 #
 # References

@@ -91,7 +91,7 @@ print(f"one softmax {learned[-1]:.3f}, two {twice[-1]:.3f}")
 #
 # **Predict.** Give the 32 pictures *random* labels. Can the network learn them by heart?
 #
-# .. answer:: Yes, every one [knows all]
+# .. answer:: Yes, every one [knows all: True]
 #    No, there is nothing to learn: There is nothing general to learn. What about by heart?
 #    About a tenth of them: That would be guessing.
 

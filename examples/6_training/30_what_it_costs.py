@@ -17,12 +17,7 @@ memory.
 # Nearly all the work of a network is in its matrix products. A layer makes ``z = x @ w`` of ``n`` rows. Each entry of
 # ``z`` takes one multiplication for each input, so the layer takes *n × inputs × outputs*.
 #
-# **Predict.** On the way back the layer owes a gradient to ``w`` and one to ``x``. How many times the multiplications
-# of its way forward do the two take together?
-#
-# .. answer:: 2.0
-#    1.0: That is the gradient of w alone.
-#    3.0: That is the way forward as well.
+# PyTorch can count along:
 
 import torch
 from torch import nn
@@ -38,6 +33,14 @@ def multiplications(run):
         run()
     return counter.get_total_flops() // 2  # it counts the additions, too
 
+
+# %%
+# **Predict.** On the way back the layer owes a gradient to ``w`` and one to ``x``. How many times the multiplications
+# of its way forward do the two take together?
+#
+# .. answer:: 2.0
+#    1.0: That is the gradient of w alone.
+#    3.0: That is the way forward as well.
 
 n = 128
 x = torch.ones(n, 256, requires_grad=True)
