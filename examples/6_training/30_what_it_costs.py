@@ -3,8 +3,7 @@ What it costs: multiplications and memory
 =========================================
 
 **What you get:** the cost of a training step, layer by layer: worked out in your head, then counted and measured as
-PyTorch runs. You will know why a backward pass costs about as much as two forward passes, and what a batch does to
-memory.
+PyTorch runs. You will know what a backward pass costs beside a forward pass, and what a batch does to memory.
 
 **What you need:** :ref:`sphx_glr_lessons_4_batches_10_batches.py` and
 :ref:`sphx_glr_lessons_6_training_10_which_way_down.py`. Reading time: 10 minutes.
