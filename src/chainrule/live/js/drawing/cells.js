@@ -73,7 +73,7 @@ export function cells(drawing, ui, [v, left, top], most) {
     const small = s('text', { class: k ? 'g' : 'v', x, y: y0 + down * high + 12 });
     const title = s('title');
     const paint = s('g');
-    const group = s('g', { class: 'cells', tabindex: 0, role: 'img' }, title, paint, small);
+    const group = s('g.cells', { tabindex: 0, role: 'img' }, title, paint, small);
     box.group.insertBefore(group, box.entries[0] ?? null);
     /** @type {Tensor | null} */ let shown = null;
     let at = 0;
@@ -149,7 +149,7 @@ export function key(ui) {
   if (!ui.frame.querySelector('.key')) {
     const swatch = (/** @type {string} */ kind) => h('i', { class: kind });
     const ends = `${number(most / 10 ** DECADES)} to ${number(most)}`;
-    ui.frame.append(h('p', { class: 'key' }, swatch('plus'), ' + ', swatch('minus'), ` − ${ends}`));
+    ui.frame.append(h('p.key', swatch('plus'), ' + ', swatch('minus'), ` − ${ends}`));
   }
   return most;
 }

@@ -33,7 +33,7 @@ export class Drawing {
     const { w, h: height } = layout;
     const said = { role: 'group', 'aria-label': 'The graph' };
     this.svg = s('svg', { viewBox: `0 0 ${w} ${height}`, width: w, height, ...said });
-    this.svg.append(s('defs', {}, marker('vh'), marker('gh')));
+    this.svg.append(s('defs', marker('vh'), marker('gh')));
     this.edges = layout.a.map((drawn, e) => this.#edge(drawn, e));
     /** How each edge was drawn last. @type {string[]} */ this.looks = [];
     /** @type {Map<number, Box>} */ this.boxes = new Map();
@@ -42,14 +42,10 @@ export class Drawing {
 
   /** @param {[string, string, number, number]} drawn @param {number} e */
   #edge([forward, backward, x, y], e) {
-    const local = s('text', { class: 'g halo', x, y: y + 4, 'text-anchor': 'middle' });
+    const local = s('text.g.halo', { x, y: y + 4, 'text-anchor': 'middle' });
     const group = s('g', { 'data-e': e });
-    if (forward)
-      group.append(
-        s('path', { class: 'hit', d: forward }),
-        s('path', { class: 'f', d: forward, 'marker-end': 'url(#vh)' }),
-      );
-    if (backward) group.append(s('path', { class: 'b', d: backward, 'marker-end': 'url(#gh)' }), local, ' ');
+    if (forward) group.append(s('path.hit', { d: forward }), s('path.f', { d: forward, 'marker-end': 'url(#vh)' }));
+    if (backward) group.append(s('path.b', { d: backward, 'marker-end': 'url(#gh)' }), local, ' ');
     this.svg.append(group);
     const [start] = forward.slice(1).split('C');
     return { group, local, sort: backward && backward.endsWith(` ${start}`) ? 'edge cord' : 'edge' };
@@ -70,25 +66,23 @@ export class Drawing {
     const right = flat ? x + w - 2 * PADDING - room : x;
     const across = flat && plain.g !== undefined ? right - room : right;
     const value = s('text', { class: v === model.plain.failed?.[0] ? 'raised' : 'v', x: across, y: y + down });
-    const gradient = s('text', { class: 'g', x: right, y: y + 2 * down });
+    const gradient = s('text.g', { x: right, y: y + 2 * down });
     const [open, mark] = opens ? [' open', '▸'] : ['', '='];
     const title = s('text', { x, y });
     title.append(
-      op?.h
-        ? s('tspan', { class: `n${open}`, ...opens }, opens ? `▸ ${name}` : name)
-        : s('tspan', { class: 'n' }, name),
+      op?.h ? s('tspan', { class: `n${open}`, ...opens }, opens ? `▸ ${name}` : name) : s('tspan.n', name),
       ' ',
     );
     if (expression && expression !== name)
       title.append(s('tspan', { class: `e${open}`, ...opens }, `${mark} ${expression}`));
     const frame = s('rect', { x: left, y: top, width: w, height, rx: 6 });
-    const group = s('g', { class: 'box', 'data-v': v }, frame, title, ' ', value, ' ');
+    const group = s('g.box', { 'data-v': v }, frame, title, ' ', value, ' ');
     /** @type {SVGGElement[]} */ const entries = [];
     const held = model.values[v];
     if (plain.leaf && !model.fixed && held && isShown(held)) {
       for (let at = 0; at < held.data.length; at++) {
-        const [back, line] = [s('rect', { class: 'handle', rx: 3, height: 21 }), s('path', { class: 'line' })];
-        const handle = s('g', { class: 'number' }, back, line, s('text', { class: 'v' }));
+        const [back, line] = [s('rect.handle', { rx: 3, height: 21 }), s('path.line')];
+        const handle = s('g.number', back, line, s('text.v'));
         this.handles.push({ handle, v, at, name: entryName(plain.n, plain.s, at) });
         entries.push(handle);
         group.append(handle, ' ');
@@ -96,8 +90,8 @@ export class Drawing {
     }
     group.append(gradient);
     const weights = inside.map(([weight, words], i) => {
-      const row = s('text', { class: 'v', x, y: top + height - LINE * (inside.length - i) + 9 }, words);
-      const part = s('g', { class: 'weight', 'data-v': weight }, row);
+      const row = s('text.v', { x, y: top + height - LINE * (inside.length - i) + 9 }, words);
+      const part = s('g.weight', { 'data-v': weight }, row);
       group.append(' ', part);
       return { v: weight, part };
     });

@@ -40,17 +40,17 @@ export class Ui {
   /** @type {Map<string, Panel>} */ #panels = new Map();
   /** @type {Map<string, Drawing>} */ #drawings = new Map();
   /** @type {HTMLButtonElement[]} */ #toggles = [];
-  #trail = h('nav', { class: 'bar', 'aria-label': 'Opened groups', hidden: true });
-  stage = h('div', { class: 'stage', tabindex: 0, role: 'group', 'aria-label': KEYS });
-  frame = h('div', { class: 'frame' }, this.stage);
-  formula = h('div', { class: 'maths' });
-  #said = h('p', { class: 'say', role: 'status' });
-  #count = h('span', { class: 'count' });
+  #trail = h('nav.bar', { 'aria-label': 'Opened groups', hidden: true });
+  stage = h('div.stage', { tabindex: 0, role: 'group', 'aria-label': KEYS });
+  frame = h('div.frame', this.stage);
+  formula = h('div.maths');
+  #said = h('p.say', { role: 'status' });
+  #count = h('span.count');
   #slide = () => this.step(Number(this.#slider.value));
   #slider = h('input', { type: 'range', min: 0, 'aria-label': 'Step', input: this.#slide });
   #play = button('▶ Play', () => void (this.player.playing ? this.player.pause() : this.player.play()));
-  #beat = h('p', { class: 'beat' });
-  #holder = h('div', { class: 'panel', hidden: true });
+  #beat = h('p.beat');
+  #holder = h('div.panel', { hidden: true });
   #host;
   #body;
 
@@ -80,17 +80,16 @@ export class Ui {
     const legend = (back ? LEGEND : LEGEND.slice(0, 1)).map(([kind, look, text]) =>
       h('span', { class: look, 'data-kind': kind, tabindex: 0 }, text),
     );
-    if (plain.scale)
-      legend.push(h('span', { class: 'g' }, `▂▂ size of a gradient, from 1e${plain.scale.join(' to 1e')}`));
+    if (plain.scale) legend.push(h('span.g', `▂▂ size of a gradient, from 1e${plain.scale.join(' to 1e')}`));
     const reset = !fixed && button('Reset', () => this.reset(), { title: 'The recorded numbers again' });
-    const tools = [this.#play, this.#slider, this.#count, speed, h('span', { class: 'gap' }), reset, ...this.#toggles];
+    const tools = [this.#play, this.#slider, this.#count, speed, h('span.gap'), reset, ...this.#toggles];
     if (document.fullscreenEnabled) tools.push(this.#corners());
     this.#body = h(
-      'div',
-      { class: 'live', keydown, pointerover: on, focusin: on, pointerout: off, focusout: off },
-      h('p', { class: 'hint' }, hint, folded),
-      h('p', { class: 'legend' }, ...legend),
-      h('div', { class: 'bar', role: 'toolbar', 'aria-label': 'Steps and panels' }, ...tools),
+      'div.live',
+      { keydown, pointerover: on, focusin: on, pointerout: off, focusout: off },
+      h('p.hint', hint, folded),
+      h('p.legend', ...legend),
+      h('div.bar', { role: 'toolbar', 'aria-label': 'Steps and panels' }, ...tools),
       ...[this.#trail, this.frame, this.#beat, this.formula, this.#said, this.#holder],
     );
     this.stage.addEventListener('click', (event) => {
@@ -117,7 +116,7 @@ export class Ui {
     style.textContent = `.live{${Object.keys(light)
       .map((key) => `--${key}:light-dark(${light[key]},${dark[key]})`)
       .join(';')}}${DRAWING}${STYLE}`;
-    root.replaceChildren(style, this.#body, h('div', { class: 'still' }, document.createElement('slot')));
+    root.replaceChildren(style, this.#body, h('div.still', document.createElement('slot')));
     attribute(this.#host, 'data-lm-suppress-shortcuts', 'true');
     this.#fit();
     new ResizeObserver(() => this.#fit()).observe(this.stage);
@@ -299,7 +298,7 @@ export class Ui {
       this.changed();
     };
     const links = named.map((text = '', k) =>
-      names[k] === view ? h('strong', {}, text) : button(text, () => back(names[k])),
+      names[k] === view ? h('strong', text) : button(text, () => back(names[k])),
     );
     this.#trail.replaceChildren(...links.flatMap((link, k) => [k ? ' › ' : '', link]));
     this.#fit();
@@ -312,7 +311,7 @@ export class Ui {
       this.stage.focus({ preventScroll: true });
     };
     const made = button('', flip, { 'aria-label': 'Full screen', title: 'Full screen' });
-    const path = s('path', { class: 'corners', d: 'M1 4V1H4M8 1H11V4M11 8V11H8M4 11H1V8' });
+    const path = s('path.corners', { d: 'M1 4V1H4M8 1H11V4M11 8V11H8M4 11H1V8' });
     made.append(s('svg', { viewBox: '0 0 12 12', width: 13, height: 13, 'aria-hidden': 'true' }, path));
     return made;
   }

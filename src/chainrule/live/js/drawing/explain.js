@@ -102,7 +102,7 @@ function marksOf(stage) {
 
 /** @param {Ui} ui @param {HTMLElement} body where the marks are */
 export function explain(ui, body) {
-  const tip = h('div', { class: 'tip', role: 'tooltip', hidden: true });
+  const tip = h('div.tip', { role: 'tooltip', hidden: true });
   body.append(tip);
   /** @param {Event} event */
   function show({ target }) {

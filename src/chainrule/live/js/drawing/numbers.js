@@ -94,9 +94,8 @@ export function makeEditable(handle, editing) {
       change(onGrid(now() + by * grid, grid));
     };
     const keys = h(
-      'div',
+      'div.pad',
       {
-        class: 'pad',
         style: `left:${Math.min(left, layer.clientWidth - 158)}px;top:${Math.min(top + 34, layer.scrollHeight - 58)}px`,
       },
       button('−', () => step(-1), { 'aria-label': `Less ${editing.name}` }),
@@ -116,8 +115,7 @@ export function makeEditable(handle, editing) {
   /** Open a field over the number. @param {string} first what was typed already */
   function type(first) {
     const { left, top, place } = over();
-    const field = h('input', {
-      class: 'type',
+    const field = h('input.type', {
       'aria-label': `New number for ${editing.name}`,
       inputmode: 'text',
       autocomplete: 'off',

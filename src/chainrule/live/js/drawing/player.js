@@ -162,7 +162,7 @@ export class Player {
     if (!drawing || !path) return () => {};
     const label = s('text', { class: kind, 'text-anchor': 'middle', y: 4 });
     const back = s('rect', { rx: 9, y: -11, height: 22, class: `${kind}h` });
-    const pill = s('g', { class: 'pill', 'aria-hidden': 'true' }, back, label);
+    const pill = s('g.pill', { 'aria-hidden': 'true' }, back, label);
     this.#pills.push(pill);
     if (way === 'b') drawing.edges[e].group.classList.add('flows');
     const length = path.getTotalLength();

@@ -18,22 +18,15 @@ export function productOf(model, e, beat, whole, click) {
   };
   if (!local || !product || upstream.length + local.length + product.length > LONGEST_LINE) return [];
   const part = (/** @type {string} */ kind, /** @type {string} */ text, /** @type {string} */ of, maths = '') => {
-    const below = h('small', {}, of);
+    const below = h('small', of);
     below.insertAdjacentHTML('beforeend', maths);
-    return h('span', { class: 'part' }, h('b', { class: kind }, text), below);
+    return h('span.part', h('b', { class: kind }, text), below);
   };
   const done = !beat || beat.beat === 'arrive' || beat.beat === 'sum';
   return [
     h(
-      'button',
-      {
-        class: 'product',
-        type: 'button',
-        'data-e': e,
-        'aria-expanded': String(whole),
-        title: 'The whole product',
-        click,
-      },
+      'button.product',
+      { type: 'button', 'data-e': e, 'aria-expanded': String(whole), title: 'The whole product', click },
       part('u g', upstream, 'upstream'),
       ' × ',
       part('g', local, 'local', rule(model, e)),

@@ -27,8 +27,8 @@ export function dress(drawing, ui) {
   const [low, high] = model.plain.scale ?? [0, 0];
   /** @param {number} v @param {Element | undefined} into @param {number} x @param {number} y @param {number} width */
   const bar = (v, into, x, y, width) => {
-    const [title, fill] = [s('title'), s('rect', { class: 'size', x, y, rx: 2, height: 4 })];
-    const group = s('g', {}, title, s('rect', { class: 'track', x, y, rx: 2, width, height: 4 }), fill);
+    const [title, fill] = [s('title'), s('rect.size', { x, y, rx: 2, height: 4 })];
+    const group = s('g', title, s('rect.track', { x, y, rx: 2, width, height: 4 }), fill);
     into?.append(group);
     const refresh = () => {
       const size = gradientSize(model, v);

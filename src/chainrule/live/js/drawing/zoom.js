@@ -44,10 +44,10 @@ export function zoom(ui) {
     '100 %': ['100 %: text as large as on the page', () => set(1)],
     '+': ['Zoom in', () => set(scale() * ZOOM.step)],
   });
-  const bar = h('div', { class: 'zoom', role: 'toolbar', 'aria-label': 'Zoom' });
+  const bar = h('div.zoom', { role: 'toolbar', 'aria-label': 'Zoom' });
   for (const [text, [title, act]] of Object.entries(acts))
     bar.append(button(text, act, { title, 'aria-label': title }));
-  frame.append(h('style', {}, ZOOM_STYLE), bar);
+  frame.append(h('style', ZOOM_STYLE), bar);
 
   const keys = { '+': '+', '=': '+', '-': '−', 0: '100 %' };
   stage.addEventListener('keydown', (event) => {

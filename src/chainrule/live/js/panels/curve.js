@@ -94,9 +94,9 @@ export function curvePanel(ui) {
     frame = [];
     ui.choose(chosen()[0][0]);
   };
-  const options = (/** @type {string} */ before) => named.map((name) => h('option', {}, before + name));
+  const options = (/** @type {string} */ before) => named.map((name) => h('option', before + name));
   const first = h('select', { 'aria-label': 'Against', change: turned }, ...options(''));
-  const both = [h('option', {}, 'alone'), ...options('and ')];
+  const both = [h('option', 'alone'), ...options('and ')];
   const second = h('select', { 'aria-label': 'Also against', change: turned }, ...both);
   /** @returns {Entry[]} */
   const chosen = () => {
@@ -116,10 +116,10 @@ export function curvePanel(ui) {
   const rates = h('input', { type: 'range', ...size, input: sized });
   const picture = plot(250, { role: 'slider', tabindex: 0, 'aria-label': 'You are here, on the loss curve' });
   const losses = plot(250, { role: 'img', 'aria-label': 'The loss after each update' });
-  const said = h('p', { class: 'says' });
-  const step = h('p', { class: 'step' });
-  const why = h('p', { class: 'why' });
-  const count = h('span', { class: 'count' });
+  const said = h('p.says');
+  const step = h('p.step');
+  const why = h('p.why');
+  const count = h('span.count');
   const made = { type: 'range', min: 0, max: 0, 'aria-label': 'Updates made' };
   const back = h('input', { ...made, input: () => go(Number(back.value)) });
   const runs = button('▶ Run', () => run(!running), { class: 'main' });
@@ -262,11 +262,11 @@ export function curvePanel(ui) {
       ],
     });
     said.replaceChildren(
-      h('strong', {}, `${named[first.selectedIndex]} ${nudge.get() < 0 ? '−' : '+'} ${number(Math.abs(nudge.get()))}`),
+      h('strong', `${named[first.selectedIndex]} ${nudge.get() < 0 ? '−' : '+'} ${number(Math.abs(nudge.get()))}`),
       ` changes ${loss} by `,
-      h('span', { class: 'v' }, rise),
+      h('span.v', rise),
       '; the gradient says ',
-      h('span', { class: 'g' }, number(slope * nudge.get())),
+      h('span.g', number(slope * nudge.get())),
       '.',
     );
   }
@@ -308,7 +308,7 @@ export function curvePanel(ui) {
     });
     said.replaceChildren(
       'The lines join points of equal loss. The ',
-      h('span', { class: 'g' }, `gradient (${slopes.map(number).join(', ')})`),
+      h('span.g', `gradient (${slopes.map(number).join(', ')})`),
       ' points to where the loss rises most; the step goes against it.',
     );
   }
@@ -356,13 +356,13 @@ export function curvePanel(ui) {
     if (!Object.is(by, kept)) parts.push(`${number(by - kept)} of momentum`);
     step.replaceChildren(
       'Next: ',
-      h('strong', {}, named[first.selectedIndex]),
+      h('strong', named[first.selectedIndex]),
       ' = ',
-      h('span', { class: 'v' }, number(held(entry))),
+      h('span.v', number(held(entry))),
       ` − ${number(ui.rate)} × `,
-      h('span', { class: 'g' }, signed(by)),
+      h('span.g', signed(by)),
       ' = ',
-      h('span', { class: 'v' }, number(next[0])),
+      h('span.v', number(next[0])),
       parts.length > 1 ? `. The ${number(by)} is ${parts.join(' and ')}.` : '.',
     );
     const points = history.map((one, k) => /** @type {Point} */ ([k, one.loss]));
@@ -394,7 +394,7 @@ export function curvePanel(ui) {
         ui.changed();
       },
     });
-    switches.push(h('label', { class: 'switch' }, box, ' ', name));
+    switches.push(h('label.switch', box, ' ', name));
   };
   add('not zeroed', (on) => {
     training.keep = on;
@@ -440,21 +440,19 @@ export function curvePanel(ui) {
   if (ui.rate === ui.firstRate) ui.rate = ui.firstRate = rateOf(PRESETS.gentle[0]).rate;
 
   const node = h(
-    'div',
-    { class: 'curve' },
-    h('div', { class: 'fields' }, first, entries.length > 1 && second, place.node, nudge.node),
+    'div.curve',
+    h('div.fields', first, entries.length > 1 && second, place.node, nudge.node),
     picture.node,
     losses.node,
     said,
     step,
-    h('div', { class: 'fields' }, rate.node, h('label', { class: 'field wide' }, rates), ...presets),
+    h('div.fields', rate.node, h('label.field.wide', rates), ...presets),
     h(
-      'div',
-      { class: 'fields runs' },
+      'div.fields.runs',
       runs,
       button('Update', () => update(1)),
       button('× 100', () => update(100)),
-      h('label', { class: 'field wide' }, count, ' ', back),
+      h('label.field.wide', count, ' ', back),
       ...switches,
     ),
     why,

@@ -17,7 +17,7 @@ import { zoom } from '../drawing/zoom.js';
 /** Give a graph the looks of what can be done to it, and let its marks explain themselves.
  * @param {Ui} ui @param {HTMLElement} body */
 function equip(ui, body) {
-  body.append(h('style', {}, PANEL_STYLE));
+  body.append(h('style', PANEL_STYLE));
   explain(ui, body);
   document.addEventListener('fullscreenchange', () => {
     for (const box of ui.drawing?.boxes.values() ?? []) box.looks = ''; // its digits have another size

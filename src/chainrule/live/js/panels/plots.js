@@ -17,7 +17,7 @@ const RIGHT = 14;
 
 /** @param {number} height @param {Record<string, string | number>} attributes */
 export function plot(height, attributes) {
-  const svg = s('svg', { class: 'plot', height, ...attributes });
+  const svg = s('svg.plot', { height, ...attributes });
   const bottom = height - BOTTOM;
   let width = 0;
   let left = 0;
@@ -79,8 +79,8 @@ export function plot(height, attributes) {
       svg.setAttribute('viewBox', `0 0 ${width} ${height}`);
       const frame = s('rect', { x: left, y: TOP - 5, width: width - left - RIGHT, height: bottom - TOP + 10 });
       svg.replaceChildren(
-        s('defs', {}, s('clipPath', { id: `within-${attributes.role}` }, frame)),
-        s('path', { class: 'axis', d: `M${left} ${TOP}V${bottom}H${width - RIGHT}` }),
+        s('defs', s('clipPath', { id: `within-${attributes.role}` }, frame)),
+        s('path.axis', { d: `M${left} ${TOP}V${bottom}H${width - RIGHT}` }),
         ...curves.map(line),
         ...marks.flatMap(put),
         ...[
@@ -144,7 +144,7 @@ export function numberField(name, start, set, say) {
     set(x);
   }
   return {
-    node: h('label', { class: 'field' }, h('span', {}, name), ' ', field),
+    node: h('label.field', h('span', name), ' ', field),
     get: () => held,
     /** @param {number} x */
     put(x) {

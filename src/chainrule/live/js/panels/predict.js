@@ -8,20 +8,19 @@ import { derivative, numbers, shapeText } from '../engine/text.js';
 /** @param {Ui} ui */
 export function predictPanel(ui) {
   const { model } = ui;
-  const question = h('p', { class: 'ask' });
-  const verdict = h('p', { class: 'says', role: 'status' });
+  const question = h('p.ask');
+  const verdict = h('p.says', { role: 'status' });
   const field = h('input', { 'aria-label': 'Your guess', autocomplete: 'off', size: 12, inputmode: 'text' });
   const form = h(
-    'form',
+    'form.fields',
     {
-      class: 'fields',
       submit: (/** @type {Event} */ event) => {
         event.preventDefault();
         answer();
       },
     },
-    h('label', { class: 'field' }, h('span', {}, 'your guess'), ' ', field),
-    h('button', { class: 'main' }, 'Check'),
+    h('label.field', h('span', 'your guess'), ' ', field),
+    h('button.main', 'Check'),
     button('Show it', () => {
       tell(`It is ${numbers(/** @type {Tensor} */ (wanted()))}.`);
       onward();
@@ -119,7 +118,7 @@ export function predictPanel(ui) {
   }
 
   return {
-    node: h('div', {}, question, form, verdict, again),
+    node: h('div', question, form, verdict, again),
     open() {
       if (model.at === model.last) ui.step(0);
     },

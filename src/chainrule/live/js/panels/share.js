@@ -40,10 +40,8 @@ export function sharePanel(ui) {
   return {
     node: h(
       'div',
-      {},
       h(
-        'div',
-        { class: 'fields' },
+        'div.fields',
         button('Copy link', () => copy(address(), 'Copied: the link opens this graph as it is now.')),
         !model.fixed &&
           button('Copy PyTorch code', () => copy(python(model), 'Copied: this code gives exactly these numbers.')),

@@ -7,17 +7,16 @@ export function tablePanel({ model }) {
   const rows = h('tbody');
   const heads = ['value', 'expression', 'number', 'gradient'].map((text) => h('th', { scope: 'col' }, text));
   return {
-    node: h('div', { class: 'rows', tabindex: 0 }, h('table', {}, h('thead', {}, h('tr', {}, ...heads)), rows)),
+    node: h('div.rows', { tabindex: 0 }, h('table', h('thead', h('tr', ...heads)), rows)),
     refresh() {
       rows.replaceChildren(
         ...model.names.map((name, v) =>
           h(
             'tr',
-            {},
-            h('td', {}, h('strong', {}, name)),
-            h('td', {}, model.view.ops[model.maker[v]]?.e ?? ''),
-            h('td', { class: 'v' }, model.valueText(v)),
-            h('td', { class: 'g' }, model.gradientText(v)),
+            h('td', h('strong', name)),
+            h('td', model.view.ops[model.maker[v]]?.e ?? ''),
+            h('td.v', model.valueText(v)),
+            h('td.g', model.gradientText(v)),
           ),
         ),
       );

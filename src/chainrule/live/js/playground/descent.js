@@ -31,41 +31,32 @@ function raceDown(host, body) {
   const plane = area({ role: 'group', 'aria-label': 'Loss over two weights, a across and b up' });
   const start = button('▶ Race', () => (timer ? rest() : race()), { class: 'main' });
   const slider = h('input', { type: 'range', min: 0, 'aria-label': 'Step', input: () => go(Number(slider.value)) });
-  const count = h('span', { class: 'count' });
+  const count = h('span.count');
   const choice = h(
     'select',
     { 'aria-label': 'Surface', change: () => choose(choice.value) },
-    ...Object.keys(SURFACES).map((name) => h('option', {}, name)),
+    ...Object.keys(SURFACES).map((name) => h('option', name)),
   );
-  const says = h('code', {});
+  const says = h('code');
   const noisy = h('input', { type: 'checkbox', change: () => changed() });
-  const table = h('div', { class: 'rows steps' });
+  const table = h('div.rows.steps');
   const rates = Object.entries(OPTIMIZERS).map(([key, { name }]) => {
     const radio = h('input', { type: 'radio', name: 'shown', 'aria-label': `Show ${name}`, change: () => show(key) });
     const rate = rateSlider(`${name[0]} ${name}`, [0.001, 2], 0.1, (lr) => {
       settings[key] = { lr };
       changed();
     });
-    return { key, radio, put: rate.put, node: h('div', { class: 'fields' }, radio, rate.node) };
+    return { key, radio, put: rate.put, node: h('div.fields', radio, rate.node) };
   });
-  const point = s('g', { class: 'mark', role: 'slider', tabindex: 0, 'aria-label': 'Where the race begins' });
-  point.append(s('circle', { class: 'hit', r: 22 }), s('circle', { class: 'zero', r: 7 }));
+  const point = s('g.mark', { role: 'slider', tabindex: 0, 'aria-label': 'Where the race begins' });
+  point.append(s('circle.hit', { r: 22 }), s('circle.zero', { r: 7 }));
   const trails = s('g');
   plane.top.append(trails, point);
   body.append(
-    h('div', { class: 'fields' }, h('label', { class: 'field' }, 'surface ', choice), says),
-    h(
-      'div',
-      { class: 'two' },
-      plane.node,
-      h('div', {}, ...rates.map(({ node }) => node), h('label', { class: 'switch' }, noisy, 'SGD with noise')),
-    ),
-    h('div', { class: 'fields' }, start, slider, count),
-    h(
-      'p',
-      { class: 'hint' },
-      'Drag the circle: the race begins there. Choose an optimizer to see its step in numbers.',
-    ),
+    h('div.fields', h('label.field', 'surface ', choice), says),
+    h('div.two', plane.node, h('div', ...rates.map(({ node }) => node), h('label.switch', noisy, 'SGD with noise'))),
+    h('div.fields', start, slider, count),
+    h('p.hint', 'Drag the circle: the race begins there. Choose an optimizer to see its step in numbers.'),
     table,
   );
   draggable(
@@ -148,7 +139,7 @@ function raceDown(host, body) {
     const [x, y] = plane.at(here);
     const long = 44 / (Math.hypot(...g) || 1);
     trails.replaceChildren(
-      s('path', { class: 'b', d: `M${x} ${y}l${g[0] * long} ${-g[1] * long}` }),
+      s('path.b', { d: `M${x} ${y}l${g[0] * long} ${-g[1] * long}` }),
       ...Object.keys(paths).flatMap((key) => {
         const done = paths[key].slice(0, at + 1).map((one) => put(one.at));
         const head = s('g', { class: key === shown ? 'head shown' : 'head', transform: `translate(${done[at]})` });
@@ -166,7 +157,7 @@ function raceDown(host, body) {
     if (!paths[shown]) return table.replaceChildren();
     const { lines, by } = paths[shown][at];
     const next = /** @type {Point} */ (here.map((w, i) => w - by[i]));
-    const row = (/** @type {string[]} */ ...cells) => h('tr', {}, ...cells.map((text) => h('td', {}, text)));
+    const row = (/** @type {string[]} */ ...cells) => h('tr', ...cells.map((text) => h('td', text)));
     const gradient = row('g', 'gradient', pair(g));
     gradient.className = 'g';
     table.replaceChildren(

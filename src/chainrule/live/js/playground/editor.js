@@ -18,8 +18,7 @@ export const fetched = (name) =>
  * @param {HTMLElement} place @param {string} text @param {() => void} typed @returns {Editor}
  */
 export function editor(place, text, typed) {
-  const field = h('textarea', {
-    class: 'field',
+  const field = h('textarea.field', {
     spellcheck: false,
     autocapitalize: 'off',
     'aria-label': 'Your code',

@@ -13,12 +13,8 @@ export function playground(name, style, make) {
 
       connectedCallback() {
         if (this.shadowRoot) return;
-        const body = h('div', { class: 'live' });
-        const looks = h(
-          'style',
-          {},
-          `.live{${colours.join(';')}}${DRAWING}${STYLE}${PANEL_STYLE}${FRAME_STYLE}${style}`,
-        );
+        const body = h('div.live');
+        const looks = h('style', `.live{${colours.join(';')}}${DRAWING}${STYLE}${PANEL_STYLE}${FRAME_STYLE}${style}`);
         this.attachShadow({ mode: 'open' }).append(looks, body);
         make(this, body);
       }
@@ -38,7 +34,7 @@ export const STILL = matchMedia('(prefers-reduced-motion: reduce)');
 /** A slider whose ends are powers of ten, with its number. @param {string} name @param {[number, number]} ends
  * @param {number} start @param {(x: number) => void} set */
 export function rateSlider(name, ends, start, set) {
-  const said = h('output', { class: 'count' });
+  const said = h('output.count');
   const field = h('input', {
     type: 'range',
     step: 0.05,
@@ -59,5 +55,5 @@ export function rateSlider(name, ends, start, set) {
     said.value = String(x);
   }
   put(start);
-  return { node: h('label', { class: 'field' }, h('span', {}, name), ' ', field, said), put };
+  return { node: h('label.field', h('span', name), ' ', field, said), put };
 }

@@ -31,8 +31,7 @@ export const rounded = (x) => number(Number(x.toFixed(3)));
 export const place = (point) => point.map((n) => n.toFixed(1)).join(' ');
 
 /** The mark of a sample: open for the target 0, full for 1, as in the lessons. @param {number} y */
-export const shape = (y) =>
-  y ? s('rect', { class: 'one', x: -7, y: -7, width: 14, height: 14 }) : s('circle', { class: 'zero', r: 7.5 });
+export const shape = (y) => (y ? s('rect.one', { x: -7, y: -7, width: 14, height: 14 }) : s('circle.zero', { r: 7.5 }));
 
 /** @param {SVGSVGElement} svg @param {Network} net @param {Point} at the sample whose numbers are shown */
 export function drawNetwork(svg, net, at) {
@@ -73,7 +72,6 @@ export function drawNetwork(svg, net, at) {
       const called = `${name}${shut[j] ? ', shut' : ''}`;
       return s(
         'g',
-        {},
         s('circle', { class: shut[j] ? 'node shut' : 'node', cx, cy, r: 22 }),
         text('v', cx, cy + 4, rounded(values[i])),
         text('n', cx, cy + below, i < 4 && of ? `${called}, ${of}` : called),
@@ -104,7 +102,7 @@ export function drawHidden(plane, net) {
     mark.setAttribute('transform', `translate(${place(plane.at(at))})`);
     return mark;
   });
-  plane.top.replaceChildren(s('path', { class: 'bent', d: bent.join('') }), ...marks);
+  plane.top.replaceChildren(s('path.bent', { d: bent.join('') }), ...marks);
   const said = places.map(({ at, y }) => `(${at.map(number).join(', ')}) with target ${y}`);
   plane.svg.setAttribute('aria-label', `The plane of the hidden units, with the samples at ${said.join('; ')}.`);
 }

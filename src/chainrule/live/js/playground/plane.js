@@ -14,11 +14,11 @@ const OPAQUE = 0.7;
 export function area(attributes) {
   const canvas = h('canvas', { width: FINE, height: FINE, 'aria-hidden': 'true' });
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d'));
-  const lines = s('path', { class: 'half' });
+  const lines = s('path.half');
   const top = s('g');
   const svg = s('svg', attributes, lines, top);
   const plane = {
-    node: h('div', { class: 'plane' }, canvas, svg),
+    node: h('div.plane', canvas, svg),
     svg,
     /** What is drawn on top. */
     top,

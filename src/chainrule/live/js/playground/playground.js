@@ -66,12 +66,12 @@ class Workbench extends HTMLElement {
   /** @type {Map<string, any>} */ #scope = new Map();
   /** @type {import('./tape.js').Pass | null} */ #pass = null;
   /** @type {[string, string][]} */ #programs = [];
-  #place = h('div', { class: 'editor' });
-  #holder = h('div', { class: 'graph chainrule-plays' });
-  #printed = h('pre', { class: 'printed', role: 'log', tabindex: 0, 'aria-label': 'Printed' });
-  #error = h('p', { class: 'wrong', role: 'alert' });
-  #out = h('div', { class: 'out' }, h('strong', {}, 'Printed'), this.#printed, this.#error);
-  #said = h('p', { class: 'said', role: 'status' });
+  #place = h('div.editor');
+  #holder = h('div.graph.chainrule-plays');
+  #printed = h('pre.printed', { role: 'log', tabindex: 0, 'aria-label': 'Printed' });
+  #error = h('p.wrong', { role: 'alert' });
+  #out = h('div.out', h('strong', 'Printed'), this.#printed, this.#error);
+  #said = h('p.said', { role: 'status' });
   #copied = h('textarea', { readonly: true, rows: 3, 'aria-label': 'Text to copy', hidden: true });
   /** @type {import('./editor.js').Editor | undefined} */ #editor;
 
@@ -103,17 +103,17 @@ class Workbench extends HTMLElement {
       setTimeout(() => location.hash.startsWith('#graph=') && this.#keep(), 300);
     });
     this.replaceChildren(
-      h('style', {}, CODE_STYLE),
-      h('div', { class: 'bar', role: 'toolbar', 'aria-label': 'Code' }, examples,
+      h('style', CODE_STYLE),
+      h('div.bar', { role: 'toolbar', 'aria-label': 'Code' }, examples,
         button('Copy as PyTorch', () => this.#copy(asPyTorch(this.code), 'Copied: a script that prints the same.')),
         button('Share', () => this.#copy(this.#address(), 'Copied: the link opens this code.'))),
-      h('div', { class: 'left' }, this.#place, this.#out, this.#said, this.#copied),
+      h('div.left', this.#place, this.#out, this.#said, this.#copied),
       this.#holder,
     ); // prettier-ignore
     void this.run().then(() => {
       this.#editor = editor(this.#place, this.#kept, () => this.#typed());
     });
-    this.#place.append(h('pre', {}, first));
+    this.#place.append(h('pre', first));
     setInterval(() => this.#follow(), 150);
   }
 

@@ -38,29 +38,28 @@ function practise(host, body) {
   }
 
   const code = h('pre', { tabindex: 0, role: 'group', 'aria-label': 'The code' });
-  const question = h('p', { class: 'question' });
+  const question = h('p.question');
   const field = h('input', { 'aria-label': 'Your answer', autocomplete: 'off', size: 18 });
-  const verdict = h('p', { class: 'says', role: 'status' });
+  const verdict = h('p.says', { role: 'status' });
   const form = h(
-    'form',
+    'form.fields',
     {
-      class: 'fields',
       submit: (/** @type {Event} */ event) => {
         event.preventDefault();
         answer(field.value);
       },
     },
     field,
-    h('button', { class: 'main' }, 'Check'),
+    h('button.main', 'Check'),
     button('Hint', () => tell(`Hint ${hints + 1} of 3. ${now.hints[hints]}`, '', (hints = (hints + 1) % 3))),
     button('Show it', () => (play(), tell(`It is ${shown()}.`))),
     button('Next question', () => next()),
   );
   const levels = LEVEL_NAMES.map((name, i) => button(`${i + 1} · ${name}`, () => go({ seed, level: i + 1 })));
-  const can = h('p', { class: 'why' });
+  const can = h('p.why');
   const clear = button('Forget what I did', () => keep({}));
   body.append(
-    h('div', { class: 'fields', role: 'group', 'aria-label': 'Level' }, ...levels),
+    h('div.fields', { role: 'group', 'aria-label': 'Level' }, ...levels),
     code,
     question,
     form,
@@ -166,13 +165,13 @@ function practise(host, body) {
     draw = dice(seed);
     const from = templates.filter((one) => one.level === level);
     const all = Array.from({ length: count }, () => ask(from, draw));
-    const key = all.map((one) => h('li', {}, shown(one)));
+    const key = all.map((one) => h('li', shown(one)));
     const title = `seed ${seed}, level ${level}`;
     body.replaceChildren(
-      h('h2', {}, `Questions: ${title}`),
-      h('ol', {}, ...all.map((one) => h('li', { class: 'room' }, h('pre', {}, one.code), h('p', {}, one.text)))),
-      h('h2', { class: 'key' }, `Key: ${title}`),
-      h('ol', {}, ...key),
+      h('h2', `Questions: ${title}`),
+      h('ol', ...all.map((one) => h('li.room', h('pre', one.code), h('p', one.text)))),
+      h('h2.key', `Key: ${title}`),
+      h('ol', ...key),
     );
     for (let at = host; at && at.tagName !== 'ARTICLE'; at = at.parentElement)
       for (const other of at.parentElement?.children ?? []) if (other !== at) other.hidden = true;

@@ -9,12 +9,12 @@ const BINS = 15;
 /** @param {(k: number) => void} choose @param {() => 'notebook' | number} chosen */
 export function histogram(choose, chosen) {
   /** @type {number[][]} */ const bins = Array.from({ length: BINS }, () => []);
-  const said = h('p', { class: 'why' }, 'At which loss do the thousand end?');
+  const said = h('p.why', 'At which loss do the thousand end?');
   const bars = bins.map((bin) => {
     const next = () => choose(bin[(bin.indexOf(Number(chosen())) + 1) % bin.length]);
     return h('button', { type: 'button', class: 'column', click: next }, h('i'), h('span'));
   });
-  const columns = h('div', { class: 'columns', role: 'group', 'aria-label': 'Starts by their last loss' }, ...bars);
+  const columns = h('div.columns', { role: 'group', 'aria-label': 'Starts by their last loss' }, ...bars);
   let done = 0;
 
   /** Train some, and let the page live in between. */
@@ -52,5 +52,5 @@ export function histogram(choose, chosen) {
     self.disconnect();
     more();
   }).observe(columns);
-  return { node: h('div', {}, columns, said), redraw };
+  return { node: h('div', columns, said), redraw };
 }

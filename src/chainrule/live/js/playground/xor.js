@@ -39,8 +39,8 @@ function trainXor(host, body) {
   let running = 0;
 
   const start = button('▶ Start', () => (running ? pause() : run()), { class: 'main' });
-  const said = h('p', { class: 'say', role: 'status' });
-  const count = h('p', { class: 'now' });
+  const said = h('p.say', { role: 'status' });
+  const count = h('p.now');
   const rate = rateSlider('rate', [0.001, 100], net.rate, (x) => {
     net.rate = x;
     tell(`The rate is ${x} from here on.`);
@@ -63,17 +63,16 @@ function trainXor(host, body) {
   const switches = Object.keys(FAULTS).map((name) =>
     h('input', { type: 'checkbox', name, change: (/** @type {any} */ e) => host.fault(name, e.target.checked) }),
   );
-  const why = h('p', { class: 'why' });
-  const graph = h('div', { class: 'pass', hidden: true }, h('slot'));
+  const why = h('p.why');
+  const graph = h('div.pass', { hidden: true }, h('slot'));
   const figure = (/** @type {string} */ title, /** @type {Element} */ drawn, /** @type {string} */ words) =>
-    h('figure', {}, h('figcaption', {}, h('b', {}, title), h('small', {}, words)), drawn);
+    h('figure', h('figcaption', h('b', title), h('small', words)), drawn);
   const group = (/** @type {string} */ name, /** @type {(Node | string)[]} */ ...parts) =>
-    h('div', { class: 'fields', role: 'group', 'aria-label': name }, ...parts);
-  const check = (/** @type {Node} */ box, /** @type {string} */ text) => h('label', { class: 'switch' }, box, text);
+    h('div.fields', { role: 'group', 'aria-label': name }, ...parts);
+  const check = (/** @type {Node} */ box, /** @type {string} */ text) => h('label.switch', box, text);
   body.append(
     h(
-      'div',
-      { class: 'three' },
+      'div.three',
       figure('The network', network, 'purple + and green −, as wide as the weight is large'),
       figure('What it answers', inputs.node, 'x1 across, x2 up; the bluer, the closer to 1'),
       figure('What layer two sees', hidden.node, 'unit 1 across, unit 2 up; the square is bent'),
@@ -88,20 +87,18 @@ function trainXor(host, body) {
     ),
     count,
     said,
-    h('p', { class: 'hint' }, 'Drag a sample. Click it, and its backward pass plays below.'),
+    h('p.hint', 'Drag a sample. Click it, and its backward pass plays below.'),
     group('Samples', 'Add a sample:', ...[0, 1].map((y) => button(`${'○■'[y]} target ${y}`, () => append(y)))),
     h(
-      'div',
-      { class: 'two' },
+      'div.two',
       curve.node,
       h(
         'div',
-        {},
         group('Start', check(notebook, 'the notebook’s start'), check(other, 'one of a thousand: number'), field),
         thousand.node,
       ),
     ),
-    group('Faults', h('b', {}, 'Break it:'), ...switches.map((box) => check(box, box.name))),
+    group('Faults', h('b', 'Break it:'), ...switches.map((box) => check(box, box.name))),
     why,
     graph,
   );
@@ -233,14 +230,8 @@ function trainXor(host, body) {
   const marks = new Map();
   /** @param {Sample} sample */
   function mark(sample) {
-    const text = s('text', { class: 'v halo', 'text-anchor': 'middle' });
-    const node = s(
-      'g',
-      { class: 'mark', role: 'button', tabindex: 0 },
-      s('circle', { class: 'hit', r: 22 }),
-      shape(sample.y),
-      text,
-    );
+    const text = s('text.v.halo', { 'text-anchor': 'middle' });
+    const node = s('g.mark', { role: 'button', tabindex: 0 }, s('circle.hit', { r: 22 }), shape(sample.y), text);
     const within = (/** @type {number} */ n) => Number(Math.max(ENDS[0], Math.min(ENDS[1], n)).toFixed(2));
     draggable(
       node,
