@@ -59,7 +59,7 @@ PLAYGROUNDS = {
 """The scripts of elements of their own, which the pages that have one fetch after the graph's."""
 
 _COMMENT = re.compile(r"^[ \t]*//[^\n]*$|/\*\*.*?\*/", re.MULTILINE | re.DOTALL)
-_IMPORT = re.compile(r"^import \{([^}]*)\} from '\.\.?/(?:\w+/)?(\w+)\.js';$", re.MULTILINE)
+_IMPORT = re.compile(r"^import \{([^}]*)\} from '\.\.?/(?:\w+/)?(\w+)\.js';(?: // prettier-ignore)?$", re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(const|let|function|class)\b)", re.MULTILINE)
 
 

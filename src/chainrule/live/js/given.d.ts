@@ -15,6 +15,7 @@ declare const DESCENT_STYLE: string;
 declare const PRACTICE_STYLE: string;
 
 // What several files speak of.
+type Code = import('./playground/tree.js').Code;
 type Drawing = import('./drawing/drawing.js').Drawing;
 type Elementwise = import('./engine/ops.js').Elementwise;
 type Given = import('./engine/calls.js').Given;
@@ -22,10 +23,20 @@ type Layout = import('./engine/model.js').Layout;
 type Mark = import('./panels/plots.js').Mark;
 type Model = import('./engine/model.js').Model;
 type Nested = import('./engine/tensors.js').Nested;
+type Network = import('./playground/network.js').Network;
+type Op = import('./playground/tape.js').Op;
 type Panel = import('./drawing/more.js').Panel;
+type Pass = import('./playground/tape.js').Pass;
 type Plain = import('./engine/model.js').Plain;
 type Point = import('./panels/plots.js').Point;
+type Question = import('./playground/questions.js').Question;
 type Rule = import('./engine/calls.js').Rule;
+type Sample = import('./playground/network.js').Sample;
+type Scope = import('./playground/tree.js').Scope;
+type Settings = import('./playground/race.js').Settings;
 type Step = import('./engine/ops.js').Step;
+type Syntax = import('./playground/tree.js').Syntax;
+type Template = import('./playground/questions.js').Template;
 type Tensor = import('./engine/tensors.js').Tensor;
 type Ui = import('./drawing/element.js').Ui;
+type Value = import('./playground/tape.js').Value;

@@ -44,12 +44,12 @@ export function spread(from, to) {
   return map;
 }
 
-/** @param {Tensor} t @returns {Nested} a number, or lists of numbers */
-export function nested({ shape, data }) {
-  /** @param {number} axis @param {number} at @returns {Nested} */
+/** @param {Tensor} t @param {(x: number) => any} f @returns {any} what it makes of a number, or lists of that */
+export function nested({ shape, data }, f = Number) {
+  /** @param {number} axis @param {number} at @returns {any} */
   const cut = (axis, at) =>
     axis === shape.length
-      ? data[at]
+      ? f(data[at])
       : Array.from({ length: shape[axis] }, (_, i) => cut(axis + 1, at * shape[axis] + i));
   return cut(0, 0);
 }

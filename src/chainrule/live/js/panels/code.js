@@ -1,6 +1,6 @@
 // The PyTorch code that gives the numbers of a graph.
 
-import { flat, short } from '../engine/tensors.js';
+import { flat, nested, short } from '../engine/tensors.js';
 
 /** Write the code that gives exactly these numbers. @param {Model} model */
 export function python(model) {
@@ -36,10 +36,7 @@ function literal(t, dtype) {
         ? `${text}.0`
         : text;
   };
-  /** @param {number} axis @param {number} at @returns {string} */
-  const cut = (axis, at) =>
-    axis === t.shape.length
-      ? write(t.data[at])
-      : `[${Array.from({ length: t.shape[axis] }, (_, i) => cut(axis + 1, at * t.shape[axis] + i)).join(', ')}]`;
-  return cut(0, 0);
+  /** @param {any} part @returns {string} */
+  const text = (part) => (Array.isArray(part) ? `[${part.map(text).join(', ')}]` : part);
+  return text(nested(t, write));
 }

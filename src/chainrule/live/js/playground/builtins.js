@@ -1,6 +1,6 @@
 // What a program finds there: operators, members, modules, and Python's built-in functions.
 
-import { FUNCTIONS } from './functions.js';
+import { perform } from './functions.js';
 import { getItem, unbind } from './indexing.js';
 import { binary, matmul } from './operations.js';
 import {
@@ -22,7 +22,7 @@ import {
   unsupported,
 } from './python.js';
 import { Tensor } from './tape.js';
-import { attribute, fromModule } from './torch.js';
+import { attribute, callable } from './torch.js';
 import { now, STATEMENTS } from './tree.js';
 import { DTYPES } from './types.js';
 
@@ -76,13 +76,8 @@ export function call(f, args, named = {}) {
 export function member(o, name) {
   if (o instanceof Tensor) return attribute(o, name);
   if (o instanceof Named && o.kind === 'module') {
-    const found =
-      o.has[name] ??
-      (o.name === 'torch.nn.functional'
-        ? fromModule(name, 'F')
-        : o.name === 'torch'
-          ? fromModule(name, 'torch')
-          : undefined);
+    const place = { torch: 't', 'torch.nn.functional': 'F' }[o.name];
+    const found = o.has[name] ?? (place && callable(place, name));
     if (found !== undefined) return found;
     if (REST.has(name)) throw new Unknown(`this page does not know ${o.name}.${name}`);
     throw refused('module has no', o.name, name);
@@ -213,7 +208,7 @@ const CALLS = {
   },
   tuple: ([v = []]) => tuple(all(v)),
   sum: ([v, start = 0n]) => all(v).reduce((a, b) => operator('+', a, b), start),
-  abs: ([v]) => (v instanceof Tensor ? FUNCTIONS.abs.make({ input: v }, 'abs') : v < 0 ? -v : v),
+  abs: ([v]) => (v instanceof Tensor ? perform('abs', { input: v }) : v < 0 ? -v : v),
   max: (args) => most(args, true),
   min: (args) => most(args, false),
   round([v, digits]) {

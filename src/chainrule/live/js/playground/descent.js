@@ -6,9 +6,6 @@ import { playground, rateSlider, STILL, watch } from './frame.js';
 import { area, draggable } from './plane.js';
 import { OPTIMIZERS, SURFACES, TAKES, descend } from './race.js';
 
-/** @typedef {import('./plane.js').Point} Point */
-/** @typedef {import('./race.js').Settings} Settings */
-
 const STEPS = 60;
 /** How rough the noise is, as a share of the largest gradient at the start. */
 const ROUGH = 0.4;

@@ -1,7 +1,7 @@
 // Expressions, and what they are assigned to: each node of the tree becomes a function that gives its value.
 
 import { all, BUILTINS, call, compare, COMPARED, item, member, operator, REST } from './builtins.js';
-import { FUNCTIONS } from './functions.js';
+import { perform } from './functions.js';
 import { setItem } from './indexing.js';
 import {
   compared,
@@ -20,10 +20,6 @@ import {
 import { tape, Tensor } from './tape.js';
 import { setAttribute } from './torch.js';
 import { count, kids, marked, now, parted, text, unknown } from './tree.js';
-
-/** @typedef {import('./tree.js').Scope} Scope */
-/** @typedef {import('./tree.js').Code} Code */
-/** @typedef {import('./tree.js').Node} Node */
 
 /** Functions call each other so deeply. */
 const DEPTH = 200;
@@ -46,7 +42,7 @@ function bindName(scope, name, to) {
   scope.vars.set(name, to);
 }
 
-/** What puts a value where it belongs. @param {Node[]} part @returns {(scope: Scope, to: any) => void} */
+/** What puts a value where it belongs. @param {Syntax[]} part @returns {(scope: Scope, to: any) => void} */
 export function target(part) {
   const [n] = part;
   if (part.length > 1) throw unknown(part[0]);
@@ -74,7 +70,7 @@ export function target(part) {
   };
 }
 
-/** @param {Node[][]} parts @returns {(scope: Scope, to: any) => void} */
+/** @param {Syntax[][]} parts @returns {(scope: Scope, to: any) => void} */
 export function targets(parts) {
   const each = parts.map(target);
   return (scope, to) => {
@@ -87,7 +83,7 @@ export function targets(parts) {
   };
 }
 
-/** One value, or several as a tuple. @param {Node[]} all @returns {Code} */
+/** One value, or several as a tuple. @param {Syntax[]} all @returns {Code} */
 export function values(all) {
   const parts = parted(all);
   if (parts.length === 1 && !all.some((n) => n.name === ',')) return expression(parts[0][0]);
@@ -95,7 +91,7 @@ export function values(all) {
   return (scope) => tuple(each.map((code) => code(scope)));
 }
 
-/** What stands in the brackets. @param {Node} n @returns {Code} */
+/** What stands in the brackets. @param {Syntax} n @returns {Code} */
 export function subscript(n) {
   const all = kids(n).slice(2, -1);
   const parts = parted(all).map((part) => {
@@ -112,7 +108,7 @@ export function subscript(n) {
   return all.some((one) => one.name === ',') ? (scope) => tuple(parts.map((code) => code(scope))) : parts[0];
 }
 
-/** @param {Node} n @returns {(scope: Scope) => [any[], Record<string, any>]} */
+/** @param {Syntax} n @returns {(scope: Scope) => [any[], Record<string, any>]} */
 function given(n) {
   const parts = parted(kids(n).slice(1, -1)).map((part) => {
     if (part[1]?.name === 'AssignOp') return { key: text(part[0]), code: expression(part[2]) };
@@ -133,7 +129,7 @@ function given(n) {
   };
 }
 
-/** @param {Node[]} part @returns {Code} a list */
+/** @param {Syntax[]} part @returns {Code} a list */
 function comprehension(part) {
   const at = part.map((n) => n.name);
   const [first, within, test] = [at.indexOf('for'), at.indexOf('in'), at.indexOf('if')];
@@ -151,7 +147,7 @@ function comprehension(part) {
   };
 }
 
-/** @param {Node[]} part */
+/** @param {Syntax[]} part */
 export const loopTarget = (part) => (part.some((n) => n.name === ',') ? targets(parted(part)) : target(part));
 
 /** @param {string} quoted @returns {string} */
@@ -165,7 +161,7 @@ function unquoted(quoted) {
     : inside.replace(/\\([\s\S])/g, (whole, c) => escapes[c] ?? (/['"\\]/.test(c) ? c : whole));
 }
 
-/** @type {Record<string, (n: Node, all: Node[]) => Code>} */
+/** @type {Record<string, (n: Syntax, all: Syntax[]) => Code>} */
 const EXPRESSIONS = {
   Number(n) {
     const plain = text(n).replace(/_/g, '').toLowerCase();
@@ -205,7 +201,7 @@ const EXPRESSIONS = {
   },
   VariableName(n) {
     const name = text(n);
-    return marked(n, (scope) => look(name, scope));
+    return marked(n, [(scope) => scope], (scope) => look(name, scope));
   },
   ParenthesizedExpression: (n, parts) => expression(parts[1]),
   TupleExpression: (n, parts) => values([...parts.slice(1, -1), { name: ',' }]),
@@ -217,16 +213,13 @@ const EXPRESSIONS = {
   UnaryExpression(n, [sign, part]) {
     const [op, code] = [text(sign), expression(part)];
     if (op === 'not') return (scope) => !truth(code(scope));
-    return (scope) => {
-      const v = code(scope);
-      return marked(n, () => {
-        if (v instanceof Tensor && op === '~') throw new Unknown('this page does not know ~ of tensors');
-        if (v instanceof Tensor) return op === '-' ? FUNCTIONS.neg.make({ input: v }, 'neg') : v;
-        if (!isNumber(v)) throw refused('bad operand type', op, typeName(v));
-        const x = typeof v === 'boolean' ? BigInt(v) : v;
-        return op === '-' ? -x : op === '+' ? x : -BigInt(x) - 1n;
-      })(scope);
-    };
+    return marked(n, [code], (v) => {
+      if (v instanceof Tensor && op === '~') throw new Unknown('this page does not know ~ of tensors');
+      if (v instanceof Tensor) return op === '-' ? perform('neg', { input: v }) : v;
+      if (!isNumber(v)) throw refused('bad operand type', op, typeName(v));
+      const x = typeof v === 'boolean' ? BigInt(v) : v;
+      return op === '-' ? -x : op === '+' ? x : -BigInt(x) - 1n;
+    });
   },
   BinaryExpression(n, parts) {
     const ops = parts.slice(1, -1).map(text);
@@ -245,18 +238,14 @@ const EXPRESSIONS = {
         .slice(1, -1)
         .some((one) => one.name === 'CompareOp');
     const before = chained ? expression(kids(parts[0]).at(-1)) : null;
-    if (op in COMPARED || ['in', 'is'].includes(bare))
-      return (scope) => {
-        const a = first(scope);
-        if (before && !truth(a)) return a;
-        const [x, y] = [before ? before(scope) : a, last(scope)];
-        return marked(n, () => (op in COMPARED ? compare(op, x, y) : compared(bare, x, y) !== op.includes('not')))(
-          scope,
-        );
-      };
+    if (op in COMPARED || ['in', 'is'].includes(bare)) {
+      const run = marked(n, [before ?? first, last], (x, y) =>
+        op in COMPARED ? compare(op, x, y) : compared(bare, x, y) !== op.includes('not'),
+      );
+      return before ? marked(n, [first, (scope) => scope], (a, scope) => (truth(a) ? run(scope) : a)) : run;
+    }
     if (!/^(\*\*|\/\/|[-+*/@%])$/.test(op)) throw unknown(n);
-    const run = marked(n, (/** @type {any} */ [a, b]) => operator(op, a, b));
-    return (scope) => run(/** @type {any} */ ([first(scope), last(scope)]));
+    return marked(n, [first, last], (a, b) => operator(op, a, b));
   },
   ConditionalExpression(n, [yes, , test, , no]) {
     const [a, q, b] = [yes, test, no].map(expression);
@@ -267,23 +256,17 @@ const EXPRESSIONS = {
     const of = expression(first);
     if (how.name === '.') {
       const name = text(last);
-      const run = marked(n, (/** @type {any} */ o) => member(o, name));
-      return (scope) => run(of(scope));
+      return marked(n, [of], (o) => member(o, name));
     }
-    const index = subscript(n);
-    const run = marked(n, (/** @type {any} */ [o, i]) => item(o, i));
-    return (scope) => run(/** @type {any} */ ([of(scope), index(scope)]));
+    return marked(n, [of, subscript(n)], item);
   },
-  CallExpression(n, [first, last]) {
-    const [f, args] = [expression(first), given(last)];
-    const run = marked(n, (/** @type {any} */ [what, a, named]) => call(what, a, named));
-    return (scope) => run(/** @type {any} */ ([f(scope), ...args(scope)]));
-  },
+  CallExpression: (n, [f, list]) =>
+    marked(n, [expression(f), given(list)], (what, [args, named]) => call(what, args, named)),
   LambdaExpression: (n, parts) =>
     defined('<lambda>', parts[1].name === 'ParamList' ? parts[1] : null, parts.at(-1), expression(parts.at(-1)), true),
 };
 
-/** @param {Node} n @returns {Code} */
+/** @param {Syntax} n @returns {Code} */
 export function expression(n) {
   const how = EXPRESSIONS[n.name];
   if (!how) throw unknown(n);
@@ -293,7 +276,7 @@ export function expression(n) {
 /** @param {number} n */
 const counted = (n, which = '') => `${n} ${which}positional argument${n === 1 ? '' : 's'}`;
 
-/** A function of the program. @param {string} name @param {Node | null} list @param {Node} body
+/** A function of the program. @param {string} name @param {Syntax | null} list @param {Syntax} body
  * @param {Code} code @param {boolean} [value]
  * @returns {Code} */
 export function defined(name, list, body, code, value = false) {
@@ -304,7 +287,7 @@ export function defined(name, list, body, code, value = false) {
     return { key: text(part[0]), preset: at < 0 ? null : expression(part[at + 1]) };
   });
   /** @type {Set<string>} */ const own = new Set();
-  body.cursor().iterate((/** @type {Node} */ one) => {
+  body.cursor().iterate((/** @type {Syntax} */ one) => {
     if (one.name === 'FunctionDefinition' || one.name === 'LambdaExpression') return false;
     if (!['AssignStatement', 'UpdateStatement', 'ForStatement'].includes(one.name)) return;
     const parts = kids(one.node);
@@ -340,9 +323,12 @@ export function defined(name, list, body, code, value = false) {
       );
       if (++now.depth > DEPTH)
         throw new Unknown(`functions call each other more than ${DEPTH} deep, the most that this page runs`);
-      const done = code(inner);
-      now.depth -= 1;
-      return value ? done : (done?.value ?? null);
+      try {
+        const done = code(inner);
+        return value ? done : (done?.value ?? null);
+      } finally {
+        now.depth -= 1;
+      }
     };
     return Object.assign(f, { kind: 'function' });
   };

@@ -1,167 +1,67 @@
-// PyTorch's functions, one row each: its names, its arguments, and what makes its result.
+// PyTorch's functions: one table, a row for each callable with its names, its arguments, and what makes its result.
 
 import { creation, filled, made, MADE, range } from './creation.js';
 import { inPlace } from './indexing.js';
 import {
-  binary,
-  cast,
-  classes,
-  clamp,
-  extreme,
-  joined,
-  layerNorm,
-  linear,
-  matmul,
-  passed,
-  reduced,
-  regression,
-  reshaped,
-  resized,
-  softmax,
-  sum,
-  turned,
-  unary,
-  where,
-} from './operations.js';
-import { isNumber, refuse, tuple, Tuple, typeName, Unknown } from './python.js';
+  amax, argmax, cast, classes, expand, extreme, flatten, joined, linear, permute, product, regression, reshaped,
+  resultType, squeeze, sum, transpose, turned, two, unsqueeze,
+} from './operations.js'; // prettier-ignore
+import { refuse, tuple, typeName, Unknown } from './python.js';
 import { apply, backward, python, tape, Tensor, value } from './tape.js';
-import { dimension, isFloat, listed, LONG, sizes } from './types.js';
-import { sizeOf } from '../engine/tensors.js';
+import { broadcast, dimension, isFloat, listed, LONG, sizes } from './types.js';
+import { nested, sameShape } from '../engine/tensors.js';
 
-/** @typedef {Record<string, any>} Given */
 /** @typedef {(a: Given, name: string) => any} Make */
-/** @typedef {{takes: string, make: Make, only: string}} Entry */
+/** @typedef {[string, Make]} Row the names of its arguments, with what they are without a word, and what is made */
 
-/** @type {Record<string, Entry>} */
-export const FUNCTIONS = {};
+/** What torch, a tensor and nn.functional have, by name. @type {Record<string, Record<string, Row>>} */
+export const TABLE = { t: {}, m: {}, F: {} };
 
-/** Write rows down. @param {string} only '' for what torch and a tensor have, F, t, or m for one place alone
- * @param {Record<string, [string, Make]>} rows by names */
-function table(only, rows) {
-  for (const [names, [takes, make]] of Object.entries(rows))
-    for (const name of names.split(' '))
-      FUNCTIONS[only && name in FUNCTIONS ? `${only}.${name}` : name] = { takes, make, only };
+/** Write rows down. @param {string} places of the table @param {Record<string, Row>} rows by names */
+function table(places, rows) {
+  for (const [names, row] of Object.entries(rows))
+    for (const name of names.split(' ')) for (const place of places) TABLE[place][name] = row;
 }
+
+/** Call a function of torch. @param {string} name @param {Given} a @returns {any} */
+export const perform = (name, a) => TABLE.t[name][1](a, name);
+
+/** An op of one tensor, entry by entry. @param {string} saves @param {boolean} [keeps] its dtype, also of integers
+ * @returns {Row} */
+const unary = (saves, keeps) => [
+  'input',
+  ({ input }, name) => {
+    const { type } = input.value;
+    if (name === 'neg' && type === 'bool') refuse('Negation the operator');
+    const fn = name === 'square' ? 'PowBackward0' : undefined;
+    return apply(name, { input }, { type: isFloat(type) || keeps ? type : 'float32', fn, saves });
+  },
+];
+
+/** What keeps its input's shape. @param {string} takes @param {object} how @param {Make} [seen] looks at the arguments,
+ * and may change some @returns {Row} */
+const shaped = (takes, how, seen) => [
+  takes,
+  (a, name) => apply(name, { ...a, ...seen?.(a, name) }, { saves: 'n', shape: a.input.shape, ...how }),
+];
+
+/** @param {string} takes @returns {Row} */
+const softmax = (takes) =>
+  shaped(takes, { saves: 'o' }, ({ input: { shape, value }, dim }, name) => {
+    const along = dimension(dim ?? ([0, 1, 3].includes(shape.length) ? 0 : 1), shape.length);
+    if (!isFloat(value.type)) refuse('_lastdim_kernel_impl not implemented', name, LONG[value.type]);
+    return { dim: along };
+  });
+
+/** A number that a tensor holds everywhere. @param {any} x @param {Tensor} t */
+const full = (x, t) => inPlace(t, () => new Tensor(value(t.shape, filled(Number(x))(t.shape), t.value.type)));
 
 /** @param {Tensor} t */
 export const shapeOf = (t) => tuple(t.shape.map(BigInt), 'torch.Size');
 
-/** A number that a tensor holds everywhere. @param {number} x @param {Tensor} t */
-const full = (x, t) => new Tensor(value(t.shape, filled(x)(t.shape), t.value.type));
-
-/** @type {Make} */
-function two({ input, other }, name) {
-  if (!(other instanceof Tensor) && !isNumber(other)) refuse('argument other position', name, typeName(other));
-  return binary(name, input, other);
-}
-
-/** @type {Make} */
-function amax({ input, dim, keepdim }, name) {
-  const given = { input: '@0', keepdim, ...(dim === null ? {} : { dim: [dim].flat().map(Number) }) };
-  return apply(name, [input], { shape: reduced(input, dim, keepdim).left, given, saves: 'io' })[0];
-}
-
-/** @type {Make} */
-function argmax({ input, dim, keepdim }, name) {
-  const flat = dim === null ? reshaped(input, [-1], 'reshape') : input;
-  return /** @type {Tuple} */ (extreme({ input: flat, other: null, dim: dim ?? 0n, keepdim }, name.slice(3)))[1];
-}
-
-/** @type {Make} */
-function product({ input, other }, name) {
-  if (!(other instanceof Tensor)) refuse('argument other position', name, typeName(other));
-  const ranks = `${input.shape.length}${other.shape.length}`;
-  const due = /** @type {Record<string, string>} */ ({ mm: '22', mv: '21', bmm: '33', dot: '11' })[name] ?? ranks;
-  if (due !== ranks) throw new Unknown(`this page does not know ${name} of these shapes`);
-  return matmul(input, other, name === 'bmm' ? 'BmmBackward0' : undefined);
-}
-
-/** @type {Make} */
-function flatten({ input, start_dim: a, end_dim: b }) {
-  const { shape } = input;
-  if (shape.length === 1) return input;
-  const [from, to] = [a, b].map((d) => dimension(d, shape.length));
-  if (from > to) refuse('flatten() has');
-  const middle = sizeOf(shape.slice(from, to + 1));
-  return reshaped(input, shape.length ? shape.toSpliced(from, to - from + 1, middle) : [1], 'reshape');
-}
-
-/** @type {Make} */
-function squeeze({ input, dim }) {
-  if (dim !== null) {
-    const at = dimension(dim, input.shape.length);
-    return resized(input, at, 0, Number(input.shape[at] === 1), 'SqueezeBackward1');
-  }
-  const shape = input.shape.filter((/** @type {number} */ n) => n !== 1);
-  return apply('reshape', [input], { shape, fn: 'SqueezeBackward0', view: true })[0];
-}
-
-/** @type {Make} */
-function permute({ input, dims }) {
-  const order = sizes(dims).map((d) => dimension(d, input.shape.length));
-  if (order.length !== input.shape.length) refuse('permute sparse_coo number', input.shape.length, order.length);
-  if (new Set(order).size < order.length) refuse('permute(): duplicate');
-  return turned('permute', input, 'PermuteBackward0', { dims: order });
-}
-
-/** @type {Make} */
-function expand({ input, size }) {
-  const target = sizes(size);
-  const lead = target.length - input.shape.length;
-  if (lead < 0) {
-    const { type } = input.value;
-    const called = type === 'bool' ? 'CPUBoolType' : `torch.${LONG[type]}Tensor`;
-    refuse('number of sizes', called, listed(input.shape), listed(target), target.length, input.shape.length);
-  }
-  const fresh = target.slice(0, lead).indexOf(-1);
-  if (fresh >= 0) refuse('leading, non-existing', fresh);
-  const shape = target.map((n, i) => (n === -1 ? input.shape[i - lead] : n));
-  shape.forEach((n, i) => {
-    const has = input.shape[i - lead] ?? 1;
-    if (has !== n && has !== 1) refuse('The expanded size', n, has, i, listed(target), listed(input.shape));
-  });
-  return apply('expand', [input], { shape, given: { input: '@0', size: shape }, view: true })[0];
-}
-
-/** @type {Make} */
-function embedding({ input, weight }) {
-  for (const at of input.value.data) if (!(at >= 0 && at < weight.shape[0])) refuse('index out of range');
-  return apply('embedding', [input, weight], { type: weight.value.type, saves: 'n' })[0];
-}
-
-/** @type {Make} */
-function like({ input, ...a }, name) {
-  return creation(filled(Number(name === 'ones_like')), () => input.shape, input.value.type)(a, name);
-}
-
-/** @type {Make} */
-function everywhere(a, name) {
-  const type = typeof a.fill_value === 'number' ? 'float32' : typeof a.fill_value === 'bigint' ? 'int64' : 'bool';
-  return creation(filled(Number(a.fill_value)), () => sizes([a.size]), type)(a, name);
-}
-
-/** @param {Tensor} t @returns {any} */
-function nestedList({ value: { shape, data, type } }) {
-  /** @param {number} axis @param {number} at @returns {any} */
-  const cut = (axis, at) =>
-    axis === shape.length
-      ? python(data[at], type)
-      : Array.from({ length: shape[axis] }, (_, i) => cut(axis + 1, at * shape[axis] + i));
-  return cut(0, 0);
-}
-
-/** @type {Make} */
-function goBack({ self, gradient, retain_graph: keeps }) {
-  if (gradient !== null && !(gradient instanceof Tensor)) refuse('object is not', typeName(gradient));
-  backward(self, gradient, keeps);
-  return null;
-}
-
 /** @param {Tensor} t */
-export function detached(t) {
-  const [made] = apply('detach', [t], { shape: t.shape, flat: true });
-  return Object.assign(made, { memory: t.memory, seen: t.seen });
-}
+export const detached = (t) =>
+  Object.assign(apply('detach', { input: t }, { shape: t.shape, flat: true }), { memory: t.memory, seen: t.seen });
 
 /** @param {Tensor} t @param {boolean} to */
 export function requireGrad(t, to) {
@@ -170,28 +70,16 @@ export function requireGrad(t, to) {
   return t;
 }
 
-/** @type {Make} */
-function retain({ self }) {
-  if (!self.requires) refuse('can t retain_grad');
-  tape.retaining.push(self);
-  return null;
-}
-
-/** @type {Make} */
-function moved({ self, dtype }) {
-  if (dtype?.kind === 'torch.dtype') return cast(self, dtype.name.slice(6));
-  return dtype === 'cpu' ? self : refuse('Expected one of', dtype);
-}
-
 const DTYPE_OF = /** @type {Record<string, string>} */ ({ float: 'float32', double: 'float64', long: 'int64' });
-const square = (/** @type {number[]} */ [n, m]) =>
-  Array.from({ length: n * m }, (_, i) => Number(i % m === Math.floor(i / m)));
+/** @param {number[]} shape */
+const unit = ([n, m]) => Array.from({ length: n * m }, (_, i) => Number(i % m === Math.floor(i / m)));
 
-table('', {
-  'exp log sqrt sin cos tanh sigmoid reciprocal abs neg square relu clone round floor sign': [
-    'input',
-    ({ input }, name) => unary(name, input),
-  ],
+table('tmF', { relu: unary('o', true), 'tanh sigmoid': unary('o') });
+table('tm', {
+  'exp sqrt reciprocal': unary('o'),
+  'log sin cos': unary('i'),
+  'abs square': unary('i', true),
+  'neg clone round floor sign': unary('', true),
   'add sub mul div pow maximum minimum remainder gt lt ge le eq ne': ['input other', two],
   'sum mean': ['input dim=None keepdim=False', sum],
   'max min': ['input other=None keepdim=False dim=None', extreme],
@@ -201,53 +89,84 @@ table('', {
   'reshape view': ['input *shape', ({ input, shape }, name) => reshaped(input, sizes(shape), name)],
   flatten: ['input start_dim=0 end_dim=-1', flatten],
   squeeze: ['input dim=None', squeeze],
-  unsqueeze: [
-    'input dim',
-    ({ input, dim }) => resized(input, dimension(dim, input.shape.length + 1), 1, 0, 'UnsqueezeBackward0'),
-  ],
-  t: ['input', ({ input }) => turned('t', input, 'TBackward0')],
-  transpose: [
-    'input dim0 dim1',
-    ({ input, ...dims }) => {
-      const [dim0, dim1] = [dims.dim0, dims.dim1].map((d) => dimension(d, input.shape.length));
-      return turned('transpose', input, 'TransposeBackward0', { dim0, dim1 });
-    },
-  ],
+  unsqueeze: ['input dim', unsqueeze],
+  t: ['input', (a) => turned('t', a)],
+  transpose: ['input dim0 dim1', transpose],
   permute: ['input *dims', permute],
   expand: ['input *size', expand],
-  'softmax log_softmax': ['input dim', softmax],
-  clamp: ['input min=None max=None', clamp],
+  'softmax log_softmax': softmax('input dim'),
+  clamp: shaped('input min=None max=None', { fn: 'ClampBackward1', saves: 'i' }, ({ min, max }) => {
+    if (min === null && max === null) refuse('torch clamp At');
+    if (min instanceof Tensor || max instanceof Tensor) throw new Unknown('this page clamps between numbers only');
+  }),
   numel: ['self', ({ self }) => BigInt(self.value.data.length)],
 });
 table('F', {
-  gelu: ["input approximate='none'", ({ input, approximate }) => unary('gelu', input, { approximate })],
-  silu: ['input', ({ input }) => unary('silu', input, { inplace: false })],
-  'softmax log_softmax': ['input dim=None', softmax],
+  gelu: shaped("input approximate='none'", { saves: 'i' }, ({ input: { value } }, name) => {
+    if (!isFloat(value.type)) refuse('not implemented for', name, LONG[value.type]);
+  }),
+  silu: shaped('input', { saves: 'i' }),
+  'softmax log_softmax': softmax('input dim=None'),
   'mse_loss l1_loss': ["input target reduction='mean'", regression],
   'cross_entropy nll_loss': ["input target reduction='mean'", classes],
   linear: ['input weight bias=None', linear],
-  layer_norm: ['input normalized_shape weight=None bias=None eps=1e-05', layerNorm],
-  embedding: ['input weight', embedding],
+  layer_norm: shaped(
+    'input normalized_shape weight=None bias=None eps=1e-05',
+    { fn: 'NativeLayerNormBackward0', saves: 'x' },
+    ({ input, normalized_shape: over }) => {
+      if (!Array.isArray(over)) refuse('layer_norm argument normalized_shape', typeName(over));
+      const shape = over.map(Number);
+      if (!sameShape(input.shape.slice(-shape.length), shape))
+        refuse('Given normalized_shape expected', listed(shape), shape.join(', '), listed(input.shape));
+    },
+  ),
+  embedding: [
+    'input weight',
+    (a) => {
+      for (const at of a.input.value.data) if (!(at >= 0 && at < a.weight.shape[0])) refuse('index out of range');
+      return apply('embedding', a, { type: a.weight.value.type, saves: 'n' });
+    },
+  ],
 });
 table('t', {
   'stack cat': ['tensors dim=0', joined],
-  where: ['condition input other', where],
+  where: [
+    'condition input other',
+    (a) => {
+      const shapes = Object.values(a).flatMap((one) => (one instanceof Tensor ? [one.shape] : []));
+      return apply('where', a, { shape: shapes.reduce(broadcast), type: resultType([a.input, a.other]), saves: 'n' });
+    },
+  ],
   tensor: [`data *, ${MADE}`, made],
   zeros: [`*size ${MADE}`, creation(filled(0), (a) => sizes(a.size))],
   ones: [`*size ${MADE}`, creation(filled(1), (a) => sizes(a.size))],
-  full: [`size fill_value ${MADE}`, everywhere],
-  'zeros_like ones_like': [`input ${MADE}`, like],
+  full: [
+    `size fill_value ${MADE}`,
+    ({ size, fill_value: x, ...a }, name) => {
+      const type = typeof x === 'number' ? 'float32' : typeof x === 'bigint' ? 'int64' : 'bool';
+      return creation(filled(Number(x)), () => sizes([size]), type)({ size, ...a }, name);
+    },
+  ],
+  'zeros_like ones_like': [
+    `input ${MADE}`,
+    ({ input, ...a }, name) =>
+      creation(filled(Number(name === 'ones_like')), () => input.shape, input.value.type)(a, name),
+  ],
   arange: [`start end=None step=1 ${MADE}`, range],
-  eye: [`n m=None ${MADE}`, creation(square, (a) => [Number(a.n), Number(a.m ?? a.n)])],
+  eye: [`n m=None ${MADE}`, creation(unit, (a) => [Number(a.n), Number(a.m ?? a.n)])],
 });
 table('m', {
-  masked_fill: [
-    'input mask value',
-    ({ input, mask, value: x }) => passed('masked_fill', input, { mask: '@1', value: Number(x) }, {}, [mask]),
+  masked_fill: shaped('input mask value', {}),
+  backward: [
+    'self gradient=None retain_graph=False',
+    ({ self, gradient, retain_graph: keeps }) => {
+      if (gradient !== null && !(gradient instanceof Tensor)) refuse('object is not', typeName(gradient));
+      backward(self, gradient, keeps);
+      return null;
+    },
   ],
-  backward: ['self gradient=None retain_graph=False', goBack],
   item: ['self', ({ self }) => self.item()],
-  tolist: ['self', ({ self }) => nestedList(self)],
+  tolist: ['self', ({ self: { value } }) => nested(value, (x) => python(x, value.type))],
   detach: ['self', ({ self }) => detached(self)],
   requires_grad_: [
     'self requires_grad=True',
@@ -256,23 +175,33 @@ table('m', {
       return requireGrad(self, on);
     },
   ],
-  retain_grad: ['self', retain],
+  retain_grad: [
+    'self',
+    ({ self }) => {
+      if (!self.requires) refuse('can t retain_grad');
+      tape.retaining.push(self);
+      return null;
+    },
+  ],
   size: [
     'self dim=None',
     ({ self, dim }) => (dim === null ? shapeOf(self) : BigInt(self.shape[dimension(dim, self.shape.length)])),
   ],
   dim: ['self', ({ self }) => BigInt(self.shape.length)],
-  zero_: ['self', ({ self }) => inPlace(self, () => full(0, self))],
-  fill_: ['self value', ({ self, value: x }) => inPlace(self, () => full(Number(x), self))],
-  'add_ sub_ mul_ div_ pow_': [
-    'self other',
-    ({ self, other }, name) => inPlace(self, () => binary(name.slice(0, -1), self, other)),
-  ],
-  'relu_ exp_ tanh_ sigmoid_ neg_ abs_ sqrt_': [
-    'self',
-    ({ self }, name) => inPlace(self, () => unary(name.slice(0, -1), self)),
-  ],
+  zero_: ['self', ({ self }) => full(0, self)],
+  fill_: ['self value', ({ self, value: x }) => full(x, self)],
   'float double long bool': ['self', ({ self }, name) => cast(self, DTYPE_OF[name] ?? name)],
-  to: ['self dtype', moved],
-  contiguous: ['self', ({ self }) => (self.loose ? Object.assign(unary('clone', self), { loose: false }) : self)],
+  to: [
+    'self dtype',
+    ({ self, dtype }) => {
+      if (dtype?.kind === 'torch.dtype') return cast(self, dtype.name.slice(6));
+      return dtype === 'cpu' ? self : refuse('Expected one of', dtype);
+    },
+  ],
+  contiguous: [
+    'self',
+    ({ self }) => (self.loose ? Object.assign(perform('clone', { input: self }), { loose: false }) : self),
+  ],
 });
+for (const name of 'add sub mul div pow relu exp tanh sigmoid neg abs sqrt'.split(' '))
+  table('m', { [`${name}_`]: [TABLE.m[name][0], (a) => inPlace(a.input, () => perform(name, a))] });

@@ -12,7 +12,6 @@ import { CATEGORY, isFloat, listed, LONG } from './types.js';
  * @param {any} index */
 function indices(t, index) {
   const all = index instanceof Tuple ? [...index] : [index];
-  /** @type {Tensor[]} */ const inputs = [t];
   const rank = t.shape.length;
   const taken = all.filter((one) => one !== null && one?.name !== 'Ellipsis' && typeof one !== 'boolean');
   const used = taken.reduce(
@@ -40,7 +39,7 @@ function indices(t, index) {
       if (at >= n || at < -n) refuse('index is out', at, axis, n);
       axis += 1;
       fn = fn === 'Index' ? fn : 'Select';
-      return one instanceof Tensor ? `@${inputs.push(one) - 1}` : at;
+      return one instanceof Tensor ? one : at;
     }
     const found = Array.isArray(one) ? made({ data: one, dtype: null, requires_grad: false }) : one;
     if (!(found instanceof Tensor)) return refuse('new invalid data', typeName(one));
@@ -53,16 +52,16 @@ function indices(t, index) {
       });
     axis += found.value.type === 'bool' ? found.shape.length : 1;
     fn = 'Index';
-    return `@${inputs.push(found) - 1}`;
+    return found;
   });
-  return { inputs, given: { input: '@0', index: written }, fn: `${fn || 'Alias'}Backward0` };
+  return { index: written, fn: `${fn || 'Alias'}Backward0` };
 }
 
-/** @param {Tensor} t @param {any} index */
-export function getItem(t, index) {
-  const { inputs, given, fn } = indices(t, index);
+/** @param {Tensor} t @param {any} brackets */
+export function getItem(t, brackets) {
+  const { index, fn } = indices(t, brackets);
   const copies = fn.startsWith('Index');
-  const [part] = apply('getitem', inputs, { fn, given, saves: copies ? 'n' : '', view: !copies });
+  const part = apply('getitem', { input: t, index }, { fn, saves: copies ? 'n' : '', view: !copies });
   if (!copies) {
     const { step, local } = /** @type {import('./tape.js').Op} */ (part.value.op);
     const numbered = { shape: t.shape, data: t.value.data.map((_, i) => i) };
@@ -75,18 +74,17 @@ export function getItem(t, index) {
 /** The rows of a tensor. @param {Tensor} t */
 export function unbind(t) {
   const { type } = t.value;
-  const given = { input: '@0', dim: 0 };
-  return t.shape[0] ? apply('unbind', [t], { types: Array(t.shape[0]).fill(type), given, view: true }) : [];
+  return t.shape[0] ? apply('unbind', { input: t, dim: 0 }, { types: Array(t.shape[0]).fill(type), view: true }) : [];
 }
 
-/** @param {Tensor} t @param {any} index @param {any} to */
-export function setItem(t, index, to) {
-  const { inputs, given } = indices(t, index);
+/** @param {Tensor} t @param {any} brackets @param {any} to */
+export function setItem(t, brackets, to) {
+  const { index } = indices(t, brackets);
   if (tape.recording && t.requires && !t.node) refuse('a view of');
   if (tape.recording && (t.requires || to.requires))
     throw new Unknown('this page does not follow gradients into a tensor whose entries are changed one by one');
-  const places = new Tensor(value(t.shape, [...t.value.data.keys()], 'float64'));
-  const [at] = apply('getitem', [places, ...inputs.slice(1)], { type: 'float64', given, flat: true });
+  const input = new Tensor(value(t.shape, [...t.value.data.keys()], 'float64'));
+  const at = apply('getitem', { input, index }, { type: 'float64', flat: true });
   const given_ = to instanceof Tensor ? to.value : value([], [Number(to)], 'float64');
   const where = spread(given_.shape, at.shape);
   const data = t.value.data.slice();

@@ -3,9 +3,6 @@
 import { s } from '../drawing/dom.js';
 import { number } from '../engine/text.js';
 
-/** @typedef {import('./network.js').Network} Network */
-/** @typedef {import('./plane.js').Point} Point */
-
 /** Where x1, x2, both hidden units and the answer stand, and which number is the bias of each. */
 const NODES = [
   ['x1', 28, 52, -1],

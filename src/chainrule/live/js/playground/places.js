@@ -4,9 +4,6 @@ import { CHARACTER, LINE, PADDING } from '../drawing/drawing.js';
 import { isShown, numbers } from '../engine/text.js';
 import { sizeOf } from '../engine/tensors.js';
 
-/** @typedef {import('../engine/model.js').Plain} Plain */
-/** @typedef {[number, number]} Point */
-
 /** As in chainrule/views/layout.py. */
 const [GAP_RIGHT, GAP_DOWN, GAP_ACROSS, LANE, PORT, CHANGED, LETTERS] = [76, 48, 30, 4, 26, 7, 34];
 /** As in chainrule/live/limits.py: a graph wider than this runs downwards, and on a phone boxes have so much room. */

@@ -3,8 +3,6 @@
 import { h, s } from '../drawing/dom.js';
 import { contour } from '../panels/plots.js';
 
-/** @typedef {[number, number]} Point */
-
 /** So many cells across. */
 const FINE = 56;
 /** The strongest colour is this opaque, so that marks can be read on it. */

@@ -10,8 +10,6 @@ import { Refused } from './python.js';
 import { recorded } from './record.js';
 import { tape, Tensor, walk } from './tape.js';
 
-/** @typedef {import('../engine/model.js').Plain} Plain */
-
 /** Typing rests for so long before the code is run, in milliseconds. */
 const REST_OF = 350;
 /** A graph wider than this, in pixels, does not fit beside the code. */

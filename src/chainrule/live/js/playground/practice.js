@@ -8,10 +8,6 @@ import { right, slip } from '../panels/slips.js';
 import { playground } from './frame.js';
 import { ask, dice } from './questions.js';
 
-/** @typedef {import('../engine/tensors.js').Tensor} Tensor */
-/** @typedef {import('./questions.js').Question} Question */
-/** @typedef {import('./questions.js').Template} Template */
-
 const LEVEL_NAMES = ['one arrow', 'a chain, or a fork', 'vectors, sums and means', 'two layers, in matrices'];
 /** What one can do once such a question is answered. @type {Record<string, string>} */
 const DONE = { gradient: 'gradients', local: 'local gradients', shape: 'shapes', wrong: 'wrong lines' };

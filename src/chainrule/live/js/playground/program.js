@@ -7,13 +7,9 @@ import { isNumber, Refused, refused, str, truth, Tuple, Unknown, unsupported } f
 import { restart, tape, Tensor } from './tape.js';
 import { count, kids, lineAt, marked, now, parted, text, unknown, wrong } from './tree.js';
 
-/** @typedef {import('./tree.js').Scope} Scope */
-/** @typedef {import('./tree.js').Code} Code */
-/** @typedef {import('./tree.js').Node} Node */
-
 const [BREAK, CONTINUE] = [Symbol('break'), Symbol('continue')];
 
-/** @type {Record<string, (n: Node, all: Node[]) => Code>} */
+/** @type {Record<string, (n: Syntax, all: Syntax[]) => Code>} */
 const STATEMENTS_ = {
   ExpressionStatement(n, parts) {
     const code = values(parts);
@@ -32,18 +28,15 @@ const STATEMENTS_ = {
   UpdateStatement(n, [first, sign, last]) {
     const written = text(sign);
     const op = written.slice(0, -1);
-    const [of, by, put] = [expression(first), expression(last), target([first])];
-    const run = marked(n, (/** @type {any} */ [a, b]) => {
-      if (!(a instanceof Tensor))
-        return Array.isArray(a) && op === '+' && !(a instanceof Tuple)
-          ? (a.push(...all(b)), a)
-          : operator(op, a, b, written);
+    const put = target([first]);
+    const run = marked(n, [expression(first), expression(last)], (a, b) => {
+      if (Array.isArray(a) && op === '+' && !(a instanceof Tuple)) return [a, (a.push(...all(b)), a)];
+      if (!(a instanceof Tensor)) return [a, operator(op, a, b, written)];
       if (!(b instanceof Tensor) && !isNumber(b)) throw unsupported(op, a, b, written);
-      return inPlace(a, () => operator(op, a, b, written));
+      return [a, inPlace(a, () => operator(op, a, b, written))];
     });
     return (scope) => {
-      const before = of(scope);
-      const after = run(/** @type {any} */ ([before, by(scope)]));
+      const [before, after] = run(scope);
       const entries = first.name === 'MemberExpression' && kids(first)[1].name !== '.';
       if (!entries || !(before instanceof Tensor)) put(scope, after);
     };
@@ -52,15 +45,10 @@ const STATEMENTS_ = {
     const at = parts.findIndex((one) => one.name === 'in');
     const bodies = parts.filter((one) => one.name === 'Body').map(block);
     const put = loopTarget(parts.slice(1, at));
-    const of = values(
-      parts.slice(
-        at + 1,
-        parts.findIndex((one) => one.name === 'Body'),
-      ),
-    );
-    const run = marked(parts[at + 1], (/** @type {any} */ v) => all(v));
+    const end = parts.findIndex((one) => one.name === 'Body');
+    const run = marked(parts[at + 1], [values(parts.slice(at + 1, end))], all);
     return (scope) => {
-      for (const one of run(of(scope))) {
+      for (const one of run(scope)) {
         count();
         now.line = lineAt(n.from);
         put(scope, one);
@@ -97,7 +85,7 @@ const STATEMENTS_ = {
     const whole = text(n).split(':')[0];
     const opens = expression(parts[1]);
     const as = parts[2].name === 'as' ? text(parts[3]) : '';
-    const body = block(/** @type {Node} */ (parts.find((one) => one.name === 'Body')));
+    const body = block(/** @type {Syntax} */ (parts.find((one) => one.name === 'Body')));
     return (scope) => {
       const what = opens(scope);
       if (what?.kind !== 'context') {
@@ -147,7 +135,7 @@ const STATEMENTS_ = {
   ContinueStatement: () => () => CONTINUE,
 };
 
-/** @param {Node} n @returns {Code} */
+/** @param {Syntax} n @returns {Code} */
 function statement(n) {
   if (n.type.isError) throw wrong(n);
   const how =
@@ -172,7 +160,7 @@ function statement(n) {
   };
 }
 
-/** @param {Node} n @returns {Code} */
+/** @param {Syntax} n @returns {Code} */
 function block(n) {
   const parts = kids(n).flatMap((one) => (one.name === 'StatementGroup' ? kids(one) : one));
   const each = parts.filter((one) => one.name !== ':' && one.name !== ';').map(statement);
@@ -201,7 +189,7 @@ export function runProgram(source) {
       .replace(/(?<![\w.])(\d[\d_]*)\.(?=e[-+\d])/gi, '$10');
     const { parser } = /** @type {any} */ (globalThis).chainruleLezer['@lezer/python'];
     const top = parser.parse(dots).topNode;
-    top.cursor().iterate((/** @type {Node} */ n) => {
+    top.cursor().iterate((/** @type {Syntax} */ n) => {
       if (n.type.isError) throw wrong(n);
     });
     block(top)(scope);

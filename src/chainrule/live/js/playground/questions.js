@@ -4,7 +4,6 @@ import { Model } from '../engine/model.js';
 import { nested, tensor } from '../engine/tensors.js';
 import { numbers } from '../engine/text.js';
 
-/** @typedef {import('../engine/tensors.js').Tensor} Tensor */
 /** @typedef {{level: number, lines: string[], hand: string[][], plain: any, graph: any}} Template */
 /** @typedef {{kind: string, code: string, ask: string, level: number, text: string, right: Tensor, v: number,
  *   model: Model, template: Template, hints: string[]}} Question */

@@ -1,6 +1,5 @@
 // Loss surfaces of two weights, and the optimizers of PyTorch that go down them.
 
-/** @typedef {[number, number]} Point */
 /** @typedef {{lr: number, noise?: number}} Settings */
 const X = [1, 2, 3, 4];
 /** @typedef {(f: (i: 0 | 1) => number) => Point} Both */

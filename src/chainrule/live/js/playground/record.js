@@ -5,10 +5,6 @@ import { numbers, shapeText } from '../engine/text.js';
 import { opsBehind } from './tape.js';
 import { formulaOf, nameMaths, ruleMaths } from './written.js';
 
-/** @typedef {import('./tape.js').Value} Value */
-/** @typedef {import('./tape.js').Op} Op */
-/** @typedef {import('./tape.js').Pass} Pass */
-
 /** So many ops are drawn, and so many entries has a local gradient that is shown. */
 const [DRAWN, SHOWN] = [60, 400];
 

@@ -113,12 +113,23 @@ const camel = (name) => name.replace(/(?:^|_)(.)/g, (_, letter) => letter.toUppe
 
 /**
  * Run an op and write it down: without more, its shape and its grad_fn are as its name says.
- * @param {string} name of the op in the page's engine @param {Tensor[]} inputs
- * @param {{shape?: number[], type?: string, fn?: string, given?: any, dims?: number[], constants?: any[],
- *   argument?: number[], saves?: string, flat?: boolean, view?: boolean, types?: string[]}} how
- * @returns {Tensor[]}
+ * @param {string} name of the op in the page's engine @param {Given} a its arguments by name
+ * @param {{shape?: number[], type?: string, fn?: string, dims?: number[], saves?: string, flat?: boolean,
+ *   view?: boolean, types?: string[]}} how
+ * @returns {any} a tensor, or a list of them where they have several types
  */
-export function apply(name, inputs, { given, dims, constants = [], argument, ...how }) {
+export function apply(name, a, how) {
+  /** @type {Tensor[]} */ const inputs = [];
+  /** @param {any} one @returns {any} how the engine has it: a tensor by its place */
+  const placed = (one) =>
+    one instanceof Tensor
+      ? `@${inputs.push(one) - 1}`
+      : Array.isArray(one)
+        ? Array.from(one, placed)
+        : typeof one === 'bigint'
+          ? Number(one)
+          : one;
+  const given = Object.entries(a).flatMap(([key, one]) => (one === null ? [] : [[key, placed(one)]]));
   const { type = inputs[0].value.type, fn = `${camel(name)}Backward0` } = how;
   if (++tape.turn > OPS)
     throw new Unknown(`stopped after ${OPS.toLocaleString('en')} operations, the most that this page runs`);
@@ -133,10 +144,10 @@ export function apply(name, inputs, { given, dims, constants = [], argument, ...
     types: values.map((v) => v.type),
     outputs: [values.length],
     output: values.length,
-    given,
-    dims,
-    constants,
-    argument: argument ?? places,
+    given: rule ? undefined : Object.fromEntries(given),
+    dims: how.dims,
+    constants: rule ? Object.values(a).map((one) => (one instanceof Tensor ? undefined : one)) : [],
+    argument: places,
     shape: /** @type {number[]} */ (shape),
     round: ROUND[type],
     maps: rule ? values.map((v) => spread(v.shape, /** @type {number[]} */ (shape))) : [],
@@ -177,7 +188,7 @@ export function apply(name, inputs, { given, dims, constants = [], argument, ...
     });
     if (saves.includes('o')) op.kept.push([tensors[0], 0]);
   }
-  return tensors;
+  return how.types ? tensors : tensors[0];
 }
 
 /** The ops behind a value, the last first. @param {Value} root @param {(op: Op) => (Op | undefined)[]} behind */

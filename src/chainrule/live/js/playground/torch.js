@@ -1,30 +1,32 @@
 // PyTorch as a program calls it: a module's functions and a tensor's methods, with their arguments put to their names.
 
 import { sameShape } from '../engine/tensors.js';
-import { detached, FUNCTIONS, requireGrad, shapeOf } from './functions.js';
+import { detached, requireGrad, shapeOf, TABLE } from './functions.js';
 import { turned } from './operations.js';
 import { Named, refuse, refused, typeName, Unknown } from './python.js';
 import { Tensor } from './tape.js';
 import { DTYPES, listed } from './types.js';
 
-/** @typedef {import('./functions.js').Given} Given */
-/** @typedef {import('./functions.js').Entry} Entry */
+const PRESETS = { None: null, False: false, True: true };
+/** What an argument is that nobody gives. @param {string} text */
+function preset(text) {
+  if (text in PRESETS) return PRESETS[/** @type {'None'} */ (text)];
+  return /^['"]/.test(text) ? text.slice(1, -1) : /[.e]/.test(text) ? Number(text) : BigInt(text);
+}
 
 /** Put arguments to their names. @param {string} name @param {string} takes @param {any[]} args
- * @param {Record<string, any>} named
- * @param {string} kind a function of torch or F, or a method @returns {Given} */
-function bind(name, takes, args, named, kind) {
+ * @param {Record<string, any>} named @param {string} place in the table @returns {Given} */
+function bind(name, takes, args, named, place) {
   /** @type {Given} */ const a = {};
   const left = [...args];
-  const method = kind === 'method';
+  const method = place === 'm';
   const words = takes.replace('*,', '*').split(' ');
   const star = words.indexOf('*');
   const places = (star < 0 ? words : words.slice(0, star)).filter((w) => !/^(dtype|requires_grad)=/.test(w) || method);
   const count = places.length - Number(method);
   const used = { ...named };
-  const none = { None: null, False: false, True: true };
   for (const word of words.filter((w) => w !== '*')) {
-    const [whole, preset] = word.split('=');
+    const [whole, text] = word.split('=');
     const key = whole.replace('*', '');
     const positional = places.includes(word);
     if (positional && left.length) {
@@ -33,16 +35,8 @@ function bind(name, takes, args, named, kind) {
     } else if (key in used) {
       a[key] = word[0] === '*' ? [used[key]] : used[key];
       delete used[key];
-    } else if (preset !== undefined)
-      a[key] =
-        preset in none
-          ? none[/** @type {'None'} */ (preset)]
-          : /^['"]/.test(preset)
-            ? preset.slice(1, -1)
-            : /[.e]/.test(preset)
-              ? Number(preset)
-              : BigInt(preset);
-    else if (kind === 'F') throw refused('missing 1 required', name, key);
+    } else if (text !== undefined) a[key] = preset(text);
+    else if (place === 'F') throw refused('missing 1 required', name, key);
     else throw refused('missing 1 required positional', name, key);
   }
   const [odd] = Object.keys(used);
@@ -67,22 +61,18 @@ function bind(name, takes, args, named, kind) {
   return a;
 }
 
-/** @param {string} name @param {Entry} entry @param {string} kind @param {any[]} [before] */
-const callable = (name, { takes, make }, kind, before = []) =>
-  Object.assign(
-    (/** @type {any[]} */ args, /** @type {Record<string, any>} */ named) =>
-      make(bind(name, takes, [...before, ...args], named, kind), name),
-    { kind: 'builtin_function_or_method' },
+/** A function, or a tensor's method, as the table has it; nothing if it has none.
+ * @param {string} place @param {string} name @param {any[]} before what it is called with in any case */
+export function callable(place, name, before = []) {
+  const [takes, make] = TABLE[place][name] ?? [];
+  return (
+    make &&
+    Object.assign(
+      (/** @type {any[]} */ args, /** @type {Record<string, any>} */ named) =>
+        make(bind(name, takes, [...before, ...args], named, place), name),
+      { kind: 'builtin_function_or_method' },
+    )
   );
-
-/** What a module of PyTorch has. @param {string} name @param {'torch' | 'F'} where */
-export function fromModule(name, where) {
-  const entry = where === 'F' ? (FUNCTIONS[`F.${name}`] ?? FUNCTIONS[name]) : FUNCTIONS[name];
-  const there =
-    where === 'F'
-      ? ['F', ''].includes(entry?.only ?? '-') && (entry.only === 'F' || ['relu', 'sigmoid', 'tanh'].includes(name))
-      : ['t', ''].includes(entry?.only ?? '-');
-  return entry && there ? callable(name, entry, where) : undefined;
 }
 
 /** @param {Tensor} t @param {string} name */
@@ -94,13 +84,13 @@ export function attribute(t, name) {
     requires_grad: () => t.requires,
     is_leaf: () => !t.node,
     ndim: () => BigInt(t.shape.length),
-    T: () => turned('T', t, 'PermuteBackward0'),
+    T: () => turned('T', { input: t }, 'PermuteBackward0'),
     data: () => detached(t),
     grad_fn: () => (t.node ? new Named('grad_fn', `<${t.node.fn} object>`) : null),
   };
   if (name in has) return has[name]();
-  const entry = FUNCTIONS[`m.${name}`] ?? FUNCTIONS[name];
-  if (entry && ['m', ''].includes(entry.only ?? '')) return callable(name, entry, 'method', [t]);
+  const method = callable('m', name, [t]);
+  if (method) return method;
   if (KNOWN.has(name)) throw new Unknown(`this page does not know ${name} of a tensor`);
   throw refused('Tensor object has', name);
 }

@@ -5,7 +5,7 @@ import { tape } from './tape.js';
 
 /** @typedef {{vars: Map<string, any>, outer?: Scope, own?: Set<string>}} Scope */
 /** @typedef {(scope: Scope) => any} Code */
-/** A node of Lezer's tree. @typedef {any} Node */
+/** A node of Lezer's tree. @typedef {any} Syntax */
 
 /** A program stops after so many statements. */
 export const STATEMENTS = 100_000;
@@ -13,19 +13,19 @@ export const STATEMENTS = 100_000;
 /** The text, and what ran. */
 export const now = { source: '', line: 0, statements: 0, depth: 0, printed: '' };
 
-/** @param {Node} n */
+/** @param {Syntax} n */
 export const text = (n) => now.source.slice(n.from, n.to);
 /** @param {number} at */
 export const lineAt = (at) => now.source.slice(0, at).split('\n').length;
-/** @param {Node} n @returns {Node[]} */
+/** @param {Syntax} n @returns {Syntax[]} */
 export function kids(n) {
   const all = [];
   for (let kid = n.firstChild; kid; kid = kid.nextSibling) if (kid.name !== 'Comment') all.push(kid);
   return all;
 }
-/** @param {Node[]} all the parts between the commas */
+/** @param {Syntax[]} all the parts between the commas */
 export function parted(all) {
-  /** @type {Node[][]} */ const parts = [[]];
+  /** @type {Syntax[][]} */ const parts = [[]];
   for (const one of all) {
     if (one.name === ',') parts.push([]);
     else parts[parts.length - 1].push(one);
@@ -33,17 +33,19 @@ export function parted(all) {
   return parts.filter((part) => part.length);
 }
 
-/** Say with each op where in the code it stands. @param {Node} n @param {Code} code @returns {Code} */
-export function marked(n, code) {
+/** Do something with the values of parts, and say with each op where in the code it stands.
+ * @param {Syntax} n @param {Code[]} parts @param {(...values: any[]) => any} act @returns {Code} */
+export function marked(n, parts, act) {
   const mark = { node: n, code: now.source, text: text(n).replace(/\s+/g, ' '), line: lineAt(n.from) };
   return (scope) => {
+    const values = parts.map((code) => code(scope));
     now.line = mark.line;
     tape.source = mark;
-    return code(scope);
+    return act(...values);
   };
 }
 
-/** @param {Node} n */
+/** @param {Syntax} n */
 export const unknown = (n) =>
   Object.assign(new Unknown(`this page does not know \`${text(n).split('\n')[0].slice(0, 40)}\``), {
     line: lineAt(n.from),
@@ -54,7 +56,7 @@ export function count() {
     throw new Unknown(`stopped after ${STATEMENTS.toLocaleString('en')} statements, the most that this page runs`);
 }
 
-/** What is wrong with the grammar. @param {Node} n */
+/** What is wrong with the grammar. @param {Syntax} n */
 export function wrong(n) {
   /** @type {[string, number][]} */ const open = [];
   const pairs = /** @type {Record<string, string>} */ ({ ')': '(', ']': '[', '}': '{' });

@@ -3,7 +3,6 @@
 import { escape, number } from '../engine/text.js';
 import { ELEMENTWISE } from '../engine/ops.js';
 
-/** @typedef {import('./tape.js').Op} Op */
 /** What is written: its maths, how strongly it holds together, and its number if it is one.
  * @typedef {{m: string, holds: number, x?: number}} Written */
 

@@ -9,9 +9,6 @@ import { Network, SAMPLES } from './network.js';
 import { area, draggable } from './plane.js';
 import { histogram } from './thousand.js';
 
-/** @typedef {import('./network.js').Sample} Sample */
-/** @typedef {import('./plane.js').Point} Point */
-
 /** What can be switched on, and what it does. @type {Record<string, string>} */
 const FAULTS = {
   'not zeroed': 'Nothing empties .grad: each step takes all gradients so far once more.',
