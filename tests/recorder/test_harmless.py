@@ -102,7 +102,7 @@ def test_a_backward_pass_in_another_thread_is_recorded() -> None:
     assert (rec.grad("w").item(), w.grad.item()) == (4.0, 4.0)
 
 
-@pytest.mark.parametrize("place", ["mode.call_site", "hooks.local_gradients"])
+@pytest.mark.parametrize("place", ["mode.call_site", "graph.local_gradients"])
 def test_what_goes_wrong_costs_itself(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A fault of ours in a call or a hook leaves PyTorch's result alone; the rest is recorded, and it says so once."""
     w, v = torch.tensor(3.0, requires_grad=True), torch.tensor(2.0, requires_grad=True)
@@ -114,7 +114,7 @@ def test_what_goes_wrong_costs_itself(place: str, monkeypatch: pytest.MonkeyPatc
                 (w**2).backward()
     assert w.grad == 18.0
     assert rec.grad("v", backward=0) == 4.0
-    assert place != "hooks.local_gradients" or rec.grad("w") == 6.0
+    assert place != "graph.local_gradients" or rec.grad("w") == 6.0
     assert str(rec).count("Something could not be read (ZeroDivisionError: division by zero)") == 1
 
 

@@ -1,8 +1,8 @@
 """Watch PyTorch run, and write what is seen on a tape from which the Trace is made.
 
-Three things are enough. This function mode sees each call with its arguments and its result. A walk along
-`next_functions` finds the autograd nodes that the call made (`nodes`). A hook on every node sees, while the real
-backward pass runs, what comes in, the upstream gradient, and what goes out on each edge, the contribution (`hooks`).
+Three things are enough. This function mode sees each call with its arguments and its result. In `graph`, a walk along
+`next_functions` finds the autograd nodes that the call made, and a hook on every node sees, while the real backward
+pass runs, what comes in, the upstream gradient, and what goes out on each edge, the contribution.
 
 Nothing of it raises, and on leaving everything is taken down again: hooks, mode and references.
 """
@@ -13,7 +13,7 @@ import os
 import sys
 import weakref
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import count
 from types import CodeType
 from typing import Any, Self, TypeAlias
@@ -21,17 +21,18 @@ from typing import Any, Self, TypeAlias
 import torch
 from torch import Tensor
 from torch.autograd.graph import get_gradient_edge
+from torch.nn.utils import clip_grad
+from torch.optim import Optimizer
+from torch.optim.optimizer import register_optimizer_step_pre_hook
 from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack, _pop_mode, _push_mode
 from torch.utils.checkpoint import CheckpointFunction
 from torch.utils.hooks import RemovableHandle
 
 from chainrule.recorder.advice import note_failed_pass, note_stopped_block
-from chainrule.recorder.events import CLIPS, COPIES_NUMBERS, TAKES_NUMBERS, Events
-from chainrule.recorder.guard import Guard, unseen
-from chainrule.recorder.hooks import BackwardHooks
+from chainrule.recorder.graph import Graph
+from chainrule.recorder.guard import unseen
 from chainrule.recorder.module_paths import ModulePaths
-from chainrule.recorder.nodes import Nodes
-from chainrule.recorder.snapshots import Copies, Keep
+from chainrule.recorder.snapshots import Keep
 from chainrule.recorder.source_names import (
     CallSite,
     call_from,
@@ -40,15 +41,18 @@ from chainrule.recorder.source_names import (
     caller_of,
     frames_from,
     locals_of,
+    whole_span,
 )
 from chainrule.recorder.tape import SeenOp, SeenPass, Tape
 from chainrule.recorder.values import Values, made_by
-from chainrule.trace import Argument, Call, Number, Trace, many_objects
+from chainrule.trace import Argument, Call, Number, Trace, Update, many_objects
 
 TESTED = "2.13"  # the version of PyTorch that the tests run with; another one is recorded if it has what is needed
 NEEDED = ("_current_graph_task_id", "DisableTorchFunction", "_ExcludeDispatchKeyGuard", "_functorch")
 """What is used of PyTorch's own internals."""
 
+_TAKES_NUMBERS = frozenset({"item", "tolist", "numpy", "__float__", "__int__", "__array__"})
+_COPIES_NUMBERS = frozenset({"tensor", "as_tensor", "new_tensor"})
 _SILENT = frozenset({
     "__len__", "__hash__", "size", "dim", "numel", "stride", "is_floating_point", "is_complex", "element_size",
     "data_ptr", "is_contiguous", "untyped_storage",
@@ -56,10 +60,10 @@ _SILENT = frozenset({
 """Calls that make no value of the forward pass, so that their arguments need not become values."""
 _MAY_WARN = frozenset({
     "__repr__", "__format__", "__bool__", "__index__", "__set__", "__delete__", "retain_grad", "requires_grad_",
-    *TAKES_NUMBERS,
+    *_TAKES_NUMBERS,
 })  # fmt: skip
 """Calls that make no value either, and may have something to say."""
-_FRESH = frozenset(["zeros_like", "ones_like", "empty_like", "rand_like", "randn_like", "full_like", *COPIES_NUMBERS])
+_FRESH = frozenset(["zeros_like", "ones_like", "empty_like", "rand_like", "randn_like", "full_like", *_COPIES_NUMBERS])
 """Calls that make a new leaf and not a result of their arguments."""
 _FILLS = frozenset(["zero_", "fill_", "uniform_", "normal_", "kaiming_uniform_", "constant_"])
 """Calls that give a tensor its first numbers, which is nothing to record if it is not known yet."""
@@ -83,21 +87,19 @@ class Recorder(TorchFunctionMode):
 
     def __init__(self, keep: Keep = "auto", local_gradients: bool = True) -> None:
         super().__init__()
-        self._tape, self._guard, self._copies = Tape(), Guard(), Copies(keep)
-        self._hooks = BackwardHooks(self._tape, self._guard, self._copies, local_gradients)
-        self._hooks.mode = weakref.ref(self)
-        self._nodes = Nodes(self._tape, self._hooks)
-        self._values = Values(self._tape, self._nodes, self._hooks, self._copies, self._guard)
-        self._events = Events(self._tape, self._values, self._copies, self._guard)
+        self._tape = Tape(keep)
+        self._guard, self._copies = self._tape.guard, self._tape.copies
+        self._graph = Graph(self._tape, self, local_gradients)
+        self._values = Values(self._tape, self._graph)
         self._trace: Trace | None = None
 
     def __enter__(self) -> Self:
         """Begin to watch; an interrupt that comes in between leaves nothing behind."""
         frame = next(frames_from(sys._getframe()), None)
-        self._values.paths.block = frame.f_code if frame else None
+        self._tape.block = frame.f_code if frame else None
         self._tape.folder = os.getcwd()  # noqa: PTH109  # a Path is slow
         try:
-            self._hooks.keep(self._events.watch_optimizers())
+            self._graph.keep(register_optimizer_step_pre_hook(partial(_before_step, weakref.ref(self))))
             super().__enter__()  # type: ignore[no-untyped-call]
             return self
         except BaseException:
@@ -123,9 +125,8 @@ class Recorder(TorchFunctionMode):
             for mode in above:
                 _push_mode(mode)
         self._guard.run(self._values.name_the_rest)
-        self._hooks.clear()
-        self._nodes.number_of.clear()
-        self._values.paths = ModulePaths(self._values.paths.block)
+        self._graph.clear()
+        self._values.paths = ModulePaths()
 
     @property
     def failures(self) -> Collection[str]:
@@ -136,7 +137,7 @@ class Recorder(TorchFunctionMode):
         """Return what was recorded so far, as plain data."""
         if self._trace is None or self._guard.has_run:
             with unseen(), many_objects():
-                self._trace = self._tape.trace(self._guard.failures, self._copies.keep != "shapes")
+                self._trace = self._tape.trace()
             self._guard.has_run = False
         return self._trace
 
@@ -144,6 +145,9 @@ class Recorder(TorchFunctionMode):
         """List the values that a live tensor has been, oldest first."""
         known = self._tape.find(tensor)
         return tuple(known.values) if known else ()
+
+    def _site(self, code: CodeType | None = None) -> CallSite:
+        return call_site(code, self._tape.block)
 
     # Calls ----------------------------------------------------------------------------------------------------
 
@@ -159,14 +163,14 @@ class Recorder(TorchFunctionMode):
         if _is_traced():
             return func(*args, **kwargs)
         name, kind, code = _described(func)
-        if kind == "silent" or (kind == "op" and self._hooks.inside and not torch.is_grad_enabled()):
+        if kind == "silent" or (kind == "op" and self._graph.inside and not torch.is_grad_enabled()):
             return func(*args, **kwargs)
         if kind != "op":
             return self._run_other(kind, code, func, args, kwargs)
         given, *arguments = _operands(args, kwargs)
         if not given or (name in _FILLS and self._is_filled(name, given[0])):
             if name == "zero_":
-                self._guard.run(self._events.clear, given[0])
+                self._guard.run(self._clear, given[0])
             return call_from(caller_of(code), func, args, kwargs)
         call = self._guard.run(self._before, name, code, given, *arguments)
         if call is None:
@@ -190,13 +194,13 @@ class Recorder(TorchFunctionMode):
         if kind == "__set__":
             self._values.suspects.add(id(args[0]))
             if args[1] is None:
-                self._guard.run(self._events.take, "clear", args[0])
+                self._guard.run(self._take, "clear", args[0])
             elif isinstance(args[1], Tensor) and func.__self__ is Tensor.data:  # type: ignore[attr-defined]
-                self._guard.run(self._events.take, "data", args[1])
-        elif name in TAKES_NUMBERS:
-            self._guard.run(self._events.take, name, args[0], code)
-        elif name == "__get__" and caller is not None and caller.f_code.co_filename == CLIPS:
-            self._guard.run(self._events.take, "clip", args[0])
+                self._guard.run(self._take, "data", args[1])
+        elif name in _TAKES_NUMBERS:
+            self._guard.run(self._take, name, args[0], code)
+        elif name == "__get__" and caller is not None and caller.f_code.co_filename == clip_grad.__file__:
+            self._guard.run(self._take, "clip", args[0])
         result = call_from(caller, func, args, kwargs)
         if kind == "register_hook":
             self._guard.run(self._observe_hook, args[0], code, result)
@@ -210,7 +214,7 @@ class Recorder(TorchFunctionMode):
             self._values.suspects.add(id(given[0]))
         elif name == "matmul" and all(tensor.dim() == 1 for tensor in given):
             name = "dot"
-        site = call_site(code, self._values.paths.block)
+        site = self._site(code)
         if site.step is not None:  # its own sums are no part of the graph, what it makes of each parameter is
             given[:] = [tensor for tensor in given if tensor.requires_grad]
             name, arguments, written = "step", None, _NOTHING
@@ -224,29 +228,29 @@ class Recorder(TorchFunctionMode):
         made = given[:1] if op.name == "__setitem__" else [result] if type(result) is Tensor else _tensors(result)
         made = [tensor for tensor in made if not self._values.is_known(tensor)]
         if not made or op.name in _FRESH:
-            if made and op.name in COPIES_NUMBERS:
-                self._events.make(op.name, site, op.inputs, made)
+            if made and op.name in _COPIES_NUMBERS:
+                self._make(op.name, site, op.inputs, made)
             return
         if site.inner is not None:
             op.module = self._guard.run(self._values.paths.of_module, site.inner, site)
         number = len(self._tape.ops)
         self._tape.ops.append(op)  # first, so that whatever goes wrong no other op takes its place
         for tensor in made:
-            if (node := made_by(tensor)) is not None and node not in self._nodes.number_of:
+            if (node := made_by(tensor)) is not None and node not in self._graph.number_of:
                 self._values.walk(node, number, site)
         op.outputs = tuple([self._values.add(tensor, number) for tensor in made])
         for position, value in enumerate(op.outputs):
             self._values.name_result(self._tape.values[value], site, position, len(made))
         if (site.span.function or "").endswith(".sample") and not self._tape.values[op.outputs[0]].requires_grad:
-            self._events.note("sample", site, op.inputs, op.outputs)
+            self._tape.note("sample", whole_span(site.frame), op.inputs, op.outputs)
         elif not torch.is_grad_enabled() and any(tensor.requires_grad for tensor in given):
             for frame in called_from(site.caller, CheckpointFunction.forward.__code__):
-                return self._events.note("checkpoint", CallSite(frame), op.inputs, op.outputs)
+                return self._tape.note("checkpoint", whole_span(frame), op.inputs, op.outputs)
 
     def _observe_hook(self, tensor: Tensor, code: CodeType | None, handle: RemovableHandle) -> None:
-        site = call_site(code, self._values.paths.block)
+        site = self._site(code)
         value = self._values.of(tensor, site, [tensor])
-        self._hooks.observe_hooks(tensor, value, site.span.expression or "register_hook", handle)
+        self._graph.observe_hooks(tensor, value, site.span.expression or "register_hook", handle)
 
     def _note_failed(self, error: BaseException | None = None) -> None:
         """Find the call that raised what ends the block: on the way of the error it stands in a frame of ours."""
@@ -268,8 +272,8 @@ class Recorder(TorchFunctionMode):
         """Let a backward pass run, knowing what it starts from and what it is asked for."""
         start = list(_tensors(args[0] if args else kwargs.get("tensors", kwargs.get("outputs"))))
         roots = self._guard.run(self._begin, start, code) or ()
-        outer = self._hooks.start(roots)
-        passes, depth = self._tape.passes, len(self._hooks.inside)
+        outer = self._graph.start(roots)
+        passes, depth = self._tape.passes, len(self._graph.inside)
         first = len(passes)
         try:
             result = call_from(caller_of(code), func, args, kwargs)
@@ -277,11 +281,11 @@ class Recorder(TorchFunctionMode):
             del passes[first:]
             self._guard.has_run = True
             if isinstance(error, RuntimeError) and roots:
-                self._guard.run(note_failed_pass, error, self._tape, self._hooks._nodes, start, roots)
+                self._guard.run(note_failed_pass, error, self._tape, self._graph.nodes, start, roots)
             raise
         finally:
-            self._hooks.leave(depth)
-            self._hooks.start(outer)
+            self._graph.leave(depth)
+            self._graph.start(outer)
         asked = list(_tensors(args[1] if name == "grad" and len(args) > 1 else kwargs.get("inputs")))
         if asked and len(passes) > first:
             self._guard.run(self._answer, passes[first], asked, result or (), code)
@@ -289,7 +293,7 @@ class Recorder(TorchFunctionMode):
 
     def _begin(self, start: list[Tensor], code: CodeType | None) -> tuple[int, ...]:
         """Find the values that a backward pass starts from; a leaf among them gets its node here."""
-        site = call_site(code, self._values.paths.block)
+        site = self._site(code)
         roots = tuple([self._values.of(tensor, site, start, i) for i, tensor in enumerate(start)])
         for tensor in start:
             if tensor.is_leaf and tensor.requires_grad:
@@ -307,7 +311,49 @@ class Recorder(TorchFunctionMode):
                 run.asked[self._values.of(tensor, CallSite(), [tensor])] = copy
         numbers = [tensor for tensor in gradients if tensor is not None and not tensor.requires_grad]
         if numbers:
-            self._events.make("grad", call_site(code, self._values.paths.block), run.roots, numbers)
+            self._make("grad", self._site(code), run.roots, numbers)
+
+    # What autograd does not follow ----------------------------------------------------------------------------
+
+    def _take(self, name: str, tensor: Tensor, code: CodeType | None = None) -> None:
+        """Note that something is done with a tensor that has to do with the graph."""
+        if tensor.requires_grad or self._tape.find(tensor) is not None:
+            site = self._site(code)
+            self._tape.note(name, whole_span(site.frame), [self._values.of(tensor, site, [tensor])])
+
+    def _clear(self, gradient: Tensor) -> None:
+        """Note that a gradient is filled with zeros."""
+        if (leaf := self._values.leaf_with(gradient)) is not None:
+            self._tape.note("clear", whole_span(self._site().frame), leaf.values[-1:])
+
+    def _make(self, name: str, site: CallSite, given: Sequence[int], made: Sequence[Tensor]) -> None:
+        """Note that new tensors are made of numbers alone."""
+        values = [self._values.of(tensor, site, made, i) for i, tensor in enumerate(made)]
+        for position, value in enumerate(values):
+            self._values.name_result(self._tape.values[value], site, position, len(made))
+        self._tape.note(name, whole_span(site.frame), given, values)
+
+    def _update(self, optimizer: Optimizer, by_closure: bool) -> None:
+        """Write down what an optimizer is about to step, and with which gradients."""
+        site, held = self._site(), dict[int, Any]()
+        for g, group in enumerate(optimizer.param_groups):
+            for i, leaf in enumerate(group["params"]):
+                is_new = self._tape.find(leaf) is None
+                value = self._values.of(leaf, site, [leaf])
+                seen = self._tape.values[value]
+                if is_new and not (seen.name or seen.paths):
+                    seen.written = f"{type(optimizer).__name__}.param_groups[{g}]['params'][{i}]"
+                held[value] = None if leaf.grad is None else self._copies.of(leaf.grad, whole=True)
+        gradients = {value: copy for value, copy in held.items() if copy is not None}
+        where = self._tape.where(whole_span(site.frame))
+        self._tape.updates.append(Update(tuple(held), gradients, len(self._tape.passes), *where, by_closure))
+
+
+def _before_step(me: weakref.ref[Recorder], optimizer: Optimizer, args: tuple[Any, ...], given: dict[str, Any]) -> None:
+    """Tell the recorder, if it is alive: every optimizer calls this before its step."""
+    if (recorder := me()) is not None:
+        by_closure = any(map(callable, (*args[1:], *given.values())))
+        recorder._guard.run(recorder._update, optimizer, by_closure)
 
 
 def _is_traced() -> bool:

@@ -12,8 +12,7 @@ from torch import Tensor
 from torch.nn import Module
 
 from chainrule.recorder.limits import ITEMS
-from chainrule.recorder.source_code import span_at
-from chainrule.recorder.source_names import CallSite, around, locals_of, variables_of
+from chainrule.recorder.source_names import CallSite, around, locals_of, variables_of, whole_span
 
 _Kind = TypeVar("_Kind", Tensor, Module)
 _WRAPPERS = re.compile(r"\b(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)(\.|$)")
@@ -45,9 +44,7 @@ class ModulePath(NamedTuple):
 class ModulePaths:
     """Look paths up, each module of the user's once; what was looked up is kept alive."""
 
-    def __init__(self, block: CodeType | None = None) -> None:
-        self.block = block
-        """The code that the `with` block stands in; what it calls a module comes first."""
+    def __init__(self) -> None:
         self.tensors: dict[int, tuple[Tensor, list[ModulePath]]] = {}
         """Each parameter and buffer that was found, by its id, with its paths."""
         self._roots: dict[int, Root] = {}
@@ -84,7 +81,7 @@ class ModulePaths:
 
         What the block's own code and the code around it hold comes first, and the outermost of these before its parts.
         """
-        inside, outside = around(site.frame, self.block)
+        inside, outside = around(site)
         ours, theirs = _held((*inside[:1], *outside)), _called(site) | _held(inside[1:])
         held = theirs | ours
         parts = {number: list(_parts(one)) for number, (_, one) in held.items()}
@@ -154,5 +151,4 @@ def _called(site: CallSite) -> dict[int, tuple[str, Module]]:
     called = None if site.outer is None else locals_of(site.outer).get("self")
     if site.outer is None or site.outer.f_back is None or not isinstance(called, Module):
         return {}
-    span = span_at(site.outer.f_back.f_code, site.outer.f_back.f_lasti, True)
-    return {id(called): (span.function or type(called).__name__, called)}
+    return {id(called): (whole_span(site.outer.f_back).function or type(called).__name__, called)}

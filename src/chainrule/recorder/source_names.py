@@ -59,6 +59,8 @@ class CallSite:
     """The innermost and the outermost of those in which a module is called."""
     step: FrameType | None = None
     """The optimizer's step that makes the call."""
+    block: CodeType | None = None
+    """The code that the `with` block stands in."""
 
     def operands(self) -> tuple[str, ...]:
         """Return the source text of the positional arguments, without modules and plain numbers."""
@@ -93,8 +95,13 @@ def call_site(called: CodeType | None = None, block: CodeType | None = None) -> 
             inner = inner or frame
         frame = frame.f_back
     if found is None:
-        return CallSite()
-    return CallSite(found, span_at(found.f_code, found.f_lasti, direct), caller, inner, outer, step)
+        return CallSite(block=block)
+    return CallSite(found, span_at(found.f_code, found.f_lasti, direct), caller, inner, outer, step, block)
+
+
+def whole_span(frame: FrameType | None) -> SourceSpan:
+    """Read the user's whole expression in a frame, be the call that is noted deep inside of it."""
+    return NOWHERE if frame is None else span_at(frame.f_code, frame.f_lasti, True)
 
 
 def caller_of(called: CodeType | None) -> FrameType | None:
@@ -119,18 +126,18 @@ def call_from(frame: FrameType | None, func: Callable[..., Any], args: Sequence[
     return FunctionType(known[1], frame.f_globals)(func, args, kwargs)
 
 
-def passed_on(site: CallSite, block: CodeType | None) -> tuple[SourceSpan, FrameType | None]:
+def passed_on(site: CallSite) -> tuple[SourceSpan, FrameType | None]:
     """Follow a call's result outwards as long as it is returned at once, and to no builtin such as `map`.
 
     Return the outermost of the user's expressions that give it, and the call of the module around that if there is one.
     """
     span, module, frame = site.span, None, site.caller
-    while frame is not None and frame.f_code is not block and _returns(frame.f_code, frame.f_lasti):
+    while frame is not None and frame.f_code is not site.block and _returns(frame.f_code, frame.f_lasti):
         frame = frame.f_back
         if frame is not None and frame.f_code is _MODULE_CALL:
             module = frame
         elif frame is not None and not _files[frame.f_code.co_filename]:
-            outer = span_at(frame.f_code, frame.f_lasti, True)
+            outer = whole_span(frame)
             if isinstance(held_as(frame, outer.function or ""), (type, BuiltinFunctionType)):
                 break
             span, module = outer, None
@@ -175,16 +182,16 @@ def locals_of(frame: FrameType) -> Mapping[str, object]:
     return found
 
 
-def around(frame: FrameType | None, block: CodeType | None) -> tuple[list[FrameType], Iterable[FrameType]]:
+def around(site: CallSite) -> tuple[list[FrameType], Iterable[FrameType]]:
     """Split the user's frames into those up to the block's, whose names count first, and those outside of it.
 
     The block's own come before those of what it calls, so that a weight keeps the name that it has in the block,
     whatever a function calls its parameter.
     """
-    if frame is not None and frame.f_code is block:
-        return [frame], frames_from(frame.f_back)
-    frames = list(frames_from(frame))
-    inside = next((i + 1 for i, frame in enumerate(frames) if frame.f_code is block), 0)
+    if site.frame is not None and site.frame.f_code is site.block:
+        return [site.frame], frames_from(site.frame.f_back)
+    frames = list(frames_from(site.frame))
+    inside = next((i + 1 for i, frame in enumerate(frames) if frame.f_code is site.block), 0)
     return frames[:inside][::-1], frames[inside:]
 
 

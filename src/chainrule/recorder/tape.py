@@ -9,14 +9,16 @@ from __future__ import annotations
 import weakref
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate, starmap
+from types import CodeType
 from typing import TypeAlias
 
 from torch import Tensor
 
+from chainrule.recorder.guard import Guard
 from chainrule.recorder.module_paths import ModulePath
-from chainrule.recorder.snapshots import Lazy, to_snapshot
+from chainrule.recorder.snapshots import Copies, Keep, Lazy, to_snapshot
 from chainrule.recorder.source_code import NOWHERE, SourceSpan, relative_path
 from chainrule.trace import (
     BackwardPass,
@@ -111,29 +113,6 @@ class SeenPass:
     only: tuple[int, ...] | None = None
 
 
-@dataclass(slots=True)
-class SeenUpdate:
-    """Note an optimizer's step."""
-
-    parameters: tuple[int, ...]
-    gradients: dict[int, Lazy]
-    after: int
-    span: SourceSpan
-    by_closure: bool
-
-
-@dataclass(slots=True)
-class SeenEvent:
-    """Note a call that autograd does not follow."""
-
-    name: str
-    values: list[int]
-    made: list[int]
-    after: int
-    steps: int
-    span: SourceSpan
-
-
 class LiveTensor:
     """Follow one tensor, without keeping it alive."""
 
@@ -150,13 +129,18 @@ class LiveTensor:
 class Tape:
     """Collect what is seen, in order; a value, an op or a node is known by its position."""
 
-    def __init__(self) -> None:
+    def __init__(self, keep: Keep = "auto") -> None:
+        self.guard, self.copies = Guard(), Copies(keep)
+        self.block: CodeType | None = None
+        """The code that the `with` block stands in; its names come first."""
         self.values: list[SeenValue] = []
         self.ops: list[SeenOp] = []
         self.nodes: list[SeenNode] = []
         self.passes: list[SeenPass] = []
-        self.updates: list[SeenUpdate] = []
-        self.events: list[SeenEvent] = []
+        self.updates: list[Update] = []
+        """With copies where there will be snapshots."""
+        self.events: list[tuple[tuple[str, int, int, SourceSpan], list[int], list[int]]] = []
+        """Calls that autograd does not follow: which and when, what they were given, what they made."""
         self.inferred: list[int] = []
         """The values that were made in inference mode."""
         self.value_at: dict[tuple[int, int], int] = {}
@@ -170,10 +154,13 @@ class Tape:
         self._snapshots: dict[int, tuple[Lazy, Snapshot]] = {}
         """What was converted, by the id of what it was made from."""
 
-    @property
-    def moment(self) -> tuple[int, int]:
-        """How many backward passes and how many optimizer's steps have begun."""
-        return len(self.passes), len(self.updates)
+    def note(self, name: str, span: SourceSpan, values: Iterable[int], made: Iterable[int] = ()) -> None:
+        """Write an event down, or add to the last one if that is the same call."""
+        call = name, len(self.passes), len(self.updates), span
+        if not self.events or self.events[-1][0] != call:
+            self.events.append((call, [], []))
+        self.events[-1][1].extend(values)
+        self.events[-1][2].extend(made)
 
     def find(self, tensor: Tensor) -> LiveTensor | None:
         """Return what is known of a tensor, if it was met before."""
@@ -192,8 +179,8 @@ class Tape:
         called = op.span.expression or (f"{inside}.{op.name}" if inside else op.name)
         return called if len(op.outputs) == 1 else f"{called}[{op.outputs.index(value)}]"
 
-    def trace(self, failures: Iterable[str] = (), numbers: bool = False) -> Trace:
-        """Make the trace of what there is so far; it notes failures, and what has no `numbers` if there should be."""
+    def trace(self) -> Trace:
+        """Make the trace of what there is so far; it notes failures, and what has no numbers though it should."""
         self._drop_lost_ops()
         whole = len({id(held.paths[0].root) for held in self.values if held.paths}) > 1
         values = tuple(self._values(whole))
@@ -202,17 +189,16 @@ class Tape:
         passes = tuple(map(self._pass, self.passes))
         stopped = tuple(self.failed_passes.values())
         notes = [f"{one.says} {one.hint}".strip() for one in stopped]
+        failures = self.guard.failures
         notes += [f"Something could not be read ({failure}). Everything else is recorded." for failure in failures]
-        if numbers and any(held.data is None and held.statistics is None for _, held in self._snapshots.values()):
+        kept = (held for _, held in self._snapshots.values())
+        if self.copies.keep != "shapes" and any(held.data is None and held.statistics is None for held in kept):
             notes.append(_NO_NUMBERS)
         failed = self.failed and Failed(self._op(self.failed[0], values, whole), self.failed[1])
-        updates = tuple(
-            Update(one.parameters, self._snapshots_of(one.gradients), one.after, *self.where(one.span), one.by_closure)
-            for one in self.updates
-        )
+        updates = tuple(replace(one, gradients=self._snapshots_of(one.gradients)) for one in self.updates)
         events = tuple(
-            Event(one.name, tuple(one.values), tuple(one.made), one.after, one.steps, *self.where(one.span))
-            for one in self.events
+            Event(name, tuple(values), tuple(made), after, steps, *self.where(span))
+            for (name, after, steps, span), values, made in self.events
         )
         if self.inferred:
             events += (Event("inference_mode", (), tuple(self.inferred), 0, 0, ""),)

@@ -11,23 +11,19 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import Node as TorchNode
 
-from chainrule.recorder.guard import Guard
-from chainrule.recorder.hooks import BackwardHooks
+from chainrule.recorder.graph import Graph
 from chainrule.recorder.module_paths import ModulePath, ModulePaths, Root
-from chainrule.recorder.nodes import Nodes
-from chainrule.recorder.snapshots import Copies, to_snapshot
+from chainrule.recorder.snapshots import to_snapshot
 from chainrule.recorder.source_code import NOWHERE
 from chainrule.recorder.source_names import CallSite, around, call_site, held_as, names_among, passed_on
-from chainrule.recorder.tape import LiveTensor, SeenEvent, SeenOp, SeenValue, Tape
+from chainrule.recorder.tape import LiveTensor, SeenOp, SeenValue, Tape
 
 
 class Values:
     """Find the value that a tensor is; one not met before, or changed unseen, becomes a new value on the tape."""
 
-    def __init__(self, tape: Tape, nodes: Nodes, hooks: BackwardHooks, copies: Copies, guard: Guard) -> None:
-        self._tape, self._nodes, self._hooks, self._copies = tape, nodes, hooks, copies
-        self._guard = guard
-        """What searches for a name, so that a failure costs that name and nothing else."""
+    def __init__(self, tape: Tape, graph: Graph) -> None:
+        self._tape, self._graph, self._copies, self._guard = tape, graph, tape.copies, tape.guard
         self.paths = ModulePaths()
         self._step: tuple[FrameType | None, int] = None, 0
         """The optimizer's step that was seen last, and its op."""
@@ -51,7 +47,7 @@ class Values:
         value = known.values[-1]
         held = self._tape.values[value]
         if not held.paths:
-            in_block = site.span.code is self.paths.block
+            in_block = site.span.code is site.block
             if (in_block and not held.in_block) if held.name else not self._is_written_in(held, site):
                 self._guard.run(self._look_up, held, tensor, site)
         variables = site.span.variables
@@ -73,7 +69,7 @@ class Values:
             leaf = maker is None
             if leaf and op is not None and _is_cut_off(tensor):
                 wanted = leaf = False
-            if maker is not None and (node := self._nodes.number_of.get(maker)) is not None:
+            if maker is not None and (node := self._graph.number_of.get(maker)) is not None:
                 slot = tensor.output_nr
         parameter = type(tensor) is not Tensor and isinstance(tensor, torch.nn.Parameter)
         held = SeenValue(self._copies.of(tensor), leaf, wanted, parameter, op, node, slot)
@@ -93,7 +89,7 @@ class Values:
         else:
             tape.inferred.append(number)
         if wanted and tensor._backward_hooks and len(known.values) == 1:
-            self._hooks.observe_hooks(tensor, number, "hooks that were there before")
+            self._graph.observe_hooks(tensor, number, "hooks that were there before")
         return number
 
     def note_step(self, op: SeenOp, given: Sequence[Tensor], step: FrameType) -> None:
@@ -114,7 +110,7 @@ class Values:
 
     def walk(self, root: TorchNode, op: int | None, site: CallSite) -> None:
         """Write down autograd's nodes from one on."""
-        self._nodes.walk(root, op, self._of_leaf, site)
+        self._graph.walk(root, op, lambda leaf: self._of_leaf(leaf, site))
 
     def _of_leaf(self, leaf: Tensor, site: CallSite) -> int:
         """Return the value that a leaf is, as far as it is known that it changed."""
@@ -158,7 +154,7 @@ class Values:
         number, values, nodes = len(tape.ops), len(tape.values), len(tape.nodes)
         self.walk(node, number, site)
         inputs = tuple(dict.fromkeys(to for n in tape.nodes[nodes:] for _, _, to in n.edges if to is not None))
-        op: int | None = tape.nodes[self._nodes.number_of[node]].op
+        op: int | None = tape.nodes[self._graph.number_of[node]].op
         if any(given < values and given != value for given in inputs):
             name = type(node).__name__.removesuffix("Backward").removesuffix("Backward0")
             module = self._guard.run(self.paths.of_module, site.inner, site)
@@ -173,7 +169,7 @@ class Values:
             made.outputs = (*made.outputs, value)
         held = tape.values[value]
         held.requires_grad, held.leaf, held.op = True, False, op
-        held.node, held.slot = self._nodes.number_of[node], tensor.output_nr
+        held.node, held.slot = self._graph.number_of[node], tensor.output_nr
         self._tape.value_at[held.node, held.slot] = value
 
     def leaf_with(self, gradient: Tensor) -> LiveTensor | None:
@@ -191,7 +187,7 @@ class Values:
 
     def name_the_rest(self) -> None:
         """Look once more for paths and variables that hold what is still there, such as what a function returned."""
-        values, block, self._step = self._tape.values, self.paths.block, (None, 0)
+        values, self._step = self._tape.values, (None, 0)
         for owned, paths in self.paths.tensors.values():
             if self._tape.find(owned) is None and owned.requires_grad and any(map(self._is_called, paths)):
                 self.add(owned)  # it took no part
@@ -199,7 +195,7 @@ class Values:
                 values[value].paths = paths
         loose = [value for value, held in enumerate(values) if held.paths and not any(p.registered for p in held.paths)]
         if loose:
-            self._tape.events.append(SeenEvent("unregistered", loose, [], *self._tape.moment, NOWHERE))
+            self._tape.note("unregistered", NOWHERE, loose)
         rest = [
             (tensor, held)
             for known in self._tape.tensors.values()
@@ -207,8 +203,8 @@ class Values:
             if not (held.name and (held.in_block or held.op is None)) and (tensor := known.tensor()) is not None
         ]
         if rest:
-            site = call_site(None, block)
-            inside, outside = around(site.frame, block)
+            site = call_site(None, self._tape.block)
+            inside, outside = around(site)
             names = names_among(inside or outside, {id(tensor) for tensor, _ in rest}, items=True)
         for tensor, held in rest:
             self._guard.run(self._look_up, held, tensor, site, names.get(id(tensor), []))
@@ -239,13 +235,13 @@ class Values:
 
         Without a variable, it goes by what returned it outermost: the user's expression, or a module.
         """
-        span, module = (site.span, None) if site.span.targets else passed_on(site, self.paths.block)
+        span, module = (site.span, None) if site.span.targets else passed_on(site)
         if module is not None and (path := self.paths.of_module(module, site)):
             held.written = path.text(whole=True)
         elif span is not site.span and of == 1:
             held.written = span.expression
         if len(span.targets) == of and (name := span.targets[position]):
-            held.name, held.in_block = name, span.code is self.paths.block
+            held.name, held.in_block = name, span.code is site.block
 
     def _look_up(
         self, held: SeenValue, tensor: Tensor, site: CallSite, found: list[tuple[str, CodeType]] | None = None
@@ -255,17 +251,17 @@ class Values:
         What was made in the block can be in the variables of the code up to the block's alone; of these names, the one
         that the block itself uses is shown.
         """
-        held.in_block = held.in_block or site.span.code is self.paths.block
+        held.in_block = held.in_block or site.span.code is site.block
         held.paths = self.paths.find(tensor, site, held.parameter, held.op is not None)
         if held.paths:
             return
         if found is None:
-            inside, outside = around(site.frame, self.paths.block)
+            inside, outside = around(site)
             found = names_among(inside or outside, {id(tensor)}).get(id(tensor), [])
             if not found and held.op is None:
                 found = names_among(outside, {id(tensor)}).get(id(tensor), [])
         known, names = held.name, [name for name, _ in found]
-        if not known or (held.op is not None and found and found[0][1] is self.paths.block and known not in names):
+        if not known or (held.op is not None and found and found[0][1] is site.block and known not in names):
             held.name = next((name for name in names if not name.endswith("]")), known)
         held.also = tuple(dict.fromkeys(name for name in (*held.also, known, *names) if name))
 
