@@ -25,7 +25,7 @@ PARTS = {
         "tensors", "text", "ops", "model", "dom", "drawing", "state", "more", "player", "product", "element", "page",
     ),
     "panels": (
-        "numbers", "training", "cells", "sizes", "zoom", "maths", "slips", "plots", "edits", "curve", "explain",
+        "fields", "numbers", "training", "cells", "sizes", "zoom", "maths", "slips", "plots", "edits", "curve", "explain",
         "predict", "table", "code", "share", "panels",
     ),
     "ops": ("calls", "entries", "moves", "losses", "layers"),
@@ -33,6 +33,7 @@ PARTS = {
 """The files of each script, in the order in which they are joined: each knows only those before it."""
 PLAYGROUNDS = {
     "code": (
+        "fields",
         "python",
         "printed",
         "types",
@@ -52,9 +53,9 @@ PLAYGROUNDS = {
         "editor",
         "playground",
     ),
-    "xor": ("numbers", "plots", "frame", "plane", "network", "inside", "thousand", "xor"),
-    "descent": ("numbers", "plots", "frame", "plane", "race", "descent"),
-    "practice": ("slips", "predict", "frame", "questions", "practice"),
+    "xor": ("fields", "numbers", "plots", "frame", "plane", "network", "inside", "thousand", "xor"),
+    "descent": ("fields", "numbers", "plots", "frame", "plane", "race", "descent"),
+    "practice": ("fields", "slips", "predict", "frame", "questions", "practice"),
 }
 """The scripts of elements of their own, which the pages that have one fetch after the graph's."""
 

@@ -3,6 +3,7 @@
 import { button, h } from '../drawing/dom.js';
 import { ROUND } from '../engine/model.js';
 import { setEntries } from '../drawing/edits.js';
+import { choice, tick } from '../drawing/fields.js';
 import { onGrid, unit } from '../drawing/numbers.js';
 import { contour, numberField, plot } from './plots.js';
 import { fill } from './slips.js';
@@ -94,10 +95,8 @@ export function curvePanel(ui) {
     frame = [];
     ui.choose(chosen()[0][0]);
   };
-  const options = (/** @type {string} */ before) => named.map((name) => h('option', before + name));
-  const first = h('select', { 'aria-label': 'Against', change: turned }, ...options(''));
-  const both = [h('option', 'alone'), ...options('and ')];
-  const second = h('select', { 'aria-label': 'Also against', change: turned }, ...both);
+  const first = choice('Against', named, turned);
+  const second = choice('Also against', ['alone', ...named.map((name) => `and ${name}`)], turned);
   /** @returns {Entry[]} */
   const chosen = () => {
     const [a, b] = [first.selectedIndex, second.selectedIndex - 1];
@@ -385,16 +384,13 @@ export function curvePanel(ui) {
   /** @type {HTMLElement[]} */ const switches = [];
   /** @param {string} name @param {(on: boolean) => string} flip says why it matters */
   const add = (name, flip) => {
-    const box = h('input', {
-      type: 'checkbox',
-      change: () => {
-        const says = flip(box.checked);
-        training.restart();
-        why.textContent = box.checked ? says : '';
-        ui.changed();
-      },
+    const { node } = tick(name, (on) => {
+      const says = flip(on);
+      training.restart();
+      why.textContent = on ? says : '';
+      ui.changed();
     });
-    switches.push(h('label.switch', box, ' ', name));
+    switches.push(node);
   };
   add('not zeroed', (on) => {
     training.keep = on;

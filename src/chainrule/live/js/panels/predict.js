@@ -1,6 +1,7 @@
 // Predict, then see: the next number is asked for before it is shown.
 
 import { button, h } from '../drawing/dom.js';
+import { answering } from '../drawing/fields.js';
 import { right, slip } from './slips.js';
 import { flat, fromNested, tensor } from '../engine/tensors.js';
 import { derivative, numbers, shapeText } from '../engine/text.js';
@@ -9,23 +10,11 @@ import { derivative, numbers, shapeText } from '../engine/text.js';
 export function predictPanel(ui) {
   const { model } = ui;
   const question = h('p.ask');
-  const verdict = h('p.says', { role: 'status' });
-  const field = h('input', { 'aria-label': 'Your guess', autocomplete: 'off', size: 12, inputmode: 'text' });
-  const form = h(
-    'form.fields',
-    {
-      submit: (/** @type {Event} */ event) => {
-        event.preventDefault();
-        answer();
-      },
-    },
-    h('label.field', h('span', 'your guess'), ' ', field),
-    h('button.main', 'Check'),
-    button('Show it', () => {
-      tell(`It is ${numbers(/** @type {Tensor} */ (wanted()))}.`);
-      onward();
-    }),
-  );
+  const show = button('Show it', () => {
+    tell(`It is ${numbers(/** @type {Tensor} */ (wanted()))}.`);
+    onward();
+  });
+  const { field, form, verdict, tell } = answering('Your guess', () => answer(), show);
   const again = button('From the start', () => {
     tell('');
     ui.step(0);
@@ -36,11 +25,6 @@ export function predictPanel(ui) {
   let step = -1;
   let own = false;
 
-  /** @param {string} text @param {string} [kind] */
-  const tell = (text, kind = '') => {
-    verdict.textContent = text;
-    verdict.className = `says ${kind}`;
-  };
   const isForward = () => model.at < model.forward;
   const wanted = () => (isForward() ? model.values[asked[0]] : model.gradients[asked[0]]);
 

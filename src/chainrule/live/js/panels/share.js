@@ -2,26 +2,14 @@
 
 import { python } from './code.js';
 import { button, h } from '../drawing/dom.js';
+import { copier } from '../drawing/fields.js';
 import { writeState } from '../drawing/state.js';
 
 /** @param {Ui} ui */
 export function sharePanel(ui) {
   const { model } = ui;
   const code = h('pre', { tabindex: 0 });
-  const shown = h('textarea', { readonly: true, rows: 2, 'aria-label': 'Text to copy', hidden: true });
-  /** @param {string} text @param {string} done */
-  async function copy(text, done) {
-    try {
-      await navigator.clipboard.writeText(text);
-      shown.hidden = true;
-      ui.say(done);
-    } catch {
-      shown.hidden = false;
-      shown.value = text;
-      shown.select();
-      ui.say('This page may not copy by itself: the text is selected, press Ctrl+C.');
-    }
-  }
+  const { field, copy } = copier((text) => ui.say(text));
   const address = () => `${location.href.split('#')[0]}#${writeState(ui)}`;
   function save() {
     const link = h('a', {
@@ -48,7 +36,7 @@ export function sharePanel(ui) {
         button('Save picture', save),
         !model.fixed && home && h('a', { href: `${home}#code=${encodeURIComponent(python(model))}` }, 'Edit the code'),
       ),
-      shown,
+      field,
       !model.fixed && code,
     ),
     refresh() {

@@ -4,23 +4,9 @@ import { perform } from './functions.js';
 import { getItem, unbind } from './indexing.js';
 import { binary, matmul } from './operations.js';
 import {
-  arithmetic,
-  compared,
-  entryAt,
-  formatted,
-  isNumber,
-  items,
-  Named,
-  refused,
-  repr,
-  str,
-  truth,
-  tuple,
-  Tuple,
-  typeName,
-  Unknown,
-  unsupported,
-} from './python.js';
+  arithmetic, compared, entryAt, formatted, isNumber, items, Named, refused, repr, str, truth, tuple, Tuple,
+  typeName, Unknown, unsupported,
+} from './python.js'; // prettier-ignore
 import { Tensor } from './tape.js';
 import { attribute, callable } from './torch.js';
 import { now, STATEMENTS } from './tree.js';

@@ -1,6 +1,7 @@
 // <chainrule-descent>: four optimizers race down a loss surface of two weights.
 
 import { button, h, s, write } from '../drawing/dom.js';
+import { choice, tick } from '../drawing/fields.js';
 import { number } from '../engine/text.js';
 import { playground, rateSlider, STILL, watch } from './frame.js';
 import { area, draggable } from './plane.js';
@@ -29,13 +30,9 @@ function raceDown(host, body) {
   const start = button('▶ Race', () => (timer ? rest() : race()), { class: 'main' });
   const slider = h('input', { type: 'range', min: 0, 'aria-label': 'Step', input: () => go(Number(slider.value)) });
   const count = h('span.count');
-  const choice = h(
-    'select',
-    { 'aria-label': 'Surface', change: () => choose(choice.value) },
-    ...Object.keys(SURFACES).map((name) => h('option', name)),
-  );
+  const surfaces = choice('Surface', Object.keys(SURFACES), () => choose(surfaces.value));
   const says = h('code');
-  const noisy = h('input', { type: 'checkbox', change: () => changed() });
+  const noisy = tick('SGD with noise', () => changed());
   const table = h('div.rows.steps');
   const rates = Object.entries(OPTIMIZERS).map(([key, { name }]) => {
     const radio = h('input', { type: 'radio', name: 'shown', 'aria-label': `Show ${name}`, change: () => show(key) });
@@ -50,8 +47,8 @@ function raceDown(host, body) {
   const trails = s('g');
   plane.top.append(trails, point);
   body.append(
-    h('div.fields', h('label.field', 'surface ', choice), says),
-    h('div.two', plane.node, h('div', ...rates.map(({ node }) => node), h('label.switch', noisy, 'SGD with noise'))),
+    h('div.fields', h('label.field', 'surface ', surfaces), says),
+    h('div.two', plane.node, h('div', ...rates.map(({ node }) => node), noisy.node)),
     h('div.fields', start, slider, count),
     h('p.hint', 'Drag the circle: the race begins there. Choose an optimizer to see its step in numbers.'),
     table,
@@ -71,7 +68,7 @@ function raceDown(host, body) {
   function choose(name) {
     if (!SURFACES[name])
       throw new Error(`there is no surface called ${name}; there are ${Object.keys(SURFACES).join(', ')}`);
-    surface = choice.value = name;
+    surface = surfaces.value = name;
     from = SURFACES[name].from;
     settings = Object.fromEntries(Object.entries(SURFACES[name].rates).map(([key, lr]) => [key, { lr }]));
     for (const { key, put } of rates) put(settings[key].lr);
@@ -110,7 +107,7 @@ function raceDown(host, body) {
     const rough = ROUGH * Math.hypot(...SURFACES[surface].d(...SURFACES[surface].from));
     paths = {};
     for (const [key, given] of Object.entries(settings)) {
-      const noise = key === 'sgd' && noisy.checked ? { noise: rough } : {};
+      const noise = key === 'sgd' && noisy.box.checked ? { noise: rough } : {};
       paths[key] = descend(surface, key, from, steps, { ...noise, ...given });
     }
     at = Math.min(at, steps);

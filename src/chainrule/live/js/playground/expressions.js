@@ -4,19 +4,8 @@ import { all, BUILTINS, call, compare, COMPARED, item, member, operator, REST } 
 import { perform } from './functions.js';
 import { setItem } from './indexing.js';
 import {
-  compared,
-  entryAt,
-  formatted,
-  isNumber,
-  items,
-  Named,
-  refused,
-  truth,
-  tuple,
-  Tuple,
-  typeName,
-  Unknown,
-} from './python.js';
+  compared, entryAt, formatted, isNumber, items, Named, refused, truth, tuple, Tuple, typeName, Unknown,
+} from './python.js'; // prettier-ignore
 import { tape, Tensor } from './tape.js';
 import { setAttribute } from './torch.js';
 import { count, kids, marked, now, parted, text, unknown } from './tree.js';

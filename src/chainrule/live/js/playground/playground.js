@@ -1,6 +1,7 @@
 // The page's element: code that is run as it is typed, what it prints, and its graph.
 
 import { button, h, write } from '../drawing/dom.js';
+import { choice, copier } from '../drawing/fields.js';
 import { more } from '../drawing/more.js';
 import { nested } from '../engine/tensors.js';
 import { editor, fetched } from './editor.js';
@@ -70,7 +71,7 @@ class Workbench extends HTMLElement {
   #error = h('p.wrong', { role: 'alert' });
   #out = h('div.out', h('strong', 'Printed'), this.#printed, this.#error);
   #said = h('p.said', { role: 'status' });
-  #copied = h('textarea', { readonly: true, rows: 3, 'aria-label': 'Text to copy', hidden: true });
+  #copier = copier((text) => write(this.#said, text));
   /** @type {import('./editor.js').Editor | undefined} */ #editor;
 
   connectedCallback() {
@@ -89,12 +90,9 @@ class Workbench extends HTMLElement {
     } catch {
       /* an address that was cut off */
     }
-    const examples = h(
-      'select',
-      { 'aria-label': 'Examples', change: () => this.#take(this.#programs[Number(examples.value)]?.[1]) },
-      h('option', { value: '' }, 'Examples'),
-      ...this.#programs.map(([title], i) => h('option', { value: i }, `${i + 1}. ${title}`)),
-    );
+    const titles = this.#programs.map(([title], i) => `${i + 1}. ${title}`);
+    const examples = choice('Examples', ['Examples', ...titles], (at) => this.#take(this.#programs[at - 1]?.[1]));
+    const { copy, field } = this.#copier;
     this.#kept = first;
     this.#holder.addEventListener('change', (event) => {
       event.stopPropagation(); // what happens in the graph is the graph's, which writes the address a moment later
@@ -103,9 +101,9 @@ class Workbench extends HTMLElement {
     this.replaceChildren(
       h('style', CODE_STYLE),
       h('div.bar', { role: 'toolbar', 'aria-label': 'Code' }, examples,
-        button('Copy as PyTorch', () => this.#copy(asPyTorch(this.code), 'Copied: a script that prints the same.')),
-        button('Share', () => this.#copy(this.#address(), 'Copied: the link opens this code.'))),
-      h('div.left', this.#place, this.#out, this.#said, this.#copied),
+        button('Copy as PyTorch', () => copy(asPyTorch(this.code), 'Copied: a script that prints the same.')),
+        button('Share', () => copy(this.#address(), 'Copied: the link opens this code.'))),
+      h('div.left', this.#place, this.#out, this.#said, field),
       this.#holder,
     ); // prettier-ignore
     void this.run().then(() => {
@@ -138,20 +136,6 @@ class Workbench extends HTMLElement {
 
   #address() {
     return `${location.href.split('#')[0]}#code=${encodeURIComponent(this.code)}`;
-  }
-
-  /** @param {string} text @param {string} done */
-  async #copy(text, done) {
-    this.#copied.hidden = true;
-    try {
-      await navigator.clipboard.writeText(text);
-      write(this.#said, done);
-    } catch {
-      this.#copied.hidden = false;
-      this.#copied.value = text;
-      this.#copied.select();
-      write(this.#said, 'This page may not copy by itself: the text is selected, press Ctrl+C.');
-    }
   }
 
   /** Run the code. */

@@ -1,6 +1,7 @@
 // <chainrule-practice>: one question at a time, its answer checked, and a sheet of them to be printed.
 
 import { button, h, write } from '../drawing/dom.js';
+import { answering } from '../drawing/fields.js';
 import { nested } from '../engine/tensors.js';
 import { numbers, shapeText } from '../engine/text.js';
 import { parse } from '../panels/predict.js';
@@ -35,19 +36,14 @@ function practise(host, body) {
 
   const code = h('pre', { tabindex: 0, role: 'group', 'aria-label': 'The code' });
   const question = h('p.question');
-  const field = h('input', { 'aria-label': 'Your answer', autocomplete: 'off', size: 18 });
-  const verdict = h('p.says', { role: 'status' });
-  const form = h(
-    'form.fields',
-    {
-      submit: (/** @type {Event} */ event) => {
-        event.preventDefault();
-        answer(field.value);
-      },
-    },
-    field,
-    h('button.main', 'Check'),
-    button('Hint', () => tell(`Hint ${hints + 1} of 3. ${now.hints[hints]}`, '', (hints = (hints + 1) % 3))),
+  const hint = () => {
+    tell(`Hint ${hints + 1} of 3. ${now.hints[hints]}`);
+    hints = (hints + 1) % 3;
+  };
+  const { field, form, verdict, tell } = answering(
+    'Your answer',
+    (typed) => answer(typed),
+    button('Hint', hint),
     button('Show it', () => (play(), tell(`It is ${shown()}.`))),
     button('Next question', () => next()),
   );
@@ -64,12 +60,6 @@ function practise(host, body) {
     can,
     clear,
   );
-
-  /** @param {string} text @param {string} [kind] @param {unknown} [_] */
-  function tell(text, kind = '', _) {
-    write(verdict, text);
-    verdict.className = `says ${kind}`;
-  }
 
   /** @param {Record<string, number>} to */
   function keep(to) {

@@ -1,6 +1,7 @@
 // <chainrule-xor>: the network of the lessons on XOR, trained in the page, with all that one may do to it.
 
 import { button, h, s, write } from '../drawing/dom.js';
+import { tick } from '../drawing/fields.js';
 import { number } from '../engine/text.js';
 import { plot } from '../panels/plots.js';
 import { playground, rateSlider, STILL, watch } from './frame.js';
@@ -55,18 +56,16 @@ function trainXor(host, body) {
     'aria-label': 'Number',
     change: () => pick(),
   });
-  const notebook = h('input', { type: 'radio', name: 'start', change: () => begin('notebook') });
-  const other = h('input', { type: 'radio', name: 'start', change: () => pick() });
-  const switches = Object.keys(FAULTS).map((name) =>
-    h('input', { type: 'checkbox', name, change: (/** @type {any} */ e) => host.fault(name, e.target.checked) }),
-  );
+  const radio = { type: 'radio', name: 'start' };
+  const notebook = tick('the notebook’s start', () => begin('notebook'), radio);
+  const other = tick('one of a thousand: number', () => pick(), radio);
+  const switches = Object.keys(FAULTS).map((name) => tick(name, (on) => host.fault(name, on), { name }));
   const why = h('p.why');
   const graph = h('div.pass', { hidden: true }, h('slot'));
   const figure = (/** @type {string} */ title, /** @type {Element} */ drawn, /** @type {string} */ words) =>
     h('figure', h('figcaption', h('b', title), h('small', words)), drawn);
   const group = (/** @type {string} */ name, /** @type {(Node | string)[]} */ ...parts) =>
     h('div.fields', { role: 'group', 'aria-label': name }, ...parts);
-  const check = (/** @type {Node} */ box, /** @type {string} */ text) => h('label.switch', box, text);
   body.append(
     h(
       'div.three',
@@ -86,16 +85,8 @@ function trainXor(host, body) {
     said,
     h('p.hint', 'Drag a sample. Click it, and its backward pass plays below.'),
     group('Samples', 'Add a sample:', ...[0, 1].map((y) => button(`${'○■'[y]} target ${y}`, () => append(y)))),
-    h(
-      'div.two',
-      curve.node,
-      h(
-        'div',
-        group('Start', check(notebook, 'the notebook’s start'), check(other, 'one of a thousand: number'), field),
-        thousand.node,
-      ),
-    ),
-    group('Faults', h('b', 'Break it:'), ...switches.map((box) => check(box, box.name))),
+    h('div.two', curve.node, h('div', group('Start', notebook.node, other.node, field), thousand.node)),
+    group('Faults', h('b', 'Break it:'), ...switches.map(({ node }) => node)),
     why,
     graph,
   );
@@ -115,11 +106,10 @@ function trainXor(host, body) {
     net.start(from, faults);
     [every, losses] = [1, [[0, net.loss()]]];
     rate.put(net.rate);
-    notebook.checked = from === 'notebook';
-    other.checked = !notebook.checked;
+    (from === 'notebook' ? notebook : other).box.checked = true;
     if (from !== 'notebook') field.value = String(from);
-    for (const box of switches) box.checked = faults.has(box.name);
-    switches[4].disabled = !net.way.batch;
+    for (const { box } of switches) box.checked = faults.has(box.name);
+    switches[4].box.disabled = !net.way.batch;
     write(why, [...faults].map((name) => FAULTS[name]).join(' '));
     const way = net.way.batch ? 'All samples make one step' : 'Each sample makes a step';
     tell(`${way}, with a rate of ${net.rate}. It is trained for ${net.way.epochs} epochs.`);
