@@ -25,8 +25,8 @@ PARTS = {
         "tensors", "text", "ops", "model", "dom", "drawing", "state", "more", "player", "product", "element", "page",
     ),
     "panels": (
-        "fields", "numbers", "training", "cells", "sizes", "zoom", "maths", "slips", "plots", "edits", "curve", "explain",
-        "predict", "table", "code", "share", "panels",
+        "fields", "numbers", "training", "cells", "sizes", "zoom", "maths", "slips", "plots", "edits", "curve",
+        "explain", "predict", "table", "code", "share", "panels",
     ),
     "ops": ("calls", "entries", "moves", "losses", "layers"),
 }  # fmt: skip
