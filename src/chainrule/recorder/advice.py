@@ -1,11 +1,15 @@
-"""What PyTorch's own errors mean for the user's variables, as a note on the error and in the trace."""
+"""What PyTorch's own errors mean for the user's variables, as a note on the error and in the trace.
+
+The words are in `advice.json`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import pairwise
-from typing import NamedTuple
+from pathlib import Path
+from typing import TypeAlias
 
 from torch import Tensor
 from torch.autograd.graph import Node as TorchNode
@@ -24,12 +28,9 @@ _VIEWS = frozenset({
 IN_PLACE, TWICE = "modified by an inplace operation", "second time"
 
 
-class _Said(NamedTuple):
-    """Hold what an error means: its cause, as `FailedPass` has it, what is to be said, and the op to blame."""
-
-    cause: str
-    text: str
-    op: SeenOp | None = None
+_SAYS: Mapping[str, str] = json.loads(Path(__file__).with_name("advice.json").read_text("utf-8"))
+_Said: TypeAlias = tuple[str, str, SeenOp | None]
+"""What an error means: its cause, as `FailedPass` has it, what is to be said, and the op to blame."""
 
 
 def note_failed_pass(
@@ -40,78 +41,62 @@ def note_failed_pass(
         if tensor.grad_fn is not None:
             tensor.grad_fn.metadata[FAILED] = True  # type: ignore[index]  # a method in its stub
         said = _note(str(error), tape, nodes, tensor, value)
-        plain = _Said("failed", f"PyTorch says: {' '.join(str(error).split('. ')[0].split())}.")
+        plain = "failed", _SAYS["failed"].format(said=" ".join(str(error).split(". ")[0].split())), None
         _keep(tape, (value,), f"The backward pass from `{tape.name_of(value)}` failed", said or plain)
         _add(error, said)
 
 
 def note_stopped_block(error: BaseException | None, tape: Tape, paths: ModulePaths) -> None:
     """Add a note to an error that ended the block on the way forward."""
-    note, said, made = None, str(error), list[int]()
-    if "Inference tensors cannot be saved" in said:
+    note, words, op, made = "", str(error), None, list[int]()
+    if "Inference tensors cannot be saved" in words:
         known = ((seen.tensor(), seen.values[-1]) for seen in tape.tensors.values())
-        made = [value for tensor, value in known if tensor is not None and tensor.is_inference()]
-        if made:
-            note = f"{_made(tape, made[-1])} was made under `torch.inference_mode()`. "
-            note += "Make it under `torch.no_grad()`, or give a `.clone()` of it to what learns."
-    elif "Expected to have finished reduction" in said and tape.passes:
+        made = [value for tensor, value in known if tensor is not None and tensor.is_inference()][-1:]
+        for value in made:
+            op = _maker(tape, value)
+            note = _SAYS["inference"].format(made=_made(tape, value))
+    elif "Expected to have finished reduction" in words and tape.passes:
         got = {turn[3] for run in tape.passes for turn in run.turns if turn[2] is None}
         unused = [
-            where[0].text(whole=True)
+            f"`{where[0].text(whole=True)}`"
             for owned, where in paths.tensors.values()
             if owned.requires_grad and ((seen := tape.find(owned)) is None or got.isdisjoint(seen.values))
         ]
-        if unused:
-            note = f"{_listed(f'`{name}`' for name in unused)} got no gradient in the pass before; DDP waits for it. "
-            note += "Use it in `forward`, freeze it before wrapping, or wrap with `find_unused_parameters=True`."
+        note = _SAYS["unused"].format(unused=_listed(unused)) if unused else ""
     if error is not None and note:
-        op = tape.values[made[-1]].op if made else None
-        stopped = _Said("failed", note, None if op is None else tape.ops[op])
-        _keep(tape, tuple(made[-1:]), "The block ended with an error", stopped)
-        _add(error, stopped)
+        _keep(tape, tuple(made), "The block ended with an error", ("failed", note, op))
+        _add(error, ("failed", note, op))
 
 
 def _keep(tape: Tape, values: tuple[int, ...], what: str, said: _Said) -> None:
-    says, _, hint = said.text.partition(". ")
+    cause, text, op = said
+    says, _, hint = text.partition(". ")
     says = f"{what}: {says.removesuffix('.')}."
-    where = tape.where(said.op.span if said.op is not None else NOWHERE)
-    tape.failed_passes[says] = FailedPass(said.cause, values, says, hint, *where[1:])
+    tape.failed_passes[says] = FailedPass(cause, values, says, hint, *tape.where(op.span if op else NOWHERE)[1:])
 
 
 def _add(error: BaseException, said: _Said | None) -> None:
     if said and not any(note.startswith("chainrule: ") for note in getattr(error, "__notes__", ())):
-        error.add_note(f"chainrule: {said.text}")
-
-
-def _listed(names: Iterable[str]) -> str:
-    first, *rest = names
-    return first if not rest else f"{first} and {len(rest):,} more" if len(rest) > 3 else " and ".join([first, *rest])
+        error.add_note(f"chainrule: {said[1]}")
 
 
 def _note(said: str, tape: Tape, nodes: Mapping[int, TorchNode], tensor: Tensor, value: int) -> _Said | None:
     name = tape.name_of(value)
     if not tensor.requires_grad:
-        mode = "inference_mode" if tensor.is_inference() else "no_grad"
-        lost = _where_lost(tape, value)
-        if lost is not None:
-            text = f"`{name}` has no way back: {_call(tape, lost)} let go of it. "
-            return _Said("no way back", f"{text}Compute the loss without that, and outside of `{mode}`.", lost)
-        return _Said(
-            "no way back",
-            f"`{name}` was not made from any tensor with requires_grad=True, so there is nothing "
-            f"to differentiate by. Create the weight with `requires_grad=True`, and outside of `{mode}`; "
-            "`.item()`, `torch.tensor(...)` and NumPy lose the way back as well.",
-        )
+        mode, lost = "inference_mode" if tensor.is_inference() else "no_grad", _where_lost(tape, value)
+        text = _SAYS["no way back" if lost else "no leaf"]
+        return "no way back", text.format(name=name, mode=mode, by=lost and _call(tape, lost)), lost
     if tensor.numel() != 1 and "scalar" in said:
-        return _Said(
-            "failed",
-            f"`{name}` has shape {tuple(tensor.shape)}, so there is no single number to start "
-            f"the backward pass from. Reduce it first, for example `{name}.mean()`.",
-        )
+        return "failed", _SAYS["no scalar"].format(name=name, shape=tuple(tensor.shape)), None
     return _twice(tape, nodes, value) if TWICE in said else _in_place(tape, nodes, value) if IN_PLACE in said else None
 
 
+def _listed(names: Sequence[str]) -> str:
+    return f"{names[0]} and {len(names) - 1:,} more" if len(names) > 4 else " and ".join(names)
+
+
 def _call(tape: Tape, op: SeenOp) -> str:
+    """Write a call with its place, and what it writes into as such."""
     where = f" at {relative_path(op.span.file, tape.folder)}:{op.span.line}" if op.span.file else ""
     text = op.span.expression or (op.module and f"{op.module.text(whole=True)}.forward") or op.span.function or op.name
     first, *rest = text.split(" ", 2)
@@ -120,25 +105,27 @@ def _call(tape: Tape, op: SeenOp) -> str:
     return f"`{text}`{where}"
 
 
+def _maker(tape: Tape, value: int) -> SeenOp | None:
+    return None if (op := tape.values[value].op) is None else tape.ops[op]
+
+
 def _made(tape: Tape, value: int) -> str:
     """Name a value with the line that made it."""
-    op = tape.values[value].op
-    where = "" if op is None else _call(tape, tape.ops[op]).rpartition("`")[2]
-    return f"`{tape.name_of(value)}`{where and f' ({where[4:]})'}"
+    op = _maker(tape, value)
+    where = _call(tape, op).rpartition("` at ")[2] if op and op.span.file else ""
+    return f"`{tape.name_of(value)}`{where and f' ({where})'}"
 
 
 def _where_lost(tape: Tape, value: int) -> SeenOp | None:
     """Find the last op on the way to a value that was given something to differentiate, and returned nothing."""
-    values, pending, passed = tape.values, [value], set[int]()
-    while pending:
-        at = values[pending.pop(0)].op
-        if at is None or at in passed:
+    pending = {value: None}
+    for at in (queue := [*pending]):  # grows on the way
+        if (op := _maker(tape, at)) is None:
             continue
-        passed.add(at)
-        op = tape.ops[at]
-        if any(values[given].requires_grad for given in op.inputs):
+        if any(tape.values[given].requires_grad for given in op.inputs):
             return op
-        pending.extend(op.inputs)
+        queue += [given for given in op.inputs if given not in pending]
+        pending |= dict.fromkeys(op.inputs)
     return None
 
 
@@ -150,8 +137,8 @@ def _behind(tape: Tape, value: int) -> Iterator[tuple[int, int, int]]:
     values, start = tape.values, tape.values[value].node
 
     def passed_by(last: int, at: int | None) -> int:
-        made = values[last].op
-        is_view = made is not None and values[last].name and tape.ops[made].name in _VIEWS
+        made = _maker(tape, last)
+        is_view = made is not None and values[last].name and made.name in _VIEWS
         return last if at is None or (is_view and not (values[at].name or values[at].paths)) else at
 
     pending, passed = [] if start is None else [(start, value, value)], set[int]()
@@ -159,44 +146,31 @@ def _behind(tape: Tape, value: int) -> Iterator[tuple[int, int, int]]:
         if node not in passed and not tape.nodes[node].is_leaf:
             passed.add(node)
             yield node, last, above
-            edges = tape.nodes[node].edges
-            pending += [(to, passed_by(last, at), node) for to, _, at in edges if to is not None]
+            pending += [(to, passed_by(last, at), node) for to, _, at in tape.nodes[node].edges if to is not None]
 
 
 def _twice(tape: Tape, nodes: Mapping[int, TorchNode], value: int) -> _Said:
     """Name what ties a graph to one that was freed: where the way from the loss enters what a pass has been through."""
     runs = ({turn[0] for turn in run.turns} for run in tape.passes)
     done = set[int]().union(*(run for run in runs if any(freed(nodes[node]) for node in run if node in nodes)))
-    name = f"`{tape.name_of(value)}`"
+    name = tape.name_of(value)
     if tape.values[value].node in done:
-        text = f"an earlier backward pass has run through the graph of {name} and freed it. "
-        return _Said("freed", f"{text}Compute {name} again first.")
+        return "freed", _SAYS["freed"].format(name=name), None
     way = list(_behind(tape, value))
     ties = [last for node, last, above in way if node in done and above not in done]
     ties = ties or [last for node, last, _ in way if tape.nodes[node].op is None][:1]  # from before the block
     if not ties or value in ties:
-        text = f"an earlier backward pass has freed a part of the graph of {name}. "
-        return _Said("freed", f"{text}Compute all of it again before.")
+        return "freed", _SAYS["freed in part"].format(name=name), None
     ties = [tie for tie in dict.fromkeys(ties) if tape.values[tie].name] or ties[:1]
-    tied = f"{name} hangs on {_listed(_made(tape, tie) for tie in ties)}, of which an earlier backward pass has freed "
-    tied += "the graph. "
-    cuts = "; ".join(f"{name} = {name}.detach()" for name in map(tape.name_of, ties))
-    makers = [tape.ops[made] for tie in ties if (made := tape.values[tie].op) is not None]
-    if any(_site(op) in map(_site, makers) for op in tape.ops if max(ties) < max(op.outputs, default=0)):
-        return _Said("freed", f"{tied}It is carried over from the step before: cut it there, `{cuts}`.", makers[-1])
-    if not makers:
-        tied += f"If it is carried over from the step before, cut it there, `{cuts}`; else make it anew each time."
-        return _Said("freed", tied)
-    return _Said(
-        "freed",
-        f"{tied}Make it anew for each pass. Losses that share it can be added up and go back once; "
-        f"where nothing is to flow past it, use `{tape.name_of(ties[0])}.detach()`.",
-        makers[-1],
-    )
-
-
-def _site(op: SeenOp) -> object:
-    return op.name, op.span.file, op.span.line
+    makers = [op for op in (_maker(tape, tie) for tie in ties) if op is not None]
+    again = {(op.name, op.span.file, op.span.line) for op in makers}
+    later = (op for op in tape.ops if max(ties) < max(op.outputs, default=0))
+    is_carried = any((op.name, op.span.file, op.span.line) in again for op in later)
+    cure = _SAYS["carried over" if is_carried else "shared" if makers else "from before"]
+    names = [tape.name_of(tie) for tie in ties]
+    cure = cure.format(cuts="; ".join(f"{tie} = {tie}.detach()" for tie in names), tie=names[0])
+    tied = _SAYS["tied"].format(name=name, ties=_listed([_made(tape, tie) for tie in ties]), cure=cure)
+    return "freed", tied, makers[-1] if makers else None
 
 
 def _in_place(tape: Tape, nodes: Mapping[int, TorchNode], value: int) -> _Said | None:
@@ -204,32 +178,25 @@ def _in_place(tape: Tape, nodes: Mapping[int, TorchNode], value: int) -> _Said |
     found = (node for node, *_ in _behind(tape, value) if node in nodes and IN_PLACE in complaint(nodes[node]))
     if (node := next(found, None)) is None or (number := tape.nodes[node].op) is None:
         return None
-    before = {b: a for seen in tape.tensors.values() for a, b in pairwise(seen.values)}
-    needs, ops = tape.ops[number], tape.ops
+    needs = tape.ops[number]
     held = {*needs.inputs, *needs.outputs}
 
     def root(at: int | None) -> int | None:
         """Follow a tensor, and what it is a view of, to what was kept."""
         while at is not None and at not in held:
-            op = tape.values[at].op
-            at = before.get(at, ops[op].inputs[0] if op is not None and ops[op].name in _VIEWS else None)
+            op, before = _maker(tape, at), tape.values[at].before
+            at = before if before is not None else op.inputs[0] if op and op.name in _VIEWS else None
         return at
 
-    for op in ops[number + 1 :]:
+    for op in tape.ops[number + 1 :]:
         renews = op.name == "embedding" and isinstance(op.call.get("max_norm", op.call.get("3")), (int, float))
-        over = [before.get(out) for out in op.outputs] + (list(op.inputs[1:2]) if renews else [])
+        over = [tape.values[out].before for out in op.outputs] + (list(op.inputs[1:2]) if renews else [])
         if (kept := next((at for at in map(root, over) if at is not None), None)) is not None:
-            cure = "Make a new tensor there: `a = a * b` for `a *= b`, `a = a.clone()` before `a[0] = b`, and nothing "
-            cure += "with `inplace=True` or a final `_`."
-            if op.name == "step":
-                cure = "Run all backward passes before the step, or compute the loss again after it."
-            elif renews:
-                cure = f"`max_norm` shortens the weight in place: use `{tape.name_of(kept)}.clone()` in the other op."
             name = tape.name_of(kept)
-            text = f"{_call(tape, needs)} needs `{name}` on the way back, and {_call(tape, op)} wrote over it. {cure}"
-            return _Said("overwritten", text, op)
-    text = f"{_call(tape, needs)} needs a tensor on the way back that was written over. "
-    return _Said("overwritten", f"{text}Write into a `.clone()` of it.", needs)
+            cure = _SAYS["step" if op.name == "step" else "renewed" if renews else "in place"].format(kept=name)
+            said = {"needs": _call(tape, needs), "by": _call(tape, op), "kept": name, "cure": cure}
+            return "overwritten", _SAYS["overwritten"].format(**said), op
+    return "overwritten", _SAYS["overwritten by"].format(needs=_call(tape, needs)), needs
 
 
 @lru_cache
