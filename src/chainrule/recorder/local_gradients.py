@@ -36,57 +36,40 @@ _NOT_TWICE = frozenset({"CopySlices", "Error", "NotImplemented", "DelayedError",
 
 def local_gradients(node: Node, incoming: Gradients, outgoing: Gradients) -> dict[int, tuple[Tensor, Kind]]:
     """Return the local gradient of each edge where it is safe to ask and small, and how it acts."""
-    upstream = incoming[0]
+    upstream, name = incoming[0], type(node).__name__
     if len(incoming) != 1 or upstream is None or upstream.numel() > WHOLE or not is_plain(upstream):
         return {}
-    name = type(node).__name__
     if name in _NOT_TWICE or upstream.layout is not torch.strided or isinstance(node, BackwardCFunction):
         return {}
     try:
-        ones_in = _ones(upstream.shape, upstream.dtype) if upstream.is_cpu else torch.ones_like(upstream)
+        size, (even, uneven) = upstream.numel(), _probes(upstream.shape, upstream.dtype, upstream.device)
         if name in _ELEMENTWISE and all(one is None or one.shape == upstream.shape for one in outgoing):
-            factors = _call(node, ones_in)
+            factors = _call(node, even)
             return {edge: (factors[edge], "elementwise") for edge, one in enumerate(outgoing) if one is not None}
-        small = _small(upstream, outgoing)
+        small = [
+            edge
+            for edge, one in enumerate(outgoing)
+            if one is not None
+            and one.numel() <= WHOLE
+            and (size == 1 or one.shape == upstream.shape or size * one.numel() <= JACOBIAN)
+        ]
         if not small:
             return {}
-        answers = _call(node, ones_in)  # copied, since they may be what others hold
+        answers = _call(node, even)  # copied, since they may be what others hold
         ones = {edge: answer.clone() for edge in small if (answer := answers[edge]) is not None}
-        if upstream.numel() == 1:
-            return {
-                edge: (factor, "elementwise" if factor.shape == upstream.shape else "gradient")
-                for edge, factor in ones.items()
-            }
-        return _told_apart(node, upstream, ones)
+        if size == 1:
+            shape = upstream.shape
+            return {edge: (one, "elementwise" if one.shape == shape else "gradient") for edge, one in ones.items()}
+        answers, rows, found = _call(node, uneven), list[tuple[Any, ...]](), dict[int, tuple[Tensor, Kind]]()
+        for edge, factor in ones.items():
+            if factor.shape == upstream.shape and _close(answers[edge], factor * uneven):
+                found[edge] = factor, "elementwise"
+            elif size * factor.numel() <= JACOBIAN:
+                rows = rows or [_call(node, unit.reshape(upstream.shape)) for unit in torch.eye(size, dtype=even.dtype)]
+                found[edge] = _narrow(torch.stack([row[edge].flatten() for row in rows]), factor, upstream)
+        return found
     except RuntimeError:
         return {}
-
-
-def _small(upstream: Tensor, outgoing: Gradients) -> list[int]:
-    """List the edges whose local gradient is small enough to be kept, as factors or as a matrix."""
-    size = upstream.numel()
-    return [
-        edge
-        for edge, gradient in enumerate(outgoing)
-        if gradient is not None
-        and gradient.numel() <= WHOLE
-        and (size == 1 or gradient.shape == upstream.shape or size * gradient.numel() <= JACOBIAN)
-    ]
-
-
-def _told_apart(node: Node, upstream: Tensor, ones: dict[int, Tensor]) -> dict[int, tuple[Tensor, Kind]]:
-    """Tell elementwise local gradients, which `ones` has, from Jacobians, which take a call for each entry."""
-    uneven = _uneven(upstream.shape, upstream.dtype).to(upstream.device)
-    answers = _call(node, uneven)
-    rows: list[tuple[Any, ...]] = []
-    found: dict[int, tuple[Tensor, Kind]] = {}
-    for edge, factor in ones.items():
-        if factor.shape == upstream.shape and _close(answers[edge], factor * uneven):
-            found[edge] = (factor, "elementwise")
-        elif upstream.numel() * factor.numel() <= JACOBIAN:
-            rows = rows or [_call(node, unit) for unit in _units(upstream)]
-            found[edge] = _narrow(torch.stack([row[edge].flatten() for row in rows]), factor, upstream)
-    return found
 
 
 def _call(node: Node, gradient: Tensor) -> tuple[Any, ...]:
@@ -95,17 +78,10 @@ def _call(node: Node, gradient: Tensor) -> tuple[Any, ...]:
 
 
 @lru_cache(maxsize=256)
-def _ones(shape: torch.Size, dtype: torch.dtype) -> Tensor:
-    return torch.ones(shape, dtype=dtype)
-
-
-@lru_cache(maxsize=256)
-def _uneven(shape: torch.Size, dtype: torch.dtype) -> Tensor:
-    return torch.arange(1, shape.numel() + 1).sin().add(1.5).reshape(shape).to(dtype)
-
-
-def _units(like: Tensor) -> Tensor:
-    return torch.eye(like.numel(), dtype=like.dtype).reshape(-1, *like.shape)
+def _probes(shape: torch.Size, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Make the upstream gradients to ask with: ones, and uneven numbers, which tell one entry from another."""
+    uneven = torch.arange(1, shape.numel() + 1).sin().add(1.5).reshape(shape)
+    return torch.ones(shape, dtype=dtype, device=device), uneven.to(dtype).to(device)
 
 
 def _narrow(jacobian: Tensor, like: Tensor, upstream: Tensor) -> tuple[Tensor, Kind]:
@@ -121,7 +97,5 @@ def _narrow(jacobian: Tensor, like: Tensor, upstream: Tensor) -> tuple[Tensor, K
 
 def _close(found: Tensor, expected: Tensor) -> bool:
     """Compare up to rounding, relative to each entry."""
-    if torch.equal(found, expected):
-        return True
-    rounding = 8 * torch.finfo(found.dtype).eps
-    return bool(torch.isclose(found, expected, rtol=rounding, atol=0, equal_nan=True).all())
+    rounding = {"rtol": 8 * torch.finfo(found.dtype).eps, "atol": 0.0}
+    return torch.equal(found, expected) or bool(torch.isclose(found, expected, equal_nan=True, **rounding).all())

@@ -11,8 +11,7 @@ from typing import NamedTuple, TypeVar
 from torch import Tensor
 from torch.nn import Module
 
-from chainrule.recorder.limits import ITEMS
-from chainrule.recorder.source_names import CallSite, around, locals_of, variables_of, whole_span
+from chainrule.recorder.source_names import CallSite, around, items_of, locals_of, variables_of, whole_span
 
 _Kind = TypeVar("_Kind", Tensor, Module)
 _WRAPPERS = re.compile(r"\b(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)(\.|$)")
@@ -116,15 +115,8 @@ def _parts(module: Module) -> Iterator[tuple[str, Module, bool]]:
 
 def _loose(module: Module, kind: type[_Kind]) -> dict[str, _Kind]:
     """Find modules, or tensors that are to learn, in a module's plain attributes, where PyTorch does not look."""
-    found: dict[str, _Kind] = {}
-    for name, held in module.__dict__.items():
-        several = type(held) in (list, tuple, dict) and 0 < len(held) <= ITEMS and not name.startswith("_")
-        pairs = () if not several else held.items() if isinstance(held, dict) else enumerate(held)
-        ones = {f"{name}[{key!r}]": one for key, one in pairs} if several else {name: held}
-        found |= {
-            name: one for name, one in ones.items() if isinstance(one, kind) and getattr(one, "requires_grad", True)
-        }
-    return found
+    held = (pair for name, one in module.__dict__.items() for pair in items_of(name, one) or [(name, one)])
+    return {name: one for name, one in held if isinstance(one, kind) and getattr(one, "requires_grad", True)}
 
 
 def _held(frames: Iterable[FrameType]) -> dict[int, tuple[str, Module]]:
@@ -133,16 +125,16 @@ def _held(frames: Iterable[FrameType]) -> dict[int, tuple[str, Module]]:
     One that is gone through with others goes by its place among them, such as `layers[0]`.
     """
     found: dict[int, tuple[str, Module]] = {}
-    lists: list[tuple[str, list[Module]]] = []
+    lists: list[list[tuple[str, Module]]] = []
     for frame in (frame for frame in frames if frame.f_code.co_name != "__init__"):
         for name, held in variables_of(frame):
             if isinstance(held, Module) and "_buffers" in held.__dict__ and not name.startswith("_"):
                 found.setdefault(id(held), (name, held))
-            elif type(held) is list and 0 < len(held) <= ITEMS and all(isinstance(one, Module) for one in held):
-                lists.append((name, held))
-    for name, modules in lists:
-        if any(id(module) not in found for module in modules):
-            found |= {id(module): (f"{name}[{i}]", module) for i, module in enumerate(modules)}
+            elif type(held) is list and all(isinstance(one, Module) for one in held):
+                lists.append(items_of(name, held))
+    for modules in lists:
+        if any(id(module) not in found for _, module in modules):
+            found |= {id(module): (text, module) for text, module in modules}
     return found
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from types import CodeType
-from typing import TypeAlias
+from typing import Any
 
 from chainrule.recorder.limits import SPANS
 
@@ -74,9 +74,8 @@ def _read(code: CodeType, instruction: int, direct: bool) -> SourceSpan:
     if line is None or last_line is None or column is None or last_column is None:
         return bare
     lines = linecache.getlines(code.co_filename)
-    node, parents = _parse("".join(lines)).get((line, column, last_line, last_column), (None, ()))
-    operands = None if node is None else _parts(node)
-    if node is None or operands is None:
+    node = _parse("".join(lines)).get((line, column, last_line, last_column))
+    if node is None or (operands := _parts(node)) is None:
         return bare
     bare = replace(bare, function=_text(lines, node.func) if isinstance(node, ast.Call) else None)
     if not direct:
@@ -87,8 +86,7 @@ def _read(code: CodeType, instruction: int, direct: bool) -> SourceSpan:
     written = (part for part in operands if not isinstance(getattr(part, "operand", part), ast.Constant))  # no -1
     arguments = tuple(_text(lines, part) for part in written)
     variables = tuple(text if text.isidentifier() else "" for text in arguments)
-    targets = _targets(node, parents)
-    return replace(bare, expression=expression, targets=targets, arguments=arguments, variables=variables)
+    return replace(bare, expression=expression, targets=_targets(node), arguments=arguments, variables=variables)
 
 
 _SYMBOL = {
@@ -123,18 +121,17 @@ def _parts(node: ast.expr | ast.AugAssign) -> list[ast.expr] | None:
     return [item for part in parts for item in (part.elts if isinstance(part, (ast.List, ast.Tuple)) else [part])]
 
 
-def _targets(node: ast.expr | ast.AugAssign, parents: tuple[ast.AST, ...]) -> tuple[str | None, ...]:
+def _targets(node: ast.expr | ast.AugAssign) -> tuple[str | None, ...]:
     """Find the variables that an expression's value is bound to."""
     if isinstance(node, ast.AugAssign):
         return (_variable(node.target),)
-    match parents:
-        case [*_, ast.Assign(targets=[ast.Tuple(elts=names)]), ast.Tuple(elts=values)] if len(names) == len(values):
+    around: Any = node.parent  # type: ignore[attr-defined]  # set by `_parse`
+    match around, around.parent:
+        case ast.Tuple(elts=values), ast.Assign(targets=[ast.Tuple(elts=names)]) if len(names) == len(values):
             return (_variable(names[values.index(node)]),) if node in values else ()
-        case [*_, ast.Assign(targets=[ast.Tuple(elts=names)])] if len(names) > 1:
+        case ast.Assign(targets=[ast.Tuple(elts=names)]), _ if len(names) > 1:
             return tuple(map(_variable, names))
-        case [*_, ast.Assign(targets=[place, *_])]:
-            return (_variable(place),)
-        case [*_, ast.AnnAssign(target=place)] | [*_, ast.NamedExpr(target=place)]:
+        case ((ast.Assign(targets=[place, *_]) | ast.AnnAssign(target=place) | ast.NamedExpr(target=place)), _):
             return (_variable(place),)
     return ()
 
@@ -143,21 +140,18 @@ def _variable(place: ast.expr) -> str | None:
     return ast.unparse(place) if isinstance(place, (ast.Name, ast.Attribute)) else None
 
 
-_Index: TypeAlias = dict[tuple[int | None, ...], tuple[ast.expr | ast.AugAssign, tuple[ast.AST, ...]]]
-
-
 @lru_cache(maxsize=256)
-def _parse(source: str) -> _Index:
-    """Index every expression of a source by where it stands, with the two nodes around it."""
+def _parse(source: str) -> dict[tuple[int | None, ...], ast.expr | ast.AugAssign]:
+    """Index every expression of a source by where it stands; each node knows the one around it."""
+    found: dict[tuple[int | None, ...], ast.expr | ast.AugAssign] = {}
     try:
-        tree = ast.parse(source)
+        tree: Any = ast.parse(source)
     except (SyntaxError, ValueError):
-        return {}
-    index: _Index = {}
-    pending: list[tuple[ast.AST, tuple[ast.AST, ...]]] = [(tree, ())]
-    while pending:
-        node, parents = pending.pop()
+        return found
+    tree.parent = None
+    for node in ast.walk(tree):
         if isinstance(node, (ast.expr, ast.AugAssign)):
-            index[node.lineno, node.col_offset, node.end_lineno, node.end_col_offset] = (node, parents)
-        pending.extend((child, (*parents, node)[-2:]) for child in ast.iter_child_nodes(node))
-    return index
+            found[node.lineno, node.col_offset, node.end_lineno, node.end_col_offset] = node
+        for child in ast.iter_child_nodes(node):
+            child.parent = node  # type: ignore[attr-defined]
+    return found

@@ -216,14 +216,19 @@ def names_among(frames: Iterable[FrameType], wanted: Collection[int], items: boo
         for name, held in variables_of(frame):
             if id(held) in wanted and not name.startswith("_"):
                 found.setdefault(id(held), []).append((name, code))
-            elif items and isinstance(held, (list, tuple, dict)) and type(held).__module__ == "builtins":
-                pairs = held.items() if isinstance(held, dict) else enumerate(held)
-                for key, one in pairs if len(held) <= ITEMS and not name.startswith("_") else ():
-                    if id(one) in wanted:
-                        inside.append((f"{name}[{key!r}]", one, code))
+            elif items:
+                inside += [(text, one, code) for text, one in items_of(name, held) if id(one) in wanted]
     for name, held, code in inside:
         found.setdefault(id(held), []).append((name, code))
     return found
+
+
+def items_of(name: str, held: object) -> list[tuple[str, Any]]:
+    """List what a list, a tuple or a dictionary holds, as `state[0]`."""
+    if type(held) not in (list, tuple, dict) or not 0 < len(held) <= ITEMS or name.startswith("_"):  # type: ignore[arg-type]
+        return []
+    pairs = held.items() if isinstance(held, dict) else enumerate(held)  # type: ignore[arg-type]
+    return [(f"{name}[{key!r}]", one) for key, one in pairs]
 
 
 def held_as(frame: FrameType | None, name: str) -> object:
