@@ -56,8 +56,8 @@ slope = (after - before) / 0.01
 print(f"{slope:.2f}")
 
 # %%
-# Read 40.25 as a rate of exchange: the loss moves 40.25 times as far as the weight, and the same way. The size says
-# "how sensitive", the sign says "which way".
+# Read 40.25 as a rate of exchange: the loss moves 40.25 times as far as the weight. The size says "how sensitive", the
+# sign says "which way".
 #
 # Smaller and smaller
 # -------------------
@@ -94,8 +94,8 @@ print(f"both {slope_at(3.0):.2f}")
 # This is called a :term:`finite difference`. Upward the curve is a little steeper, 40.25, and downward a little
 # flatter, 39.75. Both sides together give 40.
 #
-# Here is the loss for many weights: the weight runs from left to right, the loss upward. At our weight the curve has a
-# tangent, the straight line that touches it there and goes the same way. Its slope is the number that we found.
+# Here is the loss for many weights. At our weight the curve has a tangent, the straight line that touches it there. Its
+# slope is the number that we found.
 
 from chainrule.plots import tangent
 
@@ -104,8 +104,8 @@ losses = [loss_at(w) for w in weights]
 tangent(weights, losses, at=(3.0, loss_at(3.0)), slope=slope_at(3.0))
 
 # %%
-# Follow the dashed line: it rises by 4 for each 0.1 of weight, as the derivative says. The curve itself soon bends
-# away. A derivative speaks for small moves only: ``0.1 * slope_at(3.0) ≈ 4.00``.
+# Follow the dashed line: it rises by 4 for each 0.1 of weight (``0.1 * slope_at(3.0) ≈ 4.00``). The curve itself soon
+# bends away: a derivative speaks for small moves only.
 #
 # Other places, other slopes
 # --------------------------

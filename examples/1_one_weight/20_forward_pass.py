@@ -40,14 +40,14 @@ print(rec.table())
 # Read the table from top to bottom; ``pow``, for *power*, is the square. The prediction is 15. It is 4 above the
 # target, so the error is 4. Squared, that is the loss: 16.
 #
-# Walking through a model in this direction, from inputs and weights to the loss, is the :term:`forward pass`. Nothing
-# about it is special to learning: it is the program, run as it stands.
+# Walking through a model in this direction, from inputs and weights to the loss, is the :term:`forward pass`. It is the
+# program, run as it stands.
 #
 # The same run as a graph
 # -----------------------
 #
-# Each step takes some values and makes a new one. Draw an arrow from each value that was taken to the value that was
-# made, and you have the :term:`graph` of the run. The recording draws what it saw:
+# Each step takes some values and makes a new one. An arrow from each value that was taken to the value that was made
+# gives the :term:`graph` of the run:
 
 rec
 
@@ -60,8 +60,7 @@ rec
 #    Set ``w`` to 2. Everything after it follows along the arrows: ``y_hat`` 10, ``error`` -1, ``loss`` 1. The other
 #    leaves, ``x`` and ``y``, stay.
 #
-# Three small operations in a row are enough to write the model down. A :term:`neural network` with millions of weights
-# is written down in the same way. It only takes more boxes.
+# A :term:`neural network` with millions of weights is written down in the same way. It only takes more boxes.
 #
 # What PyTorch itself remembers
 # -----------------------------
@@ -72,8 +71,8 @@ for value in (y_hat, error, loss):
     print(value.grad_fn.name())
 
 # %%
-# You see a multiplication, a subtraction and a power, each with ``Backward`` in its name: they are notes for a way
-# back, which we take later. The input has no note, ``x.grad_fn == None``, since nothing made it.
+# A multiplication, a subtraction and a power, each with ``Backward`` in its name: they are notes for a way back, which
+# we take later. The input has no note, ``x.grad_fn == None``, since nothing made it.
 #
 # Another weight
 # --------------
@@ -94,9 +93,8 @@ print(rec.table())
 # %%
 # The error has turned around, -4, and the loss is the same as with a weight of 3: 16.
 #
-# Looking at the loss alone, nobody could tell the two weights apart. The slope can: you saw in the last lesson that it
-# is 40 at the one and -40 at the other (``10 * error == -40``). To find it without nudging, we need to know what each
-# step does to a small change.
+# By the loss alone, nobody could tell the two weights apart. The slope can: it is 40 at the one and -40 at the other
+# (``10 * error == -40``). To find it without nudging, we need to know what each step does to a change.
 #
 # Take away
 # ---------

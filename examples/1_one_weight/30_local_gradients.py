@@ -12,9 +12,9 @@ local gradients. With one rule for putting them together, they are all the calcu
 # One step at a time
 # ------------------
 #
-# Nudging the weight moved the loss, with three operations in between. Now we look at each operation alone, as if the
-# rest of the model did not exist, and ask the same question: if *this* input moves a little, how far does *this*
-# result move? The answer is the :term:`local gradient` of the operation.
+# Nudging the weight moved the loss, with three operations in between. Now we look at each operation alone and ask the
+# same question: if *this* input moves a little, how far does *this* result move? The answer is the operation's
+# :term:`local gradient`.
 #
 # The numbers are those of the forward pass: input 5, weight 3, target 11.
 
@@ -109,9 +109,8 @@ print(f"at another weight: {nudged(multiply, 100.0):.4f}")
 # What PyTorch says
 # -----------------
 #
-# PyTorch has such a rule for each operation that it can differentiate. ``record`` asks it for the local gradients of
-# exactly the run that it made. (For that, the run has to go backward once: ``loss.backward()`` does that. The next
-# lesson shows how.)
+# PyTorch has such a rule for each operation, and ``record`` asks it for the local gradients of the run. (For that, the
+# run has to go backward once, by ``loss.backward()``. The next lesson shows how.)
 
 import torch
 
@@ -157,12 +156,11 @@ for name in ("add", "mul", "div", "square", "exp", "sigmoid", "abs"):
     print(f"{name:8} {',  '.join(RULES[name])}")
 
 # %%
-# One short line for each operation, whatever it is used for. You do not have to know them by heart; the lessons of this
-# part need a sum, a difference, a product and a square.
+# You do not have to know them by heart; the lessons of this part need a sum, a difference, a product and a square.
 #
-# The last one has a corner. The *absolute value* leaves a positive number as it is and turns a negative one around, so
-# its local gradient is the number's sign: 1 to the right of zero, -1 to the left. Another operation with a corner takes
-# the larger of two numbers.
+# The last in the table, ``abs``, has a corner. The *absolute value* leaves a positive number as it is and turns a
+# negative one around, so its local gradient is the number's sign: 1 to the right of zero, -1 to the left. Another
+# operation with a corner takes the larger of two numbers.
 #
 # A corner
 # --------

@@ -5,7 +5,7 @@ Multiply your way back: the chain rule
 **What you get:** the slope of the loss from a single walk back over the graph: first by hand, then by PyTorch. This is
 backpropagation.
 
-**What you need:** :ref:`sphx_glr_lessons_1_one_weight_30_local_gradients.py`. Reading time: 16 minutes.
+**What you need:** :ref:`sphx_glr_lessons_1_one_weight_30_local_gradients.py`. Reading time: 17 minutes.
 """
 
 # %%
@@ -45,9 +45,8 @@ print(d_error)
 # The rest of the way
 # -------------------
 #
-# From the error it goes on in the same way: at each arrow, multiply what you have by the arrow's local gradient. The
-# arrow to the prediction has a local gradient of 1. The arrow from there to the weight has the other factor, the input
-# of 5.
+# So it goes on: at each arrow, multiply what you have by the arrow's local gradient. The arrow to the prediction has a
+# local gradient of 1. The arrow from there to the weight has the other factor, the input of 5.
 #
 # **Predict.** Walk on with pencil and paper. Which gradient does the weight get?
 #
@@ -62,18 +61,18 @@ print(d_y_hat)
 print(d_w)
 
 # %%
-# The prediction gets 8 times 1, and the weight 8 times 5, which is 40: the slope that we found by nudging. Each line
-# of the way forward has one of the way back, with the same number, in the opposite order.
+# The prediction gets 8 times 1, and the weight 8 times 5, which is 40: the slope that we found by nudging. Each line of
+# the way forward has one of the way back, with the same number, in the opposite order.
 #
-# Why multiply? The weight moves the prediction, 5 times as far. The prediction moves the error, and the error moves the
-# loss, 8 times as far. Changes that drive one another are like gear wheels in a row: their ratios multiply. At each
-# arrow we did one and the same thing:
+# Why multiply? The weight moves the prediction, 5 times as far. That moves the error, and the error moves the loss, 8
+# times as far. Changes that drive one another are like gear wheels in a row: their ratios multiply. At each arrow we
+# did one and the same thing:
 #
 #     gradient of the input = gradient of the result × local gradient of the arrow
 #
 # The gradient of the result, which comes from the side of the loss, is called the :term:`upstream gradient`. The
-# *local* gradient knows one operation. The *upstream* gradient stands for everything between that operation and the
-# loss. It is easy to mix them up: at the product the local gradient is 5, and the upstream gradient is 8.
+# *local* gradient knows one operation, the *upstream* gradient everything between that operation and the loss. At the
+# product the local gradient is 5, and the upstream gradient is 8.
 #
 # And PyTorch?
 # ------------
@@ -103,10 +102,9 @@ print(w.grad)
 rec.derivation("w")
 
 # %%
-# The sign on the left is read "d loss by d w": how far the loss moves, divided by how far ``w`` moves. (The curly
-# letter is a ``d``, and the y with a hat is ``y_hat``.) Go down line by line: first a fraction for each arrow, then the
-# rule for it, then its number, and last their product. This is the :term:`chain rule`, and it says *multiply along the
-# way*.
+# The sign on the left is read "d loss by d w": how far the loss moves, divided by how far ``w`` moves. Go down line by
+# line: first a fraction for each arrow, then the rule for it, then its number, and last their product. This is the
+# :term:`chain rule`: *multiply along the way*.
 #
 # In the graph, values run forward along the solid blue lines. Gradients run backward along the dashed orange ones, and
 # each arrow multiplies by its local gradient:
@@ -158,9 +156,9 @@ rec
 #
 # A product swaps its factors on the way back: each gets what arrives, times the other.
 #
-# PyTorch keeps the gradients of leaves, such as ``v.grad``, and drops those in between once they have done their work.
-# The recording has them all, under their names. It can also check what *you* worked out. Here, somebody forgot what
-# arrives at ``h``, and took the local gradient for the whole:
+# PyTorch keeps the gradients of leaves, such as ``v.grad``, and drops those in between. The recording has them all, and
+# can check what *you* worked out. Here, somebody forgot what arrives at ``h``, and took the local gradient for the
+# whole:
 
 rec.check(w=48.0, h=32.0, v=3.0)
 
@@ -200,7 +198,7 @@ rec, error, loss, w = run(3.0, 4.0, 1.0)
 
 # %%
 # Minus two with an input of 1, ``w.grad == -6.0`` with an input of 3. It is tempting to write down "the gradient is
-# minus two times x", and to keep that.
+# minus two times x".
 #
 # **Predict.** Back to the first of these, with an input of 1 and a target of 2, but a weight of 3. What is the
 # gradient?
@@ -213,17 +211,14 @@ rec, error, loss, w = run(1.0, 2.0, 3.0)
 
 # %%
 # It has turned around: ``w.grad == 2.0``. Minus two was right for an error of -1, which both examples had. Now the
-# prediction is too high, ``error == 1.0``, and the loss falls when the weight goes *down*.
-#
-# Keep the error in the formula, and it holds everywhere:
+# prediction is too high, ``error == 1.0``. Keep the error in the formula, and it holds everywhere:
 #
 # .. math::
 #
 #    \frac{\partial\,\mathrm{loss}}{\partial w} = 2\,(w x - y)\,x
 #
 # A gradient belongs to a place. When the weight moves, everything that the walk multiplies has to be looked up again,
-# which is why a new forward pass comes before each :term:`backward pass`. Here is this last walk as a figure, to print
-# or to put on a slide:
+# which is why a new forward pass comes before each :term:`backward pass`. Here is this last walk as a figure:
 
 rec.figure(direction="down")
 
@@ -231,7 +226,7 @@ rec.figure(direction="down")
 # What it is good for
 # -------------------
 #
-# The gradient says which way the loss rises. So go the other way. Our model again, with the input of 5 and the target
+# The gradient says which way the loss rises. So go the other way. Back to our model, with the input of 5 and the target
 # of 11: we take a hundredth of the gradient off the weight, which moves it from 3 to ``3 - 0.01 * 40 ≈ 2.6``.
 #
 # **Predict.** By which factor does the step multiply the error?
@@ -251,8 +246,8 @@ print(f"error times {new_error / error.item():.2f}")
 # The prediction is ``2.6 * 5 == 13`` now, only 2 too high where it was 4: half of the error is gone, and three quarters
 # of the loss.
 #
-# Forward, backward, step, and again: that is how neural networks learn. It is called :term:`gradient descent`. Note who
-# did what: ``backward()`` computed the gradient, and it changed no weight. The step was ours.
+# Forward, backward, step, and again: that is how neural networks learn. It is called :term:`gradient descent`.
+# ``backward()`` computed the gradient, and it changed no weight. The step was ours.
 #
 # Take away
 # ---------

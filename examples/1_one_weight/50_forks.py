@@ -5,15 +5,15 @@ Add where paths meet: forks and accumulation
 **What you get:** the one other thing that backpropagation does besides multiplying. It shows what happens when a
 value is used twice, and what ``.grad`` holds.
 
-**What you need:** :ref:`sphx_glr_lessons_1_one_weight_40_backward_pass.py`. Reading time: 8 minutes.
+**What you need:** :ref:`sphx_glr_lessons_1_one_weight_40_backward_pass.py`. Reading time: 9 minutes.
 """
 
 # %%
 # A value that is used twice
 # --------------------------
 #
-# Until now each value was used once, and the graph was a chain. Here ``b`` is used twice: to make ``c``, and again to
-# make ``d``. You write the way back as in the last lesson, a line for each arrow:
+# Until now each value was used once. Here ``b`` is used twice: to make ``c``, and again to make ``d``. You write the
+# way back as in the last lesson, a line for each arrow:
 
 a = 1.0
 b = 2 * a  # (1)
@@ -28,7 +28,7 @@ print("gradient of a:", d_a)
 
 # %%
 # Is 4 right? Nudge ``a`` by a hundredth: ``b`` is 2.02, ``c`` is 3.02, and ``d`` goes from 6 to ``2.02 * 3.02 ≈
-# 6.1004``. That is more than twice as far as a slope of 4 says. There is a mistake in those lines.
+# 6.1004``. That is more than twice as far as a slope of 4 says. Those lines hold a mistake.
 
 import torch
 
@@ -70,8 +70,8 @@ print(a.grad)
 #
 #     (2 + 2n) (3 + 2n) = 6 + 4n + 6n + 4nn
 #
-# There are the two parts, ``6n`` from ``b`` moving and ``4n`` from ``c`` moving, one beside the other. What is left has
-# ``n`` twice. For a small nudge that is nearly nothing: with 0.001 it is four millionths, beside a hundredth.
+# There are the two parts, ``6n`` from ``b`` moving and ``4n`` from ``c`` moving. What is left has ``n`` twice. For a
+# small nudge that is nearly nothing: with 0.001 it is four millionths, beside a hundredth.
 
 n = 0.001
 print(f"d moves by {(2 + 2 * n) * (3 + 2 * n) - 6:.6f}")
@@ -81,8 +81,8 @@ print(f"6n + 4n is {6 * n + 4 * n:.6f}")
 # Add early
 # ---------
 #
-# Both paths end with the same arrow, from ``b`` to ``a``. It would be a waste to walk over it twice. It is better to
-# add up at ``b`` first, and go on from there with the sum:
+# Both paths end with the same arrow, from ``b`` to ``a``. Rather than walk over it twice, add up at ``b`` first, and go
+# on from there with the sum:
 
 rec.derivation("a")
 
@@ -120,12 +120,12 @@ with chainrule.record() as again:
 print("this pass", again.grad("a").item(), " a.grad", a.grad.item())
 
 # %%
-# Twice as much, although this pass gave 10, like the first. The leaf's visit is called :term:`accumulate` for a reason:
-# what arrives is added to what is there.
+# Twice as much, although this pass gave 10, like the first. PyTorch :term:`accumulates <accumulate>`: what arrives is
+# added to what is there.
 #
 # For PyTorch, a weight that is used in two runs is a value that is used twice, and uses add up. That is handy when you
-# *want* the sum over several runs. In training you mostly do not, and so every training loop empties the gradients
-# before the next pass:
+# *want* the sum over several runs. In training you mostly do not, and so a training loop empties the gradients before
+# the next pass:
 
 a.grad = None
 d = 2 * a * (2 * a + 1)

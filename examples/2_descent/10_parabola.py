@@ -49,8 +49,8 @@ with torch.no_grad():
 print(f"weight {w.item():.2f}, error {(w * x - y).item():.2f}")
 
 # %%
-# (``torch.no_grad()`` tells PyTorch that the step belongs to no graph: nobody will ever want its gradient.) A hundredth
-# of 40 is 0.4, so the weight has moved to 2.6, and the error from 4 to 2.
+# (``torch.no_grad()`` tells PyTorch that the step belongs to no graph.) A hundredth of 40 is 0.4, so the weight has
+# moved to 2.6, and the error from 4 to 2.
 #
 # And again
 # ---------
@@ -58,8 +58,8 @@ print(f"weight {w.item():.2f}, error {(w * x - y).item():.2f}")
 # At the new weight the slope is a new one, so each step begins with a forward and a backward pass. (``w.grad = None``
 # empties the last gradient, as in the lesson on forks: the next would be added to it.)
 #
-# **Predict.** The first step took the weight from 3 to 2.6. The error is half of what it was. Where does the second
-# step take the weight?
+# **Predict.** The first step took the weight from 3 to 2.6, and halved the error. Where does the second step take the
+# weight?
 #
 # .. answer:: 2.40
 #    2.20: That would be another step of the same length. But the gradient is smaller now.
@@ -131,10 +131,8 @@ descent(
 # A longer walk
 # -------------
 #
-# Now a loss and nothing else: the square of the weight, which is smallest at 0. The weight starts at 10, and the rate
-# is 0.1.
-#
-# The gradient of the square is two times the weight.
+# Now a loss and nothing else: the square of the weight, which is smallest at 0, and whose gradient is two times the
+# weight. The weight starts at 10, and the rate is 0.1.
 
 w = torch.tensor(10.0, requires_grad=True)
 path, rate = [], 0.1
@@ -155,9 +153,8 @@ print("factor", round(path[1][0] / path[0][0], 4))
 
 # %%
 # A tenth of twice the weight is a fifth of it, so 0.8 is left: the first step goes to 8, where the loss is 64
-# (``path[1] == (8.0, 64.0)``). The steps get shorter by themselves, because the slope
-# gets flatter. After 15 of them the weight is 0.3518437, which is ``10 * 0.8**15 ≈ 0.3518437``. It comes closer with
-# each step, and it never arrives. That is how descent ends: not at the bottom, but close enough.
+# (``path[1] == (8.0, 64.0)``). The steps get shorter by themselves, because the slope gets flatter. After 15 of them
+# the weight is ``10 * 0.8**15 ≈ 0.3518437``. That is how descent ends: not at the bottom, but close enough.
 
 weights = [i / 10 for i in range(-110, 111)]
 descent(weights, [v**2 for v in weights], path)

@@ -5,7 +5,7 @@ Move three weights at once: the gradient as a direction
 **What you get:** a model with three weights and one gradient for all of them. And a training loop with one line
 missing: what it does.
 
-**What you need:** :ref:`sphx_glr_lessons_2_descent_10_parabola.py`. Reading time: 8 minutes.
+**What you need:** :ref:`sphx_glr_lessons_2_descent_10_parabola.py`. Reading time: 9 minutes.
 """
 
 # %%
@@ -54,8 +54,7 @@ rec
 # ``w.grad == (16.0, 24.0, 8.0)``. What arrives at the dot product is the same for all three, ``rec.grad("y_hat") ==
 # 8``. Each weight multiplies it by its own input. The second weight has the largest input, so it has the most to say.
 #
-# A **gradient** of several weights is that: one slope for each, in the shape of the weights. One walk back found all
-# three.
+# A **gradient** of several weights is one slope for each, in the shape of the weights. One walk back found all three.
 #
 # .. do:: set x [2,0,1], error 1, grad w [4,0,2]
 #
@@ -164,9 +163,8 @@ curves(
 )
 
 # %%
-# Nothing warns you. PyTorch does what it was told, and each gradient that it computed was right. The sign to look for
-# is a loss that falls quickly, rises again, and never settles. The clinic has such a case:
-# :ref:`sphx_glr_lessons_8_clinic_10_not_zeroed.py`.
+# Nothing warns you: each gradient that PyTorch computed was right. The sign to look for is a loss that falls quickly,
+# rises again, and never settles. The clinic has such a case: :ref:`sphx_glr_lessons_8_clinic_10_not_zeroed.py`.
 #
 # Take away
 # ---------

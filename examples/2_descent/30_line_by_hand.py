@@ -5,7 +5,7 @@ Fit a line by hand: the mean squared error
 **What you get:** a model that learns from four samples, with every line of it written out: prediction, loss, gradient,
 step. And a check of three lines that tells a right gradient from a wrong one.
 
-**What you need:** :ref:`sphx_glr_lessons_2_descent_20_weight_vector.py`. Reading time: 12 minutes.
+**What you need:** :ref:`sphx_glr_lessons_2_descent_20_weight_vector.py`. Reading time: 13 minutes.
 """
 
 # %%
@@ -15,9 +15,9 @@ step. And a check of three lines that tells a right gradient from a wrong one.
 # The targets are twice the inputs. The model does not know that. It multiplies by a weight which starts at zero, and it
 # should find the two.
 #
-# The numbers stand in NumPy's arrays. An array works on all entries at once: ``w * x`` multiplies each of the four,
-# ``- y`` subtracts entry from entry, and ``.mean()`` adds up and divides by four. (``float32`` is the precision that
-# PyTorch uses too, so that the next lesson can compare.)
+# The numbers stand in NumPy's arrays. An array works on all entries at once: ``w * x`` multiplies each of the four, ``-
+# y`` subtracts entry from entry, and ``.mean()`` adds up and divides by four. (``float32`` is the precision that
+# PyTorch uses too.)
 
 import numpy as np
 
@@ -102,9 +102,7 @@ print(f"nudged: {nudged:.2f}")
 # Two walks
 # ---------
 #
-# We let both walk, with the same rate. Each line has a weight and the loss *at that weight*.
-#
-# The second takes steps that are four times as long.
+# We let both walk, with the same rate. The second takes steps that are four times as long.
 
 
 def descend(gradient, rate, steps=20):
@@ -125,9 +123,8 @@ for step in (0, 1, 2, 3, 5, 10, 20):
 
 # %%
 # After 20 steps the second is at 2.0000, where the right gradient has come to 1.9225. That is why it is easily missed.
-#
-# Look at how far each is from 2. With the mean, a step leaves 85 % of the distance, ``(2 - mean[1]) / 2 ≈ 0.85``. With
-# the sum it leaves 40 %, ``(2 - total[1]) / 2 ≈ 0.40``.
+# With the mean, a step leaves 85 % of the distance to 2, ``(2 - mean[1]) / 2 ≈ 0.85``. With the sum it leaves 40 %,
+# ``(2 - total[1]) / 2 ≈ 0.40``.
 #
 # The same walk by another name
 # -----------------------------
@@ -139,16 +136,16 @@ for step in (0, 1, 2, 3, 5, 10, 20):
     print(f"{step:4} {renamed[step]:9.4f} {loss_at(renamed[step]):9.5f}")
 
 # %%
-# It is the table of the sum, number by number. So the sum is not a better gradient. It is the same gradient with a rate
-# four times as high, and you can have that by its name.
+# It is the table of the sum, number by number. So the sum is the same gradient with a rate four times as high, and you
+# can have that by its name.
 #
 # Why it matters then
 # -------------------
 #
-# The slope is the same up to a factor, so does it matter which one you take? It does as soon as the number of samples
-# changes. The rates that work are limited, as on the parabola: the distance to two must not grow. The targets are twice
-# the inputs, so the gradient is the mean of ``2 * x * (w * x - 2 * x)``. That is the distance ``w - 2``, times the mean
-# of ``2 * x**2``. So every step multiplies the distance by one minus the rate times that mean, or that sum:
+# So does it matter which one you take? It does as soon as the number of samples changes. The rates that work are
+# limited, as on the parabola: the distance to two must not grow. The targets are twice the inputs, so the gradient is
+# the mean of ``2 * x * (w * x - 2 * x)``. That is the distance ``w - 2``, times the mean of ``2 * x**2``. So every step
+# multiplies the distance by one minus the rate times that mean, or that sum:
 
 print(f"mean: {2 * (x**2).mean()}, sum: {2 * (x**2).sum()}")
 print(f"limits: {2 / (2 * (x**2).mean()):.4f} and {2 / (2 * (x**2).sum()):.4f}")
@@ -184,9 +181,8 @@ curves(
 
 # %%
 # The mean arrives. The sum flies off, twice as far in each step, to ``total[20] < -2_000_000``. With ten times as many
-# such samples, the limit of the mean would stay about where it is, and that of the sum would be ten times lower. A
-# program that worked on four samples would fail on forty: the clinic has it,
-# :ref:`sphx_glr_lessons_8_clinic_20_sum_for_mean.py`.
+# samples, the limit of the mean would stay where it is, and that of the sum would be ten times lower. A program that
+# worked on four samples would fail on forty: :ref:`sphx_glr_lessons_8_clinic_20_sum_for_mean.py`.
 #
 # Take it in hand
 # ---------------
@@ -215,8 +211,7 @@ rec
 # Before and after
 # ----------------
 #
-# What we wanted was a prediction for an input that is not among the samples. 20 steps with the right gradient and a
-# rate of 0.01:
+# What we wanted was a prediction for an input that is not among the samples. After 20 steps with the right gradient:
 
 w = descend(gradient_one, rate=0.01)[20]
 print(f"prediction for 5: before {predict(5, 0.0):.3f}, after {predict(5, w):.3f}")

@@ -5,15 +5,14 @@ Fit the same line with autograd: loss.backward()
 **What you get:** the line once more, with PyTorch in charge of the gradient: what each line of the loop is there for,
 which loss belongs to which weight, and what becomes of the descent after a thousand steps.
 
-**What you need:** :ref:`sphx_glr_lessons_2_descent_30_line_by_hand.py`. Reading time: 14 minutes.
+**What you need:** :ref:`sphx_glr_lessons_2_descent_30_line_by_hand.py`. Reading time: 11 minutes.
 """
 
 # %%
 # One pass, recorded
 # ------------------
 #
-# The samples and the model are those of the last lesson. What goes is the gradient that we had derived by hand. In its
-# place stands ``loss.backward()``.
+# The samples and the model are those of the last lesson. In place of the gradient by hand stands ``loss.backward()``.
 
 import torch
 
@@ -45,8 +44,8 @@ rec.derivation("w")
 # %%
 # The mean hands each square a quarter. (The sign :math:`\odot` multiplies entry by entry: first with first, second with
 # second.) Each part is multiplied by twice its error and by its input, and because one ``w`` was used for all four, the
-# four parts add up: ``w.grad == -30.0``. Without the quarter it would be ``4 * w.grad == -120``, and with one more
-# ``w.grad / 4 == -7.5``. Nobody had to think of that sum. It follows from the graph.
+# four parts add up: ``w.grad == -30.0``. (Without the quarter it would be ``4 * w.grad == -120``, and with one more
+# ``w.grad / 4 == -7.5``.) Nobody had to think of that sum. It follows from the graph.
 
 rec
 
@@ -59,7 +58,7 @@ rec
 # The loop
 # --------
 #
-# Three details make the loop right. Each is easy to forget, and each goes wrong in a way of its own.
+# Three details make the loop right, and each is easy to forget.
 
 
 def fit(steps, rate=0.01):
@@ -99,9 +98,8 @@ print(f"prediction for 5: {5 * weights[20]:.3f}")
 # - ``with torch.no_grad():`` The step is no part of the model. Without this line PyTorch refuses it: a leaf that
 #   requires a gradient must not be changed in place while PyTorch takes notes.
 # - ``w -= ...`` changes the weight *in place*. Write ``w = w - rate * w.grad`` instead, and ``w`` is a new tensor that
-#   no longer asks for a gradient: the next ``backward()`` fails. (Outside ``no_grad`` it would be no leaf, and the next
-#   ``w.grad`` would be ``None``: :ref:`sphx_glr_lessons_8_clinic_30_not_a_leaf.py`.)
-# - ``w.grad = None`` empties the gradient, as you saw in the last lesson but one.
+#   no longer asks for a gradient: the next ``backward()`` fails (:ref:`sphx_glr_lessons_8_clinic_30_not_a_leaf.py`).
+# - ``w.grad = None`` empties the gradient.
 #
 # Which loss belongs to which weight?
 # -----------------------------------
@@ -126,7 +124,7 @@ print(f"w = {w:.3f}, loss = {loss:.3f}, gradient = {w.grad:.3f}")
 # %%
 # It prints the new weight beside the *old* loss, 30, and the old gradient. The loss was computed once, before the step,
 # and does not follow. At the new weight it is ``loss_at(w) ≈ 21.675``. Nothing is wrong with the training, only with
-# the report: whoever reads it takes a loss and a weight for a pair that never was.
+# the report.
 #
 # A thousand steps
 # ----------------
@@ -147,64 +145,16 @@ print(f"the first of its kind: {still}")
 
 # %%
 # It stands at ``weights[1000] ≈ 1.99999964``, and from step 94 on, nothing has moved. The gradient there is not zero,
-# ``gradients[999] ≈ -0.0000052``, and the step is a hundredth of it.
-#
-# But ``float32`` has gaps. How far is it from here to the next larger number?
+# ``gradients[999] ≈ -0.0000052``, and the step is a hundredth of it. But ``float32`` has gaps. How far is it from here
+# to the next larger number?
 
 nearby = torch.tensor(weights[1000])
 gap = torch.nextafter(nearby, torch.tensor(2.0)) - nearby
 print(f"{gap.item():.3e} away; the step is {abs(0.01 * gradients[999]):.3e}")
 
 # %%
-# The step is less than half of the gap, so the sum is rounded back to where it was. It is not a wrong gradient that
-# stops the descent here. It is the end of the precision. In ``float64`` the gaps are much smaller, and it would go on
-# for a while.
-#
-# Which is more exact?
-# --------------------
-#
-# A nudge and a backward pass both give the slope. We can measure which of them is closer to it. We take a weight of 1.
-# There the errors are -1 to -4, and the true gradient is -15.
-
-true = -15.0
-
-w = torch.tensor(1.0, requires_grad=True)
-((w * x - y) ** 2).mean().backward()
-by_autograd = w.grad.item()
-
-
-def by_nudging(dtype, nudge=1e-6):
-    """Give a numerical gradient at a weight of one: up, down, divide."""
-    a, b = x.to(dtype), y.to(dtype)
-    up, down = (
-        ((torch.tensor(1 + sign * nudge, dtype=dtype) * a - b) ** 2).mean()
-        for sign in (1, -1)
-    )
-    return ((up - down) / (2 * nudge)).item()
-
-
-# %%
-# **Predict.** Three numbers: autograd in ``float32``, and a nudge of 0.000001 in ``float32`` and in ``float64``. Which
-# is closest to -15?
-#
-# .. answer:: Autograd in float32 [off by 0.0e+00, not off at all]
-#    The nudge in float64: It is close. But it subtracts two losses that are almost equal.
-#    The nudge in float32: It subtracts two losses that are almost equal, in coarse numbers.
-
-found = {
-    "autograd, float32": by_autograd,
-    "nudge, float64": by_nudging(torch.float64),
-    "nudge, float32": by_nudging(torch.float32),
-}
-for how, gradient in found.items():
-    print(f"{how:18} {gradient:.10f}, off by {abs(gradient - true):.1e}")
-
-# %%
-# Autograd is not off at all, ``by_autograd == -15.0``: it multiplied and added a few numbers, and each fits into a
-# ``float32`` exactly. The nudge in ``float64`` is off by less than a billionth. In ``float32`` it is off by nearly
-# 0.5, because it subtracts two numbers that are almost equal, and little of them is left.
-#
-# We use nudges to *check* autograd, because they cannot share its mistakes. Being exact is not what they are for.
+# The step is less than half of the gap, so the sum is rounded back to where it was. The descent ends at the end of the
+# precision. In ``float64`` the gaps are much smaller, and it would go on for a while.
 #
 # Take away
 # ---------
@@ -212,7 +162,7 @@ for how, gradient in found.items():
 # - ``loss.backward()`` takes the place of the gradient by hand, and gives the same numbers.
 # - Step inside ``no_grad``, in place, and empty ``.grad`` for the next round.
 # - A loss belongs to the weight that it was computed with. Print them together, before the step.
-# - A descent ends where the step gets lost in the gaps between numbers.
+# - A descent ends where the step gets lost between numbers.
 #
 # On your own
 # -----------
@@ -244,19 +194,6 @@ print(rec.check(error=2 * error, w=(2 * error * x).sum()))
 # The mean hands each sample a quarter, and the uses of ``w`` add up: ``d_error == (-1, -2, -3, -4)``, from the errors
 # ``error == (-2, -4, -6, -8)``. Without the quarter, as in ``2 * error[3] == -16``, it is the gradient of a sum, and
 # the check knows it.
-#
-# **Exercise.** Nudge in ``float32`` by one whole, ``by_nudging(torch.float32, nudge=1.0)``. What does it give?
-#
-# .. answer:: The right gradient, to the last digit [Just what is right]
-#    The same as with a nudge of 0.000001: The larger the nudge, the less is lost when one loss is taken off the other.
-#    Something far off, for the nudge is large: The curve bends away on one side as much as on the other.
-
-print(f"nudged {by_nudging(torch.float32, nudge=1.0):.1f}, right {true:.1f}")
-
-# %%
-# Just what is right. This loss is a parabola, and on a parabola a nudge to
-# both sides is exact for any size: what the curve bends away on one side, it bends away on the other. And the larger
-# the nudge, the less is lost when one loss is subtracted from the other. On other curves the nudge has to be small.
 #
 # References
 # ----------

@@ -12,8 +12,8 @@ down to the line that they replace, and which order of the calls goes wrong in s
 # What is still ours
 # ------------------
 #
-# In the last lesson PyTorch took over the gradient. The loss and the step were still written out. Here they are, with
-# the parts marked that will go:
+# In the last lesson PyTorch took over the gradient. The loss and the step were still ours. Here they are, with the
+# parts marked that will go:
 
 import torch
 
@@ -78,8 +78,8 @@ print("gradient", w.grad.item())
 print("loss", total.item())
 
 # %%
-# It adds up and does not divide: 120, and a gradient of -120. There is the number from the lesson by hand again. With
-# its right name there is nothing wrong with it; only the rate has to be chosen for it.
+# It adds up and does not divide: 120, and a gradient of -120, the number from the lesson by hand. With its right name
+# there is nothing wrong with it; only the rate has to be chosen for it.
 #
 # The step
 # --------
@@ -107,8 +107,7 @@ print(f"after zero_grad(): w = {w.item():.2f}, w.grad = {w.grad}")
 
 # %%
 # ``step()`` did what ``w -= rate * w.grad`` does, and left the gradient alone. ``zero_grad()`` emptied it, and despite
-# its name it left no zero but nothing at all, ``w.grad == None``. (Older versions filled it with zeros. So does
-# ``zero_grad(set_to_none=False)`` today.)
+# its name it left no zero but nothing at all, ``w.grad == None``.
 #
 # Neither of them computes a gradient. That is ``backward()`` alone.
 #
@@ -166,17 +165,6 @@ print(w.item())
 
 # %%
 # It stays where it is, without a warning: ``step`` finds no gradient and takes no step.
-#
-# Four ways down
-# --------------
-#
-# A rate and a switch are not all that an optimizer can have. Here four of them go down a surface of two weights:
-#
-# .. raw:: html
-#
-#    <chainrule-descent surface="valley"></chainrule-descent>
-#
-# **Do this.** Press Race, and drag the circle. Then make the rate of SGD larger, until it no longer arrives.
 #
 # Take away
 # ---------

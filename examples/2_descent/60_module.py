@@ -13,11 +13,9 @@ minutes.
 # A new target
 # ------------
 #
-# This time the targets are 5 times the inputs. The gradient at a weight of 0 was -30 when the targets were twice the
-# inputs.
+# This time the targets are 5 times the inputs. When they were twice the inputs, the gradient at a weight of 0 was -30.
 #
-# **Predict.** The gradient is the mean of ``2 * x * (w * x - y)``. With targets of 5 times the inputs, what is it at a
-# weight of 0?
+# **Predict.** The gradient is the mean of ``2 * x * (w * x - y)``. What is it at a weight of 0 now?
 #
 # .. answer:: -75.0
 #    -30.0: That is with targets of twice the inputs. Now each error is larger.
@@ -41,9 +39,9 @@ print(f"loss {loss.item()}, gradient {w.grad.item()}")
 # A module
 # --------
 #
-# A :term:`module` is an object that holds weights and says how to predict with them. PyTorch calls weights that belong
-# to a module :term:`parameters <parameter>`: it finds them by itself, so that an optimizer can be given all of them at
-# once. A fresh parameter is a leaf that requires a gradient.
+# A :term:`module` is an object that holds weights and says how to predict with them. Its weights are called
+# :term:`parameters <parameter>`: PyTorch finds them by itself, so that an optimizer can be given all of them at once. A
+# fresh parameter is a leaf that requires a gradient.
 
 from torch import nn
 
@@ -90,9 +88,8 @@ print("predictions", tuple(linear(rows).shape))
 # ``nn.Linear`` keeps a row for each *output* and a column for each *input*. With one of each nobody sees the
 # difference; in a later lesson you will.
 #
-# The targets must have that shape, too. Four numbers beside four rows are no mistake to PyTorch: it would pair *each*
-# number with *each* row, and compute sixteen errors. A subtraction does so in silence; ``nn.MSELoss`` at least prints a
-# warning. The next part has a program that could fall into this.
+# The targets must have that shape, too. From four rows, a subtraction would take four numbers in silence: it would pair
+# *each* number with *each* row, and compute sixteen errors. ``nn.MSELoss`` at least prints a warning.
 #
 # In the graph the weight has the name by which the module knows it:
 
@@ -116,8 +113,8 @@ rec
 # ----------------------
 #
 # Here are the four programs of this part, each in as few lines as it takes. All start at zero, with a rate of a
-# hundredth. (One thing has to be cleared away: the pass that we recorded has left its gradient in the module. Forgotten
-# there, it would be added to that of the first step. And ``yield`` hands out one weight after each step, then goes on.)
+# hundredth. (The recorded pass has left its gradient in the module, where the first step would add to it. And ``yield``
+# hands out one weight after each step, then goes on.)
 
 import numpy as np
 
@@ -183,8 +180,8 @@ print("after 1 step:", round(ladder[0][0], 4))
 
 # %%
 # The first step goes to 0.75, a hundredth of 75. (Where a row shows another last digit, the weights lie on either side
-# of an edge of rounding: they are far closer than they look.) They end at 5, and at every step the four agree to a
-# millionth. Four ways to write one and the same thing.
+# of an edge of rounding.) They end at 5, and at every step the four agree to a millionth. Four ways to write one and
+# the same thing.
 #
 # And the last digit?
 # -------------------
@@ -198,13 +195,13 @@ print(left, right, left == right)
 
 # %%
 # In mathematics the two are equal. In Python they are one unit in the last place apart. A processor that adds several
-# numbers at once adds them in another order than one that does not, and ends up with the other of the two. So compare
-# such numbers with a tolerance, never digit by digit.
+# numbers at once adds them in another order than one that does not. So compare such numbers with a tolerance, never
+# digit by digit.
 #
 # Use it
 # ------
 #
-# The reason for all of it is a prediction for a number that was not among the samples. A function is enough for that:
+# The reason for all of it is a prediction for a number that was not among the samples:
 
 
 def predict(number):
@@ -259,8 +256,7 @@ print(with_bias.bias.grad.item())
 # -100.0``.)
 #
 # **Exercise.** Descend with that bias, 100 steps as before. The targets are still 5 times the inputs, so the best bias
-# is
-# 0. Where is the bias then?
+# is 0. Where is the bias then?
 #
 # .. answer:: Above 0, and on its way back [too far]
 #    At 0: It had to learn that from the samples, and started with a gradient of its own.

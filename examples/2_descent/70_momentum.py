@@ -5,7 +5,7 @@ Gather speed: momentum
 **What you get:** a descent that keeps a share of its last steps. It is two lines, it gets on where a plain descent
 crawls, and a famous mistake turns out to be a case of it.
 
-**What you need:** :ref:`sphx_glr_lessons_2_descent_50_loss_and_optimizer.py`. Reading time: 9 minutes.
+**What you need:** :ref:`sphx_glr_lessons_2_descent_50_loss_and_optimizer.py`. Reading time: 10 minutes.
 """
 
 # %%
@@ -76,7 +76,7 @@ curves({"plain": plain, "momentum 0.9": rolled}, ylabel="w")
 
 # %%
 # It has rolled past 2 and comes back, swings a little less each time, and settles. The plain descent has not arrived
-# after 100 steps. A velocity that keeps nine tenths adds up to ten steps of the same direction.
+# after 100 steps.
 #
 # Take it in hand
 # ---------------
@@ -135,8 +135,8 @@ print([round(loss, 3) for loss in losses_of(momentum=0.0, empty=False)])
 
 # %%
 # In both loops a step goes along the sum of *all* gradients so far. So leaving out the line that empties has a name:
-# momentum with a share of 1, a ball on a track without friction (there is no friction to take its speed away). It
-# swings through the bottom and up the other side, again and again.
+# momentum with a share of 1, a ball with no friction to slow it. It swings through the bottom and up the other side,
+# again and again.
 #
 # A switch
 # --------

@@ -12,9 +12,9 @@ weights, and a curve that presses the result into a range.
 # A table of weights
 # ------------------
 #
-# In the lesson on three weights, three inputs made one prediction. Now two inputs make *two* numbers, each with weights
-# of its own. Write the weights as a table, a *matrix*: a row for each input, a column for each result. The **matrix
-# product** ``x @ w`` takes the dot product of ``x`` with each column.
+# In the lesson on three weights, three inputs made one prediction. Now two inputs make *two* numbers. Write the weights
+# as a table, a *matrix*: a row for each input, a column for each result. The **matrix product** ``x @ w`` takes the dot
+# product of ``x`` with each column.
 
 import torch
 
@@ -105,7 +105,7 @@ print(f"{s.grad[24].item():.2f}")
 # %%
 # For a nudge of 0.1 it moves by 0.025, a quarter of that. The rule: when ``s`` rises, ``exp(-s)`` shrinks by its own
 # size, and a quotient moves by minus itself over its denominator. Multiplied, that is the sigmoid times what it lacks
-# to 1, ``y_hat * (1 - y_hat)``. It is steepest in the middle, and nearly flat far out:
+# to 1, ``y_hat * (1 - y_hat)``. It is steepest in the middle:
 
 curves(
     {"sigmoid": y_hat.tolist(), "its slope": s.grad.tolist()},

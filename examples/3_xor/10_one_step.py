@@ -5,7 +5,7 @@ Step through a neural network: ReLU and sigmoid
 **What you get:** a network with two layers, small enough to hold every number in your hands. You follow one sample
 forward and backward, then see what each of the four has to say.
 
-**What you need:** :ref:`sphx_glr_lessons_3_xor_05_layer.py`. Reading time: 16 minutes.
+**What you need:** :ref:`sphx_glr_lessons_3_xor_05_layer.py`. Reading time: 17 minutes.
 """
 
 # %%
@@ -25,19 +25,19 @@ targets = torch.tensor([0.0, 1.0, 1.0, 0.0])
 # %%
 # The models so far multiply each input by a weight and add up. Give such a model a bias as well. Can it learn this?
 #
-# It cannot, and there is no need to try. Add up its predictions for the first and the last sample: both inputs occur
-# once there, and the bias twice. Add up those for the two in the middle: the same. So the two sums are equal, whatever
-# the weights are. The targets want zero for one, and two for the other. Nor can all four be on the right side of one
-# half: one sum would be below one, and the other above.
+# It cannot. Add up its predictions for the first and the last sample: both inputs occur once there, and the bias twice.
+# Add up those for the two in the middle: the same. So the two sums are equal, whatever the weights are. The targets
+# want zero for one, and two for the other. Nor can all four be on the right side of one half: one sum would be below
+# one, and the other above.
 #
 # Two layers
 # ----------
 #
-# Something has to bend. Our network has a layer of two :term:`hidden units <hidden unit>`. Each is a small model of its
-# own, followed by a :term:`ReLU`: a gate that lets a positive number through and turns a negative one into zero. Then a
-# second layer makes one number of the two, and a sigmoid presses that into the range from zero to one.
+# Something has to bend. Our network has a layer of two :term:`hidden units <hidden unit>`. Each is a small model
+# followed by a :term:`ReLU`: a gate that lets a positive number through and turns a negative one into zero. A second
+# layer makes one number of the two, and a sigmoid presses that into the range from zero to one.
 #
-# The weights to begin with have been chosen by hand. What becomes of others is a lesson of its own.
+# The first weights have been chosen by hand. What becomes of others is a lesson of its own.
 
 # a row for each input, a column for each unit
 w1 = torch.tensor([[0.1, 0.3], [0.2, 0.1]], requires_grad=True)
@@ -84,22 +84,22 @@ print("hidden", hidden.detach())
 # Backward
 # --------
 #
-# Nothing new is needed: upstream times local at each arrow, as far as ``score`` first. The answer is near one half, so
-# the slope of the sigmoid is near a quarter.
+# Nothing new is needed: upstream times local at each arrow. First we go as far as ``score``. The answer is near one
+# half, so the slope of the sigmoid is near a quarter.
 
 print(f"error {error.item():.4f}, twice {2 * error.item():.4f}")
 print(f"slope {(y_hat * (1 - y_hat)).item():.4f}")
 print(f"score {rec.grad('score').item():.4f}")
 
 # %%
-# Twice the error is 0.98, and a quarter of that is 0.25, or 0.2462 to be exact. It is positive, so a higher score means
-# a higher loss, as it must be for a target of zero.
+# Twice the error is 0.98, and a quarter of that is 0.25, or 0.2462 to be exact. It is positive: a higher score means a
+# higher loss, as it must be for a target of zero.
 #
 # The second layer
 # ----------------
 #
-# From here it is a dot product, as in the lesson on three weights. Each weight of the second layer gets
-# the gradient of ``score``, 0.2462, times the number that it multiplied:
+# From here it is a dot product. Each weight of the second layer gets the gradient of ``score``, 0.2462, times the
+# number that it multiplied:
 
 print(w2.grad, b2.grad)
 
@@ -110,8 +110,8 @@ print(w2.grad, b2.grad)
 # The first layer
 # ---------------
 #
-# Going back through the dot product, each *hidden unit* gets the gradient of ``score`` times its weight in ``w2``.
-# Those weights are 0.1 and -0.4.
+# Going back through the dot product, each *hidden unit* gets the gradient of ``score`` times its weight in ``w2``: 0.1
+# for the first, -0.4 for the second.
 #
 # **Predict.** Both gates are open, and both inputs are 1. What is the gradient of the weights of the second unit?
 #
@@ -124,10 +124,9 @@ print("z     ", rec.grad("z"))
 print(w1.grad)
 
 # %%
-# A larger first unit would raise the loss, a larger second one would lower it, so the signs differ. The gates are open,
-# and an open gate has a local gradient of 1. Every weight gets the gradient of its unit times its input, and both
-# inputs are 1, so both rows are alike: ``-0.4 * 0.2462 ≈ -0.0985`` for the second unit. Here is the whole way back to
-# it:
+# A larger first unit would raise the loss, a larger second one would lower it, so the signs differ. An open gate has a
+# local gradient of 1. Every weight gets the gradient of its unit times its input, and both inputs are 1, so both rows
+# are alike: ``-0.4 * 0.2462 ≈ -0.0985`` for the second unit. Here is the whole way back to it:
 
 rec.derivation("w1")
 
@@ -206,7 +205,6 @@ print("zero:", sum(int((each == 0).sum()) for each in teaches.values()))
 # %%
 # There are 9 of them:
 #
-# - At the last sample there are none.
 # - A shut gate has a local gradient of zero. The second unit is shut at the second sample, so its whole column is zero,
 #   and so is the row of the input that is zero: three zeros.
 # - At the third sample both gates are open, but the second input is zero: two zeros.
@@ -216,7 +214,7 @@ print("zero:", sum(int((each == 0).sum()) for each in teaches.values()))
 # -----------------
 #
 # At a product, the local gradient is the other factor. For a weight of the first layer, that is the input. If the input
-# is zero, a nudge of the weight changes nothing whatsoever, and the gradient says so. It is not small. It is zero.
+# is zero, a nudge of the weight changes nothing whatsoever, and the gradient is exactly zero.
 #
 # Is there *anything* that the network learns from the first sample?
 
@@ -225,9 +223,9 @@ for name, weight in (("w1", w1), ("b1", b1), ("w2", w2), ("b2", b2)):
     print(name, [round(entry, 4) for entry in weight.grad.flatten().tolist()])
 
 # %%
-# 3 of them do: the bias of the open unit, the weight behind it, and the last bias. ``b1.grad ≈ (0.0252, 0.0000)``,
-# ``w2.grad ≈ [[0.0505], [0.0000]]``, ``b2.grad ≈ 0.2525``. The second unit is shut, so neither its bias nor the weight
-# behind it gets anything.
+# Yes, three numbers: the bias of the open unit, the weight behind it, and the last bias. ``b1.grad ≈ (0.0252,
+# 0.0000)``, ``w2.grad ≈ [[0.0505], [0.0000]]``, ``b2.grad ≈ 0.2525``. The second unit is shut, so neither its bias nor
+# the weight behind it gets anything.
 #
 # One step
 # --------
@@ -253,9 +251,8 @@ for x, old, new in zip(samples, before, after, strict=True):
 
 # %%
 # The loss of the last sample falls, from ``before[3] ≈ 0.2426`` to ``after[3] ≈ 0.1911``, and that of the first falls
-# along with it, since both want zero. The two in the middle get *worse*, to ``after[1] ≈ 0.2779`` and
-# ``after[2] ≈ 0.3014``. All four share the weights. Learning means to find steps on which they agree, and that takes
-# many, small ones.
+# along with it, since both want zero. The two in the middle get *worse*, to ``after[1] ≈ 0.2779`` and ``after[2] ≈
+# 0.3014``. Learning means to find steps on which all four agree, and that takes many, small ones.
 #
 # Take away
 # ---------
@@ -306,9 +303,8 @@ for x, y in zip(samples, targets, strict=True):
 print(open_gates)
 
 # %%
-# None: the weights of a unit add up to less than one. Then the network answers with ``b2`` alone,
-# the same to every sample, and nothing in the first layer gets a gradient: ``(w1.grad == 0).all() == True``. It is
-# stuck there.
+# None: the weights of a unit add up to less than one. Then the network answers with ``b2`` alone, the same to every
+# sample, and nothing in the first layer gets a gradient: ``(w1.grad == 0).all() == True``. It is stuck there.
 #
 # **Exercise.** Back to the old ``b1``. What is the gradient of ``w1[0, 0]`` at the sample ``(1, 0)``? Derive it as the
 # gradient of the score times the local gradients on the way. (The score there is close to zero, so its gradient is
@@ -324,8 +320,8 @@ d_score = rec.grad("score").item()
 print(f"{w1.grad[0, 0]:.3f}")
 
 # %%
-# The gradient of the score is ``d_score ≈ -0.251``. On the way to the
-# first unit it is multiplied by 0.1, the weight in ``w2``; the gate is open and the input is 1.
+# The gradient of the score is ``d_score ≈ -0.251``. On the way to the first unit it is multiplied by 0.1, the weight in
+# ``w2``; the gate is open and the input is 1.
 #
 # References
 # ----------

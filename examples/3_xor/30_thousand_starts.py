@@ -5,18 +5,18 @@ Start a thousand times: random first weights
 **What you get:** you train a thousand networks at once, in seconds, and count how many learn XOR. Then you open one
 that did not, and see what holds it.
 
-**What you need:** :ref:`sphx_glr_lessons_3_xor_20_trained.py`. Reading time: 15 minutes.
+**What you need:** :ref:`sphx_glr_lessons_3_xor_20_trained.py`. Reading time: 14 minutes.
 """
 
 # %%
 # One more axis
 # -------------
 #
-# The weights of the last two lessons were chosen by hand, and they worked. Would others have? One network tells us
-# nothing about that. So we draw a thousand sets of weights at random, and train a network from each.
+# The weights of the last two lessons were chosen by hand, and they worked. Would others have? We draw a thousand sets
+# of weights at random, and train a network from each.
 #
-# A loop over the networks would be slow. Instead every tensor gets one axis more, at its end, with a place
-# for each network, and each step of the training is taken by all of them together.
+# A loop over the networks would be slow. Instead every tensor gets one axis more, at its end, with a place for each
+# network, and each step of the training is taken by all of them together.
 
 import torch
 
@@ -52,19 +52,28 @@ hidden, answers = forward(start(width=2), torch.relu)
 print("hidden ", tuple(hidden.shape))
 print("answers", tuple(answers.shape))
 
+from chainrule.plots import network
+
+first = {name: weight[..., 0] for name, weight in start(width=2).items()}
+network(
+    ["x1", "x2"],
+    ["h1", "h2"],
+    ["y_hat"],
+    weights=[first["w1"], first["w2"][:, None]],
+)
+
 # %%
-# ``torch.einsum`` is a dot product told in letters: ``s`` is a sample, ``i`` an input, ``u`` a hidden unit, and ``n``
-# one of the networks. A letter that is missing on the right is multiplied and added up; the others stay. So this is
-# ``samples @ w1`` for each network. The score multiplies each unit by its weight, and adds up over the units.
+# This is the first of the thousand. ``torch.einsum`` is a dot product told in letters: ``s`` is a sample, ``i`` an
+# input, ``u`` a hidden unit, and ``n`` one of the networks. A letter that is missing on the right is multiplied and
+# added up. So this is ``samples @ w1`` for each network. The score multiplies each unit by its weight, and adds up over
+# the units.
 #
-# The function that bends is an argument here. Such a function is called an :term:`activation`. So far ours was the
-# ReLU. Another one is ``tanh``, which presses every number into the range from minus one to one, as the sigmoid does
-# into the range from zero to one. It is steep in the middle, flat far out, and nowhere entirely flat.
+# The function that bends is an argument here. It is called an :term:`activation`. So far ours was the ReLU. Another one
+# is ``tanh``, which presses every number into the range from minus one to one. It is steep in the middle, flat far out,
+# and nowhere entirely flat.
 #
 # The loss of a network is the mean over its four samples. We add the losses of all networks up, since a backward pass
-# starts at one number.
-#
-# Does the gradient of one of them depend on the others? Take one out, number seven, and compare:
+# starts at one number. Does the gradient of one of them depend on the others? Take one out, number seven, and compare:
 
 
 def losses_of(weights, bend):
@@ -85,8 +94,8 @@ for name in only:
     print(name, torch.allclose(every[name].grad[..., 7:8], only[name].grad))
 
 # %%
-# It does not depend on them. In a sum every part has a local gradient of one, and no part of it but its own depends on
-# a network's weights. So each network trains as if it were alone.
+# It does not: no part of the sum but its own depends on a network's weights. So each network trains as if it were
+# alone.
 #
 # How many of a thousand?
 # -----------------------
@@ -136,14 +145,13 @@ for (bend, width), weights in trained.items():
 # share["ReLU", 8] < 0.99``. With tanh two units do better, ``0.55 < share["tanh", 2] < 0.75``, and four units hardly
 # ever fail, ``share["tanh", 4] > 0.97``.
 #
-# (``torch.autograd.grad`` gives the gradients back instead of adding them to ``.grad``, so there is nothing to set to
-# zero.)
+# (``torch.autograd.grad`` gives the gradients back instead of adding them to ``.grad``, so there is nothing to empty.)
 #
 # How sure can we be?
 # -------------------
 #
-# Another thousand starts would give other counts. How far off may ours be? For a share ``p`` of ``n`` draws, Wilson's
-# formula gives an interval which, drawn again and again, holds the true share nineteen times of twenty:
+# Another thousand starts would give other counts. For a share ``p`` of ``n`` draws, Wilson's formula gives an interval
+# which, drawn again and again, holds the true share nineteen times of twenty:
 
 
 def interval(p, n=1000, z=1.96):
@@ -162,13 +170,7 @@ for (bend, width), p in share.items():
 # ``interval(0.25)[1] < 0.28``. So what we said about width is no accident. A difference of one point would be.
 #
 # The numbers belong to our choices: weights between minus one and one, a thousand steps, a rate of one, and all four
-# samples in each step. Choose otherwise, and they are others. Let us hold one of them against new draws:
-
-again = solved(train(2, torch.relu, seed=1), torch.relu).float().mean().item()
-print(f"2 units, ReLU, drawn anew: {again:.1%}")
-
-# %%
-# It moves a little, as it may: ``0.2 < again < 0.32``.
+# samples in each step.
 #
 # Would it help to wait?
 # ----------------------
@@ -189,13 +191,13 @@ share_still = (largest[failed] < 0.001).float().mean().item()
 print(f"of those that failed, {share_still:.0%} have no gradient above 0.001")
 
 # %%
-# Nearly all of them have stopped, ``share_still > 0.85``. A gradient of almost zero means that no small step helps.
-# Waiting will not change that.
+# Nearly all of them have stopped, ``share_still > 0.85``. A gradient of almost zero means that no small step helps, and
+# neither does waiting.
 #
 # Inside a failed one
 # -------------------
 #
-# What holds them? We look at what was there before the first step: the gates.
+# What holds them? Look at the gates before the first step.
 #
 # **Predict.** A unit whose gate is shut at all four samples passes nothing on, whatever the sample. Call it *dead*, a
 # :term:`dead neuron`. Which share of the networks that start with a dead unit get to a solution?
@@ -215,7 +217,7 @@ for count in (0, 1, 2):
 
 # %%
 # Not one. Close to half of all networks are lost before the first step. To see why, we record one pass of a network
-# that starts with both units dead, over its four samples at once.
+# that starts with both units dead.
 #
 # One with both units dead
 # ------------------------
@@ -249,10 +251,10 @@ for name, weight in (("w1", w1), ("b1", b1), ("w2", w2), ("b2", b2)):
     print(name, [round(entry, 4) + 0.0 for entry in weight.grad.flatten().tolist()])
 
 # %%
-# Every gate is shut, since every ``z`` is negative. Going back, a shut gate multiplies by zero, so ``w1`` and ``b1``
-# get nothing. And ``w2`` was multiplied by hidden units that are zero, so it gets nothing either. Only ``b2`` is left.
-# It moves all four answers together, and the best that it can do is to answer one half to everything. Nothing in this
-# network can open a gate again.
+# Every gate is shut, since every ``z`` is negative. A shut gate multiplies by zero, so ``w1`` and ``b1`` get nothing.
+# And ``w2`` was multiplied by hidden units that are zero, so it gets nothing either. Only ``b2`` is left. It moves all
+# four answers together, and the best that it can do is to answer one half to everything. Nothing in this network can
+# open a gate again.
 
 rec
 
@@ -261,8 +263,7 @@ rec
 #
 #    Set both entries of ``b1`` to 3. Every gate opens, and the gradient reaches ``w1``: small numbers, but no zero.
 #
-# A dead unit is the plainest way to fail, but not the only one. These are the answers of some that failed, by the loss
-# that they ended with:
+# A dead unit is not the only way to fail. These are the answers of some that failed, by the loss that they ended with:
 
 hidden, answers = forward(trained["ReLU", 2], torch.relu)
 ends = losses_of(trained["ReLU", 2], torch.relu)
@@ -290,18 +291,16 @@ figure.set_label(
 figure
 
 # %%
-# The peak near zero are those that have learned it. Near a loss of ``1 / 6 ≈ 0.1667`` one sample is told apart and the
-# other three get one answer. Two of these have the same target and one has the other, so the answer is two thirds or
-# one third. Near ``0.125`` two samples are right, and the two others get the same answer, one half. And near ``0.25``
-# all four get one half.
+# Those in the peak near zero have learned it. Near a loss of ``1 / 6 ≈ 0.1667`` one sample is told apart and the other
+# three get one answer: two thirds or one third, as two of them have the same target. Near ``0.125`` two samples are
+# right, and the two others get the same answer, one half. And near ``0.25`` all four get one half.
 #
 # On the first two, samples with different targets have come to lie in the same place of the hidden layer, and no second
-# layer can part them. On the third no unit bends anything. Nearly each is open at all four samples, or at none.
-# What is left is a model without a bend, and you
-# know that it cannot solve XOR.
+# layer can part them. On the third nearly every unit is open at all four samples, or at none. What is left is a model
+# without a bend, and you know that it cannot solve XOR.
 #
-# A tanh unit is never entirely flat, so it cannot die like that. Can it get stuck? With two units, about one in three
-# still does. So the activation is not the whole story.
+# A tanh unit is never entirely flat, so it cannot die like that. With two units, about one in three still gets stuck.
+# So the activation is not the whole story.
 #
 # Take away
 # ---------
@@ -310,7 +309,6 @@ figure
 # - A ReLU unit that is shut at every sample gets no gradient, and stays shut:
 #   :ref:`sphx_glr_lessons_8_clinic_70_symmetric_or_dead.py`.
 # - More units than needed make success likelier: it takes only a few that start well.
-# - An axis more in every tensor trains a thousand networks in the time of a few.
 #
 # On your own
 # -----------
@@ -343,8 +341,8 @@ wide = (hidden == 0).all(0).sum(0)
 print("change:", int((wide > 0).sum() - (dead > 0).sum()))
 
 # %%
-# None more and none fewer. Twice the weights and twice the bias make twice the ``z``,
-# and its sign is the same. So a wider range does not save dead units. (It changes the training that follows.)
+# None more and none fewer. Twice the weights and twice the bias make twice the ``z``, and its sign is the same. (It
+# changes the training that follows.)
 #
 # **Exercise.** Both units are dead, and the answer to all four samples is one half. What is the gradient of ``b2``
 # then? (Write it with ``y_hat`` and ``targets`` first. The sigmoid's local gradient is ``y_hat * (1 - y_hat)``.)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -75,3 +76,12 @@ def test_code_fits_its_box(path: Path) -> None:
     """No line of code is longer than its box on a page is wide: 84 characters."""
     code = [line for block in read(path).code if not block.hidden for line in block.text.splitlines()]
     assert [line for line in code if len(line) > 84] == []
+
+
+def test_the_first_three_parts_stay_short() -> None:
+    """Up to their exercises, the first three parts have at most 11,000 words, what folds away not counted."""
+    folded = re.compile(r"^\.\. answer::.*\n(?:\n| +.*\n?)*", re.MULTILINE)
+    pages = [read(path).blocks for path in LESSONS if path.parts[-2] < "4"]
+    texts = ["\n".join(block.text for block in blocks if block.kind == "text") for blocks in pages]
+    words = [re.findall(r"[A-Za-z][\w'’-]*", folded.sub("", text).partition("On your own\n")[0]) for text in texts]
+    assert sum(map(len, words)) <= 11_000

@@ -159,7 +159,7 @@ CLAIMED = {
     "a gradient of 0 that is left over from the loop before": (MISTAKES, "w.grad == -30.0"),
     '"by iteration 15, the loss is completely 0"': (MISTAKES, "losses[14] ≈ 0.00000000022"),
     '"the w is now correct", where it stands still before it': (AUTOGRAD, "weights[1000] ≈ 1.99999964"),
-    '"not as exact as numerical gradient computation"': (AUTOGRAD, "by_autograd == -15.0"),
+    '"not as exact as numerical gradient computation"': (MISTAKES, "gradient_at(1.0) == -15.0"),
     "27.52, which holds 16 from the round before": (VECTOR, "2 * 2.88 * 2 ≈ 11.52"),
     '"the gradient is equal to -2x": only where wx - y is -1': (BACKWARD, "w.grad == 2.0"),
     "a last loss of 0.0255, which is that of epoch 4001": (TRAINED, "losses[5000] ≈ 0.0142"),
