@@ -3,7 +3,7 @@ Follow a choice backward: softmax and cross-entropy
 ===================================================
 
 **What you get:** the loss of nearly every classifier, from its scores to its gradient. The gradient comes out so short
-that you can read it off, and the reason why PyTorch has this loss in one piece is a number that is none.
+that you can read it off. And you see why PyTorch has this loss in one piece: taken apart, it breaks at large scores.
 
 **What you need:** :ref:`sphx_glr_lessons_4_batches_20_is_it_right.py`. Reading time: 21 minutes.
 """
@@ -97,8 +97,8 @@ print([round(entry, 4) for entry in (p - truth).tolist()])
 rec.derivation("scores")
 
 # %%
-#  The sign gives minus one. The logarithm has the local gradient ``1 / p``, so it multiplies by four, since the dog had
-#  a quarter: ``rec.grad("p")[1] == -4.0``. Only the dog's probability was looked at, so only it has a gradient.
+# The sign gives minus one. The logarithm has the local gradient ``1 / p``, so it multiplies by four, since the dog had
+# a quarter: ``rec.grad("p")[1] == -4.0``. Only the dog's probability was looked at, so only it has a gradient.
 #
 # The softmax spreads that over all three scores. Its local gradient is a table, because every score moves every
 # probability. We need one row of it, that of the dog:

@@ -83,6 +83,13 @@ x_held, y_held = pictures[held_out], labels[held_out]
 # ReLU, ten scores out, one for each digit. The softmax makes ten probabilities of the scores, and the loss is the
 # cross-entropy: minus the logarithm of the probability that the right digit was given, as a mean over the batch.
 #
+# Most of the units are left out here:
+
+from chainrule.plots import network
+
+network(["1", "2", "…", "64"], ["h1", "h2", "…", "h16"], ["0", "1", "…", "9"])
+
+# %%
 # The weights start at random, small enough that a score is about as large as one number of the layer before.
 
 start = {

@@ -20,7 +20,7 @@ from types import SimpleNamespace
 import torch
 
 import chainrule
-from chainrule.plots import LINES, Figure
+from chainrule.plots import LINES, Figure, network
 
 x = torch.tensor([[1.0, 2.0, -1.0], [0.0, 1.0, 3.0]])
 y = torch.tensor([2, 0])  # the right classes
@@ -52,6 +52,12 @@ with chainrule.record() as rec:
     loss.backward()
 
 print(f"loss {loss.item():.4f}")
+network(
+    ["x1", "x2", "x3"],
+    ["h1", "h2", "h3", "h4"],
+    ["s1", "s2", "s3"],
+    weights=[w1.tolist(), w2.tolist()],
+)
 
 # %%
 # Lines 6 to 12 are the cross-entropy, taken apart. Now the way back, from line 12 to line 1.
@@ -71,7 +77,7 @@ print(f"loss {loss.item():.4f}")
 print(rec.grad("log_p").tolist())
 
 # %%
-# What was not used gets 0, and what was picked gets what arrives, ``rec.grad("log_p")[0, 2] == -0.5``.
+# What was not used gets 0, and what was picked gets what arrives, -0.5.
 #
 # A first try
 # -----------
@@ -205,10 +211,11 @@ figure
 # So the seven lines are one:
 
 d.scores = (p - truth) / 2  # (12) to (6)
-print(rec.check(scores=d.scores))
+report = rec.check(scores=d.scores)
+print(report)
 
 # %%
-# The shares minus the truth, divided by the number of samples: ``rec.check(scores=d.scores).answers[0].right == True``.
+# The shares minus the truth, divided by the number of samples: ``bool(report) == True``.
 #
 # **Predict.** Somebody forgets the mean and writes ``p - truth``. What will the report say?
 #

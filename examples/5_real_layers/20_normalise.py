@@ -63,9 +63,10 @@ d.x = d.centred + d.mean / 4  # (2) and (1)
 
 report = rec.check(**vars(d))
 print(report)
+print([round(entry, 4) for entry in d.x.tolist()])
 
 # %%
-# All eight are right, ``bool(report) == True``. Now look at the last of them, ``d.x ≈ (-0.096, 0.072, 0.128, -0.104)``.
+# All eight are right, ``bool(report) == True``. Now look at the last of them, the gradient of ``x``.
 #
 # **Predict.** What do its four entries add up to?
 #
@@ -117,8 +118,8 @@ one_line = back(d.x_hat, x_hat, std, dim=0)
 print([round(entry, 4) for entry in one_line.tolist()])
 
 # %%
-# The same four numbers: ``one_line ≈ (-0.096, 0.072, 0.128, -0.104)``. In words: **take out of what arrives the part
-# that a shift would make, and the part that a stretch would make; divide the rest by the spread.**
+# The same four numbers. In words: **take out of what arrives the part that a shift would make, and the part that a
+# stretch would make; divide the rest by the spread.**
 #
 # Three slips
 # -----------
@@ -153,8 +154,8 @@ print(rec.check(**slips))
 
 # %%
 # The first has only what came through ``centred``: the path through the mean is missing. The second forgot the spread.
-# The third divided by four on the way back, where the way forward divides by three. With many samples that is a small
-# error which looks like rounding; it is none.
+# The third divided by four on the way back, where the way forward divides by three. With many samples the error is
+# small and easily taken for rounding.
 #
 # Which direction?
 # ----------------
@@ -231,12 +232,13 @@ report = rec.check(
     table=back(d_y * g, hat, std, dim=1),
 )
 print(report)
+off = (back(d_y * g, hat, std, dim=1) - table.grad).abs().max()
+print("to a millionth:", (off < 1e-6 * table.grad.abs().max()).item())
 
 # %%
 # Over the samples: ``g`` was repeated for each of them, and what was repeated is added up. ``bool(report) == True``,
-# and ``back`` served for the other direction as it stands. (In ``float32`` our ``back`` and PyTorch's agree to a
-# millionth of the largest entry: ``(back(d_y * g, hat, std, 1) - table.grad).abs().max() < 1e-6 *
-# table.grad.abs().max()``.)
+# and ``back`` served for the other direction as it stands. (Ours and PyTorch's agree to a millionth of the largest
+# entry, which is what ``float32`` allows.)
 #
 # Training and evaluation
 # -----------------------
@@ -256,11 +258,12 @@ for mode in ("training", "evaluation"):
     (norm(fed) * weights).sum().backward()
     sums[mode] = fed.grad.sum(dim=0)
     print(mode, [round(entry, 2) + 0.0 for entry in fed.grad.sum(dim=0).tolist()])
+trained, evaluated = (each.abs() for each in sums.values())
 
 # %%
 # In evaluation mean and spread are constants, as if they were weights that are not trained. Two of the three ways are
-# gone, and so is the zero: ``sums["training"].abs().max() < 1e-5`` and ``sums["evaluation"].abs().min() > 1``. What
-# arrives is divided by the spread, and that is all.
+# gone, and so is the zero: ``trained.max() < 1e-5`` and ``evaluated.min() > 1``. What arrives is divided by the spread,
+# and that is all.
 #
 # Take away
 # ---------

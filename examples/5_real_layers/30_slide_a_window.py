@@ -73,12 +73,13 @@ print("PyTorch agrees:", slide(picture, kernel).equal(theirs))
 one = torch.zeros(4, 4)
 one[1, 1] = 1.0
 moved = slide(one, kernel)
+corner = moved[:2, :2]
 print(moved.tolist())
 
 # %%
 # ``moved[0, 0] == 4``: when the window is in the corner, the pixel lies under its *last* entry. One step further right
-# it lies further left in the window. So the kernel comes out **turned over**, by half a turn, ``moved[:2, :2] == [[4,
-# 3], [2, 1]]``.
+# it lies further left in the window. So the kernel comes out **turned over**, by half a turn, ``corner == [[4, 3], [2,
+# 1]]``.
 #
 # The same as a picture
 # ---------------------
@@ -222,8 +223,12 @@ print("nine cases agree:", worst < 5e-6)
 #    2: That is its value. The gradient does not ask for it.
 
 x = picture.detach().requires_grad_()
-pooled = nn.functional.max_pool2d(x[None, None], 2)[0, 0]
-pooled.backward(torch.tensor([[1.0, 5.0], [3.0, 7.0]]))
+arriving = torch.tensor([[1.0, 5.0], [3.0, 7.0]])
+with chainrule.record() as rec:
+    pooled = nn.functional.max_pool2d(x[None, None], 2)
+    loss = (pooled * arriving).sum()
+    loss.backward()
+
 print(pooled.tolist())
 print(x.grad.tolist())
 
@@ -231,6 +236,15 @@ print(x.grad.tolist())
 # ``x.grad[0, 2] == 0`` and ``x.grad[1, 2] == 5``. A maximum is a switch: the gradient goes where the number came from,
 # and nowhere else. The way forward has to remember who won. (If two are equal, this one takes the first; others, such
 # as ``amax``, share.)
+
+rec
+
+# %%
+# .. do:: loss 43, grad x [[1,0,0,0],[0,0,5,0],[3,0,0,0],[0,0,0,7]]; set x [[1,0,4,1],[0,1,3,0],[2,1,0,1],[1,2,0,3]],
+#    loss 48, grad x [[1,0,5,0],[0,0,0,0],[3,0,0,0],[0,0,0,7]]
+#
+#    The 5 is at the 3. Open the numbers of ``x``, and set the 2 above it to 4: the 5 jumps there, and the loss goes from
+#    43 to 48.
 #
 # Take away
 # ---------

@@ -99,11 +99,11 @@ print([[round(entry, 3) for entry in row] for row in share.tolist()])
 # .. answer:: 0.0 [has no choice]
 #    1.0: That is its share. What would have to change for the share to change?
 
-print(rec.grad("q")[0].abs().max().item())
+d_query = rec.grad("q")[0]
+print(d_query.abs().max().item())
 
 # %%
-# Its only share is 1, whatever it asks. ``rec.grad("q")[0] == (0, 0, 0, 0)``: what has no choice does not learn to
-# choose.
+# Its only share is 1, whatever it asks. ``d_query == (0, 0, 0, 0)``: what has no choice does not learn to choose.
 #
 # Each matrix
 # -----------
@@ -136,9 +136,9 @@ theirs = nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=~later)
 print("PyTorch's attention gives the same:", torch.allclose(out, theirs))
 
 # %%
-# ``bool(report) == True``, and better than a report asks: a handful of products of ``float32`` numbers is right to a
-# millionth of the largest. Every gradient has the shape of its value, and in line 5 that decides everything: ``d.k``
-# has a row for each place that is asked, so ``d.products`` is laid on its side.
+# ``bool(report) == True``, and to a millionth of the largest entry, since each is a handful of products of ``float32``
+# numbers. Every gradient has the shape of its value, and in line 5 that decides everything: ``d.k`` has a row for each
+# place that is asked, so ``d.products`` is laid on its side.
 
 rec
 
@@ -157,11 +157,12 @@ rec
 #    It is transposed: Every shape is as it was.
 
 print(rec.check(products=d.scaled))
+ahead = d.masked[later]
 
 # %%
 # A factor is missing, and it is named. Forgetting line 7 is another matter: ``d.masked`` is zero already where the mask
-# is, ``d.masked[later].abs().max() == 0``, because the shares there are zero. It costs nothing with a softmax behind
-# it, and everything without one.
+# is, ``ahead.abs().max() == 0``, because the shares there are zero. Here the slip costs nothing. Without a softmax
+# behind the mask it would cost everything.
 #
 # Why the square root
 # -------------------
@@ -186,6 +187,7 @@ slopes = {
     "divided by the root": [slope(width, width**-0.5) for width in widths],
     "not divided": [slope(width, 1.0) for width in widths],
 }
+divided, plain = slopes.values()
 for name, row in slopes.items():
     print(f"{name:20}", *(f"{number:.3f}" for number in row))
 figure = curves(slopes, xlabel="width", ylabel="slope of the largest share")
@@ -193,10 +195,9 @@ figure.axes[0].set_xticks(range(5), widths)
 figure
 
 # %%
-# Divided by the root, the slope is the same at any width, about a sixth, ``max(slopes["divided by the root"]) < 0.2``
-# and ``min(slopes["divided by the root"]) > 0.12``. Without it, a width of 1,024 leaves a seventh of that:
-# ``slopes["not divided"][4] < 0.03``. The choice is made before anything was learned, and hardly a gradient gets
-# through to change it.
+# Divided by the root, the slope is the same at any width, about a sixth, ``min(divided) > 0.12`` and ``max(divided) <
+# 0.2``. Without it, a width of 1,024 leaves a seventh of that: ``plain[4] < 0.03``. The choice is made before anything
+# was learned, and hardly a gradient gets through to change it.
 #
 # Take away
 # ---------

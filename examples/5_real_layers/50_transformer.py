@@ -275,10 +275,11 @@ curves(
 #
 # .. answer:: printed
 
+gated = w.w1.numel() + w.w2.numel()
 print(sum(leaf.numel() for leaf in vars(w).values()))
 
 # %%
-# Most are in the two matrices of the gated layer: ``w.w1.numel() + w.w2.numel() == 2048``.
+# Most are in the two matrices of the gated layer: ``gated == 2048``.
 #
 # Many models use one table for both ends: the letters' rows are the columns of the head.
 
