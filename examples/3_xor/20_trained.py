@@ -76,8 +76,8 @@ for epoch in (0, 1, 1001, 2001, 3001, 4001, 5000):
 
 from chainrule.plots import curves
 
-fifth = [losses[epoch] for epoch in range(0, 5001, 200)]
-curves({"mean loss": fifth}, xlabel="epochs, in two hundreds")
+every = [losses[epoch] for epoch in range(0, 5001, 500)]
+curves({"mean loss": every}, xlabel="epochs, in five hundreds")
 
 # %%
 # The answers
@@ -96,7 +96,7 @@ import numpy as np
 
 from chainrule.plots import regions
 
-across = np.linspace(-0.25, 1.25, 41)
+across = np.linspace(-0.25, 1.25, 21)
 grid = torch.tensor([[[a, b] for a in across] for b in across], dtype=torch.float32)
 with torch.no_grad():
     outputs = predict(grid).squeeze(-1).numpy()
@@ -151,7 +151,7 @@ for x, place in zip(samples, hidden.tolist(), strict=True):
 # Draw the places on paper, and look for a line that separates the two targets. Here is the one that the network has
 # found:
 
-reach = np.linspace(-0.4, 4.0, 41)
+reach = np.linspace(-0.4, 4.0, 21)
 plane = torch.tensor([[[a, b] for a in reach] for b in reach], dtype=torch.float32)
 with torch.no_grad():
     outputs = torch.sigmoid(plane @ w2 + b2).squeeze(-1).numpy()

@@ -243,8 +243,8 @@ rec
 # .. do:: loss 43, grad x [[1,0,0,0],[0,0,5,0],[3,0,0,0],[0,0,0,7]]; set x [[1,0,4,1],[0,1,3,0],[2,1,0,1],[1,2,0,3]],
 #    loss 48, grad x [[1,0,5,0],[0,0,0,0],[3,0,0,0],[0,0,0,7]]
 #
-#    The 5 is at the 3. Open the numbers of ``x``, and set the 2 above it to 4: the 5 jumps there, and the loss goes from
-#    43 to 48.
+#    The 5 is at the 3. Open the numbers of ``x``, and set the 2 above it to 4: the 5 jumps there, and the loss goes
+#    from 43 to 48.
 #
 # Take away
 # ---------

@@ -172,10 +172,10 @@ gains = {"0.4, too small": 0.4, "1, keeps it": 1.0, "3, too large": 3.0}
 stacks = {name: stack(gain) for name, gain in gains.items()}
 figure = Figure(figsize=(6.6, 3.2), layout="constrained")
 left, right = figure.subplots(1, 2)
-for (name, (results, back)), (color, line, marker) in zip(
+for (name, (results, back)), (color, line, _) in zip(
     stacks.items(), STROKES, strict=False
 ):
-    drawn = {"color": color, "linestyle": line, "marker": marker, "markersize": 4}
+    drawn = {"color": color, "linestyle": line}
     left.plot(range(1, 9), [h.std().item() for h in results], label=name, **drawn)
     right.plot(range(1, 9), back, **drawn)
 left.set(xlabel="layer", title="spread of the results", yscale="log")
@@ -266,11 +266,6 @@ held_back = two_curves(dropping, decay=0.03)
 for name, losses in held_back.items():
     print(f"{name:9} lowest {min(losses):.3f}, at the end {losses[-1]:.3f}")
 little, much = plain["training"][-1], held_back["training"][-1]
-curves(
-    {"plain": plain["put aside"], "held back": held_back["put aside"]},
-    xlabel="epoch",
-    ylabel="loss on those put aside",
-)
 
 # %%
 # The training pictures are harder to learn by heart: ``much > little``. And those put aside end at about half the loss.
@@ -295,16 +290,19 @@ with torch.no_grad():
 # Look at what is wrong
 # ---------------------
 
-misread = held_out[once != y[held_out]][:8]
-figure = Figure(figsize=(6.4, 1.5), layout="constrained")
-titles = []
-for axes, i in zip(figure.subplots(1, 8), misread.tolist(), strict=True):
-    answer = dropping(x[i]).argmax().item()
-    titles.append(f"{y[i]} as {answer}")
-    axes.imshow(-x[i].reshape(8, 8), cmap="gray", interpolation="none")
-    axes.set_title(titles[-1], fontsize=10)
-    axes.set_axis_off()
-figure.set_label(f"Eight pictures that it misread: {', '.join(titles)}.")
+misread = held_out[once != y[held_out]][:6]
+answers = dropping(x[misread]).argmax(dim=1).tolist()
+said = [f"{y[i]} as {answer}" for i, answer in zip(misread, answers, strict=True)]
+figure = Figure(figsize=(5.4, 1.2), layout="constrained")
+axes = figure.subplots()
+axes.imshow(
+    -torch.cat([*x[misread].reshape(-1, 8, 8)], dim=1),
+    cmap="gray",
+    interpolation="none",
+)
+axes.set_title("     ".join(said), fontsize=10)
+axes.set_axis_off()
+figure.set_label(f"Six pictures that it misread: {', '.join(said)}.")
 figure
 
 # %%
