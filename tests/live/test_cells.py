@@ -109,3 +109,31 @@ def test_large_tensors_have_cells_without_digits(page: Page) -> None:
     assert box
     page.mouse.move(box["x"] + 6, box["y"] + 18)
     assert str(cells.locator("title").text_content()).endswith(f"[1, 0] = {a[1, 0].item():.4g}")
+
+
+COVERED = """async graph => {
+    await graph.step(graph.moment().of);
+    const all = part => [...graph.shadowRoot.querySelectorAll(part)].map(one => [one, one.getBoundingClientRect()]);
+    const labels = all('.edge.passed .halo').filter(([label]) => label.textContent);
+    const over = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 2
+        && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 5;
+    const met = ([one, a]) => [...all('.box > rect'), ...labels].filter(([other, b]) => other !== one && over(a, b));
+    return [labels.length, labels.filter(label => met(label).length).map(([label]) => label.textContent)];
+}"""
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_local_gradient_is_covered_by_nothing(page: Page, width: int) -> None:
+    """Between boxes that stand close, a long local gradient gives way to them and to the one beside it."""
+    x, target = torch.tensor([1.0, 7.0, 9.0, 15.0], requires_grad=True), torch.tensor([0.0, 0.0, 0.0, 1.0])
+    with chainrule.record() as rec:
+        centred = x - x.mean()
+        squares = centred**2
+        error = centred / squares.mean().sqrt() - target
+        loss = (error**2).sum()
+        loss.backward()
+    page.set_viewport_size({"width": width, "height": 900})
+    show(page, rec.graph().element)
+    count, covered = page.locator("chainrule-graph").evaluate(COVERED)
+    assert count > 5
+    assert covered == []

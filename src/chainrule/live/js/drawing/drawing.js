@@ -15,6 +15,8 @@ export const PADDING = 10;
 /** A letter of a number in full screen. */
 const HALL = (CHARACTER * 17) / 12;
 const LETTERS = 34;
+/** So far the middle of a local gradient stays away from boxes, and from others. */
+const ASIDE = 9;
 const BEFORE = ['value ', 'grad  '];
 /** Letters that a number and its sign have in a box of one line. */
 const FLAT = 9;
@@ -23,6 +25,7 @@ const FLAT = 9;
 const cut = (text) => (text.length <= LETTERS ? text : `${text.slice(0, LETTERS - 1)}…`);
 
 export class Drawing {
+  /** The middle of each local gradient, and half of its width. @type {number[][]} */ #labels = [];
   /** Those that nobody made editable yet. @type {Handle[]} */ handles = [];
   /** What shows sizes and cells in a box, once that is there. @type {((v: number) => void) | undefined} */ dress;
 
@@ -41,7 +44,8 @@ export class Drawing {
   }
 
   /** @param {[string, string, number, number]} drawn @param {number} e */
-  #edge([forward, backward, x, y], e) {
+  #edge([forward, backward, ...place], e) {
+    const [x, y] = this.#free(place, ((this.model.view.edges[e].l ?? '').length + 2) * (CHARACTER / 2));
     const local = s('text.g.halo', { x, y: y + 4, 'text-anchor': 'middle' });
     const group = s('g', { 'data-e': e });
     if (forward) group.append(s('path.hit', { d: forward }), s('path.f', { d: forward, 'marker-end': 'url(#vh)' }));
@@ -49,6 +53,18 @@ export class Drawing {
     this.svg.append(group);
     const [start] = forward.slice(1).split('C');
     return { group, local, sort: backward && backward.endsWith(` ${start}`) ? 'edge cord' : 'edge' };
+  }
+
+  /** Where a label is covered by no box and by no other label: above or below the one, beside the other.
+   * @param {number[]} place @param {number} half its width */
+  #free([x, y], half) {
+    for (const [, left, top, w, height] of this.layout.b)
+      if (Math.abs(x - left - w / 2) < half + w / 2 && y > top - ASIDE && y < top + height + ASIDE)
+        y = 2 * y < 2 * top + height ? top - ASIDE : top + height + ASIDE;
+    for (const [a, b, far] of this.#labels)
+      if (Math.abs(y - b) < ASIDE && Math.abs(x - a) < half + far) x = a + half + far;
+    if (half > CHARACTER) this.#labels.push([x, y, half]);
+    return [x, y];
   }
 
   /** @param {import('../engine/model.js').PlacedBox} placed @returns {Box} */
