@@ -94,6 +94,7 @@ def test_a_mistake_is_refused_as_pytorch_refuses_it(bench: Page) -> None:
 @pytest.mark.parametrize(
     "mistake",
     [
+        "torch.ones(2)()",
         "torch.ones(2, 3).flatten(1, 0)",
         "torch.ones(1, 3).expand(3)",
         "torch.ones(1, 3).expand(-1, 1, 3)",

@@ -63,7 +63,7 @@ export function typeName(v) {
     string: 'str',
   });
   const found = plain[typeof v];
-  return found ?? (typeof v === 'function' ? (v.kind ?? 'function') : v.constructor.name);
+  return found ?? (typeof v === 'function' ? (v.kind ?? 'function') : 'Tensor'); // minified, a class has no name
 }
 
 /** @param {any} v */
