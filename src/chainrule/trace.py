@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 import reprlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property, lru_cache
@@ -20,10 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.errors import TraceError
-from chainrule.trace_check import check
 from chainrule.trace_file import from_plain, to_plain
 from chainrule.trace_file import many_objects as many_objects
-from chainrule.trace_joins import Joins
 
 Array: TypeAlias = npt.NDArray[Any]
 Number: TypeAlias = bool | int | float | complex
@@ -394,18 +392,22 @@ class Trace(_Record):
 
     def terms(self, backward: int = -1) -> tuple[Term, ...]:
         """Return each op's gradient steps toward its inputs, in the order in which autograd took them."""
-        return self._joins(backward).terms
+        return self._joined(backward).terms
 
     def terms_into(self, value: int, backward: int = -1) -> Sequence[Term]:
         """Return the gradient steps that end at one value, in the same order."""
-        return self._joins(backward).terms_into.get(value, ())
+        return self._joined(backward).terms_into.get(value, ())
 
-    def _joins(self, backward: int) -> Joins:
-        return self._joins_of[self.backward(backward)]
+    def reached(self, backward: int = -1) -> frozenset[int]:
+        """Return the values that a gradient flowed to in one backward pass."""
+        return self._joined(backward).reached
+
+    def _joined(self, backward: int) -> _Joined:
+        return self._joined_by_pass[self.backward(backward)]
 
     @cached_property
-    def _joins_of(self) -> dict[BackwardPass, Joins]:
-        return {run: Joins(self, run, Term) for run in self.passes}
+    def _joined_by_pass(self) -> dict[BackwardPass, _Joined]:
+        return {run: _Joined(self, run) for run in self.passes}
 
     @cached_property
     def nodes_in(self) -> Mapping[int | None, int]:
@@ -439,23 +441,17 @@ class Trace(_Record):
             return None
         return visit.upstream[held.slot] if held.slot < len(visit.upstream) else None
 
-    def reached(self, backward: int = -1) -> frozenset[int]:
-        """Return the values that a gradient flowed to in one backward pass."""
-        return self._joins(backward).reached
-
     def to_dict(self) -> dict[str, Any]:
         """Return the trace as dictionaries, lists, strings and numbers that JSON can hold.
 
         Arrays of more than 16 numbers are in base64: `{"array": 3}` stands for the fourth of `["arrays"]`.
         """
-        with many_objects():
-            return to_plain(self)
+        return to_plain(self)
 
     @staticmethod
     def from_dict(plain: Mapping[str, Any]) -> Trace:
         """Return the trace that `to_dict` wrote; raise `FileError` if it is damaged or newer than this version."""
-        with many_objects():
-            return from_plain(Trace, plain, ("values", "ops", "nodes", "passes"), check)
+        return from_plain(Trace, plain)
 
 
 @lru_cache
@@ -466,3 +462,67 @@ def held_dtype(dtype: str) -> np.dtype[Any]:
     if "float" not in dtype and "complex" not in dtype:
         raise TypeError(f"NumPy has no {dtype}")
     return np.dtype("complex64" if "complex" in dtype else "float32")
+
+
+class _Joined:
+    """Join the visits of one backward pass with the ops and the values that they belong to, each way once."""
+
+    def __init__(self, trace: Trace, run: BackwardPass) -> None:
+        self.trace, self.run = trace, run
+
+    @cached_property
+    def terms_into(self) -> dict[int, list[Term]]:
+        """The gradient steps by the value at which they end."""
+        found = defaultdict[int, list[Term]](list)
+        for term in self.terms:
+            found[term.value].append(term)
+        return found
+
+    @cached_property
+    def terms(self) -> tuple[Term, ...]:
+        """The gradient steps in autograd's order; the nodes that it made for one op are joined to one step.
+
+        On the way to a node inside of an op a single number is carried along, as long as everything is one.
+        """
+        found: list[Term] = []
+        inside: dict[int, tuple[tuple[int, ...], float | None]] = {}
+        free: dict[int, dict[int, list[str]]] = {}
+        for visit in self.run.visits:
+            node, last = self.trace.nodes[visit.node], self._outputs(visit)
+            outputs, factor = (last, None) if last else inside.get(visit.node, ((), None))
+            if (number := node.op) is None or not outputs:
+                continue
+            if number not in free:  # the letters that no term has taken yet, by value
+                free[number] = defaultdict(list)
+                operands = self.trace.ops[number].operands if self.trace.nodes_in[number] == 1 else {}
+                for letter, operand in reversed(operands.items()):
+                    free[number][operand].append(letter)
+            for edge, flow in zip(node.edges, visit.flows, strict=False):
+                # the op's own at its last node
+                local = flow.local if last or flow.local is None else flow.local.times(factor)
+                if edge.value is not None:
+                    left = free[number].get(edge.value)
+                    taken = left.pop() if left else None
+                    if flow.contribution is not None:
+                        kind = flow.kind if last or local is None else "elementwise"
+                        found.append(Term(number, taken, outputs, edge.value, flow.contribution, local, kind))
+                elif edge.node is not None and (before := inside.get(edge.node)):
+                    inside[edge.node] = tuple(dict.fromkeys((*before[0], *outputs))), None
+                elif edge.node is not None:
+                    inside[edge.node] = outputs, None if local is None else local.number
+        return tuple(found)
+
+    def _outputs(self, visit: Visit) -> tuple[int, ...]:
+        """List the values whose gradients came in as a visit's upstream gradients."""
+        at = ((visit.node, slot) for slot, upstream in enumerate(visit.upstream) if upstream is not None)
+        return tuple(self.trace.value_at[slot] for slot in at if slot in self.trace.value_at)
+
+    @cached_property
+    def reached(self) -> frozenset[int]:
+        """The values that a gradient flowed to."""
+        trace, visits = self.trace, self.run.visits
+        along = (edge.value for visit in visits for edge in trace.nodes[visit.node].edges)
+        made = ((value, trace.values[value].op) for visit in visits for value in self._outputs(visit))
+        # an op that has several results may use one itself, such as a cell its state
+        used = (value for value, op in made if op is not None and len(trace.ops[op].outputs) > 1)
+        return frozenset(v for v in (*self.run.roots, *self.run.gradients, *along, *used) if v is not None)

@@ -22,11 +22,9 @@ MODULES = {
 }
 ROOMS = {
     "errors": (),
-    "trace_file": ("errors",),
+    "trace_file": ("errors", "trace"),  # of the trace, its types alone
     "whole_file": ("errors",),
-    "trace_check": ("trace",),  # its types alone
-    "trace_joins": ("trace",),  # its types alone
-    "trace": ("errors", "trace_file", "trace_check", "trace_joins"),
+    "trace": ("errors", "trace_file"),
     "recorder": ("trace",),
     "calculus": ("trace",),
     "views": ("calculus", "trace"),

@@ -33,30 +33,13 @@ PARTS = {
 """The files of each script, in the order in which they are joined: each knows only those before it."""
 PLAYGROUNDS = {
     "code": (
-        "fields",
-        "python",
-        "printed",
-        "types",
-        "tape",
-        "operations",
-        "creation",
-        "indexing",
-        "functions",
-        "torch",
-        "tree",
-        "builtins",
-        "expressions",
-        "program",
-        "written",
-        "record",
-        "places",
-        "editor",
-        "playground",
+        "fields", "python", "printed", "types", "tape", "operations", "creation", "indexing", "functions", "torch",
+        "tree", "builtins", "expressions", "program", "written", "record", "places", "editor", "playground",
     ),
     "xor": ("fields", "numbers", "plots", "frame", "plane", "network", "inside", "thousand", "xor"),
     "descent": ("fields", "numbers", "plots", "frame", "plane", "race", "descent"),
     "practice": ("fields", "slips", "predict", "frame", "questions", "practice"),
-}
+}  # fmt: skip
 """The scripts of elements of their own, which the pages that have one fetch after the graph's."""
 
 _COMMENT = re.compile(r"^[ \t]*//[^\n]*$|/\*\*.*?\*/", re.MULTILINE | re.DOTALL)

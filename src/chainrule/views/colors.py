@@ -17,32 +17,7 @@ class Palette:
     minus: str = "none"
 
 
-LIGHT = Palette(
-    value="#0b5cad",
-    gradient="#a84300",
-    text="#1b1f24",
-    faint="#59636e",
-    box="#f6f8fa",
-    page="#ffffff",
-    plus="#6a1b7c",
-    minus="#1b7837",
-)
-DARK = Palette(
-    value="#79b8ff",
-    gradient="#ffa657",
-    text="#e6edf3",
-    faint="#9da7b1",
-    box="#1c2128",
-    page="#131416",
-    plus="#cf96ea",
-    minus="#63c27c",
-)
-LINES = Palette(
-    value="#2a7de1",
-    gradient="#d9730d",
-    text="#000000",
-    faint="#808080",
-    box="none",
-    page="none",
-)
+LIGHT = Palette("#0b5cad", "#a84300", "#1b1f24", "#59636e", "#f6f8fa", "#ffffff", plus="#6a1b7c", minus="#1b7837")
+DARK = Palette("#79b8ff", "#ffa657", "#e6edf3", "#9da7b1", "#1c2128", "#131416", plus="#cf96ea", minus="#63c27c")
+LINES = Palette("#2a7de1", "#d9730d", "#000000", "#808080", "none", "none")
 """Colours that can be told from a white and from a dark page alike, for figures that stand on both."""
