@@ -15,7 +15,6 @@ from dataclasses import dataclass, field, replace
 from chainrule.calculus.notation import columns, number
 from chainrule.diagnosis.causes import Finding, oddities, say, why_forward
 from chainrule.diagnosis.evidence import call, grad, is_bad, listed, name, span
-from chainrule.diagnosis.idle import idle
 from chainrule.diagnosis.locate import Search, site_of
 from chainrule.diagnosis.missing import Missing
 from chainrule.diagnosis.steps import steps
@@ -176,7 +175,7 @@ def why_all(trace: Trace, passes: Sequence[int]) -> Why:
         said.append((0, _told(trace, found, bad[:1], f"{says} The gradients happen to be finite.")))
     whole = len(searches) == len(trace.passes)
     odd = [
-        *idle(missing),
+        *missing.idle(),
         *(steps(missing) if whole else ()),
         *(() if any(rank >= 0 for rank, _ in said) else units(searches[-1])),
     ]
