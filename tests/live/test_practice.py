@@ -69,7 +69,8 @@ def test_pytorch_answers_the_questions(page: Page, tmp_path: Path, level: int) -
     assert [(q, a) for q, a, (right, *_) in zip(questions, answers, found, strict=True) if not right] == []
     assert not any(right for _, right, _ in found)
     assert all(len(says) > 30 for *_, says in found)
-    assert len({question["code"] for question in questions}) > count * 0.6
+    # one arrow between small whole numbers makes no more than 84 different programs in 200 questions
+    assert len({question["code"] for question in questions}) > min(count * 0.6, 80)
     assert {question["level"] for question in questions} == {level}
     assert not SAID
 
